@@ -1,0 +1,97 @@
+"""Parameters, multiply-adds and activations, in the paper's convention and in the model page's."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from regnety.architecture import validation
+from regnety.architecture.description import Architecture, Block, ConvNorm, SqueezeExcitation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complexity:
+    """Size and work of a network for one picture."""
+
+    num_params: int
+    """Learnable numbers; running statistics are not counted."""
+    macs: int
+    """Multiply-adds of convolutions and classifier, a bias addition counted as one (the paper's flops)."""
+    activations: int
+    """Elements that all convolutions and the classifier put out."""
+
+
+def complexity(architecture: Architecture, image_size: int = 224) -> Complexity:
+    """Count as pycls and the paper do, for one square picture of `image_size` pixels.
+
+    Raises:
+        InvalidDesignError: image_size is not a whole number from 1 to 65536.
+    """
+    side = validation.whole("image_size", image_size, 1, 1 << 16)
+    convolutions = list(_convolutions(architecture, side, side))
+    head = architecture.head
+    return Complexity(
+        num_params=sum(
+            math.prod(shape)
+            for key, shape in architecture.state_dict_shapes().items()
+            if not key.endswith(("running_mean", "running_var", "num_batches_tracked"))
+        ),
+        macs=sum(conv.macs for conv in convolutions) + (head.width_in + 1) * head.num_classes,
+        activations=sum(conv.activations for conv in convolutions) + head.num_classes,
+    )
+
+
+def model_index_flops(architecture: Architecture) -> int:
+    """The `FLOPs` of the RegNetY model page's index, exact for its twelve models.
+
+    Its convention, found by fitting all twelve: multiply-adds of every convolution on a 3x224x286 input, the bias
+    additions of squeeze-excitation, and for global pooling one addition per element plus one division per channel
+    (64 per channel at stride 32); the classifier is not counted.
+    """
+    height, width = 224, 286
+    flops = sum(conv.macs for conv in _convolutions(architecture, height, width))
+    for stride in _strides(architecture):
+        height, width = _out(height, stride), _out(width, stride)
+    return flops + (height * width + 1) * architecture.num_features
+
+
+@dataclass(frozen=True, slots=True)
+class _Convolution:
+    macs: int
+    activations: int
+
+
+def _convolutions(architecture: Architecture, height: int, width: int) -> Iterator[_Convolution]:
+    def conv(layer: ConvNorm, height: int, width: int) -> _Convolution:
+        elements = _out(height, layer.stride) * _out(width, layer.stride) * layer.width_out
+        return _Convolution(layer.kernel_size**2 * layer.width_in // layer.groups * elements, elements)
+
+    def block_convolutions(block: Block, height: int, width: int) -> Iterator[_Convolution]:
+        yield conv(block.conv1, height, width)
+        yield conv(block.conv2, height, width)
+        if block.se is not None:
+            yield _se_convolutions(block.se)
+        yield conv(block.conv3, _out(height, block.stride), _out(width, block.stride))
+        if block.downsample is not None:
+            yield conv(block.downsample, height, width)
+
+    yield conv(architecture.stem, height, width)
+    height, width = _out(height, architecture.stem.stride), _out(width, architecture.stem.stride)
+    for block in architecture.blocks:
+        yield from block_convolutions(block, height, width)
+        height, width = _out(height, block.stride), _out(width, block.stride)
+
+
+def _se_convolutions(se: SqueezeExcitation) -> _Convolution:
+    elements = se.se_width + se.width
+    return _Convolution(2 * se.se_width * se.width + elements, elements)
+
+
+def _strides(architecture: Architecture) -> Iterator[int]:
+    yield architecture.stem.stride
+    for block in architecture.blocks:
+        yield block.stride
+
+
+def _out(size: int, stride: int) -> int:
+    """Output size of a 3x3 convolution with padding 1, and of a 1x1 without."""
+    return (size - 1) // stride + 1

@@ -1,0 +1,54 @@
+"""Checks of single design parameters: each returns the value in its plain type, or says what is allowed."""
+
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+from regnety.errors import InvalidDesignError
+
+
+def whole(name: str, value: Any, low: int, high: int) -> int:
+    """A whole number between low and high, both allowed; NumPy's integers become Python's."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise InvalidDesignError(f"{name} must be a whole number from {low} to {high}, got {value!r}") from None
+    if not low <= number <= high:
+        raise InvalidDesignError(f"{name} must be a whole number from {low} to {high}, got {number}")
+    return number
+
+
+def real(name: str, value: Any, low: float, high: float, *, above: bool = False) -> float:
+    """A finite number from low (above=True: beyond it) to high."""
+    allowed = f"a number {'above' if above else 'from'} {low:g} to {high:g}"
+    try:
+        if isinstance(value, bool | str):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidDesignError(f"{name} must be {allowed}, got {value!r}") from None
+    if not math.isfinite(number) or number > high or number < low or (above and number == low):
+        raise InvalidDesignError(f"{name} must be {allowed}, got {number:g}")
+    return number
+
+
+def multiplier(name: str, value: Any) -> float:
+    """A bottleneck multiplier: n, or 1/n to float accuracy, for a whole n of at most 64."""
+    number = real(name, value, 0, 64, above=True)
+    ratio = number if number >= 1 else 1 / number
+    if abs(ratio - round(ratio)) > 1e-6 or ratio > 64:
+        raise InvalidDesignError(f"{name} must be a whole number up to 64, or one over it, got {number:g}")
+    return float(round(ratio)) if number >= 1 else 1 / round(ratio)
+
+
+def strides(name: str, value: Any, count: int, high: int) -> tuple[int, ...]:
+    """One stride for each of the stages that the design forms."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InvalidDesignError(f"{name} must be {count} strides, one a stage, got {value!r}")
+    values = tuple(whole(f"each of {name}", stride, 1, high) for stride in value)
+    if len(values) != count:
+        raise InvalidDesignError(f"{name} must be {count} strides, one for each stage of this design, got {len(values)}")
+    return values

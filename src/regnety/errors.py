@@ -1,0 +1,52 @@
+"""Every error a user can cause or meet, as one short tree.
+
+    RegNetYError                 what `except` at an edge catches; str() is one line: what, where, what to do
+    ├── InvalidDesignError       a design parameter is outside of what a RegNet allows
+    ├── UnknownModelError        MODEL names nothing that is known or on this disk
+    ├── WeightsError             a checkpoint, bundle or graph that is damaged or does not fit
+    ├── ImageError               a file that is no image, is truncated or is over the pixel limit
+    ├── DataError                a data folder that cannot be trained or evaluated on
+    ├── RecipeError              a training recipe or run that contradicts itself
+    └── MissingExtraError        an optional dependency that is not installed
+"""
+
+
+class RegNetYError(Exception):
+    """The base of every error that regnety raises on purpose."""
+
+
+class InvalidDesignError(RegNetYError, ValueError):
+    """A design parameter is outside of what a RegNet allows."""
+
+
+class UnknownModelError(RegNetYError, LookupError):
+    """MODEL names nothing that is known, or whose weights are on this disk."""
+
+
+class WeightsError(RegNetYError, ValueError):
+    """A checkpoint, bundle or graph is damaged, or does not fit the architecture."""
+
+
+class ImageError(RegNetYError, ValueError):
+    """A file is not an image, is truncated, or is over the pixel limit."""
+
+
+class DataError(RegNetYError, ValueError):
+    """A data folder cannot be trained or evaluated on."""
+
+
+class RecipeError(RegNetYError, ValueError):
+    """A training recipe, or the run it would continue, contradicts itself."""
+
+
+class MissingExtraError(RegNetYError, ImportError):
+    """An optional dependency is not installed.
+
+    Args:
+        feature: what was asked for, as the subject of a sentence ("training").
+        extra: the extra of this package that brings it ("torch").
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an extra: pip install 'regnety[{extra}]'")
+        self.extra = extra
