@@ -120,18 +120,19 @@ class Design:
         _check_shared(self)
         if self.w0 + self.wa * (self.depth - 1) > MAX_WIDTH:
             raise InvalidDesignError(f"wa {self.wa:g} passes {MAX_WIDTH} channels at depth {self.depth}; lower either")
-        grouped = self._grouped_widths()
+        grouped = self.grouped_widths()
         if self.stage_strides is not None:
             strides = validation.strides("stage_strides", self.stage_strides, len(grouped), MAX_STRIDE)
             _assign(self, "stage_strides", strides)
         self.fitted_stages()
 
-    def _grouped_widths(self) -> list[tuple[int, int]]:
+    def grouped_widths(self) -> list[tuple[int, int]]:
+        """(width, depth) of each stage before groups are fitted."""
         return group_stages(block_widths(self.depth, self.w0, self.wa, self.wm, quantum=WIDTH_QUANTUM))
 
     def fitted_stages(self) -> tuple[StageDesign, ...]:
         """The stages that the six numbers stand for, with widths and group widths fitted to each other."""
-        grouped = self._grouped_widths()
+        grouped = self.grouped_widths()
         strides = self.stage_strides or (2,) * len(grouped)
         return tuple(
             StageDesign(

@@ -1,0 +1,106 @@
+"""Design, train and run RegNetY classifiers, and have the answer before PyTorch has been imported.
+
+The names below are imported when they are first used, so that `import regnety` costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from regnety.version import __version__
+
+if TYPE_CHECKING:
+    from regnety.architecture.counting import Complexity, complexity, model_index_flops
+    from regnety.architecture.description import Architecture
+    from regnety.architecture.design import AnyNetDesign, Design, StageDesign
+    from regnety.bundle.bundle import Bundle
+    from regnety.catalog.models import ModelInfo, list_models, model_info
+    from regnety.errors import (
+        DataError,
+        ImageError,
+        InvalidDesignError,
+        MissingExtraError,
+        RecipeError,
+        RegNetYError,
+        UnknownModelError,
+        WeightsError,
+    )
+    from regnety.graph.builder import build_graph
+    from regnety.graph.writer import write_graph
+    from regnety.inference.predictor import ClassProbability, Prediction, Predictor
+    from regnety.network.creation import create_model
+    from regnety.preprocessing import Preprocessing
+
+_HOMES = {
+    "regnety.architecture.counting": ("Complexity", "complexity", "model_index_flops"),
+    "regnety.architecture.description": ("Architecture",),
+    "regnety.architecture.design": ("AnyNetDesign", "Design", "StageDesign"),
+    "regnety.bundle.bundle": ("Bundle",),
+    "regnety.catalog.models": ("ModelInfo", "list_models", "model_info"),
+    "regnety.errors": (
+        "DataError",
+        "ImageError",
+        "InvalidDesignError",
+        "MissingExtraError",
+        "RecipeError",
+        "RegNetYError",
+        "UnknownModelError",
+        "WeightsError",
+    ),
+    "regnety.graph.builder": ("build_graph",),
+    "regnety.graph.writer": ("write_graph",),
+    "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
+    "regnety.network.creation": ("create_model",),
+    "regnety.preprocessing": ("Preprocessing",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_NEEDS_TORCH = {"create_model"}
+
+__all__ = [
+    "AnyNetDesign",
+    "Architecture",
+    "Bundle",
+    "ClassProbability",
+    "Complexity",
+    "DataError",
+    "Design",
+    "ImageError",
+    "InvalidDesignError",
+    "MissingExtraError",
+    "ModelInfo",
+    "Prediction",
+    "Predictor",
+    "Preprocessing",
+    "RecipeError",
+    "RegNetYError",
+    "StageDesign",
+    "UnknownModelError",
+    "WeightsError",
+    "__version__",
+    "build_graph",
+    "complexity",
+    "create_model",
+    "list_models",
+    "model_index_flops",
+    "model_info",
+    "write_graph",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'regnety' has no attribute {name!r}")
+    try:
+        module = importlib.import_module(_HOME[name])
+    except ModuleNotFoundError as error:
+        if name in _NEEDS_TORCH and error.name == "torch":
+            from regnety.errors import MissingExtraError
+
+            raise MissingExtraError(name, "torch") from None
+        raise
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,134 @@
+"""A bundle: architecture, weights, labels, preprocessing and provenance, in a folder of the Hub's layout."""
+
+import json
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from regnety.architecture.description import Architecture
+from regnety.bundle.card import model_card
+from regnety.bundle.timm_config import timm_config, timm_obstacle
+from regnety.errors import WeightsError
+from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
+from regnety.preprocessing import Preprocessing
+from regnety.storage import replacing_folder
+from regnety.weights.fitting import check_fit
+from regnety.weights.safetensors_files import Array, SafetensorsWeights, write_safetensors
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "README.md"
+
+logger = logging.getLogger("regnety")
+
+
+class Bundle:
+    """Everything that is needed to run a model.
+
+    Args:
+        metadata: design, classes, labels, preprocessing, provenance.
+        weights: key to array, as the description names them; read when they are first asked for.
+        name: how people and messages call it.
+        path: the file or folder it came from, if any.
+
+    Raises:
+        WeightsError: the weights do not fit the design.
+    """
+
+    def __init__(
+        self,
+        metadata: ModelMetadata,
+        weights: Mapping[str, Array],
+        *,
+        name: str = "model",
+        path: Path | None = None,
+    ) -> None:
+        self.metadata = metadata
+        self.weights = weights
+        self.name = name
+        self.path = path
+        check_fit(self.architecture, weights, source=str(path or name))
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """The description of the network."""
+        return self.metadata.design.architecture(self.metadata.num_classes, self.metadata.in_chans)
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Class names by index; None where they are not known."""
+        return self.metadata.labels
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What the model wants to be shown."""
+        return self.metadata.preprocessing
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Licence, source, data and command, as far as they are known."""
+        return self.metadata.provenance
+
+    @classmethod
+    def load(cls, model: "str | Path | Bundle") -> "Bundle":
+        """Resolve MODEL: a name or a bundle folder.
+
+        Raises:
+            UnknownModelError: the name is not known, or its weights are not on this disk.
+            WeightsError: the folder is no bundle, or its weights do not fit.
+        """
+        from regnety.bundle.resolver import resolve
+
+        return resolve(model)
+
+    def save(self, folder: str | Path, *, dtype: Literal["float32", "float16"] = "float32") -> Path:
+        """Write config.json, model.safetensors and README.md; the folder is replaced as a whole.
+
+        Args:
+            folder: where; what stood there is replaced if it was a bundle.
+            dtype: floating-point type of the weights in the file.
+
+        Raises:
+            WeightsError: something else stands at that place.
+        """
+        folder = Path(folder)
+        if folder.exists() and not ((folder / CONFIG_FILE).is_file() or (folder.is_dir() and not any(folder.iterdir()))):
+            raise WeightsError(f"{folder}: exists and is not a bundle; name another folder")
+        weights = {
+            key: value.astype(dtype) if np.issubdtype(value.dtype, np.floating) else value
+            for key in self.architecture.state_dict_shapes()
+            if key in self.weights
+            for value in [np.asarray(self.weights[key])]
+        }
+        config = {**timm_config(self.architecture, self.preprocessing), KEY: self.metadata.as_dict()}
+        with replacing_folder(folder) as beside:
+            write_safetensors(beside / WEIGHTS_FILE, weights)
+            (beside / CONFIG_FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            (beside / CARD_FILE).write_text(model_card(self.name, self.metadata), "utf-8")
+        if obstacle := timm_obstacle(self.metadata.design):
+            logger.warning("%s: timm cannot load this bundle: %s", folder, obstacle)
+        return folder
+
+    def __repr__(self) -> str:
+        return f"Bundle({self.name!r}, num_classes={self.metadata.num_classes})"
+
+
+def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
+    """Read a bundle folder; of the weights only names and shapes are read now.
+
+    Raises:
+        WeightsError: a file is missing or damaged; the message begins with its name.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        config = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise WeightsError(f"{folder}: is not a bundle, it has no {CONFIG_FILE}") from None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: cannot be read as JSON: {error}") from error
+    metadata = metadata_from_dict(config.get(KEY) if isinstance(config, dict) else None, source=str(path))
+    return Bundle(metadata, SafetensorsWeights(folder / WEIGHTS_FILE), name=name or folder.name, path=folder)

@@ -1,0 +1,1 @@
+"""Named models, as data files and a small reader."""

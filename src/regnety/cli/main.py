@@ -1,0 +1,40 @@
+"""`regnety`: the commands, and the one place where an error becomes a line and an exit status."""
+
+import os
+import sys
+
+import typer
+
+from regnety import version
+from regnety.cli.train import train
+from regnety.errors import RegNetYError
+
+app = typer.Typer(
+    name="regnety",
+    help="Design, train and run RegNetY image classifiers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(train)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    show_version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if show_version:
+        print(version.__version__)
+        raise typer.Exit()
+
+
+def main() -> None:
+    """Run a command. Exit status: 0; 1 where an image was unreadable; 2 before any work began."""
+    try:
+        app(prog_name="regnety")
+    except RegNetYError as error:
+        if os.environ.get("REGNETY_DEBUG"):
+            raise
+        print(f"regnety: {error}", file=sys.stderr)
+        sys.exit(2)

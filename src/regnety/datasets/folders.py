@@ -1,0 +1,140 @@
+"""Image folders: one sub-folder a class, below `train/`, `val/` and `test/` or on its own."""
+
+import os
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from regnety.errors import DataError
+from regnety.images.decoding import SUFFIXES
+
+SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "validation"), "test": ("test",)}
+"""Names that a split's folder may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A photograph and its class."""
+
+    path: Path
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataSplits:
+    """What a data folder holds. An absent split is empty."""
+
+    root: Path
+    classes: tuple[str, ...]
+    """Names of the classes of `train`, sorted: the index is the model's output."""
+    train: tuple[Sample, ...]
+    val: tuple[Sample, ...]
+    test: tuple[Sample, ...]
+
+
+def read_training_folder(root: str | Path) -> DataSplits:
+    """Read DIR/train (or class folders alone), and DIR/val or DIR/validation, and DIR/test where there are any.
+
+    Raises:
+        DataError: nothing to train on, or a class in val or test that train does not have.
+    """
+    root = _existing_folder(root)
+    train_folder = split_folder(root, "train") or root
+    train = read_class_folders(train_folder)
+    classes = tuple(sorted({sample.label for sample in train}))
+    if len(classes) < 2:
+        raise DataError(f"{train_folder}: holds one class ({classes[0]}); training needs at least two class folders")
+    others = {}
+    for split in ("val", "test"):
+        folder = split_folder(root, split) if train_folder != root else None
+        others[split] = read_class_folders(folder) if folder else ()
+        unknown = sorted({sample.label for sample in others[split]} - set(classes))
+        if unknown:
+            raise DataError(f"{folder}: class {unknown[0]!r} is not a class of {train_folder}: {_listing(classes)}")
+    return DataSplits(root, classes, train, others["val"], others["test"])
+
+
+def read_evaluation_folder(root: str | Path, split: str | None = None) -> tuple[Sample, ...]:
+    """The labelled photographs to evaluate on: class folders, or with splits `test`, else `val`.
+
+    Args:
+        root: the data folder.
+        split: another split to take, by its name.
+
+    Raises:
+        DataError: no such split, or no images.
+    """
+    root = _existing_folder(root)
+    if split is not None:
+        folder = split_folder(root, split) or (root / split if (root / split).is_dir() else None)
+        if folder is None:
+            raise DataError(f"{root}: has no folder for the split {split!r}; it has {_listing(_subfolders(root))}")
+        return read_class_folders(folder)
+    return read_class_folders(split_folder(root, "test") or split_folder(root, "val") or root)
+
+
+def split_folder(root: Path, split: str) -> Path | None:
+    """The folder of a split, where there is one."""
+    for name in SPLIT_FOLDERS.get(split, (split,)):
+        if (root / name).is_dir():
+            return root / name
+    return None
+
+
+def read_class_folders(folder: Path) -> tuple[Sample, ...]:
+    """Every image below every class folder, sorted by class and path, whatever order the disk has them in.
+
+    Raises:
+        DataError: there is no class folder, or one has no images.
+    """
+    samples: list[Sample] = []
+    for label in _subfolders(folder):
+        files = sorted(_image_files(folder / label))
+        if not files:
+            raise DataError(f"{folder / label}: the class folder has no images ({', '.join(SUFFIXES)})")
+        samples.extend(Sample(path, label) for path in files)
+    if not samples:
+        raise DataError(f"{folder}: has no class folders; wanted is one sub-folder a class, with its images in it")
+    return tuple(samples)
+
+
+def hold_out(samples: Sequence[Sample], fraction: float, *, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
+    """Split samples into (kept, held out), the same share of every class, at least one of each that has two."""
+    generator = random.Random(seed)
+    by_label: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_label[sample.label].append(sample)
+    held: set[Path] = set()
+    for label in sorted(by_label):
+        members = by_label[label]
+        count = min(max(1, round(len(members) * fraction)), len(members) - 1)
+        held.update(sample.path for sample in generator.sample(members, count))
+    kept = tuple(sample for sample in samples if sample.path not in held)
+    return kept, tuple(sample for sample in samples if sample.path in held)
+
+
+def _existing_folder(root: str | Path) -> Path:
+    root = Path(root)
+    if not root.is_dir():
+        raise DataError(f"{root}: {'is a file, not' if root.exists() else 'there is no such'} folder")
+    return root
+
+
+def _subfolders(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _image_files(folder: Path) -> list[Path]:
+    return [
+        Path(parent) / name
+        for parent, _, names in os.walk(folder)
+        for name in names
+        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+    ]
+
+
+def _listing(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:12])
+    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "") if names else "none"

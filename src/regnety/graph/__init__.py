@@ -1,0 +1,1 @@
+"""ONNX from description and weights, without torch."""

@@ -1,0 +1,102 @@
+"""What travels with a model beside its weights: the JSON under the key `regnety`, in bundles and in ONNX files alike."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from regnety.architecture.design import AnyDesign
+from regnety.architecture.notation import design_from_dict
+from regnety.errors import RegNetYError, WeightsError
+from regnety.preprocessing import Preprocessing, preprocessing_from_dict
+
+FORMAT_VERSION = 1
+KEY = "regnety"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelMetadata:
+    """A model without its weights."""
+
+    design: AnyDesign
+    num_classes: int
+    in_chans: int
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None = None
+    """Class names by index; None where they are not known, never guessed."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Licence, source, data, command: plain JSON values."""
+
+    def __post_init__(self) -> None:
+        if self.labels is not None and len(self.labels) != self.num_classes:
+            raise WeightsError(f"there are {len(self.labels)} labels for {self.num_classes} classes")
+        if len(self.preprocessing.mean) != self.in_chans:
+            raise WeightsError(
+                f"preprocessing has a mean for {len(self.preprocessing.mean)} channels, the model takes {self.in_chans}"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values; `metadata_from_dict` reads them back."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "design": self.design.as_dict(),
+            "num_classes": self.num_classes,
+            "in_chans": self.in_chans,
+            "labels": None if self.labels is None else list(self.labels),
+            "preprocessing": self.preprocessing.as_dict(),
+            "provenance": dict(self.provenance),
+            "calibration": None,
+        }
+
+    def as_json(self) -> str:
+        """The same text every time for the same model."""
+        return json.dumps(self.as_dict(), ensure_ascii=False, sort_keys=True)
+
+
+def metadata_from_dict(values: Any, *, source: str) -> ModelMetadata:
+    """Read what `as_dict` wrote.
+
+    Args:
+        values: the table under the key `regnety`.
+        source: the file's name, for errors.
+
+    Raises:
+        WeightsError: a field is missing or not understood, or a later release wrote it.
+    """
+    if not isinstance(values, Mapping):
+        raise WeightsError(f"{source}: has no table under the key {KEY!r}; it was not written by regnety")
+    version = values.get("format_version")
+    if not isinstance(version, int) or version < 1:
+        raise WeightsError(f"{source}: format_version is {version!r}, not a whole number")
+    if version > FORMAT_VERSION:
+        raise WeightsError(
+            f"{source}: has format_version {version}, this release reads up to {FORMAT_VERSION}; "
+            "install a later one: pip install --upgrade regnety"
+        )
+    labels, provenance = values.get("labels"), values.get("provenance") or {}
+    if labels is not None and not (isinstance(labels, list) and all(isinstance(label, str) for label in labels)):
+        raise WeightsError(f"{source}: labels must be a list of names")
+    if not isinstance(provenance, Mapping):
+        raise WeightsError(f"{source}: provenance must be a table")
+    try:
+        return ModelMetadata(
+            design=design_from_dict(values["design"]),
+            num_classes=values["num_classes"],
+            in_chans=values["in_chans"],
+            preprocessing=preprocessing_from_dict(values["preprocessing"]),
+            labels=None if labels is None else tuple(labels),
+            provenance=dict(provenance),
+        )
+    except KeyError as error:
+        raise WeightsError(f"{source}: lacks {error.args[0]!r} under the key {KEY!r}") from None
+    except RegNetYError as error:
+        raise WeightsError(f"{source}: {error}") from error
+
+
+def metadata_from_json(text: str, *, source: str) -> ModelMetadata:
+    """Read what `as_json` wrote. Raises WeightsError as `metadata_from_dict`."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise WeightsError(f"{source}: the text under the key {KEY!r} is not JSON: {error}") from None
+    return metadata_from_dict(values, source=source)

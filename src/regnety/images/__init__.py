@@ -1,0 +1,1 @@
+"""From bytes to pixels to the array that a model eats."""

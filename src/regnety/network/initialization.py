@@ -1,0 +1,37 @@
+"""Initial weights: timm's way, which `create_model` takes, and pycls's way, which the paper trained with."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import nn
+
+from regnety.network.modules import Bottleneck, RegNet
+
+Initialization = Literal["timm", "pycls"]
+
+
+def initialize(model: RegNet, scheme: Initialization = "timm", *, generator: torch.Generator | None = None) -> None:
+    """Fill a model's weights in place. Both schemes draw normal weights, with zero biases and unit norms.
+
+    Args:
+        model: the network; on the meta device there is nothing to fill.
+        scheme: "timm" divides a convolution's fan-out by its groups and zeroes the last norm of each block (timm
+            `regnet.py`); "pycls" does neither (pycls `models/blocks.py::init_weights`).
+        generator: where the numbers come from; None is torch's global generator.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            fan_out = module.kernel_size[0] * module.kernel_size[1] * module.out_channels
+            if scheme == "timm":
+                fan_out //= module.groups
+            nn.init.normal_(module.weight, 0.0, math.sqrt(2.0 / fan_out), generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, 0.0, 0.01, generator=generator)
+            nn.init.zeros_(module.bias)
+    if scheme == "timm":
+        for module in model.modules():
+            if isinstance(module, Bottleneck):
+                nn.init.zeros_(module.conv3.bn.weight)

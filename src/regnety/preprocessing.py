@@ -1,0 +1,99 @@
+"""What a model wants to be shown: size, crop, normalisation; and the geometry of resize and crop, in one place."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from regnety.errors import WeightsError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+INTERPOLATIONS = ("bicubic", "bilinear", "lanczos", "nearest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocessing:
+    """How a photograph becomes a model's input, in timm's terms.
+
+    The shorter side is resized to floor(image_size / crop_pct), the middle square of image_size is cut out, values in
+    [0, 1] are normalised with mean and std.
+
+    Raises:
+        WeightsError: a value is not allowed; the message names it.
+    """
+
+    image_size: int = 224
+    """Height and width of the input, in pixels."""
+    crop_pct: float = 0.875
+    """Share of the resized shorter side that the crop keeps, above 0 to 1."""
+    interpolation: str = "bicubic"
+    """Pillow's filter, antialiased."""
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    """Per channel, for values in [0, 1]."""
+    std: tuple[float, ...] = IMAGENET_STD
+    """Per channel, for values in [0, 1]."""
+    exif_orientation: bool = False
+    """Whether training turned pictures upright by their EXIF orientation."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.image_size, bool) or not isinstance(self.image_size, int) or not 1 <= self.image_size <= 8192:
+            raise WeightsError(f"image_size must be a whole number from 1 to 8192 pixels, got {self.image_size!r}")
+        if not _is_number(self.crop_pct) or not 0 < self.crop_pct <= 1:
+            raise WeightsError(f"crop_pct must be a number above 0 to 1, got {self.crop_pct!r}")
+        if self.interpolation not in INTERPOLATIONS:
+            raise WeightsError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            if not isinstance(values, list | tuple) or not values or not all(_is_number(value) for value in values):
+                raise WeightsError(f"{name} must be a number for each channel, got {values!r}")
+            object.__setattr__(self, name, tuple(float(value) for value in values))
+        if len(self.mean) != len(self.std) or min(self.std) <= 0:
+            raise WeightsError(f"std must be a positive number for each of {len(self.mean)} channels, got {self.std}")
+
+    @property
+    def resize_size(self) -> int:
+        """What the shorter side is resized to, in pixels."""
+        return math.floor(self.image_size / self.crop_pct)
+
+    def resized_size(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) of the whole picture after the resize."""
+        shorter, longer = min(width, height), max(width, height)
+        size = (self.resize_size, int(self.resize_size * longer / shorter))
+        return size if width <= height else (size[1], size[0])
+
+    def crop_corner(self, width: int, height: int) -> tuple[int, int]:
+        """(left, top) of the crop in a resized picture of that width and height. Halves go to even, as timm's."""
+        return round((width - self.image_size) / 2), round((height - self.image_size) / 2)
+
+    def source_box(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """(left, top, right, bottom) of the crop in the picture before the resize, in its own pixels."""
+        resized_width, resized_height = self.resized_size(width, height)
+        left, top = self.crop_corner(resized_width, resized_height)
+        across, down = width / resized_width, height / resized_height
+        right, bottom = left + self.image_size, top + self.image_size
+        return left * across, top * down, min(right * across, width), min(bottom * down, height)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values; `preprocessing_from_dict` reads them back."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def preprocessing_from_dict(values: Mapping[str, Any]) -> Preprocessing:
+    """The preprocessing that `as_dict` wrote.
+
+    Raises:
+        WeightsError: a field is unknown, or its value is not allowed.
+    """
+    known = [field.name for field in fields(Preprocessing)]
+    if not isinstance(values, Mapping):
+        raise WeightsError(f"preprocessing must be a table of fields, got {values!r}")
+    for name in values:
+        if name not in known:
+            raise WeightsError(f"preprocessing has no field {name!r}; it has {', '.join(known)}")
+    return Preprocessing(**values)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

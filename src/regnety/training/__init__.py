@@ -1,0 +1,1 @@
+"""Training: recipes, loader, loop, checkpoints. Needs the extra `torch`."""

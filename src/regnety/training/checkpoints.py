@@ -1,0 +1,83 @@
+"""Checkpoints of a run: whole or not there, read back without running anything in them."""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from regnety.errors import RecipeError
+from regnety.storage import replacing
+from regnety.training.optimization import WeightAverage
+
+FOLDER = "checkpoints"
+
+
+@dataclass(slots=True, kw_only=True)
+class Progression:
+    """How far a run has come: plain values, kept with the weights."""
+
+    epochs_done: int
+    history: list[dict[str, Any]]
+    """One row an epoch, as in metrics.jsonl."""
+    best_epoch: int
+    best_top1: float
+    seconds: float
+    """Time spent so far, over all sessions of the run."""
+
+
+def save_checkpoint(
+    run: Path,
+    progression: Progression,
+    *,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: WeightAverage | None,
+    best: dict[str, torch.Tensor],
+    keep: int,
+) -> Path:
+    """Write `checkpoints/epoch-NNNN.pt`, and remove all but the newest `keep`."""
+    folder = run / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"epoch-{progression.epochs_done:04d}.pt"
+    state = {
+        "progression": {name: getattr(progression, name) for name in Progression.__slots__},  # type: ignore[attr-defined]
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "average": None if average is None else {"updates": average.updates, "state": average.state},
+        "best": best,
+    }
+    with replacing(path) as beside:
+        torch.save(state, beside)
+    for old in checkpoints(run)[: -max(1, keep)]:
+        old.unlink()
+    return path
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """The checkpoints of a run, oldest first."""
+    return sorted((run / FOLDER).glob("epoch-*.pt"))
+
+
+def load_checkpoint(
+    path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage | None
+) -> tuple[Progression, dict[str, torch.Tensor]]:
+    """Put a run back to where the checkpoint was written; the answer is its progress and its best weights so far.
+
+    Raises:
+        RecipeError: the file is damaged, or belongs to another network.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        if average is not None:
+            average.updates = state["average"]["updates"]
+            for key, value in average.state.items():
+                value.copy_(state["average"]["state"][key])
+        return Progression(**state["progression"]), state["best"]
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        first_line = str(error).strip().partition("\n")[0]
+        raise RecipeError(f"{path}: cannot be resumed from: {first_line}; remove it to go on from the one before") from error

@@ -1,0 +1,74 @@
+"""The training loop, and the evaluation of a network between epochs."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from regnety.training.batches import Batch, Pixels, Targets
+from regnety.training.optimization import InputNormalization, WeightAverage, set_lr
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """What one step did. The tensors are still on the device: reading them waits for it."""
+
+    step: int
+    lr: float
+    loss: Tensor
+    correct: Tensor
+    """Pictures of the batch whose largest logit was right."""
+    count: int
+
+
+def train_epoch(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    *,
+    normalize: Callable[[Tensor], Tensor],
+    optimizer: torch.optim.Optimizer,
+    schedule: Callable[[int], float],
+    criterion: Callable[[Tensor, Tensor], Tensor],
+    average: WeightAverage | None,
+    dtype: torch.dtype,
+    first_step: int,
+) -> Iterator[StepRecord]:
+    """One pass over the batches; yields facts, and the caller decides what to print or keep."""
+    model.train()
+    for step, (pixels, targets) in enumerate(batches, start=first_step):
+        images, labels = normalize(torch.from_numpy(pixels)), torch.from_numpy(targets)
+        lr = schedule(step)
+        set_lr(optimizer, lr)
+        with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+            logits = model(images)
+        loss = criterion(logits.float(), labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        if average is not None:
+            average.update(model)
+        correct = (logits.argmax(1) == labels).sum()
+        yield StepRecord(step=step, lr=lr, loss=loss.detach(), correct=correct, count=len(labels))
+
+
+@torch.inference_mode()
+def top1_of(
+    model: nn.Module,
+    batches: Iterable[tuple[Pixels, Targets]],
+    *,
+    normalize: InputNormalization,
+    dtype: torch.dtype,
+) -> tuple[float, float]:
+    """(top-1 in percent, cross-entropy) of a network in evaluation mode on pictures as evaluation sees them."""
+    model.eval()
+    correct = count = 0
+    loss = 0.0
+    for pixels, targets in batches:
+        labels = torch.from_numpy(targets)
+        with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+            logits = model(normalize(torch.from_numpy(pixels)))
+        correct += int((logits.argmax(1) == labels).sum())
+        loss += float(nn.functional.cross_entropy(logits.float(), labels, reduction="sum"))
+        count += len(labels)
+    return 100 * correct / count, loss / count

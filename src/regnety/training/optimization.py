@@ -1,0 +1,102 @@
+"""What moves the weights: optimiser, learning-rate schedule, the averaged weights, and the arithmetic."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from regnety.errors import RecipeError
+from regnety.training.recipe import Optimizer, Recipe
+
+
+def make_optimizer(model: nn.Module, recipe: Optimizer) -> torch.optim.SGD:
+    """Stochastic gradient descent with Nesterov momentum."""
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]  # norms and biases
+    return torch.optim.SGD(
+        [
+            {"params": matrices, "weight_decay": recipe.weight_decay},
+            {"params": vectors, "weight_decay": recipe.weight_decay if recipe.decay_norms_and_biases else 0.0},
+        ],
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        nesterov=recipe.momentum > 0,
+        fused=True,
+    )
+
+
+def make_schedule(recipe: Recipe, steps_per_epoch: int) -> Callable[[int], float]:
+    """Learning rate of a step: a half-period cosine, times a warm-up that grows linearly from 0.1 to 1.
+
+    The warm-up takes at most a fifth of the run, so that a shortened run still trains.
+    """
+    steps = recipe.epochs * steps_per_epoch
+    warmup_steps = min(recipe.warmup_epochs * steps_per_epoch, steps / 5)
+
+    def schedule(step: int) -> float:
+        cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
+        warmup = 0.1 + 0.9 * step / warmup_steps if step < warmup_steps else 1.0
+        return recipe.optimizer.lr * cosine * warmup
+
+    return schedule
+
+
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Give every parameter group this learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+class WeightAverage:
+    """An exponential moving average of a model's weights and running statistics.
+
+    Args:
+        model: whose weights are averaged, and copied to begin with.
+        decay: share of the old average; early on (1 + n) / (10 + n) of n updates, where that is smaller.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.updates = 0
+        self.state = {key: value.detach().clone() for key, value in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Take in the model's weights of now."""
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        current = model.state_dict()
+        floating = [key for key, value in self.state.items() if value.is_floating_point()]
+        torch._foreach_lerp_([self.state[key] for key in floating], [current[key] for key in floating], 1 - decay)
+        for key in self.state.keys() - floating:
+            self.state[key].copy_(current[key])
+
+
+def autocast_dtype(precision: str) -> torch.dtype:
+    """The arithmetic of the network: bfloat16 where asked, or where `auto` finds a processor that has it.
+
+    Raises:
+        RecipeError: bf16 was asked for on a processor without it, where it is some eight times slower than float32.
+    """
+    available = torch.cpu._is_avx512_bf16_supported()
+    if precision == "bf16" and not available:
+        raise RecipeError("precision bf16: this processor has no AVX-512 bf16 instructions; use precision=auto")
+    return torch.bfloat16 if available and precision != "f32" else torch.float32
+
+
+class InputNormalization(nn.Module):
+    """uint8 [N, H, W, C] -> float32 [N, C, H, W] with mean 0 and deviation 1, in channels-last memory."""
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.mean = torch.tensor(mean).view(1, -1, 1, 1) * 255
+        self.std = torch.tensor(std).view(1, -1, 1, 1) * 255
+
+    def forward(self, images: Tensor, image_size: int | None = None) -> Tensor:
+        """image_size resizes the pictures, antialiased."""
+        x = (images.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        if image_size is not None and image_size != x.shape[-1]:
+            size = (image_size, image_size)
+            x = nn.functional.interpolate(x, size, mode="bilinear", antialias=True)
+        return x.contiguous(memory_format=torch.channels_last)

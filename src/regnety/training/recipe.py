@@ -1,0 +1,230 @@
+"""A recipe: the values of one training run, checked; from YAML and `--set`, and back."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from regnety.architecture.notation import design_from_dict, parse_design
+from regnety.errors import RecipeError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimizer:
+    """Stochastic gradient descent with Nesterov momentum and a half-period cosine."""
+
+    lr: float = 0.1
+    """Learning rate after the warm-up, for the whole batch."""
+    momentum: float = 0.9
+    weight_decay: float = 5e-5
+    decay_norms_and_biases: bool = True
+    """Whether weight decay reaches batch norm and biases too, as in the paper."""
+
+    def __post_init__(self) -> None:
+        _require("optimizer.lr", self.lr > 0, "above 0", self.lr)
+        _require("optimizer.momentum", 0 <= self.momentum < 1, "from 0 to below 1", self.momentum)
+        _require("optimizer.weight_decay", self.weight_decay >= 0, "at least 0", self.weight_decay)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Augmentation:
+    """Random changes of the training pictures, all on uint8."""
+
+    crop: Literal["resized", "shift"] = "resized"
+    """`resized`: a random part of the picture, resized to the input (random-resized-crop), decoded anew each epoch.
+    `shift`: the picture at input size, moved by up to `shift` pixels with its border mirrored; kept in memory."""
+    min_area: float = 0.25
+    """Smallest share of the picture's area that a `resized` crop keeps."""
+    shift: int = 4
+    """Largest move of a `shift` crop, in pixels."""
+    flip: bool = True
+    """Mirror left and right in half of the cases."""
+
+    def __post_init__(self) -> None:
+        _require("augmentation.min_area", 0 < self.min_area <= 1, "above 0 to 1", self.min_area)
+        _require("augmentation.shift", 0 <= self.shift <= 64, "from 0 to 64 pixels", self.shift)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything that decides the weights a run ends with, beside the pictures and the seed.
+
+    Raises:
+        RecipeError: a value is not allowed; the message names it.
+    """
+
+    name: str
+    model: str | None = None
+    """MODEL to take the design from, and with `pretrained` the weights."""
+    design: dict[str, Any] | None = None
+    """Design to train, where no model is named."""
+    pretrained: bool = False
+    """Start from the model's weights."""
+    initialization: Literal["timm", "pycls"] = "timm"
+    """How random weights are drawn."""
+    image_size: int | None = None
+    """Input in pixels; None is the pretrained model's own, else 224."""
+    crop_pct: float | None = None
+    """Of evaluation; None is the pretrained model's own, else 0.875."""
+    epochs: int = 100
+    batch_size: int = 128
+    warmup_epochs: float = 5.0
+    """The learning rate grows linearly from a tenth over these epochs, cut to the run's length."""
+    small_epochs: int = 0
+    """First epochs that are trained on pictures of `small_image_size`, which costs less."""
+    small_image_size: int = 24
+    """In pixels."""
+    label_smoothing: float = 0.0
+    ema_decay: float = 0.9999
+    """Of the averaged weights that are evaluated and kept; reached gradually. 0 keeps the last weights."""
+    val_fraction: float = 0.1
+    """Share of train that chooses the best epoch where the data has no `val/`; 0 takes all of train and the last."""
+    precision: Literal["auto", "f32", "bf16"] = "auto"
+    """Arithmetic of the network; `auto` is bf16 where this processor has it."""
+    bundle_dtype: Literal["float32", "float16"] = "float32"
+    """Floating-point type in the bundle."""
+    seed: int = 0
+    """Decides random weights, the order of the pictures, their changes, and which are held out."""
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        _require("epochs", self.epochs >= 1, "at least 1", self.epochs)
+        _require("batch_size", self.batch_size >= 2, "at least 2", self.batch_size)
+        _require("warmup_epochs", self.warmup_epochs >= 0, "at least 0", self.warmup_epochs)
+        _require("small_epochs", self.small_epochs >= 0, "at least 0", self.small_epochs)
+        _require("small_image_size", self.small_image_size >= 8, "at least 8 pixels", self.small_image_size)
+        _require("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to below 1", self.label_smoothing)
+        _require("seed", 0 <= self.seed < 2**63, "from 0 to 2**63 - 1", self.seed)
+        _require("ema_decay", 0 <= self.ema_decay < 1, "from 0 to below 1", self.ema_decay)
+        _require("val_fraction", 0 <= self.val_fraction <= 0.5, "from 0 to 0.5", self.val_fraction)
+        if self.image_size is not None:
+            _require("image_size", 8 <= self.image_size <= 8192, "from 8 to 8192 pixels", self.image_size)
+        if self.crop_pct is not None:
+            _require("crop_pct", 0 < self.crop_pct <= 1, "above 0 to 1", self.crop_pct)
+        if self.design is not None:
+            design_from_dict(self.design)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as plain YAML values."""
+        return dataclasses.asdict(self)
+
+
+def recipe_from_dict(values: Any, *, source: str) -> Recipe:
+    """The recipe that `as_dict` wrote.
+
+    Raises:
+        RecipeError: a field is unknown or of the wrong type; the message begins with the source.
+    """
+    try:
+        recipe: Recipe = _build(Recipe, values, "")
+    except RecipeError as error:
+        raise RecipeError(f"{source}: {error}") from error
+    return recipe
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read the `recipe.yaml` of a run, or one written by hand.
+
+    Raises:
+        RecipeError: no such file, not YAML, or not a recipe.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text("utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: no such recipe file") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise RecipeError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
+    return recipe_from_dict(values, source=str(path))
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """A recipe as YAML."""
+    return yaml.safe_dump(recipe.as_dict(), sort_keys=False)
+
+
+def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
+    """A recipe with `key=value` settings laid over it; keys are dotted (`optimizer.lr=0.2`).
+
+    Raises:
+        RecipeError: no such field, or a value that is not allowed.
+    """
+    values = recipe.as_dict()
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        if not separator:
+            raise RecipeError(f"--set takes key=value, got {setting!r}")
+        *groups, name = key.strip().split(".")
+        table: Any = values
+        for group in groups:
+            table = table.get(group) if isinstance(table, dict) else None
+        if not isinstance(table, dict) or name not in table or isinstance(table[name], dict) and name != "design":
+            raise RecipeError(f"--set {key}: a recipe has no such field; it has {', '.join(_field_names(Recipe))}")
+        try:
+            table[name] = parse_design(text).as_dict() if key.strip() == "design" else yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise RecipeError(f"--set {key}: cannot read the value {text!r}") from None
+    return recipe_from_dict(values, source="--set")
+
+
+def _build(kind: type[Any], values: Any, prefix: str) -> Any:
+    """A dataclass from plain values, types checked: YAML's `1` is a float where one is wanted, `"1"` is not."""
+    if not isinstance(values, Mapping):
+        raise RecipeError(f"{prefix.rstrip('.') or 'a recipe'} must be a table of fields, got {values!r}")
+    hints = typing.get_type_hints(kind)
+    arguments = {}
+    for name, value in values.items():
+        if name not in hints:
+            raise RecipeError(f"no field {prefix}{name}; there are {', '.join(_field_names(kind, prefix))}")
+        arguments[name] = _checked(hints[name], value, f"{prefix}{name}")
+    missing = [f.name for f in dataclasses.fields(kind) if f.name not in arguments and _has_no_default(f)]
+    if missing:
+        raise RecipeError(f"lacks {prefix}{missing[0]}")
+    return kind(**arguments)
+
+
+def _checked(hint: Any, value: Any, name: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return _build(typing.cast("type[Any]", hint), value, f"{name}.")
+    if isinstance(hint, types.UnionType):
+        if value is None:
+            return None
+        (hint,) = (member for member in typing.get_args(hint) if member is not types.NoneType)
+    if typing.get_origin(hint) is Literal:
+        choices = typing.get_args(hint)
+        if value not in choices:
+            raise RecipeError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        return value
+    if hint is float and isinstance(value, str):  # YAML 1.1 reads 5e-5 as a word
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    wanted = typing.get_origin(hint) or hint
+    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "a table"}
+        raise RecipeError(f"{name} must be {words[wanted]}, got {value!r}")
+    return value
+
+
+def _field_names(kind: type[Any], prefix: str = "") -> list[str]:
+    names = []
+    for name, hint in typing.get_type_hints(kind).items():
+        names += _field_names(hint, f"{prefix}{name}.") if dataclasses.is_dataclass(hint) else [f"{prefix}{name}"]
+    return names
+
+
+def _has_no_default(member: "dataclasses.Field[Any]") -> bool:
+    return member.default is dataclasses.MISSING and member.default_factory is dataclasses.MISSING
+
+
+def _require(name: str, allowed: bool, words: str, value: object) -> None:
+    if not allowed:
+        raise RecipeError(f"{name} must be {words}, got {value}")

@@ -1,0 +1,1 @@
+"""Checkpoints as NumPy arrays: read, checked against a description, written. Never torch."""

@@ -1,0 +1,58 @@
+"""safetensors files: read lazily, and written whole or not at all."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from regnety.errors import WeightsError
+from regnety.storage import replacing
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+class SafetensorsWeights(Mapping[str, Array]):
+    """The tensors of a file, memory-mapped: opened here, each read when it is asked for.
+
+    Raises:
+        WeightsError: the file is missing or damaged; the message begins with its name.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            self._file = safe_open(str(path), framework="np")
+        except FileNotFoundError:
+            raise WeightsError(f"{path}: no such file") from None
+        except (SafetensorError, OSError) as error:
+            raise WeightsError(f"{path}: is not a whole safetensors file: {error}") from error
+        self._keys = list(self._file.keys())
+
+    def __getitem__(self, key: str) -> Array:
+        if key not in self._keys:
+            raise KeyError(key)
+        try:
+            return np.asarray(self._file.get_tensor(key))
+        except (SafetensorError, TypeError) as error:
+            raise WeightsError(f"{self.path}: {key} cannot be read: {error}") from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """A tensor's shape, without reading it."""
+        return tuple(self._file.get_slice(key).get_shape())
+
+
+def write_safetensors(path: str | Path, weights: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> None:
+    """Write tensors in the order of the mapping."""
+    arrays = {key: np.ascontiguousarray(value) if value.ndim else value for key, value in weights.items()}
+    with replacing(path) as beside:
+        save_file(arrays, str(beside), metadata=dict(metadata or {"format": "pt"}))
