@@ -24,8 +24,7 @@ if TYPE_CHECKING:
         UnknownModelError,
         WeightsError,
     )
-    from regnety.graph.builder import build_graph
-    from regnety.graph.writer import write_graph
+    from regnety.graph.builder import build_graph, write_graph
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
     from regnety.network.creation import create_model
     from regnety.preprocessing import Preprocessing
@@ -46,8 +45,7 @@ _HOMES = {
         "UnknownModelError",
         "WeightsError",
     ),
-    "regnety.graph.builder": ("build_graph",),
-    "regnety.graph.writer": ("write_graph",),
+    "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
     "regnety.network.creation": ("create_model",),
     "regnety.preprocessing": ("Preprocessing",),

@@ -1,13 +1,13 @@
 """Every error a user can cause or meet, as one short tree.
 
-    RegNetYError                 what `except` at an edge catches; str() is one line: what, where, what to do
-    ├── InvalidDesignError       a design parameter is outside of what a RegNet allows
-    ├── UnknownModelError        MODEL names nothing that is known or on this disk
-    ├── WeightsError             a checkpoint, bundle or graph that is damaged or does not fit
-    ├── ImageError               a file that is no image, is truncated or is over the pixel limit
-    ├── DataError                a data folder that cannot be trained or evaluated on
-    ├── RecipeError              a training recipe or run that contradicts itself
-    └── MissingExtraError        an optional dependency that is not installed
+RegNetYError                 what `except` at an edge catches; str() is one line: what, where, what to do
+├── InvalidDesignError       a design parameter is outside of what a RegNet allows
+├── UnknownModelError        MODEL names nothing that is known or on this disk
+├── WeightsError             a checkpoint, bundle or graph that is damaged or does not fit
+├── ImageError               a file that is no image, is truncated or is over the pixel limit
+├── DataError                a data folder that cannot be trained or evaluated on
+├── RecipeError              a training recipe or run that contradicts itself
+└── MissingExtraError        an optional dependency that is not installed
 """
 
 

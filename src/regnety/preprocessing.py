@@ -37,7 +37,11 @@ class Preprocessing:
     """Whether training turned pictures upright by their EXIF orientation."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.image_size, bool) or not isinstance(self.image_size, int) or not 1 <= self.image_size <= 8192:
+        if (
+            isinstance(self.image_size, bool)
+            or not isinstance(self.image_size, int)
+            or not 1 <= self.image_size <= 8192
+        ):
             raise WeightsError(f"image_size must be a whole number from 1 to 8192 pixels, got {self.image_size!r}")
         if not _is_number(self.crop_pct) or not 0 < self.crop_pct <= 1:
             raise WeightsError(f"crop_pct must be a number above 0 to 1, got {self.crop_pct!r}")

@@ -95,3 +95,25 @@ def _strides(architecture: Architecture) -> Iterator[int]:
 def _out(size: int, stride: int) -> int:
     """Output size of a 3x3 convolution with padding 1, and of a 1x1 without."""
     return (size - 1) // stride + 1
+
+
+def output_shapes(architecture: Architecture, image_size: int | None = None) -> dict[str, tuple[int | str, ...]]:
+    """Shape of every output that the description names, without the batch.
+
+    Args:
+        architecture: the network.
+        image_size: of a square input, in pixels; None gives height and width of the feature maps as words.
+    """
+    shapes: dict[str, tuple[int | str, ...]] = {}
+    side = image_size
+    for name, width, strides in (
+        ("stem", architecture.stem.width_out, (architecture.stem.stride,)),
+        *((stage.name, stage.width, tuple(block.stride for block in stage.blocks)) for stage in architecture.stages),
+    ):
+        for stride in strides:
+            side = None if side is None else _out(side, stride)
+        shapes[name] = (width, f"{name}_height", f"{name}_width") if side is None else (width, side, side)
+    shapes["pre_logits"] = (architecture.num_features,)
+    if architecture.num_classes:
+        shapes["logits"] = (architecture.num_classes,)
+    return shapes

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
 from regnety.errors import InvalidDesignError
+
+Built = TypeVar("Built", Design, AnyNetDesign, StageDesign)
 
 
 def parse_design(text: str) -> Design:
@@ -21,7 +23,9 @@ def parse_design(text: str) -> Design:
             raise InvalidDesignError(f"a design is written name=value,name=value,...; got {part!r}")
         if name in values:
             raise InvalidDesignError(f"{name} is given twice in the design")
-        values[name] = [_number(name, item) for item in value.split(":")] if name == "stage_strides" else _number(name, value)
+        values[name] = (
+            [_number(name, item) for item in value.split(":")] if name == "stage_strides" else _number(name, value)
+        )
     return _build(Design, values)
 
 
@@ -41,7 +45,7 @@ def design_from_dict(values: Mapping[str, Any]) -> AnyDesign:
     return _build(AnyNetDesign, {**values, "stages": tuple(_build(StageDesign, stage) for stage in stages)})
 
 
-def _build(kind: type[Any], values: Mapping[str, Any]) -> Any:
+def _build(kind: type[Built], values: Mapping[str, Any]) -> Built:
     known = {field.name: field for field in fields(kind)}
     for name in values:
         if name not in known:

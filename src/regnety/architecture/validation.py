@@ -50,5 +50,7 @@ def strides(name: str, value: Any, count: int, high: int) -> tuple[int, ...]:
         raise InvalidDesignError(f"{name} must be {count} strides, one a stage, got {value!r}")
     values = tuple(whole(f"each of {name}", stride, 1, high) for stride in value)
     if len(values) != count:
-        raise InvalidDesignError(f"{name} must be {count} strides, one for each stage of this design, got {len(values)}")
+        raise InvalidDesignError(
+            f"{name} must be {count} strides, one for each stage of this design, got {len(values)}"
+        )
     return values

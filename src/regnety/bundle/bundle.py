@@ -96,7 +96,9 @@ class Bundle:
             WeightsError: something else stands at that place.
         """
         folder = Path(folder)
-        if folder.exists() and not ((folder / CONFIG_FILE).is_file() or (folder.is_dir() and not any(folder.iterdir()))):
+        if folder.exists() and not (
+            (folder / CONFIG_FILE).is_file() or (folder.is_dir() and not any(folder.iterdir()))
+        ):
             raise WeightsError(f"{folder}: exists and is not a bundle; name another folder")
         weights = {
             key: value.astype(dtype) if np.issubdtype(value.dtype, np.floating) else value

@@ -6,6 +6,9 @@ import sys
 import typer
 
 from regnety import version
+from regnety.cli.describe import describe
+from regnety.cli.evaluate import evaluate
+from regnety.cli.predict import predict
 from regnety.cli.train import train
 from regnety.errors import RegNetYError
 
@@ -17,7 +20,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(predict)
+app.command()(describe)
 app.command()(train)
+app.command("eval")(evaluate)
 
 
 @app.callback(invoke_without_command=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from regnety.catalog.models import EMBEDDED_MODEL
-from regnety.errors import MissingExtraError, RecipeError
+from regnety.errors import MissingExtraError
 
 
 def train(
@@ -18,7 +18,9 @@ def train(
     design: Annotated[
         str | None, typer.Option(help="Design to train from scratch: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8")
     ] = None,
-    recipe: Annotated[str | None, typer.Option(help="Named recipe (scratch, finetune, cifar10) or a YAML file.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Named recipe (scratch, finetune, cifar10) or a YAML file.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random; 0 unless the recipe says.")] = None,
     settings: Annotated[

@@ -1,4 +1,4 @@
-"""What travels with a model beside its weights: the JSON under the key `regnety`, in bundles and in ONNX files alike."""
+"""What travels with a model beside its weights: the JSON under the key `regnety`, in bundles and in ONNX files."""
 
 import json
 from collections.abc import Mapping

@@ -39,8 +39,8 @@ class ConvNormAct(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, width_in, H, W] -> [N, width_out, ceil(H / stride), ceil(W / stride)]."""
-        x = self.act(self.bn(self.conv(x)))
-        return x
+        result: Tensor = self.act(self.bn(self.conv(x)))
+        return result
 
 
 class SqueezeExcite(nn.Module):
@@ -131,7 +131,8 @@ class RegNet(nn.Module):
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """The last stage's features -> logits [N, num_classes], or the pooled features [N, num_features]."""
-        return self.head(x, pre_logits=pre_logits)
+        result: Tensor = self.head(x, pre_logits=pre_logits)
+        return result
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [N, in_chans, H, W] -> logits [N, num_classes]."""

@@ -129,7 +129,9 @@ class _ShiftedBatches:
 
     def __init__(self, pixels: Pixels, targets: Targets, augmentation: Augmentation, plan: _EpochPlan) -> None:
         margin = (augmentation.shift, augmentation.shift)
-        self._padded = np.pad(pixels, ((0, 0), margin, margin, (0, 0)), mode="reflect") if augmentation.shift else pixels
+        self._padded = (
+            np.pad(pixels, ((0, 0), margin, margin, (0, 0)), mode="reflect") if augmentation.shift else pixels
+        )
         self._side = pixels.shape[1]
         self._targets = targets
         self._augmentation = augmentation

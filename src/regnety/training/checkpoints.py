@@ -43,7 +43,7 @@ def save_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"epoch-{progression.epochs_done:04d}.pt"
     state = {
-        "progression": {name: getattr(progression, name) for name in Progression.__slots__},  # type: ignore[attr-defined]
+        "progression": {name: getattr(progression, name) for name in Progression.__slots__},
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "average": None if average is None else {"updates": average.updates, "state": average.state},
@@ -80,4 +80,6 @@ def load_checkpoint(
         return Progression(**state["progression"]), state["best"]
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         first_line = str(error).strip().partition("\n")[0]
-        raise RecipeError(f"{path}: cannot be resumed from: {first_line}; remove it to go on from the one before") from error
+        raise RecipeError(
+            f"{path}: cannot be resumed from: {first_line}; remove it to go on from the one before"
+        ) from error

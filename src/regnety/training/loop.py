@@ -44,7 +44,7 @@ def train_epoch(
             logits = model(images)
         loss = criterion(logits.float(), labels)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if average is not None:
             average.update(model)

@@ -163,7 +163,7 @@ def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
         table: Any = values
         for group in groups:
             table = table.get(group) if isinstance(table, dict) else None
-        if not isinstance(table, dict) or name not in table or isinstance(table[name], dict) and name != "design":
+        if not isinstance(table, dict) or name not in table or (isinstance(table[name], dict) and name != "design"):
             raise RecipeError(f"--set {key}: a recipe has no such field; it has {', '.join(_field_names(Recipe))}")
         try:
             table[name] = parse_design(text).as_dict() if key.strip() == "design" else yaml.safe_load(text)
@@ -214,7 +214,7 @@ def _checked(hint: Any, value: Any, name: str) -> Any:
     return value
 
 
-def _field_names(kind: type[Any], prefix: str = "") -> list[str]:
+def _field_names(kind: Any, prefix: str = "") -> list[str]:
     names = []
     for name, hint in typing.get_type_hints(kind).items():
         names += _field_names(hint, f"{prefix}{name}.") if dataclasses.is_dataclass(hint) else [f"{prefix}{name}"]

@@ -11,7 +11,7 @@ from regnety.training.recipe import Augmentation, Optimizer, Recipe, read_recipe
 def scratch() -> Recipe:
     """Train a network from random weights, with the optimiser's values of the paper for a batch of 128.
 
-    Command:  regnety train --recipe scratch --design depth=13,w0=24,wa=36.44,wm=2.49,group_width=8 --data DIR --output OUT
+    Command:  regnety train --recipe scratch --design depth=13,w0=24,... --data DIR --output OUT
     """
     return Recipe(name="scratch")
 
@@ -37,9 +37,7 @@ def cifar10() -> Recipe:
 
     Command:  regnety train --recipe cifar10 --data DIR --output OUT
     """
-    design = Design(
-        depth=8, w0=64, wa=32.0, wm=2.0, group_width=64, stem_stride=1, stage_strides=(2, 2, 2)
-    )
+    design = Design(depth=8, w0=64, wa=32.0, wm=2.0, group_width=64, stem_stride=1, stage_strides=(2, 2, 2))
     return Recipe(
         name="cifar10",
         design=design.as_dict(),

@@ -93,7 +93,7 @@ def train(
     _open_run(run, recipe, resume=resume)
     train_samples, val_samples = _validation_split(run, splits, recipe)
 
-    model.to(memory_format=torch.channels_last)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     batches = training_batches(
         train_samples,
         splits.classes,
@@ -140,7 +140,9 @@ def train(
                 row["lr"] = record.lr
                 progress.advance(loss=loss / count, top1=100 * correct / count)
         if not loss < float("inf"):
-            raise RecipeError(f"the loss of epoch {epoch + 1} is not finite; lower optimizer.lr ({recipe.optimizer.lr:g})")
+            raise RecipeError(
+                f"the loss of epoch {epoch + 1} is not finite; lower optimizer.lr ({recipe.optimizer.lr:g})"
+            )
         row |= {"train_loss": loss / count, "train_top1": 100 * correct / count}
         kept = average.state if average is not None else model.state_dict()
         if val_samples:
@@ -155,9 +157,7 @@ def train(
         progression.epochs_done = epoch + 1
         progression.seconds += row["seconds"]
         progression.history.append(row)
-        save_checkpoint(
-            run, progression, model=model, optimizer=optimizer, average=average, best=best, keep=keep
-        )
+        save_checkpoint(run, progression, model=model, optimizer=optimizer, average=average, best=best, keep=keep)
         _write_history(run, progression.history)
         _say(_epoch_line(row, recipe.epochs), quiet)
     return _finish(run, recipe, splits, preprocessing, progression, model, best, command=command, quiet=quiet)

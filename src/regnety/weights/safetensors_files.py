@@ -25,12 +25,12 @@ class SafetensorsWeights(Mapping[str, Array]):
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            self._file = safe_open(str(path), framework="np")
+            self._file: Any = safe_open(str(path), framework="np")
         except FileNotFoundError:
             raise WeightsError(f"{path}: no such file") from None
         except (SafetensorError, OSError) as error:
             raise WeightsError(f"{path}: is not a whole safetensors file: {error}") from error
-        self._keys = list(self._file.keys())
+        self._keys = list(self._file.keys())  # type: ignore[no-untyped-call]
 
     def __getitem__(self, key: str) -> Array:
         if key not in self._keys:
@@ -51,7 +51,9 @@ class SafetensorsWeights(Mapping[str, Array]):
         return tuple(self._file.get_slice(key).get_shape())
 
 
-def write_safetensors(path: str | Path, weights: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> None:
+def write_safetensors(
+    path: str | Path, weights: Mapping[str, Array], metadata: Mapping[str, str] | None = None
+) -> None:
     """Write tensors in the order of the mapping."""
     arrays = {key: np.ascontiguousarray(value) if value.ndim else value for key, value in weights.items()}
     with replacing(path) as beside:

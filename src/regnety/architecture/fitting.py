@@ -1,0 +1,31 @@
+"""Whether the tensors of a checkpoint are those of a description: every key, none left over, every shape equal."""
+
+from collections.abc import Collection, Sequence
+
+from regnety.architecture.description import Architecture
+from regnety.errors import WeightsError
+
+
+def check_keys(architecture: Architecture, keys: Collection[str], *, source: str) -> None:
+    """Compare names; `num_batches_tracked` may be absent, as only training uses it.
+
+    Raises:
+        WeightsError: names the first key that is missing or not known; the message begins with `source`.
+    """
+    wanted = architecture.state_dict_shapes()
+    for key, shape in wanted.items():
+        if key not in keys and not key.endswith("num_batches_tracked"):
+            raise WeightsError(f"{source}: lacks {key}, which the architecture wants as {shape}")
+    for key in keys:
+        if key not in wanted:
+            raise WeightsError(f"{source}: has {key}, which the architecture does not know")
+
+
+def check_shape(key: str, found: Sequence[int], wanted: Sequence[int], *, source: str) -> None:
+    """Compare one tensor's shape.
+
+    Raises:
+        WeightsError: names the key and both shapes; the message begins with `source`.
+    """
+    if tuple(found) != tuple(wanted):
+        raise WeightsError(f"{source}: {key} is {tuple(found)}, the architecture wants {tuple(wanted)}")

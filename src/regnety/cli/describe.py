@@ -1,0 +1,96 @@
+"""`regnety describe`."""
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from regnety.errors import InvalidDesignError
+
+if TYPE_CHECKING:
+    from regnety.architecture.description import Architecture
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    table = "table"
+    json = "json"
+
+
+def describe(
+    name: Annotated[str | None, typer.Argument(help="Name of a model.")] = None,
+    design: Annotated[
+        str | None, typer.Option(help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8")
+    ] = None,
+    image_size: Annotated[int, typer.Option(help="Height and width that work is counted for, in pixels.")] = 224,
+    output_format: Annotated[Format, typer.Option("--format", help="How results are printed.")] = Format.table,
+) -> None:
+    """Show the stages of a design, its parameters, multiply-adds and activations.
+
+    Example:  regnety describe regnety_040
+    """
+    from regnety.architecture.notation import parse_design
+    from regnety.catalog.models import model_info
+
+    if (name is None) == (design is None):
+        raise InvalidDesignError("describe wants the name of a model or a --design, one of them")
+    if name is not None:
+        info = model_info(name)
+        architecture = info.design.architecture(info.num_classes)
+    else:
+        assert design is not None
+        architecture = parse_design(design).architecture()
+    facts = _facts(name, architecture, image_size)
+    if output_format is Format.json:
+        print(json.dumps(facts, indent=2))
+    else:
+        _print_table(facts)
+
+
+def _facts(name: str | None, architecture: "Architecture", image_size: int) -> dict[str, Any]:
+    from regnety.architecture.counting import complexity, model_index_flops, output_shapes
+
+    shapes = output_shapes(architecture, image_size)
+    return {
+        "name": name,
+        "design": architecture.design.as_dict(),
+        "num_classes": architecture.num_classes,
+        "in_chans": architecture.in_chans,
+        "image_size": image_size,
+        "stages": [
+            {
+                "name": stage.name,
+                "width": stage.width,
+                "depth": stage.depth,
+                "inner_width": stage.inner_width,
+                "group_width": stage.group_width,
+                "groups": stage.blocks[0].groups,
+                "stride": stage.stride,
+                "output_size": shapes[stage.name][1],
+            }
+            for stage in architecture.stages
+        ],
+        **asdict(complexity(architecture, image_size)),
+        "model_index_flops": model_index_flops(architecture),
+        "paper_violations": list(architecture.design.paper_violations()),
+    }
+
+
+def _print_table(facts: dict[str, Any]) -> None:
+    from regnety.cli.tables import print_table
+
+    fields = {field: value for field, value in facts["design"].items() if field != "stages"}
+    print(facts["name"] or "design")
+    print(", ".join(f"{field}={value}" for field, value in fields.items()), end="\n\n")
+    columns = ("stage", "width", "depth", "inner_width", "group_width", "groups", "stride", "output_size")
+    rows = [[str(stage["name"]), *(str(stage[column]) for column in columns[1:])] for stage in facts["stages"]]
+    print_table(columns, rows, right=columns[1:])
+    size = facts["image_size"]
+    print(f"\nnum_params   {facts['num_params']:>16,}")
+    print(f"macs         {facts['macs']:>16,}   at {size}x{size}, the paper's convention")
+    print(f"activations  {facts['activations']:>16,}   at {size}x{size}")
+    if facts["paper_violations"]:
+        print(f"\noutside of the paper's RegNetX and RegNetY: {'; '.join(facts['paper_violations'])}")

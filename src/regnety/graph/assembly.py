@@ -1,0 +1,194 @@
+"""A description and its weights as ONNX nodes: batch norm folded, one function for each kind of layer.
+
+Opset 17 and IR version 8 are fixed: onnx's own defaults are newer than what older runtimes read.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper
+
+from regnety.architecture.counting import output_shapes
+from regnety.architecture.description import (
+    BATCH_NORM_EPS,
+    Architecture,
+    Block,
+    ConvNorm,
+    Head,
+    SqueezeExcitation,
+)
+from regnety.architecture.fitting import check_shape
+from regnety.errors import WeightsError
+from regnety.graph.metadata import KEY, ModelMetadata
+from regnety.preprocessing import Preprocessing
+from regnety.version import __version__
+
+OPSET = 17
+IR_VERSION = 8
+INPUT_NAME = "images"
+INPUT_KINDS = ("uint8", "float")
+BATCH = "batch"
+"""Name of the free dimension, by which an engine fixes it."""
+
+
+class TensorStore(Protocol):
+    """Where the arrays of a graph go: into it, or into a file beside it."""
+
+    def add(self, name: str, array: npt.NDArray[Any]) -> onnx.TensorProto:
+        """Keep an array; the answer stands for it in the graph."""
+
+
+def assemble(
+    architecture: Architecture,
+    weights: Mapping[str, npt.NDArray[Any]],
+    metadata: ModelMetadata,
+    store: TensorStore,
+    *,
+    input_kind: str,
+    image_size: int | None,
+    outputs: Sequence[str],
+) -> onnx.ModelProto:
+    """The whole model; layers behind the last output that is asked for are left away."""
+    _check_choices(architecture, input_kind, outputs)
+    graph = _GraphNodes(architecture, weights, store)
+    missing = set(outputs)
+    for name in _walk(graph, architecture, metadata.preprocessing, input_kind):
+        missing.discard(name)
+        if not missing:
+            break
+    shapes = output_shapes(architecture, image_size)
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "regnet",
+            [_input_info(architecture, input_kind, image_size)],
+            [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (BATCH, *shapes[name])) for name in outputs],
+            initializer=graph.initializers,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="regnety",
+        producer_version=__version__,
+    )
+    helper.set_model_props(model, {KEY: metadata.as_json()})
+    return model
+
+
+class _GraphNodes:
+    """Nodes in the making; every function adds some and gives the name of their result."""
+
+    def __init__(self, architecture: Architecture, weights: Mapping[str, npt.NDArray[Any]], store: TensorStore) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        self._weights = weights
+        self._shapes = architecture.state_dict_shapes()
+        self._store = store
+
+    def weight(self, key: str) -> npt.NDArray[Any]:
+        """A tensor of the checkpoint, in the accuracy in which norms are folded. Read here, once, and checked."""
+        array = np.asarray(self._weights[key])
+        check_shape(key, array.shape, self._shapes[key], source="weights")
+        return array.astype(np.float64)
+
+    def constant(self, name: str, array: npt.NDArray[Any]) -> str:
+        self.initializers.append(self._store.add(name, np.ascontiguousarray(array, dtype=np.float32)))
+        return name
+
+    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(kind, inputs, [output], name=f"{output}/{kind}", **attributes))
+        return output
+
+    def conv_norm(self, layer: ConvNorm, value: str, *, output: str | None = None) -> str:
+        """gamma * (conv(x) - mean) / sqrt(var + eps) + beta, as one convolution with a bias."""
+        norm = f"{layer.name}.bn"
+        scale = self.weight(f"{norm}.weight") / np.sqrt(self.weight(f"{norm}.running_var") + BATCH_NORM_EPS)
+        kernel = self.weight(f"{layer.name}.conv.weight") * scale[:, None, None, None]
+        bias = self.weight(f"{norm}.bias") - self.weight(f"{norm}.running_mean") * scale
+        output = output or layer.name
+        result = self.node(
+            "Conv",
+            [value, self.constant(f"{layer.name}.weight", kernel), self.constant(f"{layer.name}.bias", bias)],
+            f"{output}.linear" if layer.relu else output,
+            kernel_shape=[layer.kernel_size] * 2,
+            strides=[layer.stride] * 2,
+            pads=[layer.kernel_size // 2] * 4,
+            group=layer.groups,
+        )
+        return self.node("Relu", [result], output) if layer.relu else result
+
+    def squeeze_excitation(self, layer: SqueezeExcitation, value: str) -> str:
+        squeezed = self.node("GlobalAveragePool", [value], f"{layer.name}.squeezed")
+        hidden = self.node("Relu", [self._fully_connected(f"{layer.name}.fc1", squeezed)], f"{layer.name}.hidden")
+        gate = self.node("Sigmoid", [self._fully_connected(f"{layer.name}.fc2", hidden)], f"{layer.name}.gate")
+        return self.node("Mul", [value, gate], layer.name)
+
+    def block(self, block: Block, value: str, *, output: str) -> str:
+        residual = self.conv_norm(block.conv2, self.conv_norm(block.conv1, value))
+        if block.se is not None:
+            residual = self.squeeze_excitation(block.se, residual)
+        residual = self.conv_norm(block.conv3, residual)
+        shortcut = value if block.downsample is None else self.conv_norm(block.downsample, value)
+        return self.node("Relu", [self.node("Add", [residual, shortcut], f"{block.name}.sum")], output)
+
+    def pool(self, value: str, *, output: str) -> str:
+        return self.node("Flatten", [self.node("GlobalAveragePool", [value], f"{output}.pooled")], output, axis=1)
+
+    def classifier(self, head: Head, value: str, *, output: str) -> str:
+        name = f"{head.name}.fc"
+        weight = self.constant(f"{name}.weight", self.weight(f"{name}.weight"))
+        bias = self.constant(f"{name}.bias", self.weight(f"{name}.bias"))
+        return self.node("Gemm", [value, weight, bias], output, transB=1)
+
+    def normalization(self, preprocessing: Preprocessing, value: str) -> str:
+        """uint8 [N, H, W, C] -> float [N, C, H, W], mean 0 and deviation 1."""
+        value = self.node("Cast", [value], "pixels", to=onnx.TensorProto.FLOAT)
+        value = self.node("Transpose", [value], "planes", perm=[0, 3, 1, 2])
+        mean = np.array(preprocessing.mean).reshape(1, -1, 1, 1) * 255
+        factor = 1 / (np.array(preprocessing.std).reshape(1, -1, 1, 1) * 255)
+        value = self.node("Sub", [value, self.constant("normalization.mean", mean)], "centered")
+        return self.node("Mul", [value, self.constant("normalization.factor", factor)], "normalized")
+
+    def _fully_connected(self, name: str, value: str) -> str:
+        weight = self.constant(f"{name}.weight", self.weight(f"{name}.weight"))
+        bias = self.constant(f"{name}.bias", self.weight(f"{name}.bias"))
+        return self.node("Conv", [value, weight, bias], name, kernel_shape=[1, 1])
+
+
+def _walk(
+    graph: _GraphNodes, architecture: Architecture, preprocessing: Preprocessing, input_kind: str
+) -> Iterator[str]:
+    """Add the network part by part, and say after each which output is there now."""
+    value = INPUT_NAME if input_kind == "float" else graph.normalization(preprocessing, INPUT_NAME)
+    value = graph.conv_norm(architecture.stem, value, output="stem")
+    yield "stem"
+    for stage in architecture.stages:
+        for block in stage.blocks:
+            value = graph.block(block, value, output=stage.name if block is stage.blocks[-1] else block.name)
+        yield stage.name
+    value = graph.pool(value, output="pre_logits")
+    yield "pre_logits"
+    if architecture.num_classes:
+        graph.classifier(architecture.head, value, output="logits")
+        yield "logits"
+
+
+def _check_choices(architecture: Architecture, input_kind: str, outputs: Sequence[str]) -> None:
+    if input_kind not in INPUT_KINDS:
+        raise WeightsError(f"input must be one of {', '.join(INPUT_KINDS)}, got {input_kind!r}")
+    known = architecture.output_names
+    if isinstance(outputs, str) or not outputs or len(set(outputs)) != len(outputs):
+        raise WeightsError(f"outputs must be a list of different names out of {', '.join(known)}, got {outputs!r}")
+    for name in outputs:
+        if name not in known:
+            raise WeightsError(f"no output named {name!r}; there are {', '.join(known)}")
+
+
+def _input_info(architecture: Architecture, input_kind: str, image_size: int | None) -> onnx.ValueInfoProto:
+    sides = ("height", "width") if image_size is None else (image_size, image_size)
+    if input_kind == "uint8":
+        shape = (BATCH, *sides, architecture.in_chans)
+        return helper.make_tensor_value_info(INPUT_NAME, onnx.TensorProto.UINT8, shape)
+    return helper.make_tensor_value_info(INPUT_NAME, onnx.TensorProto.FLOAT, (BATCH, architecture.in_chans, *sides))

@@ -1,0 +1,202 @@
+"""`build_graph` and `write_graph`: an ONNX model from a description and NumPy weights."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy.typing as npt
+import onnx
+
+from regnety.architecture.description import Architecture
+from regnety.architecture.design import AnyDesign
+from regnety.architecture.fitting import check_keys
+from regnety.errors import WeightsError
+from regnety.graph.assembly import assemble
+from regnety.graph.metadata import ModelMetadata
+from regnety.preprocessing import Preprocessing
+from regnety.storage import replacing
+
+LARGEST_FILE = (1 << 31) - (1 << 24)
+"""Bytes of weights in one file: protobuf ends at 2 GiB, and the nodes and the metadata need some of it."""
+DATA_SUFFIX = ".data"
+
+
+def build_graph(
+    architecture: Architecture | AnyDesign,
+    weights: Mapping[str, npt.NDArray[Any]],
+    *,
+    input: Literal["uint8", "float"] = "uint8",
+    image_size: int | None = None,
+    outputs: Sequence[str] = ("logits",),
+    preprocessing: Preprocessing | None = None,
+    labels: Sequence[str] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> onnx.ModelProto:
+    """An ONNX model (opset 17) with batch norm folded and the batch dynamic. The same arguments give the same bytes.
+
+    Args:
+        architecture: the description, or a design for 1000 classes.
+        weights: key to array, of any floating-point type.
+        input: `uint8` takes `images` [batch, height, width, in_chans] in RGB and normalises inside; `float` takes
+            normalised float32 [batch, in_chans, height, width].
+        image_size: height and width in pixels; None leaves them dynamic.
+        outputs: any of `stem`, `s1` and so on [batch, width, height, width], `pre_logits` [batch, num_features],
+            `logits` [batch, num_classes] (not probabilities); all float32.
+        preprocessing: mean and std of the normalisation, and what else a reader needs to know; None is ImageNet's.
+        labels: class names by index.
+        provenance: licence, source and the like, as plain JSON values.
+
+    Returns:
+        The model; labels, preprocessing, design and provenance are JSON in its metadata under the key `regnety`.
+
+    Raises:
+        WeightsError: weights do not fit, an argument is not allowed, or the model would pass 2 GiB (`write_graph`).
+    """
+    arguments = _GraphArguments(architecture, weights, image_size, preprocessing, labels, provenance)
+    if arguments.size > LARGEST_FILE:
+        raise WeightsError(f"the weights take {arguments.size} bytes, over protobuf's 2 GiB; use write_graph")
+    return assemble(
+        arguments.architecture,
+        weights,
+        arguments.metadata,
+        _InsideModel(),
+        input_kind=input,
+        image_size=image_size,
+        outputs=outputs,
+    )
+
+
+def write_graph(
+    path: str | Path,
+    architecture: Architecture | AnyDesign,
+    weights: Mapping[str, npt.NDArray[Any]],
+    *,
+    input: Literal["uint8", "float"] = "uint8",
+    image_size: int | None = None,
+    outputs: Sequence[str] = ("logits",),
+    preprocessing: Preprocessing | None = None,
+    labels: Sequence[str] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write what `build_graph` builds, for models of any size.
+
+    Up to 2 GiB it is one file; above it the weights stand in `PATH.data` beside it, written layer by layer, so that
+    memory holds one layer at a time.
+
+    Args:
+        path: where the model goes.
+        architecture: as for `build_graph`, like everything after it.
+        weights: as for `build_graph`; read one by one.
+        input: as for `build_graph`.
+        image_size: as for `build_graph`.
+        outputs: as for `build_graph`.
+        preprocessing: as for `build_graph`.
+        labels: as for `build_graph`.
+        provenance: as for `build_graph`.
+
+    Raises:
+        WeightsError: as `build_graph`, size excepted.
+    """
+    path = Path(path)
+    arguments = _GraphArguments(architecture, weights, image_size, preprocessing, labels, provenance)
+
+    def model(store: "_InsideModel | _BesideModel") -> bytes:
+        built = assemble(
+            arguments.architecture,
+            weights,
+            arguments.metadata,
+            store,
+            input_kind=input,
+            image_size=image_size,
+            outputs=outputs,
+        )
+        return graph_bytes(built)
+
+    if arguments.size <= LARGEST_FILE:
+        with replacing(path) as beside:
+            beside.write_bytes(model(_InsideModel()))
+        return path
+    data_path = path.with_name(path.name + DATA_SUFFIX)
+    with replacing(path) as beside, replacing(data_path) as data_beside, data_beside.open("wb") as file:
+        beside.write_bytes(model(_BesideModel(file, data_path.name)))
+    return path
+
+
+def graph_bytes(model: onnx.ModelProto) -> bytes:
+    """A model as the bytes of its file, the same every time."""
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+class _GraphArguments:
+    """The checked common part of both functions."""
+
+    def __init__(
+        self,
+        architecture: Architecture | AnyDesign,
+        weights: Mapping[str, npt.NDArray[Any]],
+        image_size: int | None,
+        preprocessing: Preprocessing | None,
+        labels: Sequence[str] | None,
+        provenance: Mapping[str, Any] | None,
+    ) -> None:
+        self.architecture = architecture.architecture()
+        check_keys(self.architecture, weights.keys(), source="weights")
+        if image_size is not None and not (isinstance(image_size, int) and 1 <= image_size <= 8192):
+            raise WeightsError(f"image_size must be a whole number from 1 to 8192 pixels, or None, got {image_size!r}")
+        if isinstance(labels, str):
+            raise WeightsError("labels must be a list of class names")
+        self.metadata = ModelMetadata(
+            design=self.architecture.design,
+            num_classes=self.architecture.num_classes,
+            in_chans=self.architecture.in_chans,
+            preprocessing=preprocessing or _imagenet_preprocessing(self.architecture.in_chans),
+            labels=None if labels is None else tuple(labels),
+            provenance=dict(provenance or {}),
+        )
+        self.size = 4 * sum(math.prod(shape) for shape in self.architecture.state_dict_shapes().values())
+
+
+def _imagenet_preprocessing(in_chans: int) -> Preprocessing:
+    """ImageNet's mean and std, repeated over the channels as timm's adapted stems expect them."""
+    base = Preprocessing()
+    mean = tuple(base.mean[channel % 3] for channel in range(in_chans))
+    std = tuple(base.std[channel % 3] for channel in range(in_chans))
+    return Preprocessing(mean=mean, std=std)
+
+
+class _InsideModel:
+    """Arrays within the graph."""
+
+    def add(self, name: str, array: npt.NDArray[Any]) -> onnx.TensorProto:
+        return onnx.TensorProto(
+            name=name, data_type=onnx.TensorProto.FLOAT, dims=array.shape, raw_data=_little_endian(array)
+        )
+
+
+class _BesideModel:
+    """Arrays in one file beside the graph, each at a multiple of 4096 bytes so that it can be memory-mapped."""
+
+    ALIGNMENT = 4096
+
+    def __init__(self, file: BinaryIO, location: str) -> None:
+        self._file = file
+        self._location = location
+
+    def add(self, name: str, array: npt.NDArray[Any]) -> onnx.TensorProto:
+        self._file.seek(-self._file.tell() % self.ALIGNMENT, 1)
+        offset = self._file.tell()
+        self._file.write(_little_endian(array))
+        length = self._file.tell() - offset
+        entries = {"location": self._location, "offset": str(offset), "length": str(length)}
+        return onnx.TensorProto(
+            name=name,
+            data_type=onnx.TensorProto.FLOAT,
+            dims=array.shape,
+            data_location=onnx.TensorProto.EXTERNAL,
+            external_data=[onnx.StringStringEntryProto(key=key, value=value) for key, value in entries.items()],
+        )
+
+
+def _little_endian(array: npt.NDArray[Any]) -> bytes:
+    return array.astype("<f4", copy=False).tobytes()

@@ -1,0 +1,1 @@
+"""Running models: engines, the pipeline from bytes to answers, the predictor, evaluation."""

@@ -1,0 +1,1 @@
+"""One interface, one module an engine."""

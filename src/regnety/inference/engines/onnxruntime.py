@@ -1,0 +1,55 @@
+"""ONNX Runtime: always there, the quickest to start."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from regnety.errors import WeightsError
+
+BATCH_DIMENSION = "batch"
+DTYPES: dict[str, np.dtype[Any]] = {"tensor(uint8)": np.dtype(np.uint8), "tensor(float)": np.dtype(np.float32)}
+ERRORS_ONLY = 3
+
+
+class OnnxRuntimeEngine:
+    """A session of ONNX Runtime on the processor, in float32.
+
+    Args:
+        graph: an ONNX file, or a model's bytes.
+        threads: threads within one run; 1 is best where several threads call `run` at once.
+        batch: fixes the batch before the graph is compiled; None leaves it free.
+
+    Raises:
+        WeightsError: the graph cannot be loaded.
+    """
+
+    name = "onnxruntime"
+
+    def __init__(self, graph: Path | bytes, *, threads: int, batch: int | None = None) -> None:
+        onnxruntime.disable_telemetry_events()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = ERRORS_ONLY
+        if batch is not None:
+            options.add_free_dimension_override_by_name(BATCH_DIMENSION, batch)
+        try:
+            self._session = onnxruntime.InferenceSession(
+                graph if isinstance(graph, bytes) else str(graph), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # the bindings raise their own classes, which have no public base
+            source = "the graph" if isinstance(graph, bytes) else str(graph)
+            raise WeightsError(f"{source}: ONNX Runtime cannot load it: {' '.join(str(error).split())}") from error
+        (image_input,) = self._session.get_inputs()
+        self._input_name = image_input.name
+        self.input_dtype = DTYPES[image_input.type]
+        self.input_shape = tuple(side if isinstance(side, int) else None for side in image_input.shape)
+        self.output_names = tuple(output.name for output in self._session.get_outputs())
+
+    def run(self, images: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
+        """A batch of images -> every output by its name."""
+        outputs = self._session.run(None, {self._input_name: images})
+        return dict(zip(self.output_names, outputs, strict=True))
