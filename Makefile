@@ -1,0 +1,58 @@
+# Everything runs in .venv, which the first target that needs it makes; a second run installs nothing.
+# Needs Python 3.11 or newer with pip and venv, and nothing else.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
+
+.PHONY: demo test test-all soak lint clean help
+
+help:
+	@echo "make demo      classify examples/cat.png with the model that comes with the package (no PyTorch)"
+	@echo "make test      the tests that a newcomer runs"
+	@echo "make test-all  all tests that fit in an hour"
+	@echo "make soak      long shows: hundreds of runs in a row"
+	@echo "make lint      format, style, types, layers"
+	@echo "make clean     remove .venv"
+
+demo: .venv/core
+	$(BIN)/regnety predict examples/cat.png
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+test-all: .venv/test
+	$(BIN)/python -m pytest -m "not soak"
+
+soak: .venv/test
+	$(BIN)/python -m pytest -m soak
+
+lint: .venv/lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv
+
+.venv/python:
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'regnety needs Python 3.11 or newer')"
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/core: .venv/python pyproject.toml constraints.txt
+	@echo "installing regnety"
+	@$(INSTALL) .
+	@touch $@
+
+.venv/test: .venv/python pyproject.toml constraints.txt
+	@echo "installing regnety, PyTorch and the test tools"
+	@$(INSTALL) ".[test]"
+	@touch $@
+
+.venv/lint: .venv/python pyproject.toml constraints.txt
+	@echo "installing regnety, PyTorch, the test tools and the linters"
+	@$(INSTALL) ".[lint]"
+	@touch $@
