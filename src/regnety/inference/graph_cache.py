@@ -3,50 +3,55 @@
 import hashlib
 import logging
 from pathlib import Path
+from typing import Any
 
 from regnety.bundle.bundle import CONFIG_FILE, WEIGHTS_FILE, Bundle
 from regnety.graph.metadata import FORMAT_VERSION
-from regnety.storage import cache_directory, replacing
+from regnety.storage import cache_directory
 from regnety.version import __version__
 
 logger = logging.getLogger("regnety")
 
 
-def graph_of(bundle: Bundle) -> Path | bytes:
+def graph_of(bundle: Bundle, *, rebuild: bool = False) -> Path | bytes:
     """A bundle's graph with a uint8 input of the model's own size, as a file, or as bytes where none can be kept.
 
     A bundle that was made in memory, and a cache that cannot be written, cost a build every time and nothing else.
+
+    Args:
+        bundle: the model.
+        rebuild: write the file anew, where what stands in the cache was found to be damaged.
     """
     key = _cache_key(bundle)
     if key is None:
-        return _build(bundle)
+        return _in_memory(bundle)
     path = cache_directory() / "graphs" / f"{key}.onnx"
-    if path.exists():
-        return path
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        graph = _build(bundle)
-        with replacing(path) as beside:
-            beside.write_bytes(graph)
+        if rebuild or not path.exists():
+            from regnety.graph.builder import write_graph
+
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_graph(path, bundle.architecture, bundle.weights, **_options(bundle))
         return path
     except OSError as error:
-        logger.info("the graph is not kept: %s", error)
-        return _build(bundle)
+        logger.info("%s: the graph is not kept: %s", path, error)
+        return _in_memory(bundle)
 
 
-def _build(bundle: Bundle) -> bytes:
+def _in_memory(bundle: Bundle) -> bytes:
     from regnety.graph.builder import build_graph, graph_bytes
 
-    model = build_graph(
-        bundle.architecture,
-        bundle.weights,
-        input="uint8",
-        image_size=bundle.preprocessing.image_size,
-        preprocessing=bundle.preprocessing,
-        labels=bundle.labels,
-        provenance=bundle.provenance,
-    )
-    return graph_bytes(model)
+    return graph_bytes(build_graph(bundle.architecture, bundle.weights, **_options(bundle)))
+
+
+def _options(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "input": "uint8",
+        "image_size": bundle.preprocessing.image_size,
+        "preprocessing": bundle.preprocessing,
+        "labels": bundle.labels,
+        "provenance": bundle.provenance,
+    }
 
 
 def _cache_key(bundle: Bundle) -> str | None:

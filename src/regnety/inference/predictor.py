@@ -1,5 +1,6 @@
 """`Predictor`: images in, class probabilities out."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,11 +11,14 @@ import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.errors import WeightsError
 from regnety.images.decoding import MAX_PIXELS, ImageSource
-from regnety.inference.engines.engine import available_cores
+from regnety.inference.engines.engine import Engine, available_cores
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 from regnety.inference.graph_cache import graph_of
 from regnety.inference.pipeline import Output, Pipeline
+
+logger = logging.getLogger("regnety")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +118,8 @@ class Predictor:
         cores = available_cores()
         workers = 1 if count == 1 else min(cores, count)
         if workers not in self._pipelines:
-            engine = OnnxRuntimeEngine(graph_of(self.bundle), threads=cores if workers == 1 else 1, batch=1)
             self._pipelines[workers] = Pipeline(
-                engine,
+                _start_engine(self.bundle, threads=cores if workers == 1 else 1),
                 self.bundle.preprocessing,
                 workers=workers,
                 exif_orientation=self._exif_orientation,
@@ -138,6 +141,17 @@ class Predictor:
                 for index in best
             ),
         )
+
+
+def _start_engine(bundle: Bundle, *, threads: int) -> Engine:
+    graph = graph_of(bundle)
+    try:
+        return OnnxRuntimeEngine(graph, threads=threads, batch=1)
+    except WeightsError as error:
+        if isinstance(graph, bytes):
+            raise
+        logger.warning("%s; it is built anew", error)
+        return OnnxRuntimeEngine(graph_of(bundle, rebuild=True), threads=threads, batch=1)
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

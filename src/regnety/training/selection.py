@@ -9,7 +9,7 @@ from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import RecipeError
 from regnety.training.recipe import Recipe, read_recipe, with_settings
 from regnety.training.recipes import load_recipe
-from regnety.training.run import RECIPE_FILE
+from regnety.training.run_folder import RECIPE_FILE
 
 
 def select_recipe(

@@ -1,0 +1,84 @@
+"""The folder of a run: opened once, refused where it would be mixed up, its tables written whole."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from regnety.datasets.folders import DataSplits, Sample, hold_out
+from regnety.errors import DataError, RecipeError
+from regnety.storage import replacing
+from regnety.training.recipe import Recipe, read_recipe, recipe_text
+
+RECIPE_FILE = "recipe.yaml"
+SPLIT_FILE = "split.json"
+BUNDLE_FOLDER = "bundle"
+
+
+def open_run(run: Path, recipe: Recipe, *, resume: bool) -> None:
+    """Make the run folder, or check that the run in it is the one to go on with.
+
+    Raises:
+        RecipeError: something else stands there, there is a run without `resume`, or its recipe is another.
+    """
+    stored_path = run / RECIPE_FILE
+    if run.exists() and not run.is_dir():
+        raise RecipeError(f"{run}: is a file; --output names a folder")
+    if not stored_path.exists():
+        if run.is_dir() and any(run.iterdir()):
+            raise RecipeError(f"{run}: is not empty and holds no run; name another --output")
+        run.mkdir(parents=True, exist_ok=True)
+        with replacing(stored_path) as beside:
+            beside.write_text(recipe_text(recipe), "utf-8")
+        return
+    if not resume:
+        raise RecipeError(f"{run}: holds a run already; add --resume to go on with it, or name another --output")
+    stored, wanted = read_recipe(stored_path).as_dict(), recipe.as_dict()
+    if stored != wanted:
+        field, before, after = _first_difference("", stored, wanted)
+        raise RecipeError(f"{run}: the run has {field}={before}, --resume cannot change it to {after}")
+
+
+def validation_split(run: Path, splits: DataSplits, recipe: Recipe) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    """(train, validation): the data's own `val/`, or a stratified share of train that is written down in the run.
+
+    Raises:
+        DataError: the data lacks pictures that the run holds out.
+    """
+    if splits.val or recipe.val_fraction == 0:
+        return splits.train, splits.val
+    path = run / SPLIT_FILE
+    if not path.exists():
+        _, held = hold_out(splits.train, recipe.val_fraction, seed=recipe.seed)
+        names = [sample.path.relative_to(splits.root).as_posix() for sample in held]
+        with replacing(path) as beside:
+            beside.write_text(json.dumps({"val": names}, indent=1, ensure_ascii=False), "utf-8")
+    held_names = set(json.loads(path.read_text("utf-8"))["val"])
+    held_out = [sample.path.relative_to(splits.root).as_posix() in held_names for sample in splits.train]
+    if sum(held_out) != len(held_names):
+        raise DataError(f"{splits.root}: lacks pictures that {path} holds out; the data is not what the run began with")
+    kept = [sample for sample, out in zip(splits.train, held_out, strict=True) if not out]
+    return kept, [sample for sample, out in zip(splits.train, held_out, strict=True) if out]
+
+
+def write_history(run: Path, history: list[dict[str, Any]]) -> None:
+    """metrics.jsonl and summary.csv, a row an epoch, whole each time: a resumed run has no row twice."""
+    with replacing(run / "metrics.jsonl") as beside:
+        beside.write_text("".join(json.dumps(row) + "\n" for row in history), "utf-8")
+    table = io.StringIO()
+    writer = csv.DictWriter(table, fieldnames=list(history[-1]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    with replacing(run / "summary.csv") as beside:
+        beside.write_text(table.getvalue(), "utf-8")
+
+
+def _first_difference(name: str, before: Any, after: Any) -> tuple[str, Any, Any]:
+    """The dotted name of the first field in which two recipes differ, and both values."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in [*before, *after]:
+            if before.get(key) != after.get(key):
+                return _first_difference(f"{name}.{key}".lstrip("."), before.get(key), after.get(key))
+    return name, before, after

@@ -1,0 +1,146 @@
+"""One run in memory: the network with everything that trains it, epoch by epoch."""
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from regnety.datasets.folders import Sample
+from regnety.errors import RecipeError
+from regnety.network.modules import RegNet
+from regnety.preprocessing import Preprocessing
+from regnety.progress import Progress
+from regnety.training.batches import TrainingBatches, evaluation_batches
+from regnety.training.checkpoints import Progression, checkpoints, load_checkpoint, save_checkpoint
+from regnety.training.loop import top1_of, train_epoch
+from regnety.training.optimization import (
+    InputNormalization,
+    WeightAverage,
+    autocast_dtype,
+    make_optimizer,
+    make_schedule,
+)
+from regnety.training.recipe import Recipe
+
+
+class Session:
+    """A network, its optimiser and its averaged weights, and how far they have come.
+
+    Args:
+        model: the network to begin with.
+        recipe: what to do, resolved.
+        batches: the training pictures.
+        validation: the pictures that choose the best epoch; none takes the last.
+        classes: names of the classes by index.
+        preprocessing: how evaluation shows pictures.
+        quiet: say nothing on stderr.
+    """
+
+    def __init__(
+        self,
+        model: RegNet,
+        recipe: Recipe,
+        *,
+        batches: TrainingBatches,
+        validation: Sequence[Sample],
+        classes: Sequence[str],
+        preprocessing: Preprocessing,
+        quiet: bool,
+    ) -> None:
+        self.model: RegNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.recipe = recipe
+        self.progression = Progression(epochs_done=0, history=[], best_epoch=0, best_top1=-1.0, seconds=0.0)
+        self.best: dict[str, Tensor] = self.model.state_dict()
+        """Weights of the epoch that is kept."""
+        self._batches = batches
+        self._validation = validation
+        self._classes = classes
+        self._preprocessing = preprocessing
+        self._quiet = quiet
+        self._dtype = autocast_dtype(recipe.precision)
+        self._normalize = InputNormalization(preprocessing.mean, preprocessing.std)
+        self._optimizer = make_optimizer(self.model, recipe.optimizer)
+        self._schedule = make_schedule(recipe, batches.steps_per_epoch)
+        self._criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self._average = WeightAverage(self.model, recipe.ema_decay) if recipe.ema_decay else None
+        self._evaluated = copy.deepcopy(self.model)
+
+    def restore(self, run: Path) -> None:
+        """Go back to the newest checkpoint of a run, if it has one."""
+        if found := checkpoints(run):
+            self.progression, self.best = load_checkpoint(
+                found[-1], model=self.model, optimizer=self._optimizer, average=self._average
+            )
+
+    def save(self, run: Path, *, keep: int) -> None:
+        """Write a checkpoint."""
+        save_checkpoint(
+            run,
+            self.progression,
+            model=self.model,
+            optimizer=self._optimizer,
+            average=self._average,
+            best=self.best,
+            keep=keep,
+        )
+
+    def advance(self) -> dict[str, Any]:
+        """Train the next epoch and validate it; the answer is its row of metrics.jsonl.
+
+        Raises:
+            RecipeError: the loss is not finite.
+        """
+        started = time.monotonic()
+        epoch = self.progression.epochs_done
+        row = {"epoch": epoch + 1, **self._train(epoch)}
+        kept = self.model.state_dict() if self._average is None else self._average.state
+        if self._validation:
+            row |= self._validate(kept)
+        if not self._validation or row["val_top1"] >= self.progression.best_top1:
+            self.best = {key: value.clone() for key, value in kept.items()}
+            self.progression.best_epoch, self.progression.best_top1 = epoch + 1, row.get("val_top1", -1.0)
+        row["seconds"] = round(time.monotonic() - started, 2)
+        self.progression.epochs_done = epoch + 1
+        self.progression.seconds += row["seconds"]
+        self.progression.history.append(row)
+        return row
+
+    def _train(self, epoch: int) -> dict[str, float]:
+        size = self.recipe.small_image_size if epoch < self.recipe.small_epochs else None
+        records = train_epoch(
+            self.model,
+            self._batches.epoch(epoch),
+            normalize=lambda pixels: self._normalize(pixels, size),
+            optimizer=self._optimizer,
+            schedule=self._schedule,
+            criterion=self._criterion,
+            average=self._average,
+            dtype=self._dtype,
+            first_step=epoch * self._batches.steps_per_epoch,
+        )
+        loss, correct, count, lr = 0.0, 0, 0, 0.0
+        title = f"epoch {epoch + 1}/{self.recipe.epochs}"
+        with Progress(title, total=self._batches.steps_per_epoch, quiet=self._quiet) as progress:
+            for record in records:
+                loss += float(record.loss) * record.count
+                correct += int(record.correct)
+                count += record.count
+                lr = record.lr
+                if not math.isfinite(loss):
+                    lr_now = self.recipe.optimizer.lr
+                    raise RecipeError(f"the loss is not finite in epoch {epoch + 1}; lower optimizer.lr ({lr_now:g})")
+                progress.advance(loss=loss / count, top1=100 * correct / count)
+        return {"lr": lr, "train_loss": loss / count, "train_top1": 100 * correct / count}
+
+    def _validate(self, weights: dict[str, Tensor]) -> dict[str, float]:
+        self._evaluated.load_state_dict(weights)
+        pictures = evaluation_batches(
+            self._validation, self._classes, self._preprocessing, batch_size=self.recipe.batch_size
+        )
+        top1, loss = top1_of(self._evaluated, pictures, normalize=self._normalize, dtype=self._dtype)
+        return {"val_top1": top1, "val_loss": loss}
