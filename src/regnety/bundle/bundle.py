@@ -93,19 +93,15 @@ class Bundle:
             dtype: floating-point type of the weights in the file.
 
         Raises:
-            WeightsError: something else stands at that place.
+            WeightsError: something else stands at that place, or a value is not finite in `dtype`.
         """
         folder = Path(folder)
         if folder.exists() and not (
             (folder / CONFIG_FILE).is_file() or (folder.is_dir() and not any(folder.iterdir()))
         ):
             raise WeightsError(f"{folder}: exists and is not a bundle; name another folder")
-        weights = {
-            key: value.astype(dtype) if np.issubdtype(value.dtype, np.floating) else value
-            for key in self.architecture.state_dict_shapes()
-            if key in self.weights
-            for value in [np.asarray(self.weights[key])]
-        }
+        keys = [key for key in self.architecture.state_dict_shapes() if key in self.weights]
+        weights = {key: _as_type(key, np.asarray(self.weights[key]), dtype) for key in keys}
         config = {**timm_config(self.architecture, self.preprocessing), KEY: self.metadata.as_dict()}
         with replacing_folder(folder) as beside:
             write_safetensors(beside / WEIGHTS_FILE, weights)
@@ -117,6 +113,17 @@ class Bundle:
 
     def __repr__(self) -> str:
         return f"Bundle({self.name!r}, num_classes={self.metadata.num_classes})"
+
+
+def _as_type(key: str, value: Array, dtype: str) -> Array:
+    """Convert floating-point values; float16 ends at 65504, and a running variance may be larger."""
+    if not np.issubdtype(value.dtype, np.floating):
+        return value
+    with np.errstate(over="ignore"):
+        converted = value.astype(dtype)
+    if not np.isfinite(converted).all():
+        raise WeightsError(f"{key} has values that are not finite in {dtype}")
+    return converted
 
 
 def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
@@ -133,4 +140,4 @@ def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be read as JSON: {error}") from error
     metadata = metadata_from_dict(config.get(KEY) if isinstance(config, dict) else None, source=str(path))
-    return Bundle(metadata, SafetensorsWeights(folder / WEIGHTS_FILE), name=name or folder.name, path=folder)
+    return Bundle(metadata, SafetensorsWeights(folder / WEIGHTS_FILE), name=name or str(folder), path=folder)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from regnety.architecture.counting import complexity
+from regnety.catalog.models import list_models
 from regnety.graph.metadata import ModelMetadata
 
 
@@ -34,7 +35,7 @@ def model_card(name: str, metadata: ModelMetadata) -> str:
         *(f"| {field.replace('_', ' ')} | {_cell(value)} |" for field, value in metadata.provenance.items()),
         "",
         "```",
-        f"regnety predict photo.jpg --model {name}",
+        f"regnety predict photo.jpg --model {name if name in list_models() else 'THIS_FOLDER'}",
         "```",
     ]
     if metadata.labels is not None and len(metadata.labels) <= 100:

@@ -24,7 +24,7 @@ class Format(StrEnum):
 
 
 def predict(
-    images: Annotated[list[str], typer.Argument(help="Image files: JPEG, PNG, WebP.", metavar="IMAGE...")],
+    images: Annotated[list[str], typer.Argument(help="Image files: JPEG, PNG, WebP.", metavar="IMAGE")],
     model: Annotated[str | None, typer.Option(help="A name or a bundle folder.")] = None,
     top_k: Annotated[int, typer.Option(min=1, help="Classes in each answer.")] = 5,
     output_format: Annotated[Format, typer.Option("--format", help="How results are printed.")] = Format.table,

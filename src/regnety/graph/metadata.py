@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from regnety.architecture.design import AnyDesign
+from regnety.architecture import validation
+from regnety.architecture.design import MAX_WIDTH, AnyDesign
 from regnety.architecture.notation import design_from_dict
 from regnety.errors import RegNetYError, WeightsError
 from regnety.preprocessing import Preprocessing, preprocessing_from_dict
@@ -28,6 +29,8 @@ class ModelMetadata:
     """Licence, source, data, command: plain JSON values."""
 
     def __post_init__(self) -> None:
+        validation.whole("num_classes", self.num_classes, 0, MAX_WIDTH)
+        validation.whole("in_chans", self.in_chans, 1, MAX_WIDTH)
         if self.labels is not None and len(self.labels) != self.num_classes:
             raise WeightsError(f"there are {len(self.labels)} labels for {self.num_classes} classes")
         if len(self.preprocessing.mean) != self.in_chans:

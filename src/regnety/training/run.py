@@ -169,7 +169,7 @@ def _finish(
             provenance={name: value for name, value in provenance.items() if value is not None},
         )
         weights = {key: value.contiguous().numpy() for key, value in session.best.items()}
-        Bundle(metadata, weights, name=recipe.model or recipe.name).save(folder, dtype=recipe.bundle_dtype)
+        Bundle(metadata, weights, name=run.resolve().name).save(folder, dtype=recipe.bundle_dtype)
         return Bundle.load(folder)
 
     bundle = save()
