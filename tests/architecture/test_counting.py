@@ -1,0 +1,74 @@
+"""Parameters, multiply-adds and activations, equal to the published figures to the unit."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import designs
+import goldens
+from numerics import lively_network, random_images, run_torch
+from regnety.architecture.counting import complexity, model_index_flops, output_shapes
+from regnety.catalog.models import model_info
+from regnety.errors import InvalidDesignError
+from regnety.network.creation import create_model
+
+PAPER = goldens.models("paper_models.json")
+INDEX = goldens.models("model_index_flops.json")
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_complexity_is_the_papers(name: str) -> None:
+    paper = PAPER[name]
+    assert asdict(complexity(model_info(name).design.architecture(), image_size=224)) == {
+        "num_params": paper["params"],
+        "macs": paper["flops"],
+        "activations": paper["acts"],
+    }
+
+
+@pytest.mark.parametrize("name", INDEX)
+def test_index_flops_are_the_model_pages(name: str) -> None:
+    assert model_index_flops(model_info(name).design.architecture()) == INDEX[name]
+
+
+def test_all_published_figures_are_here() -> None:
+    assert (len(PAPER), len(INDEX)) == (24, 12)
+
+
+def test_torch_counts_the_same_parameters() -> None:
+    network = create_model("regnety_002", num_classes=10, in_chans=1)
+    counted = complexity(network.architecture).num_params
+    assert counted == sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(("name", "image_size"), [("regnety_002", 45), ("regnetx_002", 64)])
+def test_output_shapes_are_those_of_torch(name: str, image_size: int) -> None:
+    network = lively_network(name)
+    outputs = run_torch(network, random_images(1, 3, image_size, image_size))
+    shapes = output_shapes(network.architecture, image_size)
+    assert list(shapes.items()) == [(output, value.shape[1:]) for output, value in outputs.items()]
+
+
+def test_output_shapes_without_a_size_are_named() -> None:
+    shapes = output_shapes(model_info("regnety_002").design.architecture(num_classes=0))
+    assert shapes["s2"] == (56, "s2_height", "s2_width")
+    assert list(shapes) == ["stem", "s1", "s2", "s3", "s4", "pre_logits"]
+
+
+@given(st.integers(0, 10_000))
+@designs.examples(50)
+def test_work_grows_with_the_picture_and_parameters_do_not(seed: int) -> None:
+    architecture = designs.small_design(seed).architecture()
+    small, large = complexity(architecture, 32), complexity(architecture, 128)
+    assert small.num_params == large.num_params
+    assert small.macs < large.macs
+    assert small.activations < large.activations
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 224.0, "224", True, np.nan, 65537])
+def test_wrong_image_size_is_refused(wrong: object) -> None:
+    with pytest.raises(InvalidDesignError, match=r"^image_size must be a whole number from 1 to 65536, got "):
+        complexity(model_info("regnety_002").design.architecture(), image_size=wrong)

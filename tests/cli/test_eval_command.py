@@ -1,0 +1,73 @@
+"""`regnety eval`, as a process."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bundles import small_bundle
+from commands import one_line, regnety
+from pictures import write_colours
+from regnety.datasets.folders import read_class_folders
+from regnety.inference.evaluation import evaluate
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("eval")
+    small_bundle().save(folder / "bundle")
+    write_colours(folder / "data" / "val", count=3)
+    write_colours(folder / "data" / "test", count=5, seed=1)
+    return folder
+
+
+def test_json(folder: Path) -> None:
+    result = regnety("eval", "--data", folder / "data", "--model", folder / "bundle", "--format", "json")
+    assert (result.returncode, result.stderr) == (0, "")
+    expected = evaluate(small_bundle(), read_class_folders(folder / "data" / "test"), quiet=True).as_dict()
+    found = json.loads(result.stdout)
+    assert list(found) == ["model", "count", "top1", "top5", "loss", "per_class"]
+    assert found == {**expected, "model": str(folder / "bundle"), "loss": pytest.approx(expected["loss"])}
+    assert found["count"] == 15
+
+
+def test_another_split(folder: Path) -> None:
+    arguments = ("eval", "--data", folder / "data", "--model", folder / "bundle", "--format", "json", "--split")
+    assert json.loads(regnety(*arguments, "val").stdout)["count"] == 9
+    assert one_line(regnety(*arguments, "dev")).startswith(f"{folder}/data: has no folder for the split 'dev'; it has")
+
+
+def test_the_table_is_for_people(folder: Path) -> None:
+    result = regnety("eval", "--data", folder / "data", "--model", folder / "bundle")
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert rows[0] == ["class", "images", "top1"]
+    assert [row[:2] for row in rows[1:4]] == [["blue", "5"], ["green", "5"], ["red", "5"]]
+    assert result.stdout.splitlines()[-1].startswith(f"{folder}/bundle: top1 ")
+    assert result.stdout.endswith(" on 15 images\n")
+
+
+def test_unreadable_pictures_are_status_1(folder: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(folder / "data" / "test", tmp_path / "data")
+    (data / "red" / "bad.png").touch()
+    result = regnety("eval", "--data", data, "--model", folder / "bundle", "--format", "json")
+    assert (result.returncode, result.stderr) == (1, f"regnety: {data}/red/bad.png: is empty\n")
+    assert json.loads(result.stdout)["count"] == 15
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("nowhere", "{folder}/nowhere: there is no such folder"),
+        ("bundle/config.json", "{folder}/bundle/config.json: is a file, "),
+        ("bundle", "{folder}/bundle: has no class folders; wanted is one sub-folder a class"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_one_line(data: str, message: str, folder: Path) -> None:
+    result = regnety("eval", "--data", folder / data, "--model", folder / "bundle")
+    assert one_line(result).startswith(message.format(folder=folder))
+
+
+def test_a_class_that_the_model_does_not_know_is_one_line(folder: Path) -> None:
+    result = regnety("eval", "--data", folder / "data")
+    assert one_line(result) == f"{folder}/data/test/blue: regnety_cifar10 has no class named 'blue'"

@@ -1,0 +1,179 @@
+"""Labelled photographs on disk: splits, classes, and what is held out. The files stay empty: nobody opens them."""
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from regnety.datasets.folders import Sample, hold_out, read_class_folders, read_evaluation_folder, read_training_folder
+from regnety.errors import DataError
+
+
+def fill(root: Path, *names: str) -> Path:
+    """Empty files, with the folders they need; a name that ends in / is a folder."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).mkdir() if name.endswith("/") else (root / name).touch()
+    return root
+
+
+def names(samples: tuple[Sample, ...], root: Path) -> list[str]:
+    return [f"{sample.label}: {sample.path.relative_to(root).as_posix()}" for sample in samples]
+
+
+SPLITS = ("train/cat/1.jpg", "train/cat/2.jpg", "train/dog/1.jpg", "val/cat/3.jpg", "test/dog/4.jpg")
+
+
+def test_splits(tmp_path: Path) -> None:
+    data = read_training_folder(fill(tmp_path, *SPLITS))
+    assert data.root == tmp_path
+    assert data.classes == ("cat", "dog")
+    assert names(data.train, tmp_path) == ["cat: train/cat/1.jpg", "cat: train/cat/2.jpg", "dog: train/dog/1.jpg"]
+    assert names(data.val, tmp_path) == ["cat: val/cat/3.jpg"]
+    assert names(data.test, tmp_path) == ["dog: test/dog/4.jpg"]
+
+
+def test_validation_is_another_name_of_val(tmp_path: Path) -> None:
+    data = read_training_folder(fill(tmp_path, "train/a/1.jpg", "train/b/1.jpg", "validation/b/2.jpg"))
+    assert names(data.val, tmp_path) == ["b: validation/b/2.jpg"]
+    assert data.test == ()
+
+
+def test_class_folders_alone(tmp_path: Path) -> None:
+    data = read_training_folder(str(fill(tmp_path, "dog/1.jpg", "cat/1.jpg", "loose.jpg")))
+    assert names(data.train, tmp_path) == ["cat: cat/1.jpg", "dog: dog/1.jpg"]
+    assert data.val == data.test == ()
+
+
+def test_images_are_found_at_any_depth_and_in_any_spelling(tmp_path: Path) -> None:
+    wanted = ["a/1.JPG", "a/2.Jpeg", "a/deeper/3.png", "a/deeper/still/4.WEBP", "b/5.jpeg"]
+    others = ["a/notes.txt", "a/.hidden.jpg", "a/jpg", "a/x.jpg.bak", "a/y.gif", ".git/6.jpg"]
+    samples = read_class_folders(fill(tmp_path, *wanted, *others))
+    assert names(samples, tmp_path) == [f"{name[0]}: {name}" for name in wanted]
+
+
+def test_hidden_folders_below_a_class_are_left_alone(tmp_path: Path) -> None:
+    """Notebooks and file managers leave copies in .ipynb_checkpoints/, .thumbnails/ and the like."""
+    fill(tmp_path, "a/1.jpg", "a/.ipynb_checkpoints/1-checkpoint.jpg")
+    assert names(read_class_folders(tmp_path), tmp_path) == ["a: a/1.jpg"]
+
+
+def test_links_to_class_folders_count(tmp_path: Path) -> None:
+    fill(tmp_path, "elsewhere/1.jpg", "data/a/1.jpg")
+    (tmp_path / "data" / "b").symlink_to(tmp_path / "elsewhere")
+    assert names(read_class_folders(tmp_path / "data"), tmp_path) == ["a: data/a/1.jpg", "b: data/b/1.jpg"]
+
+
+def test_the_order_is_not_the_disks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, *(f"{label}/{number}/{number}.jpg" for label in "abc" for number in range(4)))
+    expected = read_class_folders(tmp_path)
+    walk = os.walk
+    monkeypatch.setattr("os.walk", lambda top: reversed(list(walk(top))))
+    assert read_class_folders(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ((), "{root}: has no class folders; wanted is one sub-folder a class, with its images in it"),
+        (("loose.jpg",), "{root}: has no class folders"),
+        (("a/1.jpg",), "{root}: holds one class (a); training needs at least two class folders"),
+        (("train/a/1.jpg", "b/1.jpg"), "{root}/train: holds one class (a)"),
+        (("a/1.jpg", "b/"), "{root}/b: the class folder has no images (.jpg, .jpeg, .png, .webp)"),
+        (("a/1.jpg", "b/notes.txt"), "{root}/b: the class folder has no images"),
+        (("train/a/1.jpg", "train/b/1.jpg", "val/"), "{root}/val: has no class folders"),
+        (
+            ("train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg", "val/c/1.jpg"),
+            "{root}/val: class 'c' is not a class of {root}/train: a, b",
+        ),
+        (
+            ("train/a/1.jpg", "train/b/1.jpg", "test/A/1.jpg"),
+            "{root}/test: class 'A' is not a class of {root}/train: a, b",
+        ),
+        (("val/a/1.jpg", "val/b/1.jpg", "test/a/1.jpg"), "{root}: "),
+    ],
+)
+def test_what_cannot_be_trained_on(files: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        read_training_folder(fill(tmp_path, *files))
+    assert str(error.value).startswith(message.format(root=tmp_path))
+
+
+@pytest.mark.parametrize("read", [read_training_folder, read_evaluation_folder])
+def test_what_is_no_folder(read: object, tmp_path: Path) -> None:
+    fill(tmp_path, "file.jpg")
+    assert callable(read)
+    with pytest.raises(DataError, match=r"file\.jpg: is a file, not a? ?folder$"):
+        read(tmp_path / "file.jpg")
+    with pytest.raises(DataError, match=r"nowhere: there is no such folder"):
+        read(tmp_path / "nowhere")
+
+
+def test_many_classes_are_not_all_listed(tmp_path: Path) -> None:
+    fill(tmp_path, *(f"train/{number:02d}/1.jpg" for number in range(30)), "val/x/1.jpg")
+    with pytest.raises(DataError, match=r"00, 01, 02, .*, 11 and 18 more$"):
+        read_training_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("removed", "split", "expected"),
+    [
+        ((), None, "test/dog/4.jpg"),
+        (("test",), None, "val/cat/3.jpg"),
+        ((), "val", "val/cat/3.jpg"),
+        ((), "train", "train/cat/1.jpg"),
+        ((), "holiday", "holiday/cat/5.jpg"),
+    ],
+)
+def test_evaluation_takes_test_else_val_else_what_is_named(
+    removed: tuple[str, ...], split: str | None, expected: str, tmp_path: Path
+) -> None:
+    fill(tmp_path, *SPLITS, "holiday/cat/5.jpg")
+    for name in removed:
+        shutil.rmtree(tmp_path / name)
+    assert read_evaluation_folder(tmp_path, split)[0].path == tmp_path / expected
+
+
+def test_evaluation_of_class_folders_and_of_validation(tmp_path: Path) -> None:
+    fill(tmp_path, "alone/cat/1.jpg", "splits/validation/cat/2.jpg", "splits/train/cat/3.jpg")
+    assert names(read_evaluation_folder(tmp_path / "alone"), tmp_path) == ["cat: alone/cat/1.jpg"]
+    for split in (None, "val", "validation"):
+        found = read_evaluation_folder(tmp_path / "splits", split)
+        assert names(found, tmp_path) == ["cat: splits/validation/cat/2.jpg"]
+
+
+def test_a_split_that_is_not_there(tmp_path: Path) -> None:
+    fill(tmp_path, *SPLITS)
+    with pytest.raises(DataError) as error:
+        read_evaluation_folder(tmp_path, "holiday")
+    assert str(error.value) == f"{tmp_path}: has no folder for the split 'holiday'; it has test, train, val"
+
+
+def samples_of(**counts: int) -> tuple[Sample, ...]:
+    return tuple(Sample(Path(label, f"{n}.jpg"), label) for label, count in counts.items() for n in range(count))
+
+
+@pytest.mark.parametrize(
+    ("fraction", "held"),
+    [
+        (0.1, {"many": 10, "some": 2, "three": 1, "two": 1}),
+        (0.5, {"many": 50, "some": 10, "three": 2, "two": 1}),
+        (0.01, {"many": 1, "some": 1, "three": 1, "two": 1}),
+    ],
+)
+def test_the_same_share_of_every_class_is_held_out(fraction: float, held: dict[str, int]) -> None:
+    samples = samples_of(many=100, some=20, three=3, two=2, one=1)
+    kept, out = hold_out(samples, fraction, seed=0)
+    assert Counter(sample.label for sample in out) == held
+    assert sorted((*kept, *out), key=str) == sorted(samples, key=str)
+    assert not set(kept) & set(out)
+    assert {sample.label for sample in kept} == {"many", "some", "three", "two", "one"}
+
+
+def test_what_is_held_out_depends_on_the_seed_alone() -> None:
+    samples = samples_of(a=50, b=50)
+    first = hold_out(samples, 0.2, seed=1)
+    assert first == hold_out(samples, 0.2, seed=1)
+    assert first != hold_out(samples, 0.2, seed=2)

@@ -1,0 +1,128 @@
+"""Accuracy, against the same figures computed by hand from torch's logits."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from bundles import SMALL, small_bundle
+from pictures import colour, write_colours
+from regnety import Bundle, DataError, create_model
+from regnety.datasets.folders import read_class_folders
+from regnety.images.pixels import load_pixels
+from regnety.inference.evaluation import Evaluation, evaluate
+
+CLASSES = ("white", "red", "green", "blue", "grey", "black", "pink")
+"""Of the model, in another order than the folders', and more of them."""
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return small_bundle(CLASSES)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """blue, green and red; in unequal numbers."""
+    write_colours(tmp_path, "blue", count=9)
+    write_colours(tmp_path, "green", count=6, seed=1)
+    return write_colours(tmp_path, "red", count=2, seed=2)
+
+
+def logits_by_hand(bundle: Bundle, paths: list[Path]) -> torch.Tensor:
+    pixels = np.stack([load_pixels(path, SMALL) for path in paths]) / 255
+    normalised = (pixels - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    with torch.inference_mode():
+        return create_model(bundle).eval()(torch.from_numpy(normalised).permute(0, 3, 1, 2).float())
+
+
+def test_the_figures_are_torchs(bundle: Bundle, folder: Path) -> None:
+    samples = read_class_folders(folder)
+    logits = logits_by_hand(bundle, [sample.path for sample in samples])
+    targets = torch.tensor([CLASSES.index(sample.label) for sample in samples])
+    right = logits.argmax(1) == targets
+    among_five = (logits.topk(5).indices == targets[:, None]).any(1)
+    found = evaluate(bundle, samples, quiet=True)
+    assert (found.model, found.count, found.errors) == ("small", 17, ())
+    assert found.top1 == pytest.approx(100 * right.float().mean().item())
+    assert found.top5 == pytest.approx(100 * among_five.float().mean().item())
+    assert found.loss == pytest.approx(torch.nn.functional.cross_entropy(logits, targets).item(), rel=1e-4)
+    assert {name: of.count for name, of in found.per_class.items()} == {"red": 2, "green": 6, "blue": 9}
+    for name, of in found.per_class.items():
+        assert of.top1 == pytest.approx(100 * right[targets == CLASSES.index(name)].float().mean().item())
+
+
+def test_classes_are_matched_by_name_where_the_folder_lacks_some(tmp_path: Path) -> None:
+    """Numbering the folders anew would call the second class the first: timm then scores 0 of 9."""
+    write_colours(tmp_path, "green", "red", count=6)
+    paths = sorted(tmp_path.rglob("*.png"))
+    answer = logits_by_hand(small_bundle(("a", "b", "c")), paths).argmax(1)
+    (index,) = answer.unique().tolist()
+    labels = [f"other {number}" for number in range(3)]
+    labels[index] = "red"
+    labels[(index + 1) % 3] = "green"
+    found = evaluate(small_bundle(tuple(labels)), read_class_folders(tmp_path), quiet=True)
+    assert found.per_class["red"].top1 == 100
+    assert found.per_class["green"].top1 == 0
+    assert found.top1 == 50
+
+
+def test_top5_with_fewer_than_five_classes(folder: Path) -> None:
+    assert evaluate(small_bundle(("blue", "green", "red")), read_class_folders(folder), quiet=True).top5 == 100
+
+
+def test_a_class_that_the_model_does_not_know(folder: Path) -> None:
+    with pytest.raises(DataError) as error:
+        evaluate(small_bundle(("blue", "red")), read_class_folders(folder), quiet=True)
+    assert str(error.value) == f"{folder}/green: small has no class named 'green'"
+
+
+def test_a_model_without_names(folder: Path) -> None:
+    with pytest.raises(DataError, match="small: has no class names, so its answers"):
+        evaluate(small_bundle(None), read_class_folders(folder), quiet=True)
+
+
+def test_unreadable_pictures_are_left_out_and_listed(bundle: Bundle, folder: Path) -> None:
+    expected = evaluate(bundle, read_class_folders(folder), quiet=True)
+    (folder / "blue" / "00a.png").write_bytes(b"")
+    (folder / "red" / "zzz.jpg").write_text("text")
+    found = evaluate(bundle, read_class_folders(folder), quiet=True)
+    assert found.errors == (
+        f"{folder}/blue/00a.png: is empty",
+        f"{folder}/red/zzz.jpg: is not an image that can be read (JPEG, PNG, WebP)",
+    )
+    assert {**expected.as_dict(), "loss": 0} == {**found.as_dict(), "loss": 0}
+    assert found.loss == pytest.approx(expected.loss)
+
+
+def test_nothing_that_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "blue").mkdir()
+    (tmp_path / "blue" / "a.png").touch()
+    with pytest.raises(DataError) as error:
+        evaluate(small_bundle(), read_class_folders(tmp_path), quiet=True)
+    assert str(error.value) == (f"none of the 1 photographs could be read; the first: {tmp_path}/blue/a.png: is empty")
+
+
+def test_orientation_follows_the_model(tmp_path: Path) -> None:
+    """A published model is measured as it was: without turning."""
+    (tmp_path / "red").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    half = colour("red", width=64, height=20)
+    half.paste((0, 0, 0), (0, 0, 32, 20))
+    half.save(tmp_path / "red" / "a.png", exif=exif)
+
+    def loss(exif_orientation: bool) -> float:
+        preprocessing = type(SMALL)(**{**SMALL.as_dict(), "exif_orientation": exif_orientation})
+        return evaluate(small_bundle(preprocessing=preprocessing), read_class_folders(tmp_path), quiet=True).loss
+
+    assert loss(True) != loss(False)
+
+
+def test_the_fields_as_json(bundle: Bundle, folder: Path) -> None:
+    found: Evaluation = evaluate(bundle, read_class_folders(folder), quiet=True)
+    values = found.as_dict()
+    assert list(values) == ["model", "count", "top1", "top5", "loss", "per_class"]
+    assert values["per_class"]["red"] == {"count": 2, "top1": found.per_class["red"].top1}

@@ -1,0 +1,118 @@
+"""The cache of graphs: used, made anew when the bundle is, and never in the way."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from bundles import small_bundle
+from commands import python
+from pictures import noise
+from regnety import Bundle, Predictor
+from regnety.inference.graph_cache import graph_of
+
+PICTURE = noise(50, 40)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("REGNETY_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "graphs"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return small_bundle().save(tmp_path / "bundle")
+
+
+def test_a_graph_is_built_once(cache: Path, folder: Path) -> None:
+    first = Predictor(folder).predict(PICTURE)
+    (graph,) = cache.iterdir()
+    written = graph.stat()
+    assert Predictor(folder).predict(PICTURE) == first
+    assert [path.name for path in cache.iterdir()] == [graph.name]
+    assert graph.stat().st_mtime_ns == written.st_mtime_ns
+
+
+def test_a_bundle_in_memory_is_not_kept(cache: Path) -> None:
+    Predictor(small_bundle()).predict(PICTURE)
+    assert not cache.exists()
+
+
+def test_a_cached_graph_needs_no_onnx(cache: Path, folder: Path, tmp_path: Path) -> None:
+    Predictor(folder).predict(PICTURE)
+    PICTURE.save(tmp_path / "a.png")
+    code = "import sys; sys.modules['onnx'] = None; from regnety.cli.main import main; main()"
+    result = python(code, "predict", tmp_path / "a.png", "--model", folder, "--format", "json")
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("place", ["file", "file/cache"])
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(
+    place: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = Predictor(small_bundle()).predict(PICTURE)
+    (tmp_path / "file").write_text("precious")
+    monkeypatch.setenv("REGNETY_CACHE", str(tmp_path / place))
+    assert Predictor(folder).predict(PICTURE) == expected
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_no_space_left_costs_nothing_but_time(cache: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    expected = Predictor(small_bundle()).predict(PICTURE)
+    monkeypatch.setattr("os.fsync", full)
+    assert Predictor(folder).predict(PICTURE) == expected
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 0.999])
+def test_a_damaged_graph_is_built_anew(
+    share: float, cache: Path, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = Predictor(folder).predict(PICTURE)
+    (graph,) = cache.iterdir()
+    whole = graph.read_bytes()
+    graph.write_bytes(whole[: int(share * len(whole))])
+    assert Predictor(folder).predict(PICTURE) == expected
+    assert graph.read_bytes() == whole
+    assert any(str(graph) in record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+
+
+def test_a_bundle_that_is_written_anew_is_asked_anew(cache: Path, folder: Path) -> None:
+    before = Predictor(folder).predict(PICTURE)
+    other = small_bundle(seed=1)
+    other.save(folder)
+    after = Predictor(folder).predict(PICTURE)
+    assert after == Predictor(other).predict(PICTURE)
+    assert after != before
+
+
+def test_labels_that_are_written_anew_are_shown(cache: Path, folder: Path) -> None:
+    Predictor(folder).predict(PICTURE)
+    config = (folder / "config.json").read_text("utf-8")
+    (folder / "config.json").write_text(config.replace('"blue"', '"azure"'), "utf-8")
+    assert "azure" in {entry.label for entry in Predictor(folder).predict(PICTURE)[0].predictions}
+
+
+def test_an_older_bundle_in_memory_does_not_answer_for_a_newer_folder(cache: Path, folder: Path) -> None:
+    """Opened, overwritten by somebody else, and asked only then."""
+    old, new = Bundle.load(folder), small_bundle(seed=1)
+    new.save(folder)
+    assert Predictor(old).predict(PICTURE) == Predictor(small_bundle()).predict(PICTURE)
+    assert Predictor(folder).predict(PICTURE) == Predictor(new).predict(PICTURE)
+
+
+def test_the_same_folder_by_another_path_is_the_same_graph(
+    cache: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    assert graph_of(Bundle.load(folder)) == graph_of(Bundle.load(Path("bundle")))
+
+
+def test_two_bundles_have_two_graphs(cache: Path, folder: Path, tmp_path: Path) -> None:
+    other = small_bundle(seed=1).save(tmp_path / "other")
+    assert graph_of(Bundle.load(folder)) != graph_of(Bundle.load(other))
+    assert len(list(cache.iterdir())) == 2

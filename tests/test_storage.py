@@ -1,0 +1,102 @@
+"""Files and folders come to their place whole or not at all."""
+
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from commands import python
+from regnety.storage import cache_directory, replacing, replacing_folder
+
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from pathlib import Path
+from regnety import storage
+with getattr(storage, sys.argv[1])(sys.argv[2]) as beside:
+    (beside / "file" if beside.is_dir() else beside).write_text("half of the n")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def umask() -> Iterator[int]:
+    mask = os.umask(0o027)
+    yield 0o027
+    os.umask(mask)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"REGNETY_CACHE": "/somewhere/else"}, "/somewhere/else"),
+        ({"REGNETY_CACHE": "", "XDG_CACHE_HOME": "/caches"}, "/caches/regnety"),
+        ({"REGNETY_CACHE": "", "XDG_CACHE_HOME": "", "HOME": "/home/ann"}, "/home/ann/.cache/regnety"),
+    ],
+)
+def test_where_the_cache_is(variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert cache_directory() == Path(expected)
+
+
+def test_a_file_is_replaced_whole_with_the_users_mode(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with replacing(path) as beside:
+        beside.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert mode(path) == 0o666 & ~umask
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_is_replaced_whole_with_the_users_mode(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "parent" / "folder"
+    for content in ("old", "new"):
+        with replacing_folder(path) as beside:
+            (beside / content).write_text(content)
+    assert [entry.name for entry in path.iterdir()] == ["new"]
+    assert mode(path) == 0o777 & ~umask
+    assert [entry.name for entry in path.parent.iterdir()] == ["folder"]
+
+
+def write_and_fail(context: AbstractContextManager[Path], inside: str, error: type[BaseException]) -> None:
+    with context as beside:
+        (beside / inside).write_text("new")
+        raise error
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_exception_leaves_the_old_and_nothing_else(error: type[BaseException], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "folder").mkdir()
+    for context, inside in ((replacing(tmp_path / "file"), ""), (replacing_folder(tmp_path / "folder"), "new")):
+        with pytest.raises(error):
+            write_and_fail(context, inside, error)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder"]
+    assert (tmp_path / "file").read_text() == "old"
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_a_kill_leaves_the_old(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    with replacing_folder(tmp_path / "folder") as beside:
+        (beside / "file").write_text("old")
+    for function, path in (("replacing", "file"), ("replacing_folder", "folder")):
+        assert python(KILLED_WHILE_WRITING, function, tmp_path / path).returncode == -signal.SIGKILL
+    assert (tmp_path / "file").read_text() == (tmp_path / "folder" / "file").read_text() == "old"
+
+
+def test_the_parent_must_be_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"), replacing(tmp_path / "file" / "below"):
+        pass

@@ -1,0 +1,310 @@
+"""A run that was killed goes on where it was, and ends with the same weights as one that was left alone."""
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from commands import one_line, python, regnety, regnety_here
+from pictures import write_colours
+from regnety import Bundle, DataError, RecipeError
+from regnety.training.checkpoints import checkpoints
+from runs import CROPS, MEMORISED, command, epochs_of, run, weights_of, write_contrary
+
+EPOCHS = 24
+MANY_EPOCHS = 80
+WAIT_S = 120
+"""For a checkpoint; a run that takes longer hangs."""
+
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+name, count = sys.argv.pop(1), int(sys.argv.pop(1))
+fsync, rename = os.fsync, os.rename
+
+def is_the_one(path):
+    global count
+    count -= os.path.basename(path).startswith(name)
+    return count == 0
+
+def half_written(descriptor):
+    if is_the_one(os.readlink(f"/proc/self/fd/{descriptor}")):
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    fsync(descriptor)
+
+def renamed(source, target, **options):
+    rename(source, target, **options)
+    if is_the_one(target):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.fsync, os.rename = half_written, renamed
+from regnety.cli.main import main
+main()
+"""
+"""Ends itself, as a power cut would, at the nth write of a file, or right after a folder was moved there."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """train/ and val/, where the best epoch is an early one and must survive too."""
+    return write_contrary(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module", params=CROPS)
+def alone(request: pytest.FixtureRequest, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nobody disturbed, with each kind of crop; the folder's name says which."""
+    output = tmp_path_factory.mktemp("alone") / str(request.param)
+    run(data, output, f"epochs={EPOCHS}", f"augmentation.crop={request.param}")
+    return output
+
+
+def killed(arguments: list[str], output: Path, *, after_epoch: int, delay_s: float) -> bool:
+    """Start a run and kill it some time after a checkpoint appeared; False where it had ended by then."""
+    line = [sys.executable, "-m", "regnety", *arguments]
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + WAIT_S
+        while not any(int(path.stem.removeprefix("epoch-")) >= after_epoch for path in checkpoints(output)):
+            assert time.monotonic() < deadline
+            if process.poll() is not None:
+                break
+            time.sleep(0.01)
+        time.sleep(delay_s)
+        process.kill()
+        assert process.stderr is not None
+        message = process.stderr.read()
+        if process.wait() not in (-signal.SIGKILL, 0):
+            pytest.fail(message)
+        return process.returncode != 0
+
+
+def test_a_killed_run_ends_with_the_same_weights(
+    alone: Path, data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "run"
+    arguments = command(data, output, f"epochs={EPOCHS}", f"augmentation.crop={alone.name}")
+    moments = random.Random()
+    assert killed(arguments, output, after_epoch=moments.randint(2, EPOCHS // 2), delay_s=moments.uniform(0, 0.1))
+    assert not (output / "bundle").exists()
+    done = max(int(path.stem.removeprefix("epoch-")) for path in checkpoints(output))
+    result = regnety_here(capfd, *arguments, "--resume")
+    assert result.returncode == 0, result.stderr
+    assert f"resuming after epoch {done} of {EPOCHS}\n" in result.stderr
+    assert weights_of(output) == weights_of(alone)
+    assert epochs_of(output) == list(range(1, EPOCHS + 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("crop", CROPS)
+def test_ten_kills_in_one_run(crop: str, data: Path, tmp_path: Path) -> None:
+    """At random moments, so also while something is written."""
+    settings = (f"epochs={MANY_EPOCHS}", f"augmentation.crop={crop}")
+    run(data, tmp_path / "alone", *settings)
+    output, kills, moments = tmp_path / "run", 0, random.Random()
+    while kills < 10:
+        arguments = [*command(data, output, *settings), "--resume"]
+        kills += killed(arguments, output, after_epoch=5 * (kills + 1), delay_s=moments.uniform(0, 0.1))
+        assert not (output / "bundle").exists(), f"the run had ended after {kills} kills"
+    result = regnety(*command(data, output, *settings), "--resume")
+    assert result.returncode == 0, result.stderr
+    assert weights_of(output) == weights_of(tmp_path / "alone")
+    assert epochs_of(output) == list(range(1, MANY_EPOCHS + 1))
+
+
+@pytest.fixture(scope="module")
+def splits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Colours in train/ and test/: the run writes down what it holds out, and its bundle twice."""
+    folder = tmp_path_factory.mktemp("splits")
+    write_colours(folder / "train", count=10)
+    write_colours(folder / "test", count=2, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(splits: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    output = tmp_path_factory.mktemp("expected") / "run"
+    run(splits, output)
+    return weights_of(output)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        (".recipe.yaml.", 1),
+        pytest.param(".split.json.", 1, marks=pytest.mark.slow),
+        pytest.param(".epoch-0001.pt.", 1, marks=pytest.mark.slow),
+        (".epoch-0002.pt.", 1),
+        pytest.param(".metrics.jsonl.", 1, marks=pytest.mark.slow),
+        pytest.param(".metrics.jsonl.", 2, marks=pytest.mark.slow),
+        (".metrics.jsonl.", 3),
+        pytest.param(".summary.csv.", 3, marks=pytest.mark.slow),
+        pytest.param(".model.safetensors.", 1, marks=pytest.mark.slow),
+        pytest.param("config.json", 1, marks=pytest.mark.slow),
+        pytest.param("config.json", 2, marks=pytest.mark.slow),
+        (".bundle.old", 1),
+        pytest.param("bundle", 1, marks=pytest.mark.slow),
+        pytest.param("bundle", 2, marks=pytest.mark.slow),
+    ],
+)
+def test_a_kill_while_something_is_written(
+    name: str, count: int, splits: Path, expected: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Half of a file is on the disk, or a folder is between its two places; three epochs in all."""
+    output = tmp_path / "run"
+    arguments = command(splits, output)
+    stopped = python(KILLED_WHILE_WRITING, name, count, *arguments)
+    assert stopped.returncode == -signal.SIGKILL, stopped.stderr
+    result = regnety_here(capfd, *arguments, "--resume")
+    assert result.returncode == 0, result.stderr
+    assert weights_of(output) == expected
+    assert epochs_of(output) == [1, 2, 3]
+
+
+def test_a_kill_leaves_nothing_lying_about(splits: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Half a checkpoint can be large; once the run has ended, it is gone."""
+    arguments = command(splits, tmp_path / "run")
+    assert python(KILLED_WHILE_WRITING, ".epoch-0002.pt.", 1, *arguments).returncode == -signal.SIGKILL
+    assert regnety_here(capfd, *arguments, "--resume").returncode == 0
+    assert [path.name for path in (tmp_path / "run").rglob(".*")] == []
+
+
+def test_resume_with_nothing_there_starts_anew(
+    splits: Path, expected: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    for output in (tmp_path / "run", tmp_path / "empty"):
+        assert regnety_here(capfd, *command(splits, output), "--resume").returncode == 0
+        assert weights_of(output) == expected
+
+
+def test_resume_of_an_ended_run_changes_nothing(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The epoch that was kept is not the last one."""
+    output = tmp_path / "run"
+    assert regnety_here(capfd, *command(data, output, *MEMORISED)).returncode == 0
+    assert Bundle.load(output / "bundle").provenance["best_epoch"] < 10
+    expected, metrics = weights_of(output), (output / "metrics.jsonl").read_bytes()
+    shutil.rmtree(output / "bundle")
+    again = regnety_here(capfd, "train", "--data", data, "--output", output, "--resume")
+    assert again.returncode == 0, again.stderr
+    assert weights_of(output) == expected
+    assert (output / "metrics.jsonl").read_bytes() == metrics
+
+
+def test_a_runs_own_recipe_gives_the_same_weights_elsewhere(
+    splits: Path, expected: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert regnety_here(capfd, *command(splits, first)).returncode == 0
+    arguments = ("train", "--data", splits, "--recipe", first / "recipe.yaml", "--output", second)
+    assert regnety_here(capfd, *arguments).returncode == 0
+    assert weights_of(second) == weights_of(first) == expected
+    assert (second / "recipe.yaml").read_bytes() == (first / "recipe.yaml").read_bytes()
+
+
+def truncated(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def zeroed(data: bytes) -> bytes:
+    return bytes(len(data))
+
+
+def a_byte_changed(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
+
+
+def emptied(_: bytes) -> bytes:
+    return b""
+
+
+def text(_: bytes) -> bytes:
+    return b"these are notes\n"
+
+
+@pytest.fixture
+def three_epochs(splits: Path, tmp_path: Path) -> Path:
+    run(splits, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "bundle")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("damage", [truncated, zeroed, a_byte_changed, emptied, text])
+def test_a_damaged_checkpoint_is_one_line_and_the_one_before_will_do(
+    damage: Callable[[bytes], bytes], three_epochs: Path, splits: Path
+) -> None:
+    before, newest = checkpoints(three_epochs)
+    whole = newest.read_bytes()
+    newest.write_bytes(damage(whole))
+    with pytest.raises(RecipeError) as error:
+        run(splits, three_epochs, resume=True)
+    assert str(error.value).startswith(f"{newest}: cannot be resumed from: ")
+    assert str(error.value).endswith("; remove it to go on from the one before")
+    assert "\n" not in str(error.value)
+    newest.unlink()
+    assert run(splits, three_epochs, resume=True).epochs == 3
+    assert checkpoints(three_epochs) == [before, newest]
+    assert epochs_of(three_epochs) == [1, 2, 3]
+
+
+@pytest.mark.slow
+def test_no_damage_to_a_checkpoint_goes_unnoticed_or_unexplained(three_epochs: Path, splits: Path) -> None:
+    """Bytes changed at random: an error that names the file, or the weights of the whole one."""
+    *_, newest = checkpoints(three_epochs)
+    whole, generator = newest.read_bytes(), random.Random(0)
+    run(splits, three_epochs, resume=True)
+    expected = weights_of(three_epochs)
+    for _ in range(60):
+        data = bytearray(whole)
+        start = generator.randrange(len(data))
+        data[start : start + generator.choice((1, 4, 64))] = generator.randbytes(generator.choice((1, 4, 64)))
+        newest.write_bytes(bytes(data))
+        try:
+            run(splits, three_epochs, resume=True)
+        except RecipeError as error:
+            explained = str(error).startswith(f"{newest}: cannot be resumed from: ")
+        else:
+            explained = weights_of(three_epochs) == expected
+        assert explained, f"bytes from {start} on"
+
+
+@pytest.mark.parametrize(
+    ("setting", "field"),
+    [
+        ("epochs=5", "epochs=3, --resume cannot change it to 5"),
+        ("optimizer.lr=0.5", "optimizer.lr=0.1, --resume cannot change it to 0.5"),
+        ("augmentation.crop=shift", "augmentation.crop=resized, --resume cannot change it to shift"),
+        ("design=depth=3,w0=16,wa=16,wm=2,group_width=8", "design.depth=2, --resume cannot change it to 3"),
+        ("seed=1", "seed=0, --resume cannot change it to 1"),
+    ],
+)
+def test_a_resumed_run_keeps_its_recipe(setting: str, field: str, three_epochs: Path, splits: Path) -> None:
+    with pytest.raises(RecipeError) as error:
+        run(splits, three_epochs, setting, resume=True)
+    assert str(error.value) == f"{three_epochs}: the run has {field}"
+
+
+def test_a_resumed_run_keeps_what_it_holds_out(three_epochs: Path, splits: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(splits, tmp_path / "data")
+    held = json.loads((three_epochs / "split.json").read_text("utf-8"))["val"]
+    (data / held[0]).unlink()
+    with pytest.raises(DataError) as error:
+        run(data, three_epochs, resume=True)
+    assert str(error.value) == (
+        f"{data}: lacks pictures that {three_epochs}/split.json holds out; the data is not what the run began with"
+    )
+
+
+def test_a_run_without_resume_is_refused_as_a_command(
+    three_epochs: Path, splits: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result = regnety_here(capfd, *command(splits, three_epochs))
+    assert one_line(result) == (
+        f"{three_epochs}: holds a run already; add --resume to go on with it, or name another --output"
+    )
