@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 from regnety.architecture import validation
 from regnety.architecture.design import MAX_WIDTH, AnyDesign, StageDesign
-from regnety.errors import InvalidDesignError
 
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
@@ -257,13 +256,7 @@ def _describe_block(name: str, stage: StageDesign, *, width_in: int, stride: int
     inner = stage.inner_width
     se = None
     if se_ratio > 0:
-        se_width = round(width_in * se_ratio)
-        if se_width < 1:
-            raise InvalidDesignError(
-                f"se_ratio {se_ratio:g} of the {width_in} channels that enter {name} rounds to none; allowed: 0, or a "
-                f"ratio above {0.5 / width_in:g}"
-            )
-        se = SqueezeExcitation(name=f"{name}.se", width=inner, se_width=se_width)
+        se = SqueezeExcitation(name=f"{name}.se", width=inner, se_width=round(width_in * se_ratio))
     downsample = None
     if width_in != stage.width or stride != 1:
         downsample = ConvNorm(

@@ -121,10 +121,12 @@ class Design:
         if self.w0 + self.wa * (self.depth - 1) > MAX_WIDTH:
             raise InvalidDesignError(f"wa {self.wa:g} passes {MAX_WIDTH} channels at depth {self.depth}; lower either")
         grouped = self.grouped_widths()
+        if grouped[-1][0] > MAX_WIDTH:  # rounding s_j up multiplies by up to the square root of wm
+            raise InvalidDesignError(f"wm {self.wm:g} rounds a width up to {grouped[-1][0]} channels, over {MAX_WIDTH}")
         if self.stage_strides is not None:
             strides = validation.strides("stage_strides", self.stage_strides, len(grouped), MAX_STRIDE)
             _assign(self, "stage_strides", strides)
-        self.fitted_stages()
+        _check_squeeze(self, self.fitted_stages())
 
     def grouped_widths(self) -> list[tuple[int, int]]:
         """(width, depth) of each stage before groups are fitted."""
@@ -203,7 +205,7 @@ class AnyNetDesign:
         if self.depth > MAX_DEPTH:
             raise InvalidDesignError(f"stages must hold at most {MAX_DEPTH} blocks together, got {self.depth}")
         _check_shared(self)
-        self.fitted_stages()
+        _check_squeeze(self, self.fitted_stages())
 
     @property
     def depth(self) -> int:
@@ -247,6 +249,18 @@ def _check_shared(design: AnyDesign) -> None:
     _assign(design, "stem_width", validation.whole("stem_width", design.stem_width, 1, MAX_WIDTH))
     _assign(design, "stem_stride", validation.whole("stem_stride", design.stem_stride, 1, MAX_STRIDE))
     _assign(design, "group_min_ratio", validation.real("group_min_ratio", design.group_min_ratio, 0, 1))
+
+
+def _check_squeeze(design: AnyDesign, stages: tuple[StageDesign, ...]) -> None:
+    """Every block must squeeze to at least one channel; the squeeze width follows the width that enters a block."""
+    entering = [design.stem_width, *(stage.width for stage in stages[:-1])]
+    entering += [stage.width for stage in stages[-1:] if stage.depth > 1]
+    narrowest = min(entering)
+    if design.se_ratio > 0 and round(narrowest * design.se_ratio) < 1:
+        raise InvalidDesignError(
+            f"se_ratio {design.se_ratio:g} of the {narrowest} channels that enter the narrowest block rounds to none; "
+            f"allowed: 0, or a ratio above {0.5 / narrowest:g}"
+        )
 
 
 def _multiplier_and_depth_violations(multiplier: float, depth: int) -> list[str]:

@@ -25,7 +25,7 @@ def real(name: str, value: Any, low: float, high: float, *, above: bool = False)
     """A finite number from low (above=True: beyond it) to high."""
     allowed = f"a number {'above' if above else 'from'} {low:g} to {high:g}"
     try:
-        if isinstance(value, bool | str):
+        if isinstance(value, bool | str | bytes):
             raise TypeError
         number = float(value)
     except (TypeError, ValueError, OverflowError):

@@ -142,7 +142,7 @@ class _GraphArguments:
     ) -> None:
         self.architecture = architecture.architecture()
         check_keys(self.architecture, weights.keys(), source="weights")
-        if image_size is not None and not (isinstance(image_size, int) and 1 <= image_size <= 8192):
+        if image_size is not None and (type(image_size) is not int or not 1 <= image_size <= 8192):
             raise WeightsError(f"image_size must be a whole number from 1 to 8192 pixels, or None, got {image_size!r}")
         if isinstance(labels, str):
             raise WeightsError("labels must be a list of class names")

@@ -1,7 +1,7 @@
 """Initial weights: timm's way, which `create_model` takes, and pycls's way, which the paper trained with."""
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import nn
@@ -19,7 +19,12 @@ def initialize(model: RegNet, scheme: Initialization = "timm", *, generator: tor
         scheme: "timm" divides a convolution's fan-out by its groups and zeroes the last norm of each block (timm
             `regnet.py`); "pycls" does neither (pycls `models/blocks.py::init_weights`).
         generator: where the numbers come from; None is torch's global generator.
+
+    Raises:
+        ValueError: there is no such scheme.
     """
+    if scheme not in get_args(Initialization):
+        raise ValueError(f"initialization must be one of {', '.join(get_args(Initialization))}, got {scheme!r}")
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             fan_out = module.kernel_size[0] * module.kernel_size[1] * module.out_channels

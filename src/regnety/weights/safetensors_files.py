@@ -14,6 +14,9 @@ from regnety.storage import replacing
 
 Array: TypeAlias = npt.NDArray[Any]
 
+READABLE = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U8", "BOOL")
+"""Number types that NumPy has by itself, whatever else was imported."""
+
 
 class SafetensorsWeights(Mapping[str, Array]):
     """The tensors of a file, memory-mapped: opened here, each read when it is asked for.
@@ -30,15 +33,23 @@ class SafetensorsWeights(Mapping[str, Array]):
             raise WeightsError(f"{path}: no such file") from None
         except (SafetensorError, OSError) as error:
             raise WeightsError(f"{path}: is not a whole safetensors file: {error}") from error
-        self._keys = list(self._file.keys())  # type: ignore[no-untyped-call]
+        self._keys = dict.fromkeys(self._file.keys())
 
     def __getitem__(self, key: str) -> Array:
         if key not in self._keys:
             raise KeyError(key)
+        dtype = self._file.get_slice(key).get_dtype()
+        if dtype not in READABLE:
+            raise WeightsError(
+                f"{self.path}: {key} is of type {dtype}, which cannot be read; {', '.join(READABLE)} can"
+            )
         try:
             return np.asarray(self._file.get_tensor(key))
-        except (SafetensorError, TypeError) as error:
+        except SafetensorError as error:
             raise WeightsError(f"{self.path}: {key} cannot be read: {error}") from error
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)
@@ -54,7 +65,7 @@ class SafetensorsWeights(Mapping[str, Array]):
 def write_safetensors(
     path: str | Path, weights: Mapping[str, Array], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors in the order of the mapping."""
+    """Write tensors; the format orders them by type and name."""
     arrays = {key: np.ascontiguousarray(value) if value.ndim else value for key, value in weights.items()}
     with replacing(path) as beside:
         save_file(arrays, str(beside), metadata=dict(metadata or {"format": "pt"}))
