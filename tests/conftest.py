@@ -19,5 +19,5 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 def shared() -> Path:
     """The folder of shared data; a test that needs it is skipped where it is missing."""
     if not SHARED.is_dir():
-        pytest.skip(f"needs the data sets and photographs in {os.path.relpath(SHARED)}, which are not in the repository")
+        pytest.skip(f"needs the data sets in {os.path.relpath(SHARED)}, which are not in the repository")
     return SHARED

@@ -59,9 +59,11 @@ def anynet_designs(draw: st.DrawFn, *, max_stages: int = 6, max_stage_depth: int
         group_width=group_widths,
         stride=strides,
     )
+    drawn = tuple(draw(st.lists(stages, min_size=1, max_size=max_stages)))
+    narrowest = min(stage.fitted(group_min_ratio).width for stage in drawn)
     return AnyNetDesign(
-        stages=tuple(draw(st.lists(stages, min_size=1, max_size=max_stages))),
-        se_ratio=draw(se_ratios),
+        stages=drawn,
+        se_ratio=draw(se_ratios.filter(lambda ratio: ratio == 0 or narrowest * ratio > 0.5)),
         stem_width=draw(stem_widths),
         stem_stride=draw(strides),
         group_min_ratio=group_min_ratio,

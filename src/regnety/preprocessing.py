@@ -26,7 +26,7 @@ class Preprocessing:
     image_size: int = 224
     """Height and width of the input, in pixels."""
     crop_pct: float = 0.875
-    """Share of the resized shorter side that the crop keeps, above 0 to 1."""
+    """Share of the resized shorter side that the crop keeps, 0.01 to 1."""
     interpolation: str = "bicubic"
     """Pillow's filter, antialiased."""
     mean: tuple[float, ...] = IMAGENET_MEAN
@@ -43,8 +43,10 @@ class Preprocessing:
             or not 1 <= self.image_size <= 8192
         ):
             raise WeightsError(f"image_size must be a whole number from 1 to 8192 pixels, got {self.image_size!r}")
-        if not _is_number(self.crop_pct) or not 0 < self.crop_pct <= 1:
-            raise WeightsError(f"crop_pct must be a number above 0 to 1, got {self.crop_pct!r}")
+        if not _is_number(self.crop_pct) or not 0.01 <= self.crop_pct <= 1:
+            raise WeightsError(f"crop_pct must be a number from 0.01 to 1, got {self.crop_pct!r}")
+        if not isinstance(self.exif_orientation, bool):
+            raise WeightsError(f"exif_orientation must be true or false, got {self.exif_orientation!r}")
         if self.interpolation not in INTERPOLATIONS:
             raise WeightsError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
         for name in ("mean", "std"):

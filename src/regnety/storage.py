@@ -74,6 +74,17 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
         raise
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process left of `replacing` in a folder that nobody else writes to now."""
+    if not folder.is_dir():
+        return
+    for leftover in [*folder.glob(".*.part"), *folder.glob(".*.old")]:
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+
+
 def _flush(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())

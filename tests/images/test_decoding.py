@@ -76,6 +76,7 @@ def test_all_eight_orientations_are_turned_upright(orientation: int, file_format
         assert np.abs(np.asarray(image).astype(int) - np.asarray(expected)).max() <= 6
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF:UserWarning")
 def test_damaged_exif_does_not_hide_the_picture() -> None:
     data = encoded(smooth(40, 24), "JPEG", exif=b"Exif\0\0MM\0\x2a\0\0\0\x08\xff\xff\x01\x12")
     assert load_image(data).size == (40, 24)

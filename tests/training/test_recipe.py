@@ -102,7 +102,7 @@ def test_later_settings_win() -> None:
         ("precision=f64", "--set: precision must be one of auto, f32, bf16, got 'f64'"),
         ("batch_size=1", "--set: batch_size must be at least 2, got 1"),
         ("image_size=7", "--set: image_size must be from 8 to 8192 pixels, got 7"),
-        ("crop_pct=1.1", "--set: crop_pct must be above 0 to 1, got 1.1"),
+        ("crop_pct=1.1", "--set: crop_pct must be from 0.01 to 1, got 1.1"),
         ("val_fraction=0.6", "--set: val_fraction must be from 0 to 0.5, got 0.6"),
         ("ema_decay=1", "--set: ema_decay must be from 0 to below 1, got 1.0"),
         ("seed=-1", "--set: seed must be from 0 to 2**63 - 1, got -1"),

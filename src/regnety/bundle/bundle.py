@@ -34,6 +34,7 @@ class Bundle:
         weights: key to array, as the description names them; read when they are first asked for.
         name: how people and messages call it.
         path: the file or folder it came from, if any.
+        stamp: what identifies the files it was read from, as they were then; None for a model made in memory.
 
     Raises:
         WeightsError: the weights do not fit the design.
@@ -46,11 +47,13 @@ class Bundle:
         *,
         name: str = "model",
         path: Path | None = None,
+        stamp: str | None = None,
     ) -> None:
         self.metadata = metadata
         self.weights = weights
         self.name = name
         self.path = path
+        self.stamp = stamp
         check_fit(self.architecture, weights, source=str(path or name))
 
     @cached_property
@@ -96,9 +99,7 @@ class Bundle:
             WeightsError: something else stands at that place, or a value is not finite in `dtype`.
         """
         folder = Path(folder)
-        if folder.exists() and not (
-            (folder / CONFIG_FILE).is_file() or (folder.is_dir() and not any(folder.iterdir()))
-        ):
+        if folder.exists() and not _may_be_replaced(folder):
             raise WeightsError(f"{folder}: exists and is not a bundle; name another folder")
         keys = [key for key in self.architecture.state_dict_shapes() if key in self.weights]
         weights = {key: _as_type(key, np.asarray(self.weights[key]), dtype) for key in keys}
@@ -132,12 +133,42 @@ def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
     Raises:
         WeightsError: a file is missing or damaged; the message begins with its name.
     """
+    stamp = _stamp(folder)  # before anything is read: a file that is replaced meanwhile gets another one
+    metadata = metadata_from_dict(_read_config(folder).get(KEY), source=str(folder / CONFIG_FILE))
+    weights = SafetensorsWeights(folder / WEIGHTS_FILE)
+    return Bundle(metadata, weights, name=name or str(folder), path=folder, stamp=stamp)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG_FILE
     try:
         config = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise WeightsError(f"{folder}: is not a bundle, it has no {CONFIG_FILE}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: cannot be read as JSON: {error}") from error
-    metadata = metadata_from_dict(config.get(KEY) if isinstance(config, dict) else None, source=str(path))
-    return Bundle(metadata, SafetensorsWeights(folder / WEIGHTS_FILE), name=name or str(folder), path=folder)
+    return config if isinstance(config, dict) else {}
+
+
+def _stamp(folder: Path) -> str | None:
+    """Place, size and time of a bundle's files; None where one is missing, which whoever reads it reports."""
+    facts = [str(folder.resolve())]
+    try:
+        for name in (CONFIG_FILE, WEIGHTS_FILE):
+            status = (folder / name).stat()
+            facts += [str(status.st_size), str(status.st_mtime_ns)]
+    except OSError:
+        return None
+    return "\n".join(facts)
+
+
+def _may_be_replaced(folder: Path) -> bool:
+    """An empty folder, or a bundle of ours; another program's config.json is not enough."""
+    if not folder.is_dir():
+        return False
+    if not any(folder.iterdir()):
+        return True
+    try:
+        return KEY in _read_config(folder)
+    except WeightsError:
+        return False

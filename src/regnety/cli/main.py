@@ -1,5 +1,6 @@
 """`regnety`: the commands, and the one place where an error becomes a line and an exit status."""
 
+import io
 import os
 import sys
 
@@ -37,10 +38,19 @@ def _options(
 
 def main() -> None:
     """Run a command. Exit status: 0; 1 where an image was unreadable; 2 before any work began."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the console cannot show is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="regnety")
-    except RegNetYError as error:
+    except (RegNetYError, OSError) as error:
         if os.environ.get("REGNETY_DEBUG"):
             raise
-        print(f"regnety: {error}", file=sys.stderr)
+        print(f"regnety: {_one_line(error)}", file=sys.stderr)
         sys.exit(2)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())

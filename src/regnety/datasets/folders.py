@@ -41,7 +41,12 @@ def read_training_folder(root: str | Path) -> DataSplits:
         DataError: nothing to train on, or a class in val or test that train does not have.
     """
     root = _existing_folder(root)
-    train_folder = split_folder(root, "train") or root
+    train_folder = split_folder(root, "train")
+    if train_folder is None:
+        for split in ("val", "test"):
+            if lone := split_folder(root, split):
+                raise DataError(f"{root}: has {lone.name}/ but no train/")
+        train_folder = root
     train = read_class_folders(train_folder)
     classes = tuple(sorted({sample.label for sample in train}))
     if len(classes) < 2:
@@ -118,7 +123,7 @@ def hold_out(samples: Sequence[Sample], fraction: float, *, seed: int) -> tuple[
 def _existing_folder(root: str | Path) -> Path:
     root = Path(root)
     if not root.is_dir():
-        raise DataError(f"{root}: {'is a file, not' if root.exists() else 'there is no such'} folder")
+        raise DataError(f"{root}: {'is a file, not a' if root.exists() else 'there is no such'} folder")
     return root
 
 
@@ -127,12 +132,11 @@ def _subfolders(folder: Path) -> list[str]:
 
 
 def _image_files(folder: Path) -> list[Path]:
-    return [
-        Path(parent) / name
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-    ]
+    files = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]  # .ipynb_checkpoints, .thumbnails
+        files += [Path(parent) / n for n in names if n.lower().endswith(SUFFIXES) and not n.startswith(".")]
+    return files
 
 
 def _listing(names: Sequence[str]) -> str:

@@ -44,9 +44,26 @@ def load_image(source: ImageSource, *, exif_orientation: bool = True, max_pixels
     if image.width * image.height > max_pixels:
         raise ImageError(f"{name}: {image.width}x{image.height} pixels are over the limit of {max_pixels} (max_pixels)")
     try:
-        return (ImageOps.exif_transpose(image) if exif_orientation else image).convert("RGB")
+        return _to_rgb(_upright(image) if exif_orientation else image)
     except Exception as error:  # decoders of some thirty formats raise what they like; all of it means a bad file
         raise ImageError(f"{name}: cannot be decoded: {_one_line(error)}") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as the EXIF orientation says; damaged EXIF says nothing, and is no reason to lose the picture."""
+    try:
+        image.getexif()
+    except Exception:  # damage raises anything; broken pixels raise again when they are decoded
+        return image
+    return ImageOps.exif_transpose(image)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):  # Pillow would cut at 255 instead of scaling
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode == "P" and "transparency" in image.info:  # the same colours, without Pillow's warning
+        image = image.convert("RGBA")
+    return image.convert("RGB")
 
 
 def _read(source: str | Path | bytes, name: str) -> bytes:

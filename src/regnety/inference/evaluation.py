@@ -99,4 +99,4 @@ def evaluate(bundle: Bundle, samples: Sequence[Sample], *, quiet: bool = False) 
 
 
 def _percent(right: "np.ndarray[Any, np.dtype[np.bool_]]") -> float:
-    return 100 * float(right.mean())
+    return 100 * int(right.sum()) / len(right)

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from regnety.bundle.bundle import CONFIG_FILE, WEIGHTS_FILE, Bundle
+from regnety.bundle.bundle import Bundle
 from regnety.graph.metadata import FORMAT_VERSION
 from regnety.storage import cache_directory
 from regnety.version import __version__
@@ -56,10 +56,7 @@ def _options(bundle: Bundle) -> dict[str, Any]:
 
 def _cache_key(bundle: Bundle) -> str | None:
     """Changes with the release, and when a file of the bundle is written anew."""
-    if bundle.path is None:
+    if bundle.stamp is None:
         return None
-    facts = [__version__, str(FORMAT_VERSION), str(bundle.path.resolve())]
-    for name in (CONFIG_FILE, WEIGHTS_FILE):
-        status = (bundle.path / name).stat()
-        facts += [str(status.st_size), str(status.st_mtime_ns)]
-    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
+    facts = f"{__version__}\n{FORMAT_VERSION}\n{bundle.stamp}"
+    return hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()[:32]

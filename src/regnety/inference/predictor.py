@@ -63,7 +63,7 @@ class Predictor:
 
     Raises:
         UnknownModelError: the name is not known, or its weights are not on this disk.
-        WeightsError: the bundle is damaged.
+        WeightsError: the bundle is damaged, or its model takes other than 3 channels.
     """
 
     def __init__(
@@ -74,6 +74,10 @@ class Predictor:
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.bundle = Bundle.load(model)
+        if self.bundle.metadata.in_chans != 3:
+            raise WeightsError(
+                f"{self.bundle.name}: takes {self.bundle.metadata.in_chans} input channels, photographs have 3"
+            )
         self._exif_orientation = exif_orientation
         self._max_pixels = max_pixels
         self._pipelines: dict[int, Pipeline] = {}

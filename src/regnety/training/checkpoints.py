@@ -1,6 +1,7 @@
 """Checkpoints of a run: whole or not there, read back without running anything in them."""
 
 import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def load_checkpoint(
         RecipeError: the file is damaged, or belongs to another network.
     """
     try:
+        _check_whole(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -78,8 +80,25 @@ def load_checkpoint(
             for key, value in average.state.items():
                 value.copy_(state["average"]["state"][key])
         return Progression(**state["progression"]), state["best"]
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except (
+        OSError,
+        RuntimeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        EOFError,
+        zipfile.BadZipFile,
+        pickle.UnpicklingError,
+    ) as error:
         first_line = str(error).strip().partition("\n")[0]
         raise RecipeError(
             f"{path}: cannot be resumed from: {first_line}; remove it to go on from the one before"
         ) from error
+
+
+def _check_whole(path: Path) -> None:
+    """torch reads its zip files without looking at their checksums; a changed byte would train on unnoticed."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ValueError(f"{damaged} is damaged")

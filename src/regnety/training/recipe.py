@@ -11,7 +11,7 @@ from typing import Any, Literal
 import yaml
 
 from regnety.architecture.notation import design_from_dict, parse_design
-from regnety.errors import RecipeError
+from regnety.errors import InvalidDesignError, RecipeError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ class Recipe:
         if self.image_size is not None:
             _require("image_size", 8 <= self.image_size <= 8192, "from 8 to 8192 pixels", self.image_size)
         if self.crop_pct is not None:
-            _require("crop_pct", 0 < self.crop_pct <= 1, "above 0 to 1", self.crop_pct)
+            _require("crop_pct", 0.01 <= self.crop_pct <= 1, "from 0.01 to 1", self.crop_pct)
         if self.design is not None:
             design_from_dict(self.design)
 
@@ -123,7 +123,7 @@ def recipe_from_dict(values: Any, *, source: str) -> Recipe:
     """
     try:
         recipe: Recipe = _build(Recipe, values, "")
-    except RecipeError as error:
+    except (RecipeError, InvalidDesignError) as error:
         raise RecipeError(f"{source}: {error}") from error
     return recipe
 

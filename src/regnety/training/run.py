@@ -99,6 +99,7 @@ def train(
         session.save(run, keep=keep)
         write_history(run, session.progression.history)
         _say(_epoch_line(row, recipe.epochs), quiet)
+    write_history(run, session.progression.history)  # a kill right after the last checkpoint left it a row short
     return _finish(run, session, splits, preprocessing, command=command, quiet=quiet)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from regnety.datasets.folders import DataSplits, Sample, hold_out
 from regnety.errors import DataError, RecipeError
-from regnety.storage import replacing
+from regnety.storage import remove_leftovers, replacing
+from regnety.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
 from regnety.training.recipe import Recipe, read_recipe, recipe_text
 
 RECIPE_FILE = "recipe.yaml"
@@ -26,10 +27,15 @@ def open_run(run: Path, recipe: Recipe, *, resume: bool) -> None:
     stored_path = run / RECIPE_FILE
     if run.exists() and not run.is_dir():
         raise RecipeError(f"{run}: is a file; --output names a folder")
-    if not stored_path.exists():
-        if run.is_dir() and any(run.iterdir()):
-            raise RecipeError(f"{run}: is not empty and holds no run; name another --output")
+    try:
         run.mkdir(parents=True, exist_ok=True)
+        for folder in (run, run / CHECKPOINT_FOLDER):
+            remove_leftovers(folder)
+    except OSError as error:
+        raise RecipeError(f"{run}: cannot be made or written to: {error.strerror}") from error
+    if not stored_path.exists():
+        if any(run.iterdir()):
+            raise RecipeError(f"{run}: is not empty and holds no run; name another --output")
         with replacing(stored_path) as beside:
             beside.write_text(recipe_text(recipe), "utf-8")
         return
@@ -55,7 +61,10 @@ def validation_split(run: Path, splits: DataSplits, recipe: Recipe) -> tuple[Seq
         names = [sample.path.relative_to(splits.root).as_posix() for sample in held]
         with replacing(path) as beside:
             beside.write_text(json.dumps({"val": names}, indent=1, ensure_ascii=False), "utf-8")
-    held_names = set(json.loads(path.read_text("utf-8"))["val"])
+    try:
+        held_names = set(json.loads(path.read_text("utf-8"))["val"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}; it says which pictures the run holds out") from error
     held_out = [sample.path.relative_to(splits.root).as_posix() in held_names for sample in splits.train]
     if sum(held_out) != len(held_names):
         raise DataError(f"{splits.root}: lacks pictures that {path} holds out; the data is not what the run began with")

@@ -33,7 +33,7 @@ class SafetensorsWeights(Mapping[str, Array]):
             raise WeightsError(f"{path}: no such file") from None
         except (SafetensorError, OSError) as error:
             raise WeightsError(f"{path}: is not a whole safetensors file: {error}") from error
-        self._keys = dict.fromkeys(self._file.keys())
+        self._keys = dict.fromkeys(self._file.keys())  # type: ignore[no-untyped-call]
 
     def __getitem__(self, key: str) -> Array:
         if key not in self._keys:
