@@ -2,22 +2,15 @@
 
 import json
 from dataclasses import asdict
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from regnety.cli.formats import ReportFormat
 from regnety.errors import InvalidDesignError
 
 if TYPE_CHECKING:
     from regnety.architecture.description import Architecture
-
-
-class Format(StrEnum):
-    """How results are printed."""
-
-    table = "table"
-    json = "json"
 
 
 def describe(
@@ -26,7 +19,9 @@ def describe(
         str | None, typer.Option(help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8")
     ] = None,
     image_size: Annotated[int, typer.Option(help="Height and width that work is counted for, in pixels.")] = 224,
-    output_format: Annotated[Format, typer.Option("--format", help="How results are printed.")] = Format.table,
+    output_format: Annotated[
+        ReportFormat, typer.Option("--format", help="How results are printed.")
+    ] = ReportFormat.table,
 ) -> None:
     """Show the stages of a design, its parameters, multiply-adds and activations.
 
@@ -44,7 +39,7 @@ def describe(
         assert design is not None
         architecture = parse_design(design).architecture()
     facts = _facts(name, architecture, image_size)
-    if output_format is Format.json:
+    if output_format is ReportFormat.json:
         print(json.dumps(facts, indent=2))
     else:
         _print_table(facts)

@@ -2,27 +2,22 @@
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from regnety.catalog.models import EMBEDDED_MODEL
-
-
-class Format(StrEnum):
-    """How results are printed."""
-
-    table = "table"
-    json = "json"
+from regnety.cli.formats import ReportFormat
 
 
 def evaluate(
     data: Annotated[Path, typer.Option(help="Image folder: class folders, or test/ or val/ with class folders.")],
     model: Annotated[str, typer.Option(help="A name or a bundle folder.")] = EMBEDDED_MODEL,
     split: Annotated[str | None, typer.Option(help="Split to take; else test, else val.")] = None,
-    output_format: Annotated[Format, typer.Option("--format", help="How results are printed.")] = Format.table,
+    output_format: Annotated[
+        ReportFormat, typer.Option("--format", help="How results are printed.")
+    ] = ReportFormat.table,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Measure a model's accuracy on labelled photographs.
@@ -35,7 +30,7 @@ def evaluate(
 
     bundle = Bundle.load(model)
     result = evaluate_bundle(bundle, read_evaluation_folder(data, split), quiet=quiet)
-    if output_format is Format.json:
+    if output_format is ReportFormat.json:
         print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
     else:
         from regnety.cli.tables import print_table

@@ -3,31 +3,22 @@
 import csv
 import json
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.cli.formats import RowFormat
 
 if TYPE_CHECKING:
     from regnety.inference.predictor import Prediction
-
-
-class Format(StrEnum):
-    """How results are printed."""
-
-    table = "table"
-    json = "json"
-    jsonl = "jsonl"
-    csv = "csv"
 
 
 def predict(
     images: Annotated[list[str], typer.Argument(help="Image files: JPEG, PNG, WebP.", metavar="IMAGE")],
     model: Annotated[str | None, typer.Option(help="A name or a bundle folder.")] = None,
     top_k: Annotated[int, typer.Option(min=1, help="Classes in each answer.")] = 5,
-    output_format: Annotated[Format, typer.Option("--format", help="How results are printed.")] = Format.table,
+    output_format: Annotated[RowFormat, typer.Option("--format", help="How results are printed.")] = RowFormat.table,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notices.")] = False,
 ) -> None:
     """Classify photographs.
@@ -49,20 +40,20 @@ def predict(
     predictions = predictor.predict(images, top_k, on_error="record")
     _print(predictions, output_format)
     errors = [prediction.error for prediction in predictions if prediction.error is not None]
-    if output_format is Format.table:
+    if output_format is RowFormat.table:
         for error in errors:
             print(f"regnety: {error}", file=sys.stderr)
     if errors:
         raise typer.Exit(1)
 
 
-def _print(predictions: list["Prediction"], output_format: Format) -> None:
-    if output_format is Format.json:
+def _print(predictions: list["Prediction"], output_format: RowFormat) -> None:
+    if output_format is RowFormat.json:
         print(json.dumps([prediction.as_dict() for prediction in predictions], indent=2, ensure_ascii=False))
-    elif output_format is Format.jsonl:
+    elif output_format is RowFormat.jsonl:
         for prediction in predictions:
             print(json.dumps(prediction.as_dict(), ensure_ascii=False))
-    elif output_format is Format.csv:
+    elif output_format is RowFormat.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["filename", "rank", "index", "label", "prob", "error"])
         for prediction in predictions:

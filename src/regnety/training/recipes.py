@@ -36,6 +36,8 @@ def cifar10() -> Recipe:
     """The model that comes with the package: all 50,000 training pictures of CIFAR-10, the last epoch's average.
 
     Command:  regnety train --recipe cifar10 --data DIR --output OUT
+    Result:   top1 88.00 on the 10,000 test pictures, one run, seed 0; train top1 in the last epoch 93.7
+    Cost:     81.5 minutes on 2 cores with AVX-512 bf16, shared with other work for part of the run, torch 2.13.0
     """
     design = Design(depth=8, w0=64, wa=32.0, wm=2.0, group_width=64, stem_stride=1, stage_strides=(2, 2, 2))
     return Recipe(
