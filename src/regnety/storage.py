@@ -41,8 +41,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
         _give_ordinary_mode(beside)
         _flush(beside)
         beside.replace(path)
-    except BaseException:
+    except BaseException as error:
         beside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(beside)):
+            error.filename = str(path)  # a full disk names no file, and the file beside is nobody's business
         raise
 
 

@@ -72,3 +72,9 @@ def test_work_grows_with_the_picture_and_parameters_do_not(seed: int) -> None:
 def test_wrong_image_size_is_refused(wrong: object) -> None:
     with pytest.raises(InvalidDesignError, match=r"^image_size must be a whole number from 1 to 65536, got "):
         complexity(model_info("regnety_002").design.architecture(), image_size=wrong)
+
+
+def test_a_design_counts_as_its_architecture() -> None:
+    design = model_info("regnety_002").design
+    assert complexity(design) == complexity(design.architecture())
+    assert model_index_flops(design) == model_index_flops(design.architecture())

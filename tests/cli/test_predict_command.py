@@ -181,3 +181,13 @@ def test_a_pipe_that_is_closed_is_no_traceback(folder: Path) -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
+
+
+def test_no_library_keeps_a_file_about_its_user(tmp_path: Path) -> None:
+    """ONNX Runtime would write an identifier of this machine below the user's cache."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "HOME": str(tmp_path)}
+    cat = Path(__file__).parent.parent.parent / "examples" / "cat.png"
+    line = [sys.executable, "-m", "regnety", "predict", str(cat)]
+    subprocess.run(line, env=environment, check=True, capture_output=True)
+    kept = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {Path(name).parent.as_posix() for name in kept} == {".cache/regnety/graphs"}

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -217,3 +218,11 @@ def test_mutated_files_are_a_picture_or_an_error(file_format: str) -> None:
     assert len(errors) > 5
     assert {picture.mode for picture in pictures} <= {"RGB"}
     assert all(error.startswith("image: ") and "\n" not in error for error in errors)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.jpg"
+    os.mkfifo(path)
+    with pytest.raises(ImageError) as error:
+        load_image(path)
+    assert str(error.value) == f"{path}: is a device or a pipe, not an image file"

@@ -282,3 +282,16 @@ def test_progress_is_plain_lines_when_piped_and_nothing_when_quiet(
     assert all(", val top1 " in line and "\x1b" not in line for line in lines)
     run(colours, tmp_path / "quiet", "epochs=1")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_run_without_a_checkpoint_is_begun_anew(tmp_path: Path) -> None:
+    """An unreadable picture ended it before its first one: once the picture is mended, the same command works."""
+    write_colours(tmp_path / "data", count=8)
+    broken = next((tmp_path / "data").glob("*/*.png"))
+    picture = broken.read_bytes()
+    broken.write_bytes(b"")
+    with pytest.raises(ImageError, match="is empty"):
+        run(tmp_path / "data", tmp_path / "run", "augmentation.crop=shift")
+    broken.write_bytes(picture)
+    assert run(tmp_path / "data", tmp_path / "run", "augmentation.crop=resized").epochs == 3
+    assert read_recipe(tmp_path / "run" / "recipe.yaml").augmentation.crop == "resized"

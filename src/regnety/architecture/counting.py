@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from regnety.architecture import validation
 from regnety.architecture.description import Architecture, Block, ConvNorm, SqueezeExcitation
+from regnety.architecture.design import AnyDesign
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +21,16 @@ class Complexity:
     """Elements that all convolutions and the classifier put out."""
 
 
-def complexity(architecture: Architecture, image_size: int = 224) -> Complexity:
+def complexity(architecture: Architecture | AnyDesign, image_size: int = 224) -> Complexity:
     """Count as pycls and the paper do, for one square picture of `image_size` pixels.
+
+    A design counts with 1000 classes and 3 input channels.
 
     Raises:
         InvalidDesignError: image_size is not a whole number from 1 to 65536.
     """
     side = validation.whole("image_size", image_size, 1, 1 << 16)
+    architecture = architecture.architecture()
     convolutions = list(_convolutions(architecture, side, side))
     head = architecture.head
     return Complexity(
@@ -40,13 +44,14 @@ def complexity(architecture: Architecture, image_size: int = 224) -> Complexity:
     )
 
 
-def model_index_flops(architecture: Architecture) -> int:
+def model_index_flops(architecture: Architecture | AnyDesign) -> int:
     """The `FLOPs` of the RegNetY model page's index, exact for its twelve models.
 
     Its convention, found by fitting all twelve: multiply-adds of every convolution on a 3x224x286 input, the bias
     additions of squeeze-excitation, and for global pooling one addition per element plus one division per channel
     (64 per channel at stride 32); the classifier is not counted.
     """
+    architecture = architecture.architecture()
     height, width = 224, 286
     flops = sum(conv.macs for conv in _convolutions(architecture, height, width))
     for stride in _strides(architecture):

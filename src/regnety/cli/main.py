@@ -38,6 +38,8 @@ def _options(
 
 def main() -> None:
     """Run a command. Exit status: 0; 1 where an image was unreadable; 2 before any work began."""
+    if sys.stdout is None:  # closed by whoever started us: the work is done all the same
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the console cannot show is no reason to fail
             stream.reconfigure(errors="backslashreplace")

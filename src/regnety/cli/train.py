@@ -47,7 +47,11 @@ def train(
     if chosen.model == EMBEDDED_MODEL and model is None and not quiet:
         print(f"regnety: no model named; fine-tuning {EMBEDDED_MODEL}", file=sys.stderr)
     command = shlex.join(["regnety", *sys.argv[1:]])
-    result = run_training(data, output, chosen, resume=resume, keep=keep, quiet=quiet, command=command)
+    try:
+        result = run_training(data, output, chosen, resume=resume, keep=keep, quiet=quiet, command=command)
+    except KeyboardInterrupt:
+        print("regnety: stopped; --resume goes on after the last finished epoch", file=sys.stderr)
+        raise typer.Exit(130) from None
     scores = [
         f"{split} top1 {top1:.2f} %"
         for split, top1 in (("val", result.val_top1), ("test", result.test_top1))

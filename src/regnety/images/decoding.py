@@ -69,8 +69,13 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _read(source: str | Path | bytes, name: str) -> bytes:
     if isinstance(source, bytes):
         return source
+    path = Path(source)
     try:
-        data = Path(source).read_bytes()
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ImageError(f"{name}: is a device or a pipe, not an image file")
+        data = path.read_bytes()
+    except ImageError:
+        raise
     except FileNotFoundError:
         raise ImageError(f"{name}: no such file") from None
     except IsADirectoryError:

@@ -1,5 +1,6 @@
 """Checkpoints of a run: whole or not there, read back without running anything in them."""
 
+import io
 import pickle
 import zipfile
 from dataclasses import dataclass
@@ -50,8 +51,10 @@ def save_checkpoint(
         "average": None if average is None else {"updates": average.updates, "state": average.state},
         "best": best,
     }
+    buffer = io.BytesIO()  # torch's own file writer hides what the operating system said, a full disk for one
+    torch.save(state, buffer)
     with replacing(path) as beside:
-        torch.save(state, beside)
+        beside.write_bytes(buffer.getbuffer())
     for old in checkpoints(run)[: -max(1, keep)]:
         old.unlink()
     return path

@@ -11,6 +11,7 @@ from regnety.datasets.folders import DataSplits, Sample, hold_out
 from regnety.errors import DataError, RecipeError
 from regnety.storage import remove_leftovers, replacing
 from regnety.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
+from regnety.training.checkpoints import checkpoints
 from regnety.training.recipe import Recipe, read_recipe, recipe_text
 
 RECIPE_FILE = "recipe.yaml"
@@ -33,8 +34,11 @@ def open_run(run: Path, recipe: Recipe, *, resume: bool) -> None:
             remove_leftovers(folder)
     except OSError as error:
         raise RecipeError(f"{run}: cannot be made or written to: {error.strerror}") from error
+    if stored_path.exists() and not checkpoints(run) and not (run / BUNDLE_FOLDER).exists():
+        stored_path.unlink()  # a run that ended before its first checkpoint holds nothing that could be lost
+        (run / SPLIT_FILE).unlink(missing_ok=True)
     if not stored_path.exists():
-        if any(run.iterdir()):
+        if any(entry.name != CHECKPOINT_FOLDER for entry in run.iterdir()):
             raise RecipeError(f"{run}: is not empty and holds no run; name another --output")
         with replacing(stored_path) as beside:
             beside.write_text(recipe_text(recipe), "utf-8")

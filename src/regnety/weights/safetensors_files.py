@@ -1,5 +1,6 @@
 """safetensors files: read lazily, and written whole or not at all."""
 
+import errno
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -68,4 +69,7 @@ def write_safetensors(
     """Write tensors; the format orders them by type and name."""
     arrays = {key: np.ascontiguousarray(value) if value.ndim else value for key, value in weights.items()}
     with replacing(path) as beside:
-        save_file(arrays, str(beside), metadata=dict(metadata or {"format": "pt"}))
+        try:
+            save_file(arrays, str(beside), metadata=dict(metadata or {"format": "pt"}))
+        except SafetensorError as error:  # what the operating system said is in its text alone
+            raise OSError(errno.EIO, str(error), str(beside)) from error

@@ -1,10 +1,14 @@
 """ONNX Runtime: always there, the quickest to start."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # asked once, when the library is loaded
+
 import onnxruntime
 
 from regnety.errors import WeightsError
