@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeGuard
 
 from regnety.errors import WeightsError
 
@@ -35,16 +35,18 @@ class Preprocessing:
     """Per channel, for values in [0, 1]."""
     exif_orientation: bool = False
     """Whether training turned pictures upright by their EXIF orientation."""
+    test_image_size: int | None = None
+    """A larger size at which the model is better than at the one it was trained at; None where there is none."""
+    test_crop_pct: float | None = None
+    """The share that belongs to `test_image_size`; None is `crop_pct`."""
 
     def __post_init__(self) -> None:
-        if (
-            isinstance(self.image_size, bool)
-            or not isinstance(self.image_size, int)
-            or not 1 <= self.image_size <= 8192
-        ):
-            raise WeightsError(f"image_size must be a whole number from 1 to 8192 pixels, got {self.image_size!r}")
-        if not _is_number(self.crop_pct) or not 0.01 <= self.crop_pct <= 1:
-            raise WeightsError(f"crop_pct must be a number from 0.01 to 1, got {self.crop_pct!r}")
+        _check_size("image_size", self.image_size)
+        _check_share("crop_pct", self.crop_pct)
+        if self.test_image_size is not None:
+            _check_size("test_image_size", self.test_image_size)
+        if self.test_crop_pct is not None:
+            _check_share("test_crop_pct", self.test_crop_pct)
         if not isinstance(self.exif_orientation, bool):
             raise WeightsError(f"exif_orientation must be true or false, got {self.exif_orientation!r}")
         if self.interpolation not in INTERPOLATIONS:
@@ -56,6 +58,14 @@ class Preprocessing:
             object.__setattr__(self, name, tuple(float(value) for value in values))
         if len(self.mean) != len(self.std) or min(self.std) <= 0:
             raise WeightsError(f"std must be a positive number for each of {len(self.mean)} channels, got {self.std}")
+
+    def at_test_size(self) -> "Preprocessing":
+        """The same at the size that the model is best at (timm: `use_test_size`); unchanged where there is none."""
+        return replace(
+            self,
+            image_size=self.test_image_size or self.image_size,
+            crop_pct=self.test_crop_pct or self.crop_pct,
+        )
 
     @property
     def resize_size(self) -> int:
@@ -101,5 +111,15 @@ def preprocessing_from_dict(values: Mapping[str, Any]) -> Preprocessing:
     return Preprocessing(**values)
 
 
-def _is_number(value: object) -> bool:
+def _check_size(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 8192:
+        raise WeightsError(f"{name} must be a whole number from 1 to 8192 pixels, got {value!r}")
+
+
+def _check_share(name: str, value: object) -> None:
+    if not _is_number(value) or not 0.01 <= value <= 1:
+        raise WeightsError(f"{name} must be a number from 0.01 to 1, got {value!r}")
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

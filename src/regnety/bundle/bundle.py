@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -87,6 +88,13 @@ class Bundle:
         from regnety.bundle.resolver import resolve
 
         return resolve(model)
+
+    def with_preprocessing(self, preprocessing: Preprocessing) -> "Bundle":
+        """The same model, shown its pictures otherwise: another size or crop."""
+        if preprocessing == self.preprocessing:
+            return self
+        metadata = replace(self.metadata, preprocessing=preprocessing)
+        return Bundle(metadata, self.weights, name=self.name, path=self.path, stamp=self.stamp)
 
     def save(self, folder: str | Path, *, dtype: Literal["float32", "float16"] = "float32") -> Path:
         """Write config.json, model.safetensors and README.md; the folder is replaced as a whole.

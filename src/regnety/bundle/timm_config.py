@@ -27,7 +27,8 @@ def timm_obstacle(design: Any) -> str | None:
 def timm_config(architecture: Architecture, preprocessing: Preprocessing) -> dict[str, Any]:
     """The fields that timm's `local-dir:` reader honours; without `architecture` where timm cannot build it."""
     design = architecture.design
-    side = preprocessing.image_size
+    side, test = preprocessing.image_size, preprocessing.at_test_size()
+    at_test_size = {"test_input_size": [architecture.in_chans, *[test.image_size] * 2], "test_crop_pct": test.crop_pct}
     fields: dict[str, Any] = {
         "num_classes": architecture.num_classes,
         "num_features": architecture.num_features,
@@ -36,6 +37,7 @@ def timm_config(architecture: Architecture, preprocessing: Preprocessing) -> dic
             "input_size": [architecture.in_chans, side, side],
             "pool_size": None,
             "crop_pct": preprocessing.crop_pct,
+            **(at_test_size if test != preprocessing else {}),
             "interpolation": preprocessing.interpolation,
             "mean": list(preprocessing.mean),
             "std": list(preprocessing.std),

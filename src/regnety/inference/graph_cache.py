@@ -55,8 +55,8 @@ def _options(bundle: Bundle) -> dict[str, Any]:
 
 
 def _cache_key(bundle: Bundle) -> str | None:
-    """Changes with the release, and when a file of the bundle is written anew."""
+    """Changes with the release, with size and crop, and when a file of the bundle is written anew."""
     if bundle.stamp is None:
         return None
-    facts = f"{__version__}\n{FORMAT_VERSION}\n{bundle.stamp}"
+    facts = f"{__version__}\n{FORMAT_VERSION}\n{bundle.preprocessing}\n{bundle.stamp}"
     return hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -1,7 +1,7 @@
 """What every engine offers."""
 
 import os
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,11 @@ class Engine(Protocol):
     """A compiled graph. `run` may be called from several threads at once."""
 
     name: str
-    """`onnxruntime`, for messages."""
+    """`onnxruntime`, `openvino` or `torch`."""
+    version: str
+    """Of the library."""
+    precision: Literal["f32", "bf16"]
+    """What it computes in."""
     output_names: tuple[str, ...]
     input_shape: tuple[int | None, ...]
     """[batch, height, width, channels] if uint8, [batch, channels, height, width] if float; None is free."""

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ class OnnxRuntimeEngine:
     """
 
     name = "onnxruntime"
+    version: str = onnxruntime.__version__
+    precision: Literal["f32", "bf16"] = "f32"
 
     def __init__(self, graph: Path | bytes, *, threads: int, batch: int | None = None) -> None:
         onnxruntime.disable_telemetry_events()
