@@ -91,9 +91,13 @@ class Preprocessing:
         return left * across, top * down, min(right * across, width), min(bottom * down, height)
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields as plain JSON values; `preprocessing_from_dict` reads them back."""
+        """The fields that have a value, as plain JSON; `preprocessing_from_dict` reads them back."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value is not None
+        }
 
 
 def preprocessing_from_dict(values: Mapping[str, Any]) -> Preprocessing:
