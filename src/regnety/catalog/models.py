@@ -82,9 +82,10 @@ def model_info(name: str) -> ModelInfo:
     return replace(info, num_classes=info.weights[tag].num_classes, tag=tag)
 
 
-def is_name(text: object) -> bool:
-    """Whether a text begins with the name of a model: `regnety_032`, `regnety_032.tv2_in1k`, and any other tag."""
-    return isinstance(text, str) and text.partition(".")[0] in _models()
+def is_name(text: str) -> bool:
+    """Whether a text is the name of a model, with or without the tag of some weights."""
+    model, dot, tag = text.partition(".")
+    return model in _models() and (not dot or tag in _models()[model].weights)
 
 
 def how_to_find(name: object) -> str:

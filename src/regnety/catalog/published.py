@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from regnety.preprocessing import Preprocessing
+from regnety.storage import cache_directory
 
 _FILE = Path(__file__).parent / "published_weights.json"
 
@@ -56,6 +57,11 @@ class PublishedWeights:
     def name(self) -> str:
         """`regnety_032.tv2_in1k`: what MODEL may be."""
         return f"{self.model}.{self.tag}"
+
+    @property
+    def cache_path(self) -> Path:
+        """Where its file is looked for on this disk: a `.safetensors` file with timm's keys. It may not be there."""
+        return cache_directory() / "weights" / f"{self.name}.safetensors"
 
     def accuracy(self, preprocessing: Preprocessing) -> ImageNetAccuracy | None:
         """The row that was measured at the size and crop of a preprocessing; None where there is none."""
