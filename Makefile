@@ -2,7 +2,12 @@
 # Needs Python 3.11 or newer with pip and venv, and nothing else.
 
 PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+SHELL := bash
+BIN := .venv/Scripts
+else
 BIN := .venv/bin
+endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --builder html
