@@ -18,10 +18,10 @@ STAGES = {
     "resolve the model": "regnety.bundle.resolver:resolve",
     "find or build the graph": "regnety.inference.graph_cache:graph_of",
     "start the engine": "regnety.inference.engines.onnxruntime:OnnxRuntimeEngine.__init__",
-    "decode": "regnety.images.decoding:load_image",
-    "resize and crop": "regnety.images.pixels:load_pixels",
+    "decode": "regnety.images.pixels:_decoded",
+    "resize and crop": "regnety.images.crop_resize:crop_resize",
     "infer": "regnety.inference.engines.onnxruntime:OnnxRuntimeEngine.run",
-    "print": "regnety.cli.predict:_print",
+    "print": "regnety.cli.results:TableWriter.write",
 }
 
 
@@ -90,7 +90,7 @@ def watch_imports(clock):
             clock.leave()
 
     def import_by_function(name, package=None):
-        clock.enter(package_of(name))
+        clock.enter(package_of(package if name.startswith(".") else name))
         try:
             return plain_import_module(name, package)
         finally:

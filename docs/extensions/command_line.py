@@ -8,7 +8,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from regnety.cli.main import app
+from regnety.cli.application import app
 
 
 class CommandLine(SphinxDirective):
