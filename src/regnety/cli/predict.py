@@ -159,6 +159,8 @@ def _print_notices(predictor: "Predictor", model: str | None) -> None:
             "For ImageNet's classes, name a bundle folder with such weights.",
             file=sys.stderr,
         )
+    if bundle.notice is not None:
+        print(f"regnety: {bundle.notice}", file=sys.stderr)
     elif bundle.labels is None:
         print(f"regnety: {bundle.name} brings no class names; the index is shown", file=sys.stderr)
 
