@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from regnety.architecture.description import Architecture
     from regnety.architecture.design import AnyNetDesign, Design, StageDesign
     from regnety.bundle.bundle import Bundle
+    from regnety.bundle.data_config import resolve_data_config, resolve_model_data_config
     from regnety.catalog.models import ModelInfo, list_models, model_info
     from regnety.catalog.published import PublishedWeights, list_weights
     from regnety.errors import (
@@ -35,6 +36,7 @@ _HOMES = {
     "regnety.architecture.description": ("Architecture",),
     "regnety.architecture.design": ("AnyNetDesign", "Design", "StageDesign"),
     "regnety.bundle.bundle": ("Bundle",),
+    "regnety.bundle.data_config": ("resolve_data_config", "resolve_model_data_config"),
     "regnety.catalog.models": ("ModelInfo", "list_models", "model_info"),
     "regnety.catalog.published": ("PublishedWeights", "list_weights"),
     "regnety.errors": (
@@ -84,6 +86,8 @@ __all__ = [
     "list_weights",
     "model_index_flops",
     "model_info",
+    "resolve_data_config",
+    "resolve_model_data_config",
     "write_graph",
 ]
 
