@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from regnety.graph.builder import build_graph, write_graph
+    from regnety.images.torch_transform import create_transform
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
     from regnety.network.creation import create_model
     from regnety.preprocessing import Preprocessing
@@ -50,12 +51,13 @@ _HOMES = {
         "WeightsError",
     ),
     "regnety.graph.builder": ("build_graph", "write_graph"),
+    "regnety.images.torch_transform": ("create_transform",),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
     "regnety.network.creation": ("create_model",),
     "regnety.preprocessing": ("Preprocessing",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_NEEDS_TORCH = {"create_model"}
+_NEEDS_TORCH = {"create_model", "create_transform"}
 
 __all__ = [
     "AnyNetDesign",
@@ -82,6 +84,7 @@ __all__ = [
     "build_graph",
     "complexity",
     "create_model",
+    "create_transform",
     "list_models",
     "list_weights",
     "model_index_flops",

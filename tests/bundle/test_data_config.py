@@ -125,7 +125,11 @@ def test_verbose_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
         ({"args": {}, "pretrained_cfg": {}}, WeightsError, "a data config needs a model"),
         ({"model": "regnetz"}, UnknownModelError, "no model named 'regnetz', and no such file or folder; did you"),
         ({"model": "regnety_032.x"}, UnknownModelError, "regnety_032 has no published weights tagged 'x'; its tags"),
-        ({"model": torch.nn.Linear(1, 1)}, WeightsError, "model is a Linear without pretrained_cfg; give the name of a model"),
+        (
+            {"model": torch.nn.Linear(1, 1)},
+            WeightsError,
+            "model is a Linear without pretrained_cfg; give the name of a model",
+        ),
         ({"model": 5}, WeightsError, "model is a int without pretrained_cfg; "),
         ({"args": {"input_size": (224, 224)}}, WeightsError, "input_size must be (channels, height, width), got (224"),
         ({"args": {"input_size": 224}}, WeightsError, "input_size must be (channels, height, width), got 224"),
