@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from regnety.architecture.design import AnyNetDesign, Design, StageDesign
     from regnety.bundle.bundle import Bundle
     from regnety.catalog.models import ModelInfo, list_models, model_info
+    from regnety.catalog.published import PublishedWeights, list_weights
     from regnety.errors import (
         DataError,
         ImageError,
@@ -35,6 +36,7 @@ _HOMES = {
     "regnety.architecture.design": ("AnyNetDesign", "Design", "StageDesign"),
     "regnety.bundle.bundle": ("Bundle",),
     "regnety.catalog.models": ("ModelInfo", "list_models", "model_info"),
+    "regnety.catalog.published": ("PublishedWeights", "list_weights"),
     "regnety.errors": (
         "DataError",
         "ImageError",
@@ -68,6 +70,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "Preprocessing",
+    "PublishedWeights",
     "RecipeError",
     "RegNetYError",
     "StageDesign",
@@ -78,6 +81,7 @@ __all__ = [
     "complexity",
     "create_model",
     "list_models",
+    "list_weights",
     "model_index_flops",
     "model_info",
     "write_graph",

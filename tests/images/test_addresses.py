@@ -70,7 +70,7 @@ def test_an_address_is_an_image(name: str, server: str) -> None:
     ("name", "message"),
     [
         ("missing.jpg", "the server answers 404 Not Found"),
-        ("circle.png", "cannot be fetched: "),
+        ("circle.png", "the server answers 302 "),
         ("away.png", "the server answers 302 "),
         ("short.png", "broke off after "),
         ("page.jpg", "is not an image that can be read (JPEG"),

@@ -36,6 +36,7 @@ class Bundle:
         name: how people and messages call it.
         path: the file or folder it came from, if any.
         stamp: what identifies the files it was read from, as they were then; None for a model made in memory.
+        notice: one sentence on what was assumed, where the files do not say everything; None where they do.
 
     Raises:
         WeightsError: the weights do not fit the design.
@@ -49,12 +50,14 @@ class Bundle:
         name: str = "model",
         path: Path | None = None,
         stamp: str | None = None,
+        notice: str | None = None,
     ) -> None:
         self.metadata = metadata
         self.weights = weights
         self.name = name
         self.path = path
         self.stamp = stamp
+        self.notice = notice
         check_fit(self.architecture, weights, source=str(path or name))
 
     @cached_property
@@ -79,11 +82,11 @@ class Bundle:
 
     @classmethod
     def load(cls, model: "str | Path | Bundle") -> "Bundle":
-        """Resolve MODEL: a name or a bundle folder.
+        """Resolve MODEL: a name, a bundle folder or a `.safetensors` file.
 
         Raises:
             UnknownModelError: the name is not known, or its weights are not on this disk.
-            WeightsError: the folder is no bundle, or its weights do not fit.
+            WeightsError: the folder is no bundle, the file fits no model, or the weights do not fit.
         """
         from regnety.bundle.resolver import resolve
 
@@ -94,7 +97,7 @@ class Bundle:
         if preprocessing == self.preprocessing:
             return self
         metadata = replace(self.metadata, preprocessing=preprocessing)
-        return Bundle(metadata, self.weights, name=self.name, path=self.path, stamp=self.stamp)
+        return Bundle(metadata, self.weights, name=self.name, path=self.path, stamp=self.stamp, notice=self.notice)
 
     def save(self, folder: str | Path, *, dtype: Literal["float32", "float16"] = "float32") -> Path:
         """Write config.json, model.safetensors and README.md; the folder is replaced as a whole.
@@ -141,7 +144,9 @@ def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
     Raises:
         WeightsError: a file is missing or damaged; the message begins with its name.
     """
-    stamp = _stamp(folder)  # before anything is read: a file that is replaced meanwhile gets another one
+    stamp = stamp_of(
+        folder, folder / CONFIG_FILE, folder / WEIGHTS_FILE
+    )  # before anything is read: a file that is replaced meanwhile gets another one
     metadata = metadata_from_dict(_read_config(folder).get(KEY), source=str(folder / CONFIG_FILE))
     weights = SafetensorsWeights(folder / WEIGHTS_FILE)
     return Bundle(metadata, weights, name=name or str(folder), path=folder, stamp=stamp)
@@ -158,25 +163,31 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def _stamp(folder: Path) -> str | None:
-    """Place, size and time of a bundle's files; None where one is missing, which whoever reads it reports."""
-    facts = [str(folder.resolve())]
+def stamp_of(place: Path, *files: Path) -> str | None:
+    """Place, size and time of a model's files; None where one is missing, which whoever reads it reports.
+
+    Args:
+        place: the folder, or the file that is the whole model.
+        files: those in the folder; none for a single file.
+    """
+    facts = [str(place.resolve())]
     try:
-        for name in (CONFIG_FILE, WEIGHTS_FILE):
-            status = (folder / name).stat()
+        for file in files or (place,):
+            status = file.stat()
             facts += [str(status.st_size), str(status.st_mtime_ns)]
     except OSError:
         return None
     return "\n".join(facts)
 
 
-def _may_be_replaced(folder: Path) -> bool:
-    """An empty folder, or a bundle of ours; another program's config.json is not enough."""
-    if not folder.is_dir():
-        return False
-    if not any(folder.iterdir()):
-        return True
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder has a config.json of ours; another program's is not enough."""
     try:
         return KEY in _read_config(folder)
     except WeightsError:
         return False
+
+
+def _may_be_replaced(folder: Path) -> bool:
+    """An empty folder, or a bundle of ours."""
+    return folder.is_dir() and (not any(folder.iterdir()) or is_bundle(folder))

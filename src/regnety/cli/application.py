@@ -44,11 +44,14 @@ def run(arguments: Sequence[str]) -> int:
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
+        BrokenPipeError: whoever read the output has left.
     """
     try:
         return int(app(list(arguments), prog_name="regnety", standalone_mode=False) or 0)
     except typer.Abort:
         raise KeyboardInterrupt from None
+    except SystemExit:  # what typer makes of a broken pipe, and of nothing else when it does not stand alone
+        raise BrokenPipeError from None
     except Exception as error:
         if not isinstance(error, _ClickException):
             raise

@@ -19,7 +19,7 @@ def main() -> None:
         status = _run()
         sys.stdout.flush()
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  what is left in the old one's buffer goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where what is left in the buffer may go
         status = BROKEN_PIPE
     except KeyboardInterrupt:
         status = INTERRUPTED

@@ -154,6 +154,7 @@ def _fetched(url: str) -> bytes:
     except ImageError:
         raise
     except urllib.error.HTTPError as error:
+        error.close()
         raise ImageError(f"{url}: the server answers {error.code} {' '.join(str(error.reason).split())}") from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error

@@ -63,6 +63,13 @@ class SafetensorsWeights(Mapping[str, Array]):
         return tuple(self._file.get_slice(key).get_shape())
 
 
+def shapes_of(weights: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
+    """Key to shape; the tensors of a `SafetensorsWeights` are not read for it."""
+    if isinstance(weights, SafetensorsWeights):
+        return {key: weights.shape(key) for key in weights}
+    return {key: value.shape for key, value in weights.items()}
+
+
 def write_safetensors(
     path: str | Path, weights: Mapping[str, Array], metadata: Mapping[str, str] | None = None
 ) -> None:
