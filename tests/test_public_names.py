@@ -24,11 +24,8 @@ for name in regnety.__all__:
 """
 RUN_MAIN = """
 import sys
-from regnety.cli.main import main
-try:
-    main()
-except SystemExit as end:
-    print("status", end.code, file=sys.stderr)
+from regnety.cli.main import run
+print("status", run(), file=sys.stderr)
 print("torch" in sys.modules, file=sys.stderr)
 """
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None\n"

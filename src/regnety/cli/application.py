@@ -39,7 +39,7 @@ def _options(
         print(context.get_help())
 
 
-def run(arguments: Sequence[str]) -> int:
+def run_command(arguments: Sequence[str]) -> int:
     """Run a command; its exit status.
 
     Raises:
