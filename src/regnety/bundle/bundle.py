@@ -15,6 +15,7 @@ from regnety.bundle.card import model_card
 from regnety.bundle.timm_config import timm_config, timm_obstacle
 from regnety.errors import WeightsError
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
+from regnety.graph.stored_graph import StoredGraph
 from regnety.preprocessing import Preprocessing
 from regnety.storage import replacing_folder
 from regnety.weights.fitting import check_fit
@@ -36,6 +37,8 @@ class Bundle:
         name: how people and messages call it.
         path: the file or folder it came from, if any.
         stamp: what identifies the files it was read from, as they were then; None for a model made in memory.
+        notice: one sentence about what had to be assumed, for whoever runs it; None where nothing was.
+        graph: the ONNX file or OpenVINO model that it was read from; None where it was read from weights.
 
     Raises:
         WeightsError: the weights do not fit the design.
@@ -49,12 +52,16 @@ class Bundle:
         name: str = "model",
         path: Path | None = None,
         stamp: str | None = None,
+        notice: str | None = None,
+        graph: StoredGraph | None = None,
     ) -> None:
         self.metadata = metadata
         self.weights = weights
         self.name = name
         self.path = path
         self.stamp = stamp
+        self.notice = notice
+        self.graph = graph
         check_fit(self.architecture, weights, source=str(path or name))
 
     @cached_property
@@ -79,11 +86,11 @@ class Bundle:
 
     @classmethod
     def load(cls, model: "str | Path | Bundle") -> "Bundle":
-        """Resolve MODEL: a name or a bundle folder.
+        """Resolve MODEL: a name, a bundle folder, an ONNX file, or an OpenVINO model (.xml).
 
         Raises:
             UnknownModelError: the name is not known, or its weights are not on this disk.
-            WeightsError: the folder is no bundle, or its weights do not fit.
+            WeightsError: the folder or file is no model of regnety's kind, or its weights do not fit.
         """
         from regnety.bundle.resolver import resolve
 
@@ -94,7 +101,15 @@ class Bundle:
         if preprocessing == self.preprocessing:
             return self
         metadata = replace(self.metadata, preprocessing=preprocessing)
-        return Bundle(metadata, self.weights, name=self.name, path=self.path, stamp=self.stamp)
+        return Bundle(
+            metadata,
+            self.weights,
+            name=self.name,
+            path=self.path,
+            stamp=self.stamp,
+            notice=self.notice,
+            graph=self.graph,
+        )
 
     def save(self, folder: str | Path, *, dtype: Literal["float32", "float16"] = "float32") -> Path:
         """Write config.json, model.safetensors and README.md; the folder is replaced as a whole.

@@ -6,13 +6,16 @@ from regnety.bundle.bundle import Bundle, read_bundle
 from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle, list_models
 from regnety.errors import UnknownModelError, WeightsError
 
+GRAPH_SUFFIXES = (".onnx", ".xml")
+"""Of ONNX files and OpenVINO models."""
+
 
 def resolve(model: "str | Path | Bundle") -> Bundle:
-    """A name or a bundle folder to the bundle that it means; a bundle is itself.
+    """A name, a bundle folder or a graph's file to the bundle that it means; a bundle is itself.
 
     Raises:
         UnknownModelError: the name is not known, or its weights are not on this disk.
-        WeightsError: the folder is no bundle, or its weights do not fit.
+        WeightsError: the folder or file is no model of regnety's kind, or its weights do not fit.
     """
     if isinstance(model, Bundle):
         return model
@@ -21,8 +24,12 @@ def resolve(model: "str | Path | Bundle") -> Bundle:
     path = Path(model)
     if path.is_dir():
         return read_bundle(path)
+    if path.suffix.lower() in GRAPH_SUFFIXES and path.exists():
+        from regnety.bundle.graph_files import read_graph_file
+
+        return read_graph_file(path)
     if path.exists():
-        raise WeightsError(f"{model}: is a file; a model is a name or a bundle folder")
+        raise WeightsError(f"{model}: is a file; a model is a name, a bundle folder, an .onnx or an .xml file")
     if str(model) in list_models():
         raise UnknownModelError(
             f"{model}: the weights of this model are not on this disk; name a bundle folder, "

@@ -64,6 +64,7 @@ def read_onnx(path: str | Path) -> StoredGraph:
         path=path,
         files=(path, *reader.files_beside),
         properties=properties,
+        inputs=tuple(value.name for value in images),
         input_kind=_input_kind(images[0].element_type) if shape is not None and len(shape) == 4 else None,
         input_shape=shape,
         outputs=tuple(outputs),

@@ -38,18 +38,20 @@ def read_openvino(path: str | Path) -> StoredGraph:
     data_path = path.with_suffix(DATA_SUFFIX)
     data = map_file(data_path)
     arrays = {}
-    for name, (kind, shape, start, length) in text.constants.items():
+    for name, (element_type, dims, start, length) in text.constants.items():
         if start < 0 or length < 0 or start + length > len(data):
             raise WeightsError(f"{data_path}: ends before {name}, which {path.name} keeps there; it is not whole")
         name = name.removesuffix(COMPRESSED)
         arrays[name] = StoredArray(
-            name=name, dtype=DTYPES.get(kind), shape=shape, data=data, start=start, length=length
+            name=name, dtype=DTYPES.get(element_type), shape=dims, data=data, start=start, length=length
         )
-    kind, shape = text.inputs[0] if len(text.inputs) == 1 else ("", None)
+    names = tuple(name for name, _, _ in text.inputs)
+    _, kind, shape = text.inputs[0] if len(text.inputs) == 1 else ("", "", None)
     return StoredGraph(
         path=path,
         files=(path, data_path),
         properties=text.properties,
+        inputs=names,
         input_kind=KINDS.get(kind) if shape is not None and len(shape) == 4 else None,
         input_shape=shape,
         outputs=text.outputs(),
@@ -62,7 +64,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.constants: dict[str, tuple[str, tuple[int, ...], int, int]] = {}
-        self.inputs: list[tuple[str, tuple[int | None, ...]]] = []
+        self.inputs: list[tuple[str, str, tuple[int | None, ...]]] = []
         self.properties: dict[str, str] = {}
         self._layer: dict[str, str] = {}
         self._names: dict[tuple[str, str], str] = {}
@@ -93,11 +95,11 @@ class _Reader:
         elif tag == "data" and self._layer.get("type") == "Parameter":
             sides = (side.strip() for side in attributes["shape"].split(","))
             shape = tuple(int(side) if side.isdigit() else None for side in sides)
-            self.inputs.append((attributes["element_type"], shape))
+            self.inputs.append((self._layer["name"], attributes["element_type"], shape))
         elif tag == "data" and self._layer.get("type") == "Const":
-            shape = tuple(int(side) for side in attributes["shape"].split(",") if side.strip())
+            dims = tuple(int(side) for side in attributes["shape"].split(",") if side.strip())
             place = int(attributes["offset"]), int(attributes["size"])
-            self.constants[self._layer["name"]] = (attributes["element_type"], shape, *place)
+            self.constants[self._layer["name"]] = (attributes["element_type"], dims, *place)
         elif tag == "port" and self._within[-1:] == ["output"]:
             self._names[self._layer["id"], attributes["id"]] = attributes.get("names", "")
         elif tag == "edge":

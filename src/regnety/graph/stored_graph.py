@@ -51,6 +51,7 @@ class StoredGraph:
     files: tuple[Path, ...]
     """The file and those beside it that hold its arrays."""
     properties: Mapping[str, str]
+    inputs: tuple[str, ...]
     input_kind: Literal["uint8", "float"] | None
     """`uint8` [batch, height, width, channels], `float` [batch, channels, height, width]; None is anything else."""
     input_shape: tuple[int | None, ...] | None
