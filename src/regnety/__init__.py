@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from regnety.catalog.models import ModelInfo, list_models, model_info
     from regnety.errors import (
         DataError,
+        ExportError,
         ImageError,
         InvalidDesignError,
         MissingExtraError,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         UnknownModelError,
         WeightsError,
     )
+    from regnety.export.exporting import Exported, export_model
     from regnety.graph.builder import build_graph, write_graph
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
     from regnety.network.creation import create_model
@@ -37,6 +39,7 @@ _HOMES = {
     "regnety.catalog.models": ("ModelInfo", "list_models", "model_info"),
     "regnety.errors": (
         "DataError",
+        "ExportError",
         "ImageError",
         "InvalidDesignError",
         "MissingExtraError",
@@ -45,6 +48,7 @@ _HOMES = {
         "UnknownModelError",
         "WeightsError",
     ),
+    "regnety.export.exporting": ("Exported", "export_model"),
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
     "regnety.network.creation": ("create_model",),
@@ -61,6 +65,8 @@ __all__ = [
     "Complexity",
     "DataError",
     "Design",
+    "ExportError",
+    "Exported",
     "ImageError",
     "InvalidDesignError",
     "MissingExtraError",
@@ -77,6 +83,7 @@ __all__ = [
     "build_graph",
     "complexity",
     "create_model",
+    "export_model",
     "list_models",
     "model_index_flops",
     "model_info",

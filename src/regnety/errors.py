@@ -4,6 +4,7 @@ RegNetYError                 what `except` at an edge catches; str() is one line
 ├── InvalidDesignError       a design parameter is outside of what a RegNet allows
 ├── UnknownModelError        MODEL names nothing that is known or on this disk
 ├── WeightsError             a checkpoint, bundle or graph that is damaged or does not fit
+├── ExportError              a file cannot be written in that form, or answers otherwise than the model it came from
 ├── ImageError               a file that is no image, is truncated or is over the pixel limit
 ├── DataError                a data folder that cannot be trained or evaluated on
 ├── RecipeError              a training recipe or run that contradicts itself
@@ -25,6 +26,10 @@ class UnknownModelError(RegNetYError, LookupError):
 
 class WeightsError(RegNetYError, ValueError):
     """A checkpoint, bundle or graph is damaged, or does not fit the architecture."""
+
+
+class ExportError(RegNetYError, ValueError):
+    """A model cannot be written in that form or place, or what was written answers otherwise than the model."""
 
 
 class ImageError(RegNetYError, ValueError):

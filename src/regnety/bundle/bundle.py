@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,9 @@ from regnety.architecture.description import Architecture
 from regnety.bundle.card import model_card
 from regnety.bundle.timm_config import timm_config, timm_obstacle
 from regnety.errors import WeightsError
+from regnety.graph.extraction import ExtractedWeights
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
+from regnety.graph.onnx_files import read_onnx
 from regnety.graph.stored_graph import StoredGraph
 from regnety.preprocessing import Preprocessing
 from regnety.storage import replacing_folder
@@ -23,6 +25,8 @@ from regnety.weights.safetensors_files import Array, SafetensorsWeights, write_s
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+GRAPH_FILE = "model.onnx"
+"""Beside the weights for others to run, or instead of them."""
 CARD_FILE = "README.md"
 
 logger = logging.getLogger("regnety")
@@ -111,12 +115,19 @@ class Bundle:
             graph=self.graph,
         )
 
-    def save(self, folder: str | Path, *, dtype: Literal["float32", "float16"] = "float32") -> Path:
+    def save(
+        self,
+        folder: str | Path,
+        *,
+        dtype: Literal["float32", "float16"] = "float32",
+        add_files: Callable[[Path], None] | None = None,
+    ) -> Path:
         """Write config.json, model.safetensors and README.md; the folder is replaced as a whole.
 
         Args:
             folder: where; what stood there is replaced if it was a bundle.
             dtype: floating-point type of the weights in the file.
+            add_files: called with the folder beside its place before it goes there; what it raises keeps it away.
 
         Raises:
             WeightsError: something else stands at that place, or a value is not finite in `dtype`.
@@ -131,6 +142,8 @@ class Bundle:
             write_safetensors(beside / WEIGHTS_FILE, weights)
             (beside / CONFIG_FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
             (beside / CARD_FILE).write_text(model_card(self.name, self.metadata), "utf-8")
+            if add_files is not None:
+                add_files(beside)
         if obstacle := timm_obstacle(self.metadata.design):
             logger.warning("%s: timm cannot load this bundle: %s", folder, obstacle)
         return folder
@@ -153,13 +166,21 @@ def _as_type(key: str, value: Array, dtype: str) -> Array:
 def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
     """Read a bundle folder; of the weights only names and shapes are read now.
 
+    Weights are taken from model.safetensors, and from model.onnx where there is no such file.
+
     Raises:
         WeightsError: a file is missing or damaged; the message begins with its name.
     """
-    stamp = _stamp(folder)  # before anything is read: a file that is replaced meanwhile gets another one
+    only_graph = (folder / GRAPH_FILE).exists() and not (folder / WEIGHTS_FILE).exists()
+    # The stamp comes before anything is read: a file that is replaced meanwhile gets another one.
+    stamp = _stamp(folder, GRAPH_FILE if only_graph else WEIGHTS_FILE)
     metadata = metadata_from_dict(_read_config(folder).get(KEY), source=str(folder / CONFIG_FILE))
-    weights = SafetensorsWeights(folder / WEIGHTS_FILE)
-    return Bundle(metadata, weights, name=name or str(folder), path=folder, stamp=stamp)
+    name = name or str(folder)
+    if not only_graph:
+        return Bundle(metadata, SafetensorsWeights(folder / WEIGHTS_FILE), name=name, path=folder, stamp=stamp)
+    graph = read_onnx(folder / GRAPH_FILE)
+    weights = ExtractedWeights(metadata.design.architecture(metadata.num_classes, metadata.in_chans), graph)
+    return Bundle(metadata, weights, name=name, path=folder, stamp=stamp, graph=graph)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -173,11 +194,11 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def _stamp(folder: Path) -> str | None:
+def _stamp(folder: Path, weights_file: str) -> str | None:
     """Place, size and time of a bundle's files; None where one is missing, which whoever reads it reports."""
     facts = [str(folder.resolve())]
     try:
-        for name in (CONFIG_FILE, WEIGHTS_FILE):
+        for name in (CONFIG_FILE, weights_file):
             status = (folder / name).stat()
             facts += [str(status.st_size), str(status.st_mtime_ns)]
     except OSError:

@@ -7,6 +7,7 @@ from typing import Any
 
 from regnety.bundle.bundle import Bundle
 from regnety.graph.metadata import FORMAT_VERSION, KEY, metadata_from_json
+from regnety.inference.foreign_comparison import compare_with_foreign_file
 from regnety.storage import cache_directory
 from regnety.version import __version__
 
@@ -39,7 +40,7 @@ def graph_of(bundle: Bundle, *, rebuild: bool = False, suffixes: tuple[str, ...]
         if rebuild or not path.exists():
             from regnety.graph.builder import write_graph
 
-            _compare_with_foreign_file(bundle)
+            compare_with_foreign_file(bundle)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_graph(path, bundle.architecture, bundle.weights, **_options(bundle))
         return path
@@ -60,17 +61,10 @@ def _is_its_own_graph(bundle: Bundle, suffixes: tuple[str, ...]) -> bool:
     return graph.takes(wanted.image_size) and (inside.mean, inside.std) == (wanted.mean, wanted.std)
 
 
-def _compare_with_foreign_file(bundle: Bundle) -> None:
-    if bundle.graph is not None and KEY not in bundle.graph.properties:
-        from regnety.inference.foreign_comparison import compare_with_foreign_file
-
-        compare_with_foreign_file(bundle)
-
-
 def _in_memory(bundle: Bundle) -> bytes:
     from regnety.graph.builder import build_graph, graph_bytes
 
-    _compare_with_foreign_file(bundle)
+    compare_with_foreign_file(bundle)
     return graph_bytes(build_graph(bundle.architecture, bundle.weights, **_options(bundle)))
 
 
