@@ -14,9 +14,7 @@ from regnety.architecture.description import Architecture
 from regnety.bundle.card import model_card
 from regnety.bundle.timm_config import timm_config, timm_obstacle
 from regnety.errors import WeightsError
-from regnety.graph.extraction import ExtractedWeights
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
-from regnety.graph.onnx_files import read_onnx
 from regnety.graph.stored_graph import StoredGraph
 from regnety.preprocessing import Preprocessing
 from regnety.storage import replacing_folder
@@ -178,6 +176,9 @@ def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
     name = name or str(folder)
     if not only_graph:
         return Bundle(metadata, SafetensorsWeights(folder / WEIGHTS_FILE), name=name, path=folder, stamp=stamp)
+    from regnety.graph.extraction import ExtractedWeights
+    from regnety.graph.onnx_files import read_onnx
+
     graph = read_onnx(folder / GRAPH_FILE)
     weights = ExtractedWeights(metadata.design.architecture(metadata.num_classes, metadata.in_chans), graph)
     return Bundle(metadata, weights, name=name, path=folder, stamp=stamp, graph=graph)

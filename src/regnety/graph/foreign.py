@@ -22,6 +22,7 @@ Array: TypeAlias = npt.NDArray[Any]
 
 PASSING = ("Identity", "Cast", "CastLike", "Expand")
 """What exporters put between an array and its use; none changes a value of a whole array."""
+LONGEST_PASSAGE = 16
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "DynamicQuantizeLinear")
 ONNX_EPS = 1e-5
 """What BatchNormalization adds to the variance where it does not say."""
@@ -185,7 +186,7 @@ class _Nodes:
 
     def _stored(self, name: str) -> StoredArray:
         """The array behind a value."""
-        for _ in range(len(self._nodes)):
+        for _ in range(LONGEST_PASSAGE):
             if name in self._graph.arrays:
                 return self._graph.arrays[name]
             source = self._sources.get(name)

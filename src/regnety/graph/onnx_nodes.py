@@ -31,7 +31,7 @@ class Node:
 
     def number(self, name: str, default: int) -> int:
         """The first number of an attribute."""
-        return self.numbers.get(name, (default,))[0]
+        return (self.numbers.get(name) or (default,))[0]
 
 
 def read_nodes(path: Path) -> tuple[Node, ...]:

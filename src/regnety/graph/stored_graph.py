@@ -38,9 +38,12 @@ class StoredArray:
         count = 1
         for side in self.shape:
             count *= side
-        if count < 0 or count * self.dtype.itemsize != self.length or self.start + self.length > len(self.data):
+        if count * self.dtype.itemsize != self.length:
             raise WeightsError(f"{self.name} has {self.length} bytes, its shape {self.shape} wants others")
-        return np.frombuffer(self.data, self.dtype, count, self.start).reshape(self.shape)
+        try:
+            return np.frombuffer(self.data, self.dtype, count, self.start).reshape(self.shape)
+        except ValueError as error:
+            raise WeightsError(f"{self.name} of shape {self.shape} cannot be read: {error}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
