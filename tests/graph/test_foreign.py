@@ -1,7 +1,5 @@
 """ONNX files of other exporters: what they are, and what they are not."""
 
-import types
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -199,13 +197,13 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def timm() -> Iterator[types.ModuleType]:
+def timm() -> Any:
     """timm, where it is installed; its torchvision wants two operators that a build without CUDA lacks."""
     library = torch.library.Library("torchvision", "FRAGMENT")
     with suppress(RuntimeError):  # defined already
         library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    yield pytest.importorskip("timm")
+    return pytest.importorskip("timm")
 
 
 @pytest.mark.parametrize("exporter", ["torchscript", "torchscript unfolded", "dynamo"])
