@@ -2,19 +2,26 @@
 # Needs Python 3.11 or newer with pip and venv, and nothing else.
 
 PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+SHELL := bash
+BIN := .venv/Scripts
+else
 BIN := .venv/bin
+endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
+SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --builder html
 
-.PHONY: demo test test-all soak lint clean help
+.PHONY: demo test test-all soak lint docs clean help
 
 help:
 	@echo "make demo      classify examples/cat.png with the model that comes with the package (no PyTorch)"
 	@echo "make test      the tests that a newcomer runs"
 	@echo "make test-all  all tests that fit in an hour"
 	@echo "make soak      long shows: hundreds of runs in a row"
-	@echo "make lint      format, style, types, layers"
-	@echo "make clean     remove .venv"
+	@echo "make lint      format, style, types, layers, and the documentation built strictly"
+	@echo "make docs      the documentation, in docs/_build/html"
+	@echo "make clean     remove .venv and the built documentation"
 
 demo: .venv/core
 	$(BIN)/regnety predict examples/cat.png
@@ -33,9 +40,13 @@ lint: .venv/lint
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(SPHINX) docs docs/_build/html
+
+docs: .venv/docs
+	$(SPHINX) docs docs/_build/html
 
 clean:
-	rm -rf .venv
+	rm -rf .venv docs/_build
 
 .venv/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'regnety needs Python 3.11 or newer')"
@@ -52,7 +63,12 @@ clean:
 	@$(INSTALL) ".[test]"
 	@touch $@
 
+.venv/docs: .venv/python pyproject.toml constraints.txt
+	@echo "installing regnety, PyTorch and what builds the documentation"
+	@$(INSTALL) ".[docs]"
+	@touch $@
+
 .venv/lint: .venv/python pyproject.toml constraints.txt
-	@echo "installing regnety, PyTorch, the test tools and the linters"
+	@echo "installing regnety, PyTorch, the test tools, the linters and what builds the documentation"
 	@$(INSTALL) ".[lint]"
 	@touch $@

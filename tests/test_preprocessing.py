@@ -129,3 +129,9 @@ def test_whatever_is_allowed_has_a_size(crop_pct: float, image_size: int) -> Non
     """Down to the smallest positive float: a size, or one clear error."""
     with contextlib.suppress(WeightsError):
         assert Preprocessing(image_size=image_size, crop_pct=crop_pct).resize_size >= image_size
+
+
+@pytest.mark.parametrize(("in_chans", "mean"), [(1, (0.1,)), (3, (0.1, 0.2, 0.3)), (4, (0.1, 0.2, 0.3, 0.1))])
+def test_mean_and_std_are_repeated_for_other_channels(in_chans: int, mean: tuple[float, ...]) -> None:
+    found = Preprocessing(mean=(0.1, 0.2, 0.3), std=(0.1, 0.2, 0.3), image_size=64).for_channels(in_chans)
+    assert (found.mean, found.std, found.image_size) == (mean, mean, 64)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from regnety.architecture.design import AnyNetDesign, Design, StageDesign
     from regnety.bundle.bundle import Bundle
     from regnety.catalog.models import ModelInfo, list_models, model_info
+    from regnety.catalog.published import PublishedWeights, list_weights
     from regnety.errors import (
         DataError,
         ExportError,
@@ -37,6 +38,7 @@ _HOMES = {
     "regnety.architecture.design": ("AnyNetDesign", "Design", "StageDesign"),
     "regnety.bundle.bundle": ("Bundle",),
     "regnety.catalog.models": ("ModelInfo", "list_models", "model_info"),
+    "regnety.catalog.published": ("PublishedWeights", "list_weights"),
     "regnety.errors": (
         "DataError",
         "ExportError",
@@ -74,6 +76,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "Preprocessing",
+    "PublishedWeights",
     "RecipeError",
     "RegNetYError",
     "StageDesign",
@@ -85,6 +88,7 @@ __all__ = [
     "create_model",
     "export_model",
     "list_models",
+    "list_weights",
     "model_index_flops",
     "model_info",
     "write_graph",

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import cycle, islice
 from typing import Any, TypeGuard
 
 from regnety.errors import WeightsError
@@ -66,6 +67,13 @@ class Preprocessing:
             image_size=self.test_image_size or self.image_size,
             crop_pct=self.test_crop_pct or self.crop_pct,
         )
+
+    def for_channels(self, in_chans: int) -> "Preprocessing":
+        """The same for that many input channels: mean and std are repeated, as timm's adapted stems expect them."""
+        if in_chans == len(self.mean):
+            return self
+        mean, std = (tuple(islice(cycle(values), in_chans)) for values in (self.mean, self.std))
+        return replace(self, mean=mean, std=std)
 
     @property
     def resize_size(self) -> int:

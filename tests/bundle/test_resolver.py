@@ -1,11 +1,14 @@
-"""MODEL: a name, or the folder of a bundle."""
+"""MODEL: a name, the folder of a bundle, or a file."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bundles import small_bundle
 from regnety import Bundle, Predictor, UnknownModelError, WeightsError
+from regnety.storage import cache_directory
 
 
 def test_a_bundle_is_itself() -> None:
@@ -35,31 +38,80 @@ def test_a_name_wins_over_a_folder_of_that_name(tmp_path: Path, monkeypatch: pyt
     assert Bundle.load("./regnety_cifar10").metadata.num_classes == 4
 
 
+def test_a_published_name_wins_over_a_folder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small_bundle().save("regnety_040")
+    with pytest.raises(UnknownModelError, match=r" \(the folder of that name is \./regnety_040\)$"):
+        Bundle.load("regnety_040")
+    assert (
+        Bundle.load("./regnety_040").metadata.num_classes == Bundle.load(Path("regnety_040")).metadata.num_classes == 4
+    )
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
+        ("regnetz_040", "no model named 'regnetz_040', and no such file or folder; did you mean regnety_040, "),
+        ("birds", "no model named 'birds', and no such file or folder; `regnety models` lists all"),
+        ("", "no model named '', and no such file or folder; `regnety models` lists all"),
+        ("a\0b", "no model named 'a\\x00b', and no such file or folder; "),
+        ("x" * 5000, "no model named 'xxx"),
+        ("no/such/folder", "no/such/folder: no such file or folder; a model is a name, a bundle folder or a .safe"),
+        (Path("regnety_040"), "regnety_040: no such file or folder; a model is a name, a bundle folder or a .safe"),
+        ("birds.safetensors", "birds.safetensors: no such file or folder; "),
+        ("regnety_002.SAFETENSORS", "regnety_002.SAFETENSORS: no such file or folder; "),
         (
-            "regnety_040",
-            "regnety_040: the weights of this model are not on this disk; name a bundle folder, or regnety_",
+            "regnety_040.a1_in1k",
+            "regnety_040 has no published weights tagged 'a1_in1k'; its tags: ra3_in1k, pycls_in1k",
         ),
-        ("regnetz_040", "no model named 'regnetz_040', and no such folder; known names: "),
-        ("no/such/folder", "no model named 'no/such/folder', and no such folder; known names: "),
+        (None, "a model is a name, a bundle folder or a .safetensors file, got NoneType None"),
+        (5, "a model is a name, a bundle folder or a .safetensors file, got int 5"),
+        (b"regnety_040", "a model is a name, a bundle folder or a .safetensors file, got bytes b'regnety_040'"),
     ],
 )
-def test_what_is_not_known(model: str, message: str) -> None:
+def test_what_is_not_known(model: Any, message: str) -> None:
     with pytest.raises(UnknownModelError) as error:
         Bundle.load(model)
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
 
 
-def test_a_file_is_no_model_yet(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").touch()
-    with pytest.raises(WeightsError, match=r"model.onnx: is a file; a model is a name or a bundle folder$"):
-        Bundle.load(tmp_path / "model.onnx")
+@pytest.mark.parametrize(
+    ("name", "tag"), [("regnety_040", "regnety_040.pycls_in1k"), ("regnety_032.tv2_in1k", "regnety_032.tv2_in1k")]
+)
+def test_a_name_without_weights_says_where_they_can_be_put(name: str, tag: str) -> None:
+    with pytest.raises(UnknownModelError) as error:
+        Bundle.load(name)
+    assert str(error.value) == (
+        f"{name}: the weights of this model are not on this disk; put model.safetensors of "
+        f"https://huggingface.co/timm/{tag} at {cache_directory()}/weights/{tag}.safetensors"
+    )
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.xml", "model.pth", "model", "model.safetensors.bak"])
+def test_files_of_other_kinds(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(WeightsError) as error:
+        Bundle.load(tmp_path / name)
+    assert str(error.value) == (
+        f"{tmp_path}/{name}: is a file of another kind; a model is a name, a bundle folder or a .safetensors file"
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.safetensors")
+    with pytest.raises(WeightsError, match="is a device or a pipe; a model is a name"):
+        Bundle.load(tmp_path / "model.safetensors")
 
 
 def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as error:
         Bundle.load(tmp_path)
     assert str(error.value) == f"{tmp_path}: is not a bundle, it has no config.json"
+
+
+def test_the_weights_file_of_a_bundle_is_the_bundle(tmp_path: Path) -> None:
+    folder = small_bundle().save(tmp_path / "birds")
+    bundle = Bundle.load(folder / "model.safetensors")
+    assert (bundle.path, bundle.labels, bundle.notice) == (folder, Bundle.load(folder).labels, None)

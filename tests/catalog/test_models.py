@@ -1,5 +1,7 @@
 """Names of models, and the design that each stands for."""
 
+from typing import Any
+
 import pytest
 
 import goldens
@@ -52,9 +54,54 @@ def test_embedded_model_has_ten_classes_and_its_weights() -> None:
     assert (embedded_bundle() / "model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("name", ["regnety_003", "RegNetY_002", "", "regnety_16", "regnety_*"])
-def test_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("regnety_003", "did you mean regnety_"),
+        ("RegNetY_002", "did you mean regnety_002, "),
+        ("regnety_16", "did you mean regnety_160, regnety_016, "),
+        ("regnety_*", "did you mean regnety_"),
+        ("regnety_003.tv2_in1k", "did you mean regnety_"),
+        ("", ""),
+        ("resnet50", ""),
+        (5, ""),
+        (None, ""),
+    ],
+)
+def test_unknown_name_is_refused_with_similar_ones(name: Any, message: str) -> None:
     with pytest.raises(UnknownModelError) as raised:
         model_info(name)
-    assert str(raised.value).startswith(f"no model named {name!r}; known: regnetx_002, ")
-    assert all(known in str(raised.value) for known in list_models())
+    assert str(raised.value).startswith(f"no model named {name!r}; {message}")
+    assert str(raised.value).endswith("`regnety models` lists all")
+    assert len(str(raised.value)) < 140
+
+
+def test_a_tag_names_other_weights_of_the_same_design() -> None:
+    plain, tagged = model_info("regnety_120"), model_info("regnety_120.sw_in12k")
+    assert (plain.name, plain.tag, plain.num_classes) == ("regnety_120", None, 1000)
+    assert (tagged.name, tagged.tag, tagged.num_classes) == ("regnety_120", "sw_in12k", 11821)
+    assert tagged.design == plain.design
+    assert plain.published is plain.weights["pycls_in1k"]
+    assert tagged.published is plain.weights["sw_in12k"]
+
+
+def test_the_embedded_model_has_no_published_weights() -> None:
+    info = model_info(EMBEDDED_MODEL)
+    assert (info.default_tag, dict(info.weights), info.published) == (None, {}, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "regnety_032.a_in1k",
+            "regnety_032 has no published weights tagged 'a_in1k'; its tags: ra_in1k, tv2_in1k, pycls_in1k",
+        ),
+        ("regnety_032.", "regnety_032 has no published weights tagged ''; its tags: ra_in1k, tv2_in1k, pycls_in1k"),
+        ("regnety_cifar10.x", "regnety_cifar10 has no published weights tagged 'x'; its tags: none"),
+    ],
+)
+def test_unknown_tag_is_refused_with_the_known_ones(name: str, message: str) -> None:
+    with pytest.raises(UnknownModelError) as raised:
+        model_info(name)
+    assert str(raised.value) == message

@@ -8,12 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnxruntime
 import pytest
 
 from bundles import small_bundle
 from commands import one_line, regnety
 from pictures import encoded, noise
 from regnety import Predictor
+from regnety.images.formats import READABLE
+
+ENGINE = f"regnety: onnxruntime {onnxruntime.__version__}, f32\n"
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +35,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_json(folder: Path) -> None:
     images = [folder / "1.png", folder / "bad.jpg", folder / "missing.png", folder / "2.png"]
     result = regnety("predict", *images, "--model", folder / "bundle", "--top-k", 3, "--format", "json")
-    assert (result.returncode, result.stderr) == (1, "")
+    assert (result.returncode, result.stderr) == (1, ENGINE)
     answers = json.loads(result.stdout)
     assert [list(answer) for answer in answers] == [["filename", "error", "predictions"]] * 4
     assert [answer["filename"] for answer in answers] == [str(image) for image in images]
     assert [answer["error"] for answer in answers] == [
         None,
-        f"{folder}/bad.jpg: is not an image that can be read (JPEG, PNG, WebP)",
+        f"{folder}/bad.jpg: is not an image that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC)",
         f"{folder}/missing.png: no such file",
         None,
     ]
@@ -84,7 +88,7 @@ def test_the_table_is_for_people(folder: Path) -> None:
     assert first[0] == str(folder / "1.png")
     assert (len(first), len(second), first[-1], second[-1]) == (4, 3, "%", "%")
     assert result.returncode == 1
-    assert result.stderr == f"regnety: {folder}/bad.jpg: is not an image that can be read (JPEG, PNG, WebP)\n"
+    assert result.stderr == f"{ENGINE}regnety: {folder}/bad.jpg: is not an image that can be read ({READABLE})\n"
 
 
 def test_without_a_model_the_embedded_one_answers_and_says_so(folder: Path) -> None:
@@ -93,17 +97,18 @@ def test_without_a_model_the_embedded_one_answers_and_says_so(folder: Path) -> N
     assert result.returncode == 0
     assert {"cat", "dog"} < {entry["label"] for entry in json.loads(result.stdout)[0]["predictions"]}
     assert result.stderr.startswith("regnety: no --model named; regnety_cifar10 knows airplane, automobile, bird, cat,")
-    assert result.stderr.count("\n") == 1
+    assert result.stderr.count("\n") == 2
+    assert result.stderr.endswith(ENGINE)
     named = regnety(*arguments, "--model", "regnety_cifar10")
     quiet = regnety(*arguments, "--quiet")
-    assert (named.stderr, quiet.stderr) == ("", "")
+    assert (named.stderr, quiet.stderr) == (ENGINE, "")
     assert named.stdout == quiet.stdout == result.stdout
 
 
 def test_without_names_the_index_is_shown_and_said(folder: Path) -> None:
     result = regnety("predict", folder / "1.png", "--model", folder / "nameless", "--format", "json")
     assert [entry["label"] for entry in json.loads(result.stdout)[0]["predictions"]] == [None] * 4
-    assert result.stderr == f"regnety: {folder}/nameless brings no class names; the index is shown\n"
+    assert result.stderr == f"regnety: {folder}/nameless brings no class names; the index is shown\n{ENGINE}"
 
 
 def test_one_missing_image_alone_is_status_1(folder: Path) -> None:
@@ -115,7 +120,7 @@ def test_one_missing_image_alone_is_status_1(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "regnetz"], "no model named 'regnetz', and no such folder; known names: "),
+        (["--model", "regnetz"], "no model named 'regnetz', and no such file or folder; did you mean regnety_"),
         (["--model", "regnety_040"], "regnety_040: the weights of this model are not on this disk; "),
         (["--model", "{folder}"], "{folder}: is not a bundle, it has no config.json"),
     ],

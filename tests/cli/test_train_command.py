@@ -150,7 +150,9 @@ def test_an_unreadable_picture_is_one_line(data: Path, tmp_path: Path, capfd: py
     write_colours(tmp_path / "data", count=4)
     (tmp_path / "data" / "red" / "bad.jpg").write_text("text")
     result = regnety_here(capfd, *command(tmp_path / "data", tmp_path / "run"), "--quiet")
-    assert one_line(result) == (f"{tmp_path}/data/red/bad.jpg: is not an image that can be read (JPEG, PNG, WebP)")
+    assert one_line(result) == (
+        f"{tmp_path}/data/red/bad.jpg: is not an image that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC)"
+    )
 
 
 def test_a_changed_setting_with_resume_names_the_field(

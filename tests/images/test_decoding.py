@@ -126,13 +126,17 @@ def test_the_limit_can_be_moved(max_pixels: int, refused: bool, as_source: Calla
     ("name", "data", "message"),
     [
         ("empty.jpg", b"", "is empty"),
-        ("notes.png", b"these are notes\n" * 9, "is not an image that can be read (JPEG, PNG, WebP)"),
+        (
+            "notes.png",
+            b"these are notes\n" * 9,
+            "is not an image that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC)",
+        ),
         ("short.jpg", encoded(noise(64, 64), "JPEG")[:-900], "cannot be decoded: "),
         ("short.png", encoded(noise(64, 64), "PNG")[:-900], "cannot be decoded: "),
         ("short.webp", encoded(noise(64, 64), "WEBP")[:-900], "cannot be "),
-        ("header.jpg", encoded(noise(64, 64), "JPEG")[:20], "is not an image"),
+        ("header.jpg", encoded(noise(64, 64), "JPEG")[:20], "is not a JPEG image that can be read; it is damaged"),
         ("header.png", encoded(noise(64, 64), "PNG")[:20], ""),
-        ("zero.png", png_that_claims(0, 10), "is not an image"),
+        ("zero.png", png_that_claims(0, 10), "is not a PNG image that can be read; it is damaged"),
     ],
     ids=lambda value: value if isinstance(value, str) and "." in value else "",
 )

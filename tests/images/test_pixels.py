@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from pictures import encoded, noise, smooth
-from regnety.images import pixels
-from regnety.images.pixels import load_pixels, to_pixels
+from regnety.images import pillow_pixels
+from regnety.images.pillow_pixels import to_pixels
+from regnety.images.pixels import load_pixels
 from regnety.preprocessing import Preprocessing
 
 SIZES = [(500, 375), (375, 500), (32, 32), (37, 37), (1, 1), (1, 90), (200, 3), (64, 48), (33, 470)]
@@ -53,7 +54,7 @@ def test_the_crop_alone_is_close_to_the_full_way(
     for image, bound in ((noise(*size), 0.25), (smooth(*size), 0.25)):
         full = to_pixels(image, preprocessing).astype(int)
         with monkeypatch.context() as patch:
-            patch.setattr(pixels, "LARGEST_RESIZED", 0)
+            patch.setattr(pillow_pixels, "LARGEST_RESIZED", 0)
             crop = to_pixels(image, preprocessing).astype(int)
         assert np.abs(full - crop).mean() < bound
 

@@ -91,7 +91,7 @@ def test_unreadable_pictures_are_left_out_and_listed(bundle: Bundle, folder: Pat
     found = evaluate(bundle, read_class_folders(folder), quiet=True)
     assert found.errors == (
         f"{folder}/blue/00a.png: is empty",
-        f"{folder}/red/zzz.jpg: is not an image that can be read (JPEG, PNG, WebP)",
+        f"{folder}/red/zzz.jpg: is not an image that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC)",
     )
     assert {**expected.as_dict(), "loss": 0} == {**found.as_dict(), "loss": 0}
     assert found.loss == pytest.approx(expected.loss)

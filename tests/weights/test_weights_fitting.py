@@ -70,3 +70,11 @@ def test_weights_of_another_model_do_not_fit(fits: str, other: str) -> None:
     check_fit(model_info(fits).design.architecture(), weights, source="here")
     with pytest.raises(WeightsError, match=r"^here: "):
         check_fit(model_info(other).design.architecture(), weights, source="here")
+
+
+def test_the_model_that_a_file_does_fit_is_named() -> None:
+    other = model_info("regnety_006").design.architecture(10).state_dict_shapes()
+    with pytest.raises(WeightsError) as raised:
+        check_fit(ARCHITECTURE, {key: np.zeros(shape, np.float16) for key, shape in other.items()}, source="b")
+    assert str(raised.value).startswith("b: has s1.b1") or str(raised.value).startswith("b: lacks ")
+    assert str(raised.value).endswith("; the file fits regnety_006 with 10 classes")

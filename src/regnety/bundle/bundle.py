@@ -39,7 +39,7 @@ class Bundle:
         name: how people and messages call it.
         path: the file or folder it came from, if any.
         stamp: what identifies the files it was read from, as they were then; None for a model made in memory.
-        notice: one sentence about what had to be assumed, for whoever runs it; None where nothing was.
+        notice: one sentence on what was assumed, where the files do not say everything; None where they do.
         graph: the ONNX file or OpenVINO model that it was read from; None where it was read from weights.
 
     Raises:
@@ -88,11 +88,11 @@ class Bundle:
 
     @classmethod
     def load(cls, model: "str | Path | Bundle") -> "Bundle":
-        """Resolve MODEL: a name, a bundle folder, an ONNX file, or an OpenVINO model (.xml).
+        """Resolve MODEL: a name, a bundle folder, a `.safetensors` or `.onnx` file, or an OpenVINO model (`.xml`).
 
         Raises:
             UnknownModelError: the name is not known, or its weights are not on this disk.
-            WeightsError: the folder or file is no model of regnety's kind, or its weights do not fit.
+            WeightsError: the folder is no bundle, the file fits no model, or the weights do not fit.
         """
         from regnety.bundle.resolver import resolve
 
@@ -171,7 +171,7 @@ def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
     """
     only_graph = (folder / GRAPH_FILE).exists() and not (folder / WEIGHTS_FILE).exists()
     # The stamp comes before anything is read: a file that is replaced meanwhile gets another one.
-    stamp = _stamp(folder, GRAPH_FILE if only_graph else WEIGHTS_FILE)
+    stamp = stamp_of(folder, folder / CONFIG_FILE, folder / (GRAPH_FILE if only_graph else WEIGHTS_FILE))
     metadata = metadata_from_dict(_read_config(folder).get(KEY), source=str(folder / CONFIG_FILE))
     name = name or str(folder)
     if not only_graph:
@@ -195,25 +195,31 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def _stamp(folder: Path, weights_file: str) -> str | None:
-    """Place, size and time of a bundle's files; None where one is missing, which whoever reads it reports."""
-    facts = [str(folder.resolve())]
+def stamp_of(place: Path, *files: Path) -> str | None:
+    """Place, size and time of a model's files; None where one is missing, which whoever reads it reports.
+
+    Args:
+        place: the folder, or the file that is the whole model.
+        files: those in the folder; none for a single file.
+    """
+    facts = [str(place.resolve())]
     try:
-        for name in (CONFIG_FILE, weights_file):
-            status = (folder / name).stat()
+        for file in files or (place,):
+            status = file.stat()
             facts += [str(status.st_size), str(status.st_mtime_ns)]
     except OSError:
         return None
     return "\n".join(facts)
 
 
-def _may_be_replaced(folder: Path) -> bool:
-    """An empty folder, or a bundle of ours; another program's config.json is not enough."""
-    if not folder.is_dir():
-        return False
-    if not any(folder.iterdir()):
-        return True
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder has a config.json of ours; another program's is not enough."""
     try:
         return KEY in _read_config(folder)
     except WeightsError:
         return False
+
+
+def _may_be_replaced(folder: Path) -> bool:
+    """An empty folder, or a bundle of ours."""
+    return folder.is_dir() and (not any(folder.iterdir()) or is_bundle(folder))

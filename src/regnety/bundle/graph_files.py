@@ -1,14 +1,13 @@
 """An ONNX file or an OpenVINO model as a bundle: one that regnety wrote, or a stranger's that can be understood."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
-from regnety.bundle.bundle import Bundle
+from regnety.bundle.bundle import Bundle, stamp_of
+from regnety.catalog.models import model_info
 from regnety.errors import WeightsError
 from regnety.graph.extraction import ExtractedWeights
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_json
 from regnety.graph.stored_graph import StoredGraph
-from regnety.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 
 
 def read_graph_file(path: str | Path) -> Bundle:
@@ -21,7 +20,7 @@ def read_graph_file(path: str | Path) -> Bundle:
         WeightsError: the file is damaged, or it is no RegNet as far as can be seen; the message begins with its name.
     """
     path = Path(path)
-    before = _stamp([path])  # before anything is read: a file that is replaced meanwhile gets another one
+    stamp = stamp_of(path)  # before anything is read: a file that is replaced meanwhile gets another one
     if path.suffix.lower() == ".xml":
         from regnety.graph.openvino_files import read_openvino
 
@@ -30,7 +29,8 @@ def read_graph_file(path: str | Path) -> Bundle:
         from regnety.graph.onnx_files import read_onnx
 
         graph = read_onnx(path)
-    stamp = f"{before}\n{_stamp(graph.files[1:])}"
+    if len(graph.files) > 1 and stamp is not None:
+        stamp = f"{stamp}\n{stamp_of(*graph.files)}"
     if KEY not in graph.properties:
         return _foreign_bundle(graph, stamp)
     metadata = metadata_from_json(graph.properties[KEY], source=str(path))
@@ -39,42 +39,25 @@ def read_graph_file(path: str | Path) -> Bundle:
     return Bundle(metadata, weights, name=str(path), path=path, stamp=stamp, graph=graph)
 
 
-def _foreign_bundle(graph: StoredGraph, stamp: str) -> Bundle:
+def _foreign_bundle(graph: StoredGraph, stamp: str | None) -> Bundle:
     if graph.path.suffix.lower() == ".xml":
         raise WeightsError(f"{graph.path}: was not written by regnety; of other people's models ONNX files can be read")
     from regnety.graph.foreign import read_foreign
 
     model = read_foreign(graph)
-    source, preprocessing = _assumed_preprocessing(model.name, model.architecture.in_chans)
+    assumed = model_info(model.name).published
+    assert assumed is not None
     metadata = ModelMetadata(
         design=model.architecture.design,
         num_classes=model.architecture.num_classes,
         in_chans=model.architecture.in_chans,
-        preprocessing=preprocessing,
+        preprocessing=assumed.preprocessing.for_channels(model.architecture.in_chans),
         provenance={"source": graph.path.name},
     )
     notice = (
         f"{graph.path} was not written by regnety; it fits {model.name}; "
-        f"the preprocessing of {source} is assumed, and it brings no class names"
+        f"the preprocessing of {assumed.name} is assumed, and it brings no class names"
     )
     return Bundle(
         metadata, model.weights, name=str(graph.path), path=graph.path, stamp=stamp, notice=notice, graph=graph
     )
-
-
-def _assumed_preprocessing(name: str, in_chans: int) -> tuple[str, Preprocessing]:
-    mean = tuple(IMAGENET_MEAN[channel % 3] for channel in range(in_chans))
-    std = tuple(IMAGENET_STD[channel % 3] for channel in range(in_chans))
-    return name, Preprocessing(mean=mean, std=std)
-
-
-def _stamp(paths: Iterable[Path]) -> str:
-    """Place, size and time of files."""
-    facts = []
-    for path in paths:
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
-        facts += [str(path.resolve()), str(status.st_size), str(status.st_mtime_ns)]
-    return "\n".join(facts)

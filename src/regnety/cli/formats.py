@@ -1,6 +1,9 @@
 """How results are printed: a table for people, the rest for programs. The same names everywhere."""
 
 from enum import StrEnum
+from pathlib import Path
+
+from regnety.errors import RegNetYError
 
 
 class RowFormat(StrEnum):
@@ -17,3 +20,22 @@ class ReportFormat(StrEnum):
 
     table = "table"
     json = "json"
+
+
+def row_format(chosen: RowFormat | None, output: Path | None) -> RowFormat:
+    """What --format and the suffix of --output say together; a table where neither says anything.
+
+    Raises:
+        RegNetYError: they contradict each other, or the suffix says nothing.
+    """
+    if output is None:
+        return chosen or RowFormat.table
+    if not output.parent.is_dir():
+        raise RegNetYError(f"{output}: there is no folder {output.parent}")
+    suffix = output.suffix.lower().removeprefix(".")
+    of_suffix = RowFormat(suffix) if suffix in ("json", "jsonl", "csv") else None
+    if of_suffix is None and chosen is None:
+        raise RegNetYError(f"{output}: name it .json, .jsonl or .csv, or say which with --format")
+    if of_suffix is not None and chosen is not None and chosen is not of_suffix:
+        raise RegNetYError(f"{output}: the suffix says {of_suffix}, --format says {chosen}")
+    return chosen or of_suffix or RowFormat.table

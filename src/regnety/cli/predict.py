@@ -1,87 +1,177 @@
 """`regnety predict`."""
 
-import csv
-import json
 import sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from regnety.catalog.models import EMBEDDED_MODEL
-from regnety.cli.formats import RowFormat
+from regnety.cli import terminal
+from regnety.cli.formats import RowFormat, row_format
+from regnety.cli.options import (
+    CropPctOption,
+    EngineName,
+    EngineOption,
+    ImageSizeOption,
+    MaxPixelsOption,
+    ModelOption,
+    PrecisionName,
+    PrecisionOption,
+    QuietOption,
+    TestSizeOption,
+)
+from regnety.errors import ImageError
+from regnety.images.sources import MAX_PIXELS
 
 if TYPE_CHECKING:
-    from regnety.inference.predictor import Prediction
+    from regnety.images.sources import ImageSource
+    from regnety.inference.predictor import Prediction, Predictor
+
+STANDARD_INPUT = "-"
 
 
 def predict(
-    images: Annotated[list[str], typer.Argument(help="Image files: JPEG, PNG, WebP.", metavar="IMAGE")],
-    model: Annotated[str | None, typer.Option(help="A name or a bundle folder.")] = None,
+    images: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders, http(s) addresses, or - for standard input.", metavar="IMAGE"),
+    ],
+    model: ModelOption = None,
     top_k: Annotated[int, typer.Option(min=1, help="Classes in each answer.")] = 5,
-    output_format: Annotated[RowFormat, typer.Option("--format", help="How results are printed.")] = RowFormat.table,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notices.")] = False,
+    min_probability: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Leave away what the model is less sure of, 0 to 1.")
+    ] = 0.0,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with their sub-folders.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file instead of stdout: .json, .jsonl or .csv.")
+    ] = None,
+    output_format: Annotated[
+        RowFormat | None, typer.Option("--format", help="How results are printed; a table unless --output says else.")
+    ] = None,
+    engine: EngineOption = EngineName.auto,
+    precision: PrecisionOption = PrecisionName.auto,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="timm's pixels to the last bit, instead of the fast way to them.")
+    ] = False,
+    no_exif: Annotated[
+        bool, typer.Option("--no-exif", help="Do not turn photographs upright as their EXIF says.")
+    ] = False,
+    max_pixels: MaxPixelsOption = MAX_PIXELS,
+    image_size: ImageSizeOption = None,
+    crop_pct: CropPctOption = None,
+    test_size: TestSizeOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Classify photographs.
 
-    Example:  regnety predict photo.jpg more.png --top-k 3 --format json
+    Example:  regnety predict photo.jpg holiday/ --top-k 3 --format json
     """
+    chosen_format = row_format(output_format, output)
+    if test_size and image_size is not None:
+        raise typer.BadParameter("--image-size and --test-size contradict each other; give one of them")
     from regnety.inference.predictor import Predictor
 
-    predictor = Predictor(model or EMBEDDED_MODEL)
-    labels = predictor.bundle.labels
-    if not quiet and model is None and labels is not None:
-        print(
-            f"regnety: no --model named; {EMBEDDED_MODEL} knows {', '.join(labels)}. "
-            "For ImageNet's classes, name a bundle folder with such weights.",
-            file=sys.stderr,
-        )
-    if not quiet and labels is None:
-        print(f"regnety: {predictor.bundle.name} brings no class names; the index is shown", file=sys.stderr)
-    predictions = predictor.predict(images, top_k, on_error="record")
-    _print(predictions, output_format)
-    errors = [prediction.error for prediction in predictions if prediction.error is not None]
-    if output_format is RowFormat.table:
-        for error in errors:
-            print(f"regnety: {error}", file=sys.stderr)
-    if errors:
+    _silence_decoders()
+    predictor = Predictor(
+        model or EMBEDDED_MODEL,
+        engine=engine,
+        precision=precision,
+        exact=exact,
+        exif_orientation=not no_exif,
+        max_pixels=max_pixels,
+        image_size=image_size,
+        crop_pct=crop_pct,
+        use_test_size=test_size,
+    )
+    sources = _sources(images, recursive)
+    if not quiet:
+        _print_notices(predictor, model)
+    failed = _write(predictor, sources, chosen_format, output, top_k, min_probability, quiet)
+    if failed:
         raise typer.Exit(1)
 
 
-def _print(predictions: list["Prediction"], output_format: RowFormat) -> None:
-    if output_format is RowFormat.json:
-        print(json.dumps([prediction.as_dict() for prediction in predictions], indent=2, ensure_ascii=False))
-    elif output_format is RowFormat.jsonl:
-        for prediction in predictions:
-            print(json.dumps(prediction.as_dict(), ensure_ascii=False))
-    elif output_format is RowFormat.csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(["filename", "rank", "index", "label", "prob", "error"])
-        for prediction in predictions:
-            writer.writerows(_csv_rows(prediction))
-    else:
-        _print_table(predictions)
+def _write(
+    predictor: "Predictor",
+    sources: "list[ImageSource]",
+    output_format: RowFormat,
+    output: Path | None,
+    top_k: int,
+    min_probability: float,
+    quiet: bool,
+) -> bool:
+    """Print each answer when it comes; whether any image had none."""
+    from regnety.cli.results import make_writer, output_stream
+    from regnety.images.sources import source_name
+
+    failed = said = False
+    names = [source_name(source) or "" for source in sources]
+    with output_stream(output) as stream:
+        writer = make_writer(output_format, stream, names, predictor.bundle.labels)
+        try:
+            with closing(predictor.stream(sources, top_k, on_error="record")) as predictions:  # type: ignore[type-var]
+                for prediction in predictions:
+                    if not (said or quiet or prediction.error):
+                        said = True
+                        _print_engine(predictor)
+                    writer.write(_sure_enough(prediction, min_probability))
+                    if prediction.error is not None:
+                        failed = True
+                        if output_format is RowFormat.table or output is not None:
+                            print(f"regnety: {terminal.printable(prediction.error)}", file=sys.stderr)
+        finally:
+            writer.end()
+    return failed
 
 
-def _csv_rows(prediction: "Prediction") -> list[list[object]]:
-    if prediction.error is not None:
-        return [[prediction.filename, "", "", "", "", prediction.error]]
-    return [
-        [prediction.filename, rank, entry.index, entry.label or "", entry.prob, ""]
-        for rank, entry in enumerate(prediction.predictions, start=1)
-    ]
+def _sure_enough(prediction: "Prediction", min_probability: float) -> "Prediction":
+    kept = tuple(entry for entry in prediction.predictions if entry.prob >= min_probability)
+    return replace(prediction, predictions=kept)
 
 
-def _print_table(predictions: list["Prediction"]) -> None:
-    from regnety.cli.tables import print_table
+def _sources(places: list[str], recursive: bool) -> "list[ImageSource]":
+    """What the arguments mean; - is read here, once."""
+    from regnety.images.listing import list_images
+    from regnety.images.sources import NamedImage, Unreadable
 
-    rows = [
-        (
-            str(prediction.filename) if rank == 0 else "",
-            str(entry.index) if entry.label is None else entry.label,
-            f"{100 * entry.prob:.1f} %",
+    sources: list[ImageSource] = []
+    for place in places:
+        if place == STANDARD_INPUT:
+            if any(isinstance(source, NamedImage) for source in sources):
+                raise ImageError("standard input (-) can be read once only")
+            sources.append(NamedImage(STANDARD_INPUT, sys.stdin.buffer.read()))
+        else:
+            sources += list_images([place], recursive=recursive)
+    if all(isinstance(source, Unreadable) for source in sources):
+        first = sources[0]
+        assert isinstance(first, Unreadable)
+        raise ImageError(f"{first.name}: {first.reason}")
+    return sources
+
+
+def _print_notices(predictor: "Predictor", model: str | None) -> None:
+    bundle = predictor.bundle
+    if model is None and bundle.labels is not None:
+        print(
+            f"regnety: no --model named; {EMBEDDED_MODEL} knows {', '.join(bundle.labels)}. "
+            "For ImageNet's classes, name a bundle folder with such weights.",
+            file=sys.stderr,
         )
-        for prediction in predictions
-        for rank, entry in enumerate(prediction.predictions)
-    ]
-    if rows:
-        print_table(("image", "class", "probability"), rows, right=("probability",))
+    elif bundle.labels is None:
+        print(f"regnety: {bundle.name} brings no class names; the index is shown", file=sys.stderr)
+
+
+def _print_engine(predictor: "Predictor") -> None:
+    from regnety.inference.engines.selection import describe_engine
+
+    assert predictor.engine is not None
+    print(f"regnety: {describe_engine(predictor.engine)}", file=sys.stderr)
+
+
+def _silence_decoders() -> None:
+    """Pillow warns of what is odd in a file; whoever wants an answer from the file did not ask for that."""
+    import warnings
+
+    warnings.filterwarnings("ignore", module=r"PIL\.|pillow_heif\.")

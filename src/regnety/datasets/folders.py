@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from regnety.errors import DataError
-from regnety.images.decoding import SUFFIXES
+from regnety.images.formats import SUFFIXES
 
 SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "validation"), "test": ("test",)}
 """Names that a split's folder may have."""

@@ -169,10 +169,7 @@ class _GraphArguments:
 
 def _imagenet_preprocessing(in_chans: int) -> Preprocessing:
     """ImageNet's mean and std, repeated over the channels as timm's adapted stems expect them."""
-    base = Preprocessing()
-    mean = tuple(base.mean[channel % 3] for channel in range(in_chans))
-    std = tuple(base.std[channel % 3] for channel in range(in_chans))
-    return Preprocessing(mean=mean, std=std)
+    return Preprocessing().for_channels(in_chans)
 
 
 class _InsideModel:

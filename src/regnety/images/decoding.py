@@ -1,37 +1,34 @@
-"""Bytes to an upright RGB picture, or one clear error that names the file."""
+"""Bytes to an upright RGB picture with Pillow, or one clear error that names the file."""
 
 import io
 import threading
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from regnety.errors import ImageError
-
-ImageSource: TypeAlias = str | Path | bytes | Image.Image | npt.NDArray[np.uint8]
-"""A path, the bytes of a file, a PIL image, or uint8 pixels [height, width, 3] in RGB."""
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-"""Endings of the files that a folder is searched for, in any case."""
-MAX_PIXELS = 200_000_000
+from regnety.errors import ImageError, MissingExtraError
+from regnety.images.formats import HEIF, format_of
+from regnety.images.sources import (
+    MAX_PIXELS,
+    ImageSource,
+    check_pixel_count,
+    checked_pixels,
+    one_line,
+    read_image_file,
+    source_name,
+)
 
 _pillow_limit = threading.Lock()
 
 
-def source_name(source: ImageSource) -> str | None:
-    """The file name of a source that has one."""
-    return str(source) if isinstance(source, str | Path) else None
-
-
 def load_image(source: ImageSource, *, exif_orientation: bool = True, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Decode a picture to RGB.
+    """Decode a picture to RGB. Of an animation it is the first frame; alpha is left away, as timm's loader does.
 
     Args:
         source: where it comes from.
-        exif_orientation: turn it upright as its EXIF orientation says.
+        exif_orientation: turn it upright as its EXIF orientation says. (HEIC stores the turn elsewhere; such a picture
+            is always upright.)
         max_pixels: width times height above which a picture is refused before it is decoded.
 
     Raises:
@@ -39,14 +36,17 @@ def load_image(source: ImageSource, *, exif_orientation: bool = True, max_pixels
     """
     name = source_name(source) or "image"
     if isinstance(source, np.ndarray):
-        return Image.fromarray(_checked_pixels(source))
-    image = source if isinstance(source, Image.Image) else _open(_read(source, name), name)
-    if image.width * image.height > max_pixels:
-        raise ImageError(f"{name}: {image.width}x{image.height} pixels are over the limit of {max_pixels} (max_pixels)")
+        return Image.fromarray(checked_pixels(source))
+    image = source if isinstance(source, Image.Image) else _open(read_image_file(source), name)
+    check_pixel_count(image.size[0], image.size[1], max_pixels, name)
     try:
-        return _to_rgb(_upright(image) if exif_orientation else image)
+        if not isinstance(image, Image.Image):
+            image = image.to_pillow()
+        return _to_rgb(_upright(image) if exif_orientation else image, name)
+    except ImageError:
+        raise
     except Exception as error:  # decoders of some thirty formats raise what they like; all of it means a bad file
-        raise ImageError(f"{name}: cannot be decoded: {_one_line(error)}") from error
+        raise ImageError(f"{name}: cannot be decoded: {one_line(error)}") from error
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -58,7 +58,9 @@ def _upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    if image.mode in ("I", "F"):
+        raise ImageError(f"{name}: has pixels of 32 bits, whose white nobody knows; save it with 8 or 16 bits")
     if image.mode.startswith("I;16"):  # Pillow would cut at 255 instead of scaling
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode == "P" and "transparency" in image.info:  # the same colours, without Pillow's warning
@@ -66,46 +68,30 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _read(source: str | Path | bytes, name: str) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    path = Path(source)
-    try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise ImageError(f"{name}: is a device or a pipe, not an image file")
-        data = path.read_bytes()
-    except ImageError:
-        raise
-    except FileNotFoundError:
-        raise ImageError(f"{name}: no such file") from None
-    except IsADirectoryError:
-        raise ImageError(f"{name}: is a folder, not an image") from None
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{name}: cannot be read: {_one_line(error)}") from error
-    return data
-
-
-def _open(data: bytes, name: str) -> Image.Image:
+def _open(data: bytes, name: str) -> Any:
     """Read the header. Pillow's own limit is process-wide and lower than ours, so it rests while ours is asked."""
-    if not data:
-        raise ImageError(f"{name}: is empty")
+    image_format = format_of(data)
+    assert image_format is not None
+    if image_format is HEIF:
+        return _open_heif(data, name)
     with _pillow_limit:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(io.BytesIO(data))
+            return Image.open(io.BytesIO(data), formats=[image_format.name])
         except UnidentifiedImageError:
-            raise ImageError(f"{name}: is not an image that can be read (JPEG, PNG, WebP)") from None
+            raise ImageError(f"{name}: is not a {image_format.name} image that can be read; it is damaged") from None
         except Exception as error:  # as above: a broken header raises anything
-            raise ImageError(f"{name}: cannot be read as an image: {_one_line(error)}") from error
+            raise ImageError(f"{name}: cannot be read as an image: {one_line(error)}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _checked_pixels(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-        raise ImageError(f"image: an array must be uint8 [height, width, 3] in RGB, got {pixels.dtype} {pixels.shape}")
-    return np.ascontiguousarray(pixels)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _open_heif(data: bytes, name: str) -> Any:
+    try:
+        import pillow_heif
+    except ModuleNotFoundError:
+        raise ImageError(f"{name}: {MissingExtraError('reading HEIC', 'heif')}") from None
+    try:
+        return pillow_heif.open_heif(io.BytesIO(data))
+    except Exception as error:  # as above
+        raise ImageError(f"{name}: cannot be read as an image: {one_line(error)}") from error

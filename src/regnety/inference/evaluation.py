@@ -63,7 +63,7 @@ def evaluate(bundle: Bundle, samples: Sequence[Sample], *, quiet: bool = False) 
     for sample in samples:
         if sample.label not in index:
             raise DataError(f"{sample.path.parent}: {bundle.name} has no class named {sample.label!r}")
-    predictor = Predictor(bundle, exif_orientation=bundle.preprocessing.exif_orientation)
+    predictor = Predictor(bundle, exact=True, exif_orientation=bundle.preprocessing.exif_orientation)
     targets: list[int] = []
     ranks: list[int] = []
     losses: list[float] = []

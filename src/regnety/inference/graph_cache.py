@@ -23,13 +23,13 @@ def graph_of(bundle: Bundle, *, rebuild: bool = False, suffixes: tuple[str, ...]
 
     Args:
         bundle: the model.
-        rebuild: write the file anew, where what stands in the cache was found to be damaged.
+        rebuild: build it from the weights and write the file anew, where the one that there is cannot be loaded.
         suffixes: of the files that the engine reads: `.onnx`, and `.xml` for OpenVINO's own.
 
     Raises:
         WeightsError: the weights are damaged, or a stranger's file computes something else than they do.
     """
-    if _is_its_own_graph(bundle, suffixes):
+    if not rebuild and _is_its_own_graph(bundle, suffixes):
         assert bundle.graph is not None
         return bundle.graph.path
     key = _cache_key(bundle)

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.errors import ImageError
-from regnety.images.decoding import MAX_PIXELS, ImageSource, source_name
 from regnety.images.pixels import load_pixels
+from regnety.images.sources import MAX_PIXELS, ImageSource, source_name
 from regnety.inference.engines.engine import Engine
 from regnety.preprocessing import Preprocessing
 
@@ -40,6 +40,7 @@ class Pipeline:
         engine: the compiled graph, with a uint8 input.
         preprocessing: what the model wants to be shown.
         workers: threads; more than one wants an engine with single-threaded runs.
+        exact: Pillow's pixels; else the fast way to them.
         exif_orientation: turn pictures upright; None is what the model was trained with.
         max_pixels: width times height above which a picture is refused before it is decoded.
     """
@@ -50,17 +51,19 @@ class Pipeline:
         preprocessing: Preprocessing,
         *,
         workers: int = 1,
+        exact: bool = False,
         exif_orientation: bool | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._preprocessing = preprocessing
         self._workers = workers
+        self._exact = exact
         self._exif_orientation = exif_orientation
         self._max_pixels = max_pixels
 
     def stream(self, sources: Iterable[ImageSource]) -> Iterator[Output]:
-        """One output for each source, in their order, while later ones are in work."""
+        """One output for each source, in their order, as soon as it is there, while later ones are in work."""
         if self._workers == 1:
             yield from map(self._answer, sources)
             return
@@ -69,7 +72,7 @@ class Pipeline:
             try:
                 for source in sources:
                     waiting.append(pool.submit(self._answer, source))
-                    if len(waiting) >= TASKS_AHEAD * self._workers:
+                    while waiting and (waiting[0].done() or len(waiting) >= TASKS_AHEAD * self._workers):
                         yield waiting.popleft().result()
                 while waiting:
                     yield waiting.popleft().result()
@@ -82,10 +85,11 @@ class Pipeline:
             pixels = load_pixels(
                 source,
                 self._preprocessing,
+                exact=self._exact,
                 exif_orientation=self._exif_orientation,
                 max_pixels=self._max_pixels,
             )
         except ImageError as error:
             return Output(name, None, error)
-        outputs = self._engine.run(pixels[None])
+        outputs = self.engine.run(pixels[None])
         return Output(name, {key: value[0] for key, value in outputs.items()})

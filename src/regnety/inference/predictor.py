@@ -1,8 +1,9 @@
 """`Predictor`: images in, class probabilities out."""
 
-import logging
+import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,14 +12,12 @@ import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import EMBEDDED_MODEL
-from regnety.errors import WeightsError
-from regnety.images.decoding import MAX_PIXELS, ImageSource
+from regnety.errors import ImageError, WeightsError
+from regnety.images.sources import MAX_PIXELS, ImageSource, NamedImage
 from regnety.inference.engines.engine import Engine, available_cores
-from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
-from regnety.inference.graph_cache import graph_of
+from regnety.inference.engines.selection import start_engine
 from regnety.inference.pipeline import Output, Pipeline
-
-logger = logging.getLogger("regnety")
+from regnety.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +56,50 @@ class Predictor:
     """A model with its engine, ready for images. May be used from several threads.
 
     Args:
-        model: a name, a bundle or its folder; the model that comes with the package where nothing is named.
+        model: a name, a bundle, its folder, or a file of weights or of a graph; the model that comes with the package
+            where nothing is named.
+        engine: `onnxruntime`, `openvino`, `torch`, or `auto`: ONNX Runtime, or with `precision="bf16"` one that has it.
+        precision: `f32`, `bf16`, or `auto`: bf16 where the processor and an engine that was named have it.
+        exact: pixels as timm's to the last bit; else the fast way, one grey level from them at most here and there.
         exif_orientation: turn photographs upright as their EXIF orientation says.
         max_pixels: width times height above which a picture is refused before it is decoded.
+        image_size: height and width that the model is shown, in pixels; None is its own.
+        crop_pct: share of the shorter side that the crop keeps; None is the model's own.
+        use_test_size: the size that the model is best at, where it differs from the one it was trained at.
 
     Raises:
         UnknownModelError: the name is not known, or its weights are not on this disk.
-        WeightsError: the bundle is damaged, or its model takes other than 3 channels.
+        WeightsError: the weights are damaged, the model takes other than 3 channels, or a size is not allowed.
+        EngineError: there is no such engine here, or it has not the precision.
+        ValueError: both `image_size` and `use_test_size` are given.
     """
 
     def __init__(
         self,
         model: str | Path | Bundle = EMBEDDED_MODEL,
         *,
+        engine: str = "auto",
+        precision: str = "auto",
+        exact: bool = False,
         exif_orientation: bool = True,
         max_pixels: int = MAX_PIXELS,
+        image_size: int | None = None,
+        crop_pct: float | None = None,
+        use_test_size: bool = False,
     ) -> None:
-        self.bundle = Bundle.load(model)
-        if self.bundle.metadata.in_chans != 3:
-            raise WeightsError(
-                f"{self.bundle.name}: takes {self.bundle.metadata.in_chans} input channels, photographs have 3"
-            )
+        bundle = Bundle.load(model)
+        if bundle.metadata.in_chans != 3:
+            raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
+        self.bundle = bundle.with_preprocessing(_shown(bundle.preprocessing, image_size, crop_pct, use_test_size))
+        self.engine: Engine | None = None
+        """What runs the model, from the first image on."""
+        self._engine_name = engine
+        self._precision = precision
+        self._exact = exact
         self._exif_orientation = exif_orientation
         self._max_pixels = max_pixels
         self._pipelines: dict[int, Pipeline] = {}
+        self._starting = threading.Lock()
 
     def predict(
         self,
@@ -92,7 +111,8 @@ class Predictor:
         """Classify images, in their order.
 
         Args:
-            images: paths, bytes of files, PIL images, or uint8 arrays [height, width, 3] in RGB; or a single one.
+            images: paths, addresses, bytes of files, PIL images, or uint8 arrays [height, width, 3] in RGB; or a
+                single one.
             top_k: number of classes in each answer, at most all.
             on_error: `raise` stops at the first image that cannot be read; `record` puts the error in its place.
 
@@ -100,36 +120,68 @@ class Predictor:
             ImageError: an image cannot be read, with `on_error="raise"`.
             ValueError: top_k is below 1, or on_error is neither.
         """
+        return list(self.stream([images] if _is_single(images) else images, top_k, on_error=on_error))  # type: ignore[list-item, arg-type]
+
+    def stream(
+        self, images: Iterable[ImageSource], top_k: int = 5, *, on_error: Literal["raise", "record"] = "raise"
+    ) -> Iterator[Prediction]:
+        """Classify images as they come, in their order: each is asked for when a worker has time for it.
+
+        Memory is flat, however many there are. An answer is given as soon as it is there and all before it are.
+
+        Args:
+            images: as for `predict`, of any length.
+            top_k: as for `predict`.
+            on_error: as for `predict`.
+
+        Raises:
+            ImageError: as `predict`.
+            ValueError: as `predict`.
+        """
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, got {top_k}")
         if on_error not in ("raise", "record"):
             raise ValueError(f"on_error must be 'raise' or 'record', got {on_error!r}")
-        sources: list[Any] = [images] if _is_single(images) else list(images)  # type: ignore[arg-type]
-        predictions = []
-        for output in self.outputs(sources):
+        return self._predictions(images, top_k, on_error)
+
+    def outputs(self, sources: Iterable[ImageSource]) -> Iterator[Output]:
+        """The logits of each image, in order, as they are ready."""
+        remaining = iter(sources)
+        first = list(islice(remaining, 2))
+        if first:
+            yield from self._pipeline(len(first)).stream(chain(first, remaining))
+
+    def _predictions(self, images: Iterable[ImageSource], top_k: int, on_error: str) -> Iterator[Prediction]:
+        for number, output in enumerate(self.outputs(images)):
+            if output.error is not None and output.filename is None:  # its place says which one it was
+                message = f"images[{number}]{str(output.error).removeprefix('image')}"
+                output = replace(output, error=ImageError(message))
             if output.error is not None and on_error == "raise":
                 raise output.error
-            predictions.append(self._prediction(output, top_k))
-        return predictions
-
-    def outputs(self, sources: list[ImageSource]) -> Iterator[Output]:
-        """The logits of each image, in order, as they are ready."""
-        if sources:
-            yield from self._pipeline(len(sources)).stream(sources)
+            yield self._prediction(output, top_k)
 
     def _pipeline(self, count: int) -> Pipeline:
         """One image takes all cores; more take one core each, which gives more images a second."""
         cores = available_cores()
-        workers = 1 if count == 1 else min(cores, count)
-        if workers not in self._pipelines:
-            self._pipelines[workers] = Pipeline(
-                _start_engine(self.bundle, threads=cores if workers == 1 else 1),
-                self.bundle.preprocessing,
-                workers=workers,
-                exif_orientation=self._exif_orientation,
-                max_pixels=self._max_pixels,
-            )
-        return self._pipelines[workers]
+        workers = 1 if count == 1 else cores
+        with self._starting:
+            if workers not in self._pipelines:
+                self._pipelines[workers] = Pipeline(
+                    start_engine(
+                        self.bundle,
+                        engine=self._engine_name,
+                        precision=self._precision,
+                        threads=cores if count == 1 else 1,
+                        workers=workers,
+                    ),
+                    self.bundle.preprocessing,
+                    workers=workers,
+                    exact=self._exact,
+                    exif_orientation=self._exif_orientation,
+                    max_pixels=self._max_pixels,
+                )
+            self.engine = self._pipelines[workers].engine
+            return self._pipelines[workers]
 
     def _prediction(self, output: Output, top_k: int) -> Prediction:
         if output.outputs is None:
@@ -147,15 +199,19 @@ class Predictor:
         )
 
 
-def _start_engine(bundle: Bundle, *, threads: int) -> Engine:
-    graph = graph_of(bundle)
-    try:
-        return OnnxRuntimeEngine(graph, threads=threads, batch=1)
-    except WeightsError as error:
-        if isinstance(graph, bytes):
-            raise
-        logger.warning("%s; it is built anew", error)
-        return OnnxRuntimeEngine(graph_of(bundle, rebuild=True), threads=threads, batch=1)
+def _shown(
+    preprocessing: Preprocessing, image_size: int | None, crop_pct: float | None, use_test_size: bool
+) -> Preprocessing:
+    """What the model is shown, where the caller wants something else."""
+    if use_test_size and image_size is not None:
+        raise ValueError("image_size and use_test_size contradict each other; give one of them")
+    if use_test_size:
+        preprocessing = preprocessing.at_test_size()
+    return replace(
+        preprocessing,
+        image_size=preprocessing.image_size if image_size is None else image_size,
+        crop_pct=preprocessing.crop_pct if crop_pct is None else crop_pct,
+    )
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -166,6 +222,11 @@ def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 
 def _is_single(images: object) -> bool:
+    """Also what is no image at all, which then has its error."""
     if isinstance(images, np.ndarray):
         return images.ndim == 3
-    return isinstance(images, str | Path | bytes) or hasattr(images, "convert")
+    return (
+        not isinstance(images, Iterable)
+        or isinstance(images, str | Path | bytes | NamedImage)
+        or hasattr(images, "convert")
+    )

@@ -11,7 +11,7 @@ from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyNetDesign, Design
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.resolver import resolve
-from regnety.catalog.models import list_models, model_info
+from regnety.catalog.models import is_name, model_info
 from regnety.errors import UnknownModelError, WeightsError
 from regnety.network.initialization import Initialization, initialize
 from regnety.network.modules import RegNet
@@ -29,7 +29,8 @@ def create_model(
     """Build the torch module of a model, with timm's keys.
 
     Args:
-        model: a name (`regnety_002`), a design, an architecture, a bundle or its folder.
+        model: a name (`regnety_002`, `regnety_032.tv2_in1k`), a design, an architecture, a bundle, its folder or a
+            `.safetensors` file.
         pretrained: load weights. A name or design has random ones unless this is True, as in timm; a bundle always
             brings its own, and False there is an error.
         num_classes: outputs of the classifier; None is the model's own, 1000 for a design. With weights of another
@@ -92,7 +93,7 @@ def _bundle(model: object, pretrained: bool | None) -> Bundle | None:
         if pretrained:
             raise WeightsError("a design has no weights; pretrained=True wants the name or the folder of a model")
         return None
-    if isinstance(model, str) and model in list_models():
+    if isinstance(model, str) and is_name(model):
         return resolve(model) if pretrained else None
     if not isinstance(model, str | Path | Bundle):
         raise UnknownModelError(f"a model is a name, a design, a bundle or its folder, got {type(model).__name__}")

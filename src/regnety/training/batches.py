@@ -14,7 +14,8 @@ from PIL import Image
 from regnety.datasets.folders import Sample
 from regnety.errors import DataError
 from regnety.images.decoding import load_image
-from regnety.images.pixels import FILTERS, load_pixels
+from regnety.images.pillow_pixels import FILTERS
+from regnety.images.pixels import load_pixels
 from regnety.preprocessing import Preprocessing
 from regnety.progress import Progress
 from regnety.training.recipe import Augmentation

@@ -1,19 +1,11 @@
 """Whether weights fit a description, without reading more than their shapes."""
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
 
 from regnety.architecture.description import Architecture
 from regnety.architecture.fitting import check_keys, check_shape
-from regnety.weights.safetensors_files import Array
-
-
-@runtime_checkable
-class LazyWeights(Protocol):
-    """Weights that know a shape without reading the array."""
-
-    def shape(self, key: str) -> tuple[int, ...]:
-        """Of one array."""
+from regnety.errors import WeightsError
+from regnety.weights.safetensors_files import Array, shapes_of
 
 
 def check_fit(architecture: Architecture, weights: Mapping[str, Array], *, source: str) -> None:
@@ -25,10 +17,18 @@ def check_fit(architecture: Architecture, weights: Mapping[str, Array], *, sourc
         source: the file, or whatever the message should begin with.
 
     Raises:
-        WeightsError: names the first key that differs, with both shapes.
+        WeightsError: names the first key that differs, with both shapes, and the published model that does fit.
     """
-    check_keys(architecture, weights.keys(), source=source)
-    wanted = architecture.state_dict_shapes()
-    for key in weights:
-        found = weights.shape(key) if isinstance(weights, LazyWeights) else weights[key].shape
-        check_shape(key, found, wanted[key], source=source)
+    shapes = shapes_of(weights)
+    try:
+        check_keys(architecture, shapes.keys(), source=source)
+        wanted = architecture.state_dict_shapes()
+        for key, shape in shapes.items():
+            check_shape(key, shape, wanted[key], source=source)
+    except WeightsError as error:
+        from regnety.weights.matching import fitting_model
+
+        fitting = fitting_model(shapes)
+        if fitting is None:
+            raise
+        raise WeightsError(f"{error}; the file fits {fitting}") from None

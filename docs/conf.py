@@ -1,0 +1,36 @@
+"""How the documentation is built. Nothing is fetched: no intersphinx, and furo brings its own assets."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+
+from regnety.version import __version__
+
+project = "regnety"
+author = "the regnety developers"
+copyright = author
+release = version = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "command_line", "docstrings", "public_names"]
+exclude_patterns = ["_build", "extensions"]
+html_theme = "furo"
+html_title = f"regnety {release}"
+html_show_sphinx = False
+html_copy_source = False
+
+default_role = "code"  # docstrings write names in single backticks, as Markdown does
+myst_heading_anchors = 3
+myst_links_external_new_tab = False
+
+autodoc_default_options = {"members": True, "undoc-members": True, "member-order": "bysource"}
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+autodoc_preserve_defaults = True
+autodoc_class_signature = "mixed"
+
+nitpicky = True
+nitpick_ignore_regex = [
+    ("py:class", r"(collections|numpy|onnx|pathlib|PIL|torch)\..*"),  # their pages are on another server
+    ("py:class", r"regnety\.[a-z_.]+\.[A-Z]\w*"),  # what public functions hand out and nobody imports
+]

@@ -1,0 +1,58 @@
+"""`{command-line}`: the reference of every command, read from the application itself at build time."""
+
+import re
+from typing import Any
+
+import typer
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from regnety.cli.application import app
+
+
+class CommandLine(SphinxDirective):
+    """One section a command: what it does, an example, its arguments and options with their defaults."""
+
+    def run(self) -> list[nodes.Node]:
+        """A section for each command, in the order of `regnety --help`."""
+        program: Any = typer.main.get_command(app)
+        context = program.make_context("regnety", [], resilient_parsing=True)
+        return [self._section(context, program.commands[name]) for name in program.list_commands(context)]
+
+    def _section(self, parent: Any, command: Any) -> nodes.section:
+        context = command.make_context(command.name, [], parent=parent, resilient_parsing=True)
+        section = nodes.section(ids=[f"regnety-{command.name}"], names=[f"regnety {command.name}"])
+        section += nodes.title(text=f"regnety {command.name}")
+        for paragraph in re.split(r"\n\s*\n", (command.help or "").strip()):
+            section += _paragraph(paragraph)
+        usage = f"{context.command_path} {' '.join(command.collect_usage_pieces(context))}"
+        section += nodes.literal_block(usage, usage, language="text")
+        parameters = nodes.definition_list()
+        for parameter in command.get_params(context):
+            if row := parameter.get_help_record(context):
+                parameters += _definition(*row)
+        section += parameters
+        return section
+
+
+def _paragraph(text: str) -> nodes.Element:
+    example = re.match(r"Examples?:\s+(.*)", text, re.DOTALL)
+    if example is None:
+        return nodes.paragraph(text=" ".join(text.split()))
+    lines = "\n".join(f"$ {line.strip()}" for line in example[1].splitlines())
+    return nodes.literal_block(lines, lines, language="console")
+
+
+def _definition(names: str, help_text: str) -> nodes.definition_list_item:
+    term = nodes.term()
+    term += nodes.literal(text=names)
+    definition = nodes.definition()
+    definition += nodes.paragraph(text=help_text)
+    return nodes.definition_list_item("", term, definition)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Sphinx calls this."""
+    app.add_directive("command-line", CommandLine)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,112 @@
+"""The published weights of the named models: where they are, what they were trained for, how good they are.
+
+What `published_weights.json` leaves out is the same for all of them: bicubic, and ImageNet's mean and std.
+"""
+
+import fnmatch
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from regnety.preprocessing import Preprocessing
+from regnety.storage import cache_directory
+
+_FILE = Path(__file__).parent / "published_weights.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageNetAccuracy:
+    """What a model scores on ImageNet's 50,000 validation pictures at one size and crop."""
+
+    image_size: int
+    """Height and width of the input, in pixels."""
+    crop_pct: float
+    """Share of the resized shorter side that the crop keeps."""
+    top1: float
+    """In percent."""
+    top5: float
+    """In percent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedWeights:
+    """One of the published weights of a named model. The figures are timm's; the file need not be on this disk."""
+
+    model: str
+    """`regnety_032`."""
+    tag: str
+    """`tv2_in1k`: who trained it, and on what."""
+    hub_repo: str
+    """Its repository on the Hugging Face Hub."""
+    url: str | None
+    """Where its authors keep the file; None where the Hub alone has it."""
+    num_classes: int
+    """Outputs of the classifier; 0 where it has none and gives features."""
+    preprocessing: Preprocessing
+    """What it wants to be shown; `test_image_size` and `test_crop_pct` only where they differ from training's."""
+    license: str
+    """`mit`; some forbid commercial use."""
+    imagenet: tuple[ImageNetAccuracy, ...]
+    """Its accuracy, a row for each size and crop that was measured; empty where it does not tell ImageNet's classes."""
+
+    @property
+    def name(self) -> str:
+        """`regnety_032.tv2_in1k`: what MODEL may be."""
+        return f"{self.model}.{self.tag}"
+
+    @property
+    def cache_path(self) -> Path:
+        """Where its file is looked for on this disk: a `.safetensors` file with timm's keys. It may not be there."""
+        return cache_directory() / "weights" / f"{self.name}.safetensors"
+
+    def accuracy(self, preprocessing: Preprocessing) -> ImageNetAccuracy | None:
+        """The row that was measured at the size and crop of a preprocessing; None where there is none."""
+        used = (preprocessing.image_size, preprocessing.crop_pct)
+        return next((row for row in self.imagenet if (row.image_size, row.crop_pct) == used), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedModel:
+    """The published weights of one model."""
+
+    default_tag: str
+    """Of the weights that the plain name means."""
+    weights: Mapping[str, PublishedWeights]
+    """By tag."""
+
+
+def list_weights(pattern: str = "*") -> list[str]:
+    """Names with tags of all published weights, `regnety_032.tv2_in1k`, sorted.
+
+    Args:
+        pattern: a shell pattern for the whole name (`*.pycls_in1k`) or for the model alone (`regnety_032`).
+    """
+    return sorted(
+        weights.name
+        for model in published_models().values()
+        for weights in model.weights.values()
+        if fnmatch.fnmatchcase(weights.name, pattern) or fnmatch.fnmatchcase(weights.model, pattern)
+    )
+
+
+@cache
+def published_models() -> Mapping[str, PublishedModel]:
+    """Model to its published weights; the file is read when this is first asked."""
+    models = json.loads(_FILE.read_text("utf-8"))
+    return {
+        model: PublishedModel(
+            default_tag=facts["default_tag"],
+            weights=MappingProxyType({tag: _weights(model, tag, values) for tag, values in facts["weights"].items()}),
+        )
+        for model, facts in models.items()
+    }
+
+
+def _weights(model: str, tag: str, values: dict[str, Any]) -> PublishedWeights:
+    preprocessing = Preprocessing(**values.pop("preprocessing"))
+    imagenet = tuple(ImageNetAccuracy(**row) for row in values.pop("imagenet"))
+    return PublishedWeights(model=model, tag=tag, preprocessing=preprocessing, imagenet=imagenet, **values)

@@ -1,0 +1,161 @@
+"""Predictions on stdout or in a file, written one by one as they come: for people or for programs."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from regnety.cli import terminal
+from regnety.cli.formats import RowFormat
+
+if TYPE_CHECKING:
+    from regnety.inference.predictor import Prediction
+
+CSV_FIELDS = ("filename", "rank", "index", "label", "prob", "error")
+PROBABILITY = "probability"
+
+
+class Writer(Protocol):
+    """Writes one prediction after the other."""
+
+    def write(self, prediction: "Prediction") -> None:
+        """Add one."""
+
+    def end(self) -> None:
+        """There are no more; whatever came is whole."""
+
+
+class JsonWriter:
+    """One array, an entry a prediction."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._separator = "["
+
+    def write(self, prediction: "Prediction") -> None:
+        """Add an entry."""
+        text = json.dumps(prediction.as_dict(), indent=2, ensure_ascii=False)
+        self._stream.write(f"{self._separator}\n  " + text.replace("\n", "\n  "))
+        self._separator = ","
+
+    def end(self) -> None:
+        """Close the array."""
+        self._stream.write("[]\n" if self._separator == "[" else "\n]\n")
+
+
+class JsonLinesWriter:
+    """A line a prediction."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, prediction: "Prediction") -> None:
+        """Add a line."""
+        self._stream.write(json.dumps(prediction.as_dict(), ensure_ascii=False) + "\n")
+
+    def end(self) -> None:
+        """Nothing is open."""
+
+
+class CsvWriter:
+    """A row a file and rank. A file without an answer is one row: with its error, or with nothing sure enough."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._rows = csv.writer(stream, lineterminator="\n")
+        self._rows.writerow(CSV_FIELDS)
+
+    def write(self, prediction: "Prediction") -> None:
+        """Add the rows of a prediction."""
+        name = prediction.filename
+        for rank, entry in enumerate(prediction.predictions, start=1):
+            self._rows.writerow([name, rank, entry.index, entry.label or "", entry.prob, ""])
+        if not prediction.predictions:
+            self._rows.writerow([name, "", "", "", "", prediction.error or ""])
+
+    def end(self) -> None:
+        """Nothing is open."""
+
+
+class TableWriter:
+    """Aligned columns for people; errors go to stderr. In a narrow window names lose their middle, in a pipe nothing.
+
+    Args:
+        stream: where the table goes.
+        names: of all images, so that the first row is as wide as the last.
+        labels: of all classes; None where the index is shown.
+    """
+
+    def __init__(self, stream: TextIO, names: Sequence[str], labels: Sequence[str] | None) -> None:
+        self._stream = stream
+        self._bold = terminal.has_colours(stream)
+        name = max([len("image"), *(terminal.columns_of(terminal.printable(name)) for name in names)])
+        label = max([len("class"), *(terminal.columns_of(terminal.printable(label)) for label in labels or ())])
+        limit = terminal.width() if stream is sys.stdout else None
+        if limit is not None:
+            spare = limit - len(PROBABILITY) - 4
+            label = max(5, min(label, spare - min(name, spare // 2)))
+            name = max(5, min(name, spare - label))
+        self._widths = (name, label)
+        self._begun = False
+
+    def write(self, prediction: "Prediction") -> None:
+        """Add the lines of a prediction."""
+        if prediction.error is not None:
+            return
+        name = prediction.filename or ""
+        for entry in prediction.predictions:
+            label = str(entry.index) if entry.label is None else entry.label
+            self._line(name, label, f"{100 * entry.prob:.1f} %")
+            name = ""
+        if not prediction.predictions:
+            self._line(name, "-", "")
+
+    def end(self) -> None:
+        """Nothing is open."""
+
+    def _line(self, name: str, label: str, probability: str) -> None:
+        if not self._begun:
+            self._begun = True
+            head = self._cells("image", "class", PROBABILITY)
+            self._stream.write(f"\x1b[1m{head}\x1b[0m\n" if self._bold else f"{head}\n")
+        self._stream.write(self._cells(terminal.printable(name), terminal.printable(label), probability) + "\n")
+
+    def _cells(self, name: str, label: str, probability: str) -> str:
+        cells = [
+            terminal.padded(terminal.shortened(text, size), size)
+            for text, size in zip((name, label), self._widths, strict=True)
+        ]
+        return "  ".join([*cells, terminal.padded(probability, len(PROBABILITY), right=True)]).rstrip()
+
+
+def make_writer(output_format: RowFormat, stream: TextIO, names: Sequence[str], labels: Sequence[str] | None) -> Writer:
+    """The writer of a format; `names` and `labels` are as for the table."""
+    if output_format is RowFormat.table:
+        return TableWriter(stream, names, labels)
+    writers: dict[RowFormat, Callable[[TextIO], Writer]] = {
+        RowFormat.json: JsonWriter,
+        RowFormat.jsonl: JsonLinesWriter,
+        RowFormat.csv: CsvWriter,
+    }
+    return writers[output_format](stream)
+
+
+@contextmanager
+def output_stream(output: Path | None) -> Iterator[TextIO]:
+    """Stdout, or a file that comes to its place when all is written, or when Ctrl-C ends the writing."""
+    if output is None:
+        yield sys.stdout
+        return
+    from regnety.storage import replacing
+
+    interrupted = False
+    with replacing(output) as beside, beside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        try:
+            yield file
+        except KeyboardInterrupt:
+            interrupted = True
+    if interrupted:
+        raise KeyboardInterrupt

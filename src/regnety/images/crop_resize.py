@@ -1,0 +1,135 @@
+"""The fast way from a picture to a model's square: only the crop is computed, by SIMD code, in Pillow's order.
+
+Pillow filters across the rows and then down the columns, or the other way round, and rounds to 8 bits in between. The
+resizer has an order of its own, which differs where the first filter overshoots: 0.2 grey levels in the mean, and over
+20 at hard edges. Asked for one direction at a time it gives Pillow's pixels but for 0.01 levels in the mean.
+"""
+
+import math
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from cykooz_resizer import Resizer
+
+SUPPORT = {"bicubic": 2, "bilinear": 1, "lanczos": 3}
+"""Half of a filter's width, in pixels of whichever of the two pictures is the smaller."""
+_MIRRORED_ACROSS = {2, 3, 7, 8}
+_MIRRORED_DOWN = {3, 4, 6, 7}
+_TRANSPOSED = {5, 6, 7, 8}
+
+_per_thread = threading.local()
+
+
+def crop_resize(
+    pixels: npt.NDArray[np.uint8], preprocessing: Preprocessing, *, orientation: int = 1
+) -> npt.NDArray[np.uint8]:
+    """uint8 [height, width, 3] as stored -> uint8 [image_size, image_size, 3], upright.
+
+    Args:
+        pixels: a picture of any size.
+        preprocessing: size, crop and filter; not `nearest`.
+        orientation: EXIF's, 1 to 8; the turn is made on the small result.
+    """
+    height, width = pixels.shape[:2]
+    box = stored_box(width, height, preprocessing, orientation)
+    support = SUPPORT[preprocessing.interpolation]
+    side = preprocessing.image_size
+    columns = _needed(box[0], box[2], width, side, support)
+    rows = _needed(box[1], box[3], height, side, support)
+    across = (box[0] - columns[0], box[2] - columns[0])
+    down = (box[1] - rows[0], box[3] - rows[0])
+    part = pixels[rows[0] : rows[1], columns[0] : columns[1]]
+    directions = [("across", across), ("down", down)]
+    if (orientation in _TRANSPOSED) != _down_first(width, height, preprocessing, orientation):
+        directions.reverse()
+    return _upright(_resized(part, directions, side, preprocessing.interpolation), orientation)
+
+
+def stored_box(
+    width: int, height: int, preprocessing: Preprocessing, orientation: int
+) -> tuple[float, float, float, float]:
+    """(left, top, right, bottom) of the upright crop, in pixels of the picture as it is stored."""
+    if orientation in _TRANSPOSED:
+        top, left, bottom, right = preprocessing.source_box(height, width)
+    else:
+        left, top, right, bottom = preprocessing.source_box(width, height)
+    if orientation in _MIRRORED_ACROSS:
+        left, right = width - right, width - left
+    if orientation in _MIRRORED_DOWN:
+        top, bottom = height - bottom, height - top
+    return left, top, right, bottom
+
+
+def _down_first(width: int, height: int, preprocessing: Preprocessing, orientation: int) -> bool:
+    """Whether Pillow would filter the columns first: those of a tall picture that shrinks (seen in 13.0)."""
+    if orientation in _TRANSPOSED:
+        width, height = height, width
+    return height > 2 * width and preprocessing.resized_size(width, height)[1] < height
+
+
+def _needed(start: float, end: float, size: int, side: int, support: int) -> tuple[int, int]:
+    """The pixels that the filter touches, and one more on each side."""
+    reach = support * max(1.0, (end - start) / side) + 1
+    return max(0, math.floor(start - reach)), min(size, math.ceil(end + reach))
+
+
+def _resized(
+    pixels: npt.NDArray[np.uint8], directions: list[tuple[str, tuple[float, float]]], side: int, interpolation: str
+) -> npt.NDArray[np.uint8]:
+    try:
+        import cykooz_resizer as resizer
+    except ModuleNotFoundError:  # no wheel for this platform; Pillow by itself has the order
+        return _resized_by_pillow(pixels, dict(directions), side, interpolation)
+    filters = {
+        "bicubic": resizer.FilterType.catmull_rom,
+        "bilinear": resizer.FilterType.bilinear,
+        "lanczos": resizer.FilterType.lanczos3,
+    }
+    algorithm = resizer.ResizeAlg.convolution(filters[interpolation])
+    height, width = pixels.shape[:2]
+    image = resizer.ImageData(width, height, resizer.PixelType.U8x3, pixels.tobytes())
+    for direction, (start, end) in directions:
+        if direction == "across":
+            box, width = resizer.CropBox(start, 0, end - start, height), side
+        else:
+            box, height = resizer.CropBox(0, start, width, end - start), side
+        result = resizer.ImageData(width, height, resizer.PixelType.U8x3)
+        options = resizer.ResizeOptions(resize_alg=algorithm, crop_box=box, use_alpha=False)
+        _resizer(resizer).resize(image, result, options)
+        image = result
+    return np.frombuffer(image.get_buffer(), np.uint8).reshape(side, side, 3)
+
+
+def _resizer(module: Any) -> "Resizer":
+    """One a thread: it keeps its buffers between pictures."""
+    if not hasattr(_per_thread, "resizer"):
+        _per_thread.resizer = module.Resizer()
+    return _per_thread.resizer
+
+
+def _resized_by_pillow(
+    pixels: npt.NDArray[np.uint8], box: dict[str, tuple[float, float]], side: int, interpolation: str
+) -> npt.NDArray[np.uint8]:
+    from PIL import Image
+
+    from regnety.images.pillow_pixels import FILTERS
+
+    (left, right), (top, bottom) = box["across"], box["down"]
+    image = Image.fromarray(pixels)
+    return np.asarray(image.resize((side, side), FILTERS[interpolation], box=(left, top, right, bottom)))
+
+
+def _upright(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+    if orientation in _MIRRORED_ACROSS:
+        pixels = pixels[:, ::-1]
+    if orientation in _MIRRORED_DOWN:
+        pixels = pixels[::-1]
+    if orientation in _TRANSPOSED:
+        pixels = pixels.transpose(1, 0, 2)
+    return np.ascontiguousarray(pixels)

@@ -1,0 +1,47 @@
+"""Which image formats are read. A file's first bytes say what it is, never its name."""
+
+from dataclasses import dataclass
+
+HEAD_SIZE = 32
+"""Bytes from the start of a file that tell its format."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFormat:
+    """A format and how its files are recognised."""
+
+    name: str
+    """Pillow's name of it."""
+    suffixes: tuple[str, ...]
+    signatures: tuple[bytes, ...]
+    """What a file begins with, or for those of the ISO container (AVIF, HEIF) its brands."""
+
+
+JPEG = ImageFormat("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), (b"\xff\xd8\xff",))
+WEBP = ImageFormat("WEBP", (".webp",), (b"RIFF",))
+AVIF = ImageFormat("AVIF", (".avif",), (b"avif", b"avis"))
+HEIF = ImageFormat("HEIF", (".heic", ".heif"), (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
+FORMATS = (
+    JPEG,
+    ImageFormat("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",)),
+    WEBP,
+    ImageFormat("GIF", (".gif",), (b"GIF87a", b"GIF89a")),
+    ImageFormat("BMP", (".bmp",), (b"BM",)),
+    ImageFormat("TIFF", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    AVIF,
+    HEIF,
+)
+SUFFIXES = tuple(suffix for image_format in FORMATS for suffix in image_format.suffixes)
+"""Endings of the files that a folder is searched for, in any case."""
+READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC"
+"""For people."""
+
+
+def format_of(head: bytes) -> ImageFormat | None:
+    """What the first `HEAD_SIZE` bytes of a file say it is; None for anything else."""
+    if head[4:8] == b"ftyp":
+        brands = {head[place : place + 4] for place in (8, *range(16, len(head), 4))}
+        return next((of for of in (AVIF, HEIF) if brands & set(of.signatures)), None)
+    if head.startswith(WEBP.signatures):
+        return WEBP if head[8:12] == b"WEBP" else None
+    return next((of for of in FORMATS if of not in (AVIF, HEIF) and head.startswith(of.signatures)), None)

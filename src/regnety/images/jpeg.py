@@ -1,0 +1,89 @@
+"""JPEG without Pillow: what the markers say, and the pixels.
+
+The camera's format is most of what is shown to a model, and libjpeg-turbo behind `simplejpeg` decodes it in threads.
+The pixels are Pillow's, which has the same library; what is not plain (four colours, damage) is left for Pillow.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+"""Markers of a frame, which has the size."""
+_BARE = {0x01, *range(0xD0, 0xD9)}
+"""Markers without a length."""
+_SCAN, _APP1 = 0xDA, 0xE1
+_EXIF = b"Exif\0\0"
+_ORIENTATION_TAG = 0x0112
+_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=\"|>)([0-9])")
+
+
+@dataclass(frozen=True, slots=True)
+class JpegHeader:
+    """What is known before anything is decoded."""
+
+    width: int
+    height: int
+    components: int
+    """1 is grey, 3 colour, 4 print colours."""
+    orientation: int
+    """EXIF's, 1 to 8; 1 where there is none, or none that can be read."""
+
+
+def read_jpeg_header(data: bytes) -> JpegHeader | None:
+    """Walk the markers up to the frame; None where they lead nowhere."""
+    place, exif, xmp = 2, 0, 0
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == 0xFF or marker in _BARE:
+            place += 1 if marker == 0xFF else 2
+            continue
+        length = int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker in _FRAMES and place + 10 <= len(data):
+            height, width = (int.from_bytes(data[place + at : place + at + 2], "big") for at in (5, 7))
+            return JpegHeader(width, height, data[place + 9], exif or xmp or 1) if width and height else None
+        if marker == _SCAN or length < 2:
+            return None
+        if marker == _APP1:
+            segment = data[place + 4 : place + 2 + length]
+            if segment.startswith(_EXIF):
+                exif = exif or _exif_orientation(segment[len(_EXIF) :])
+            elif found := _XMP_ORIENTATION.search(segment):
+                xmp = _valid(int(found[1]))
+        place += 2 + length
+    return None
+
+
+def decode_jpeg(data: bytes) -> npt.NDArray[np.uint8] | None:
+    """Bytes -> uint8 [height, width, 3] in RGB; None for what this decoder does not read, or not without a warning."""
+    import simplejpeg
+
+    try:
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB")
+    except ValueError:
+        return None
+    return pixels
+
+
+def _exif_orientation(tiff: bytes) -> int:
+    """The orientation in the first directory of a TIFF structure; 0 where there is none."""
+    order = {b"II": "little", b"MM": "big"}.get(tiff[:2])
+    if order is None:
+        return 0
+
+    def number(place: int, size: int) -> int:
+        return int.from_bytes(tiff[place : place + size], order)  # type: ignore[arg-type]
+
+    directory = number(4, 4)
+    for entry in range(directory + 2, directory + 2 + 12 * number(directory, 2), 12):
+        if entry + 12 > len(tiff):
+            return 0
+        if number(entry, 2) == _ORIENTATION_TAG:
+            return _valid(number(entry + 8, 4 if number(entry + 2, 2) == 4 else 2))
+    return 0
+
+
+def _valid(orientation: int) -> int:
+    return orientation if 1 <= orientation <= 8 else 0

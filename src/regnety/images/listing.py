@@ -1,0 +1,60 @@
+"""The images that places name: files and addresses as they are, folders by what stands in them."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from regnety.images.formats import SUFFIXES
+from regnety.images.sources import ImageSource, Unreadable
+
+
+def list_images(places: Iterable[str | Path], *, recursive: bool = False) -> Iterator[ImageSource]:
+    """Every image of some places, in their order; a folder's files are sorted by name, and follow a link once.
+
+    A file that is named is taken whatever it is called. A folder gives its files with the suffix of an image, in any
+    case, without those whose name begins with a dot; one that gives none, or cannot be read, gives its error.
+
+    Args:
+        places: files, folders and addresses.
+        recursive: look into a folder's sub-folders too, each after the files beside it.
+    """
+    for place in places:
+        if os.path.isdir(place):
+            yield from _of_folder(os.fspath(place), recursive)
+        else:
+            yield place
+
+
+def _of_folder(top: str, recursive: bool) -> Iterator[ImageSource]:
+    found = False
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        files, folders, error = _entries(folder)
+        if error is not None:
+            found = True
+            yield Unreadable(folder, f"cannot be read: {error.strerror}")
+        found = found or bool(files)
+        yield from files
+        if recursive:
+            waiting += reversed(folders)  # the last is taken first
+    if not found:
+        hint = "" if recursive else "; --recursive looks into sub-folders"
+        yield Unreadable(top, f"no images in this folder ({', '.join(SUFFIXES)}){hint}")
+
+
+def _entries(folder: str) -> tuple[list[str], list[str], OSError | None]:
+    """Paths of a folder's images and of its own sub-folders (links would lead in circles), both sorted."""
+    files, folders = [], []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.name.lower().endswith(SUFFIXES) and not entry.is_dir():
+                    files.append(entry.path)
+    except OSError as error:
+        return sorted(files), sorted(folders), error
+    return sorted(files), sorted(folders), None

@@ -1,0 +1,164 @@
+"""Where an image comes from, and its bytes: a path, an address, the bytes themselves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.errors import ImageError
+from regnety.images.formats import HEAD_SIZE, READABLE, format_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_PIXELS = 200_000_000
+MAX_BYTES = 1 << 30
+"""Size above which a file is refused before it is read."""
+SCHEMES = ("http://", "https://")
+TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class NamedImage:
+    """The bytes of a file under the name that answers and errors call it by."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A place that was to give images and gave none: it is answered with its error, like an unreadable file."""
+
+    name: str
+    reason: str
+
+
+ImageSource: TypeAlias = Union[str, Path, bytes, NamedImage, Unreadable, "Image.Image", npt.NDArray[np.uint8]]
+"""A path, an http(s) address, the bytes of a file, a PIL image, or uint8 pixels [height, width, 3] in RGB."""
+
+
+def source_name(source: object) -> str | None:
+    """The name of a source that has one."""
+    if isinstance(source, NamedImage | Unreadable):
+        return source.name
+    return str(source) if isinstance(source, str | Path) else None
+
+
+def read_image_file(source: object) -> bytes:
+    """The bytes of an image file. What cannot be an image, by its size or its first bytes, is not read to the end.
+
+    Raises:
+        ImageError: missing, unreadable, empty, too large, or of no format that is read; the message begins with its
+            name.
+    """
+    name = source_name(source) or "image"
+    if isinstance(source, Unreadable):
+        raise ImageError(f"{name}: {source.reason}")
+    if isinstance(source, NamedImage):
+        source = source.data
+    if isinstance(source, str) and source.startswith(SCHEMES):
+        data = _fetched(source)
+    elif isinstance(source, str | Path):
+        data = _read(Path(source), name)
+    elif isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+    else:
+        raise ImageError(
+            f"{name}: an image is a path, an address, bytes, a PIL image or a uint8 array, got {type(source).__name__}"
+        )
+    _check_head(data[:HEAD_SIZE], name)
+    return data
+
+
+def checked_pixels(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """An array that was given as an image.
+
+    Raises:
+        ImageError: it is not uint8 [height, width, 3].
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
+        raise ImageError(f"image: an array must be uint8 [height, width, 3] in RGB, got {pixels.dtype} {pixels.shape}")
+    return np.ascontiguousarray(pixels)
+
+
+def check_pixel_count(width: int, height: int, max_pixels: int, name: str) -> None:
+    """Refuse a picture by what its header says, before it is decoded.
+
+    Raises:
+        ImageError: it has more than `max_pixels`.
+    """
+    if width * height > max_pixels:
+        raise ImageError(f"{name}: {width}x{height} pixels are over the limit of {max_pixels} (max_pixels)")
+
+
+def one_line(error: BaseException) -> str:
+    """What a library said, as a part of our own line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _check_head(head: bytes, name: str) -> None:
+    if not head:
+        raise ImageError(f"{name}: is empty")
+    if format_of(head) is None:
+        raise ImageError(f"{name}: is not an image that can be read ({READABLE})")
+
+
+def _check_size(size: int, name: str) -> None:
+    if size > MAX_BYTES:
+        raise ImageError(f"{name}: {size} bytes are over the limit of {MAX_BYTES}")
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ImageError(f"{name}: is a device or a pipe, not an image file")
+        with path.open("rb") as file:
+            head = file.read(HEAD_SIZE)
+            _check_head(head, name)
+            _check_size(path.stat().st_size, name)
+            return head + file.read()
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError(f"{name}: no such file") from None
+    except IsADirectoryError:
+        raise ImageError(f"{name}: is a folder, not an image") from None
+    except PermissionError as error:  # a folder on Windows says this
+        what = "is a folder, not an image" if path.is_dir() else f"cannot be read: {error.strerror}"
+        raise ImageError(f"{name}: {what}") from error
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or one_line(error)}") from error
+
+
+def _fetched(url: str) -> bytes:
+    """What stands at an address; the proxies of the environment are used."""
+    import http.client
+    import urllib.error
+    import urllib.request
+
+    from regnety.version import __version__
+
+    try:
+        request = urllib.request.Request(url, headers={"User-Agent": f"regnety/{__version__}"})
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+            if not response.geturl().startswith(SCHEMES):
+                raise ImageError(f"{url}: leads away from the web")
+            head: bytes = response.read(HEAD_SIZE)
+            _check_head(head, url)
+            rest: bytes = response.read(MAX_BYTES)
+            _check_size(len(rest) + HEAD_SIZE, url)
+            wanted = int(response.headers.get("Content-Length") or 0)
+    except ImageError:
+        raise
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise ImageError(f"{url}: the server answers {error.code} {' '.join(str(error.reason).split())}") from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ImageError(f"{url}: cannot be fetched: {one_line(reason)}") from error
+    if len(head) + len(rest) < wanted:
+        raise ImageError(f"{url}: broke off after {len(head) + len(rest)} of {wanted} bytes")
+    return head + rest
