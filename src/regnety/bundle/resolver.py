@@ -9,7 +9,7 @@ from regnety.errors import UnknownModelError, WeightsError
 
 FILE_SUFFIXES = (".safetensors", ".onnx", ".xml")
 """Endings of the files that are a model by themselves, in any case."""
-ACCEPTED = "a model is a name, a bundle folder or a file: .safetensors, .onnx, or the .xml of OpenVINO"
+ACCEPTED = "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file"
 
 
 def resolve(model: "str | Path | Bundle") -> Bundle:
