@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from regnety.catalog.models import ModelInfo, list_models, model_info
     from regnety.errors import (
         DataError,
+        EngineError,
         ImageError,
         InvalidDesignError,
         MissingExtraError,
@@ -37,6 +38,7 @@ _HOMES = {
     "regnety.catalog.models": ("ModelInfo", "list_models", "model_info"),
     "regnety.errors": (
         "DataError",
+        "EngineError",
         "ImageError",
         "InvalidDesignError",
         "MissingExtraError",
@@ -61,6 +63,7 @@ __all__ = [
     "Complexity",
     "DataError",
     "Design",
+    "EngineError",
     "ImageError",
     "InvalidDesignError",
     "MissingExtraError",
