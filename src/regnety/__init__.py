@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from regnety.catalog.published import PublishedWeights, list_weights
     from regnety.errors import (
         DataError,
+        EngineError,
         ExportError,
         ImageError,
         InvalidDesignError,
@@ -41,6 +42,7 @@ _HOMES = {
     "regnety.catalog.published": ("PublishedWeights", "list_weights"),
     "regnety.errors": (
         "DataError",
+        "EngineError",
         "ExportError",
         "ImageError",
         "InvalidDesignError",
@@ -67,6 +69,7 @@ __all__ = [
     "Complexity",
     "DataError",
     "Design",
+    "EngineError",
     "ExportError",
     "Exported",
     "ImageError",

@@ -8,6 +8,7 @@ RegNetYError                 what `except` at an edge catches; str() is one line
 ├── ImageError               a file that is no image, is truncated or is over the pixel limit
 ├── DataError                a data folder that cannot be trained or evaluated on
 ├── RecipeError              a training recipe or run that contradicts itself
+├── EngineError              an engine or a precision that cannot be had here
 └── MissingExtraError        an optional dependency that is not installed
 """
 
@@ -42,6 +43,10 @@ class DataError(RegNetYError, ValueError):
 
 class RecipeError(RegNetYError, ValueError):
     """A training recipe, or the run it would continue, contradicts itself."""
+
+
+class EngineError(RegNetYError, RuntimeError):
+    """An engine or a precision cannot be had here: the processor lacks it, or the library does not load."""
 
 
 class MissingExtraError(RegNetYError, ImportError):
