@@ -8,6 +8,7 @@ import typer
 from regnety import version
 from regnety.cli.describe import describe
 from regnety.cli.evaluate import evaluate
+from regnety.cli.export import export
 from regnety.cli.predict import predict
 from regnety.cli.train import train
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(predict)
 app.command()(describe)
 app.command()(train)
+app.command()(export)
 app.command("eval")(evaluate)
 
 
