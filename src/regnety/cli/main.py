@@ -9,6 +9,7 @@ import typer
 from regnety import version
 from regnety.cli.describe import describe
 from regnety.cli.evaluate import evaluate
+from regnety.cli.models import models
 from regnety.cli.predict import predict
 from regnety.cli.train import train
 from regnety.errors import RegNetYError
@@ -22,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(predict)
+app.command()(models)
 app.command()(describe)
 app.command()(train)
 app.command("eval")(evaluate)
