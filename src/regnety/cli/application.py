@@ -9,6 +9,7 @@ from regnety import version
 from regnety.cli.describe import describe
 from regnety.cli.evaluate import evaluate
 from regnety.cli.export import export
+from regnety.cli.models import models
 from regnety.cli.predict import predict
 from regnety.cli.train import train
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(predict)
 app.command()(describe)
+app.command()(models)
 app.command()(train)
 app.command()(export)
 app.command("eval")(evaluate)
