@@ -9,16 +9,33 @@ import typer
 
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.formats import ReportFormat
+from regnety.cli.options import (
+    CropPctOption,
+    EngineName,
+    EngineOption,
+    ImageSizeOption,
+    ModelOption,
+    PrecisionName,
+    PrecisionOption,
+    QuietOption,
+    TestSizeOption,
+    check_sizes,
+)
 
 
 def evaluate(
     data: Annotated[Path, typer.Option(help="Image folder: class folders, or test/ or val/ with class folders.")],
-    model: Annotated[str, typer.Option(help="A name or a bundle folder.")] = EMBEDDED_MODEL,
+    model: ModelOption = None,
     split: Annotated[str | None, typer.Option(help="Split to take; else test, else val.")] = None,
     output_format: Annotated[
         ReportFormat, typer.Option("--format", help="How results are printed.")
     ] = ReportFormat.table,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    engine: EngineOption = EngineName.auto,
+    precision: PrecisionOption = PrecisionName.f32,
+    image_size: ImageSizeOption = None,
+    crop_pct: CropPctOption = None,
+    test_size: TestSizeOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Measure a model's accuracy on labelled photographs.
 
@@ -28,8 +45,18 @@ def evaluate(
     from regnety.datasets.folders import read_evaluation_folder
     from regnety.inference.evaluation import evaluate as evaluate_bundle
 
-    bundle = Bundle.load(model)
-    result = evaluate_bundle(bundle, read_evaluation_folder(data, split), quiet=quiet)
+    check_sizes(image_size, test_size)
+    bundle = Bundle.load(model or EMBEDDED_MODEL)
+    result = evaluate_bundle(
+        bundle,
+        read_evaluation_folder(data, split),
+        engine=engine,
+        precision=precision,
+        image_size=image_size,
+        crop_pct=crop_pct,
+        use_test_size=test_size,
+        quiet=quiet,
+    )
     if output_format is ReportFormat.json:
         print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
     else:

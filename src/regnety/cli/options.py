@@ -50,3 +50,9 @@ MaxPixelsOption = Annotated[
     int, typer.Option(min=1, help="Width times height above which an image is refused before it is decoded.")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No notices and no progress.")]
+
+
+def check_sizes(image_size: int | None, test_size: bool) -> None:
+    """Refuse two options that say different sizes."""
+    if test_size and image_size is not None:
+        raise typer.BadParameter("--image-size and --test-size contradict each other; give one of them")

@@ -22,6 +22,7 @@ from regnety.cli.options import (
     PrecisionOption,
     QuietOption,
     TestSizeOption,
+    check_sizes,
 )
 from regnety.errors import ImageError
 from regnety.images.sources import MAX_PIXELS
@@ -69,8 +70,7 @@ def predict(
     Example:  regnety predict photo.jpg holiday/ --top-k 3 --format json
     """
     chosen_format = row_format(output_format, output)
-    if test_size and image_size is not None:
-        raise typer.BadParameter("--image-size and --test-size contradict each other; give one of them")
+    check_sizes(image_size, test_size)
     from regnety.inference.predictor import Predictor
 
     _silence_decoders()
@@ -159,6 +159,8 @@ def _print_notices(predictor: "Predictor", model: str | None) -> None:
             "For ImageNet's classes, name a bundle folder with such weights.",
             file=sys.stderr,
         )
+    if bundle.notice is not None:
+        print(f"regnety: {bundle.notice}", file=sys.stderr)
     elif bundle.labels is None:
         print(f"regnety: {bundle.name} brings no class names; the index is shown", file=sys.stderr)
 
