@@ -1,6 +1,7 @@
 """What a page shows is what happens: its commands and its Python are run in order, and what they print is compared."""
 
 import io
+import os
 import re
 import shlex
 import subprocess
@@ -135,6 +136,7 @@ def _run(command: str, folder: Path) -> tuple[int, str, str]:
     result = subprocess.run(
         line,
         cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # two that wait for each other lose minutes on a busy machine
         stdin=stdin or subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
