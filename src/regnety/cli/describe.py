@@ -2,27 +2,29 @@
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from regnety.cli.formats import ReportFormat
+from regnety.cli.formats import ReportFormat, report_format_option
 from regnety.errors import InvalidDesignError
 
 if TYPE_CHECKING:
     from regnety.architecture.description import Architecture
 
 
-def describe(
-    name: Annotated[str | None, typer.Argument(help="Name of a model.")] = None,
-    design: Annotated[
-        str | None, typer.Option(help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8")
-    ] = None,
-    image_size: Annotated[int, typer.Option(help="Height and width that work is counted for, in pixels.")] = 224,
-    output_format: Annotated[
-        ReportFormat, typer.Option("--format", help="How results are printed.")
-    ] = ReportFormat.table,
-) -> None:
+@click.command()
+@click.argument("name", required=False, metavar="[NAME]")
+@click.option("--design", metavar="DESIGN", help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8")
+@click.option(
+    "--image-size",
+    type=int,
+    default=224,
+    metavar="PIXELS",
+    help="Height and width that work is counted for.",
+)
+@report_format_option
+def describe(name: str | None, design: str | None, image_size: int, output_format: ReportFormat) -> None:
     """Show the stages of a design, its parameters, multiply-adds and activations.
 
     Example:  regnety describe regnety_040
