@@ -1,6 +1,5 @@
 """`Predictor`: images in, class probabilities out."""
 
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,12 +12,9 @@ from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import WeightsError
 from regnety.images.decoding import MAX_PIXELS, ImageSource
-from regnety.inference.engines.engine import Engine, available_cores
-from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
-from regnety.inference.graph_cache import graph_of
+from regnety.inference.engines.engine import available_cores
+from regnety.inference.engines.selection import start_engine
 from regnety.inference.pipeline import Output, Pipeline
-
-logger = logging.getLogger("regnety")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +119,7 @@ class Predictor:
         workers = 1 if count == 1 else min(cores, count)
         if workers not in self._pipelines:
             self._pipelines[workers] = Pipeline(
-                _start_engine(self.bundle, threads=cores if workers == 1 else 1),
+                start_engine(self.bundle, threads=cores if workers == 1 else 1, workers=workers),
                 self.bundle.preprocessing,
                 workers=workers,
                 exif_orientation=self._exif_orientation,
@@ -145,17 +141,6 @@ class Predictor:
                 for index in best
             ),
         )
-
-
-def _start_engine(bundle: Bundle, *, threads: int) -> Engine:
-    graph = graph_of(bundle)
-    try:
-        return OnnxRuntimeEngine(graph, threads=threads, batch=1)
-    except WeightsError as error:
-        if isinstance(graph, bytes):
-            raise
-        logger.warning("%s; it is built anew", error)
-        return OnnxRuntimeEngine(graph_of(bundle, rebuild=True), threads=threads, batch=1)
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
