@@ -1,7 +1,9 @@
 """`regnety describe`."""
 
 import json
+import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,13 +21,16 @@ def describe(
         str | None, typer.Option(help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8")
     ] = None,
     image_size: Annotated[int, typer.Option(help="Height and width that work is counted for, in pixels.")] = 224,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the width of each block, u_j against w_j, into a .png or .svg file.")
+    ] = None,
     output_format: Annotated[
         ReportFormat, typer.Option("--format", help="How results are printed.")
     ] = ReportFormat.table,
 ) -> None:
     """Show the stages of a design, its parameters, multiply-adds and activations.
 
-    Example:  regnety describe regnety_040
+    Example:  regnety describe regnety_040 --plot widths.png
     """
     from regnety.architecture.notation import parse_design
     from regnety.catalog.models import model_info
@@ -39,6 +44,11 @@ def describe(
         assert design is not None
         architecture = parse_design(design).architecture()
     facts = _facts(name, architecture, image_size)
+    if plot is not None:
+        from regnety.figures.widths import plot_widths
+
+        plot_widths(architecture.design, plot, title=name)
+        print(f"regnety: wrote {plot}", file=sys.stderr)
     if output_format is ReportFormat.json:
         print(json.dumps(facts, indent=2))
     else:
