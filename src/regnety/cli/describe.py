@@ -1,7 +1,9 @@
 """`regnety describe`."""
 
 import json
+import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,17 +19,21 @@ if TYPE_CHECKING:
 @click.argument("name", required=False, metavar="[NAME]")
 @click.option("--design", metavar="DESIGN", help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8")
 @click.option(
-    "--image-size",
-    type=int,
-    default=224,
-    metavar="PIXELS",
-    help="Height and width that work is counted for.",
+    "--image-size", type=int, default=224, metavar="PIXELS", help="Height and width that work is counted for."
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw the width of each block, u_j against w_j, into a .png or .svg file.",
 )
 @report_format_option
-def describe(name: str | None, design: str | None, image_size: int, output_format: ReportFormat) -> None:
+def describe(
+    name: str | None, design: str | None, image_size: int, plot: Path | None, output_format: ReportFormat
+) -> None:
     """Show the stages of a design, its parameters, multiply-adds and activations.
 
-    Example:  regnety describe regnety_040
+    Example:  regnety describe regnety_040 --plot widths.png
     """
     from regnety.architecture.notation import parse_design
     from regnety.catalog.models import model_info
@@ -41,6 +47,11 @@ def describe(name: str | None, design: str | None, image_size: int, output_forma
         assert design is not None
         architecture = parse_design(design).architecture()
     facts = _facts(name, architecture, image_size)
+    if plot is not None:
+        from regnety.figures.widths import plot_widths
+
+        plot_widths(architecture.design, plot, title=name)
+        print(f"regnety: wrote {plot}", file=sys.stderr)
     if output_format is ReportFormat.json:
         print(json.dumps(facts, indent=2))
     else:

@@ -5,7 +5,6 @@ Only the engine that is taken is imported.
 
 import logging
 from collections.abc import Callable
-from importlib import metadata, util
 from pathlib import Path
 
 from regnety.bundle.bundle import Bundle
@@ -129,6 +128,8 @@ def _torch_engine(bundle: Bundle, *, precision: Precision, threads: int) -> Engi
 
 def _version(name: str) -> str | None:
     """A package that is there without its metadata, as a build of one's own may be, has a version nobody knows."""
+    from importlib import metadata, util  # what they bring along takes longer than all else here
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
