@@ -57,7 +57,7 @@ def _load_extension() -> Any:
     if sys.platform != "linux":
         raise ImportError("the library's own folder is found without help on Linux only")
     package = importlib.util.find_spec(PACKAGE)
-    places = package and package.submodule_search_locations
+    places = package.submodule_search_locations if package else None
     spec = importlib.machinery.PathFinder.find_spec(EXTENSION, places)
     if spec is None or not isinstance(spec.loader, importlib.machinery.ExtensionFileLoader):
         raise ImportError(f"{EXTENSION} is no extension module")
