@@ -66,7 +66,10 @@ def test_a_published_name_wins_over_a_folder_too(tmp_path: Path, monkeypatch: py
         ),
         (None, "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got NoneType None"),
         (5, "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got int 5"),
-        (b"regnety_040", "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got bytes b'regnety_040'"),
+        (
+            b"regnety_040",
+            "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got bytes b'regnety_040'",
+        ),
     ],
 )
 def test_what_is_not_known(model: Any, message: str) -> None:
