@@ -2,8 +2,8 @@
 
     python benchmarks/pixels.py [--images 140] [--data DIR] [--output pixels.json]
 
-The pictures are made here, with the spectrum of photographs. One core, one process; medians over the pictures. The
-exact way is Pillow's resize and crop, whose difference from timm is 0 (tests/images/test_torch_transform.py). `--data`
+The pictures are made here: gradients, hard edges and grain. One core, one process; medians over the pictures. The exact
+way is Pillow's resize and crop, whose difference from timm is 0 (tests/images/test_torch_transform.py). `--data`
 names a folder of photographs on which both ways are asked for an answer of the model that comes with the package;
 pictures smaller than 256 pixels are enlarged first, so that there is something to resize.
 """

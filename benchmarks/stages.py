@@ -107,7 +107,7 @@ def main():
     clock = Clock()
     watch_imports(clock)
     try:
-        from regnety.cli.main import main as command
+        from regnety.cli.main import run as command
 
         command()
     finally:

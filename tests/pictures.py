@@ -74,16 +74,3 @@ def png_that_claims(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
-
-
-def photograph(width: int, height: int, *, seed: int = 0) -> Image.Image:
-    """An RGB picture with the spectrum of a photograph: structure at every scale, weaker the finer it is."""
-    generator = np.random.default_rng(seed)
-    pixels = np.zeros((height, width, 3), np.float32)
-    for side in (2, 4, 8, 16, 32, 64, 128):
-        for channel in range(3):
-            plane = Image.fromarray(generator.normal(size=(side, side)).astype(np.float32))
-            pixels[..., channel] += np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC)) / side**0.8
-    pixels = (pixels - pixels.min()) / max(float(np.ptp(pixels)), 1e-6) * 255
-    grain = generator.normal(0, 2, (height, width, 1)).astype(np.float32)
-    return Image.fromarray((pixels + grain).clip(0, 255).astype(np.uint8))

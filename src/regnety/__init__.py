@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from regnety.catalog.published import PublishedWeights, list_weights
     from regnety.errors import (
         DataError,
+        EngineError,
+        ExportError,
         ImageError,
         InvalidDesignError,
         MissingExtraError,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
         UnknownModelError,
         WeightsError,
     )
+    from regnety.export.exporting import Exported, export_model
     from regnety.graph.builder import build_graph, write_graph
     from regnety.images.torch_transform import create_transform
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
@@ -42,6 +45,8 @@ _HOMES = {
     "regnety.catalog.published": ("PublishedWeights", "list_weights"),
     "regnety.errors": (
         "DataError",
+        "EngineError",
+        "ExportError",
         "ImageError",
         "InvalidDesignError",
         "MissingExtraError",
@@ -50,6 +55,7 @@ _HOMES = {
         "UnknownModelError",
         "WeightsError",
     ),
+    "regnety.export.exporting": ("Exported", "export_model"),
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.images.torch_transform": ("create_transform",),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
@@ -67,6 +73,9 @@ __all__ = [
     "Complexity",
     "DataError",
     "Design",
+    "EngineError",
+    "ExportError",
+    "Exported",
     "ImageError",
     "InvalidDesignError",
     "MissingExtraError",
@@ -85,6 +94,7 @@ __all__ = [
     "complexity",
     "create_model",
     "create_transform",
+    "export_model",
     "list_models",
     "list_weights",
     "model_index_flops",

@@ -4,9 +4,11 @@ RegNetYError                 what `except` at an edge catches; str() is one line
 ├── InvalidDesignError       a design parameter is outside of what a RegNet allows
 ├── UnknownModelError        MODEL names nothing that is known or on this disk
 ├── WeightsError             a checkpoint, bundle or graph that is damaged or does not fit
+├── ExportError              a file cannot be written in that form, or answers otherwise than the model it came from
 ├── ImageError               a file that is no image, is truncated or is over the pixel limit
 ├── DataError                a data folder that cannot be trained or evaluated on
 ├── RecipeError              a training recipe or run that contradicts itself
+├── EngineError              an engine or a precision that cannot be had here
 └── MissingExtraError        an optional dependency that is not installed
 """
 
@@ -27,6 +29,10 @@ class WeightsError(RegNetYError, ValueError):
     """A checkpoint, bundle or graph is damaged, or does not fit the architecture."""
 
 
+class ExportError(RegNetYError, ValueError):
+    """A model cannot be written in that form or place, or what was written answers otherwise than the model."""
+
+
 class ImageError(RegNetYError, ValueError):
     """A file is not an image, is truncated, or is over the pixel limit."""
 
@@ -37,6 +43,10 @@ class DataError(RegNetYError, ValueError):
 
 class RecipeError(RegNetYError, ValueError):
     """A training recipe, or the run it would continue, contradicts itself."""
+
+
+class EngineError(RegNetYError, RuntimeError):
+    """An engine or a precision cannot be had here: the processor lacks it, or the library does not load."""
 
 
 class MissingExtraError(RegNetYError, ImportError):

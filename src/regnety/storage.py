@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,9 +43,47 @@ def replacing(path: str | Path) -> Iterator[Path]:
         beside.replace(path)
     except BaseException as error:
         beside.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(beside)):
-            error.filename = str(path)  # a full disk names no file, and the file beside is nobody's business
+        _name_the_place(error, beside, path)
         raise
+
+
+@contextmanager
+def replacing_together(path: str | Path, *, companions: Iterable[str] = ()) -> Iterator[Path]:
+    """Write a file and those that it refers to, and move them to their place once all are whole and on the disk.
+
+        with replacing_together("model.xml") as beside:
+            beside.write_text(text)  # its name is model.xml, in a folder of its own
+            beside.with_suffix(".bin").write_bytes(data)
+
+    An old file goes before the first of the others comes, and the new one comes last: a kill between them leaves none
+    at that place, never one that refers to another one's arrays. On an exception nothing is left, and nothing changed.
+
+    Args:
+        path: where the main file goes.
+        companions: names of files that the old one may refer to; they go with it where the new one has none such.
+    """
+    path = Path(path)
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+    beside = folder / path.name
+    try:
+        yield beside
+        others = [file for file in sorted(folder.iterdir()) if file != beside]
+        for file in (beside, *others):
+            _give_ordinary_mode(file)
+            _flush(file)
+        overwritten = path.exists()
+        if others:
+            path.unlink(missing_ok=True)
+        for file in (*others, beside):
+            file.replace(path.with_name(file.name))
+        if overwritten:
+            for name in {*companions} - {file.name for file in others}:
+                path.with_name(name).unlink(missing_ok=True)
+    except BaseException as error:
+        _name_the_place(error, folder, path)
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -71,8 +109,9 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(old)
         else:
             beside.rename(path)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(beside, ignore_errors=True)
+        _name_the_place(error, beside, path)
         raise
 
 
@@ -85,6 +124,14 @@ def remove_leftovers(folder: Path) -> None:
             shutil.rmtree(leftover)
         else:
             leftover.unlink()
+
+
+def _name_the_place(error: BaseException, beside: Path, path: Path) -> None:
+    """A full disk names no file, and what stands beside the place is nobody's business."""
+    if isinstance(error, OSError) and error.errno is not None:
+        named = Path(error.filename) if isinstance(error.filename, str) else None
+        if named is None or named == beside or beside in named.parents:
+            error.filename = str(path)
 
 
 def _flush(path: Path) -> None:

@@ -64,9 +64,9 @@ def test_a_published_name_wins_over_a_folder_too(tmp_path: Path, monkeypatch: py
             "regnety_040.a1_in1k",
             "regnety_040 has no published weights tagged 'a1_in1k'; its tags: ra3_in1k, pycls_in1k",
         ),
-        (None, "a model is a name, a bundle folder or a .safetensors file, got NoneType None"),
-        (5, "a model is a name, a bundle folder or a .safetensors file, got int 5"),
-        (b"regnety_040", "a model is a name, a bundle folder or a .safetensors file, got bytes b'regnety_040'"),
+        (None, "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got NoneType None"),
+        (5, "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got int 5"),
+        (b"regnety_040", "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got bytes b'regnety_040'"),
     ],
 )
 def test_what_is_not_known(model: Any, message: str) -> None:
@@ -88,13 +88,13 @@ def test_a_name_without_weights_says_where_they_can_be_put(name: str, tag: str) 
     )
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "model.xml", "model.pth", "model", "model.safetensors.bak"])
+@pytest.mark.parametrize("name", ["model.onnx.data", "model.bin", "model.pth", "model", "model.safetensors.bak"])
 def test_files_of_other_kinds(name: str, tmp_path: Path) -> None:
     (tmp_path / name).touch()
     with pytest.raises(WeightsError) as error:
         Bundle.load(tmp_path / name)
     assert str(error.value) == (
-        f"{tmp_path}/{name}: is a file of another kind; a model is a name, a bundle folder or a .safetensors file"
+        f"{tmp_path}/{name}: is a file of another kind; a model is a name, a bundle folder or a .safetensors, .onnx or .xml file"
     )
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import math
 import pickle
 from collections.abc import Iterator

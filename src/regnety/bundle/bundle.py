@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from regnety.bundle.card import model_card
 from regnety.bundle.timm_config import timm_config, timm_obstacle
 from regnety.errors import WeightsError
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
+from regnety.graph.stored_graph import StoredGraph
 from regnety.preprocessing import Preprocessing
 from regnety.storage import replacing_folder
 from regnety.weights.fitting import check_fit
@@ -22,6 +23,8 @@ from regnety.weights.safetensors_files import Array, SafetensorsWeights, write_s
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+GRAPH_FILE = "model.onnx"
+"""Beside the weights for others to run, or instead of them."""
 CARD_FILE = "README.md"
 
 logger = logging.getLogger("regnety")
@@ -37,6 +40,7 @@ class Bundle:
         path: the file or folder it came from, if any.
         stamp: what identifies the files it was read from, as they were then; None for a model made in memory.
         notice: one sentence on what was assumed, where the files do not say everything; None where they do.
+        graph: the ONNX file or OpenVINO model that it was read from; None where it was read from weights.
 
     Raises:
         WeightsError: the weights do not fit the design.
@@ -51,6 +55,7 @@ class Bundle:
         path: Path | None = None,
         stamp: str | None = None,
         notice: str | None = None,
+        graph: StoredGraph | None = None,
     ) -> None:
         self.metadata = metadata
         self.weights = weights
@@ -58,6 +63,7 @@ class Bundle:
         self.path = path
         self.stamp = stamp
         self.notice = notice
+        self.graph = graph
         check_fit(self.architecture, weights, source=str(path or name))
 
     @cached_property
@@ -82,7 +88,7 @@ class Bundle:
 
     @classmethod
     def load(cls, model: "str | Path | Bundle") -> "Bundle":
-        """Resolve MODEL: a name, a bundle folder or a `.safetensors` file.
+        """Resolve MODEL: a name, a bundle folder, a `.safetensors` or `.onnx` file, or an OpenVINO model (`.xml`).
 
         Raises:
             UnknownModelError: the name is not known, or its weights are not on this disk.
@@ -97,14 +103,29 @@ class Bundle:
         if preprocessing == self.preprocessing:
             return self
         metadata = replace(self.metadata, preprocessing=preprocessing)
-        return Bundle(metadata, self.weights, name=self.name, path=self.path, stamp=self.stamp, notice=self.notice)
+        return Bundle(
+            metadata,
+            self.weights,
+            name=self.name,
+            path=self.path,
+            stamp=self.stamp,
+            notice=self.notice,
+            graph=self.graph,
+        )
 
-    def save(self, folder: str | Path, *, dtype: Literal["float32", "float16"] = "float32") -> Path:
+    def save(
+        self,
+        folder: str | Path,
+        *,
+        dtype: Literal["float32", "float16"] = "float32",
+        add_files: Callable[[Path], None] | None = None,
+    ) -> Path:
         """Write config.json, model.safetensors and README.md; the folder is replaced as a whole.
 
         Args:
             folder: where; what stood there is replaced if it was a bundle.
             dtype: floating-point type of the weights in the file.
+            add_files: called with the folder beside its place before it goes there; what it raises keeps it away.
 
         Raises:
             WeightsError: something else stands at that place, or a value is not finite in `dtype`.
@@ -119,6 +140,8 @@ class Bundle:
             write_safetensors(beside / WEIGHTS_FILE, weights)
             (beside / CONFIG_FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
             (beside / CARD_FILE).write_text(model_card(self.name, self.metadata), "utf-8")
+            if add_files is not None:
+                add_files(beside)
         if obstacle := timm_obstacle(self.metadata.design):
             logger.warning("%s: timm cannot load this bundle: %s", folder, obstacle)
         return folder
@@ -141,15 +164,24 @@ def _as_type(key: str, value: Array, dtype: str) -> Array:
 def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
     """Read a bundle folder; of the weights only names and shapes are read now.
 
+    Weights are taken from model.safetensors, and from model.onnx where there is no such file.
+
     Raises:
         WeightsError: a file is missing or damaged; the message begins with its name.
     """
-    stamp = stamp_of(
-        folder, folder / CONFIG_FILE, folder / WEIGHTS_FILE
-    )  # before anything is read: a file that is replaced meanwhile gets another one
+    only_graph = (folder / GRAPH_FILE).exists() and not (folder / WEIGHTS_FILE).exists()
+    # The stamp comes before anything is read: a file that is replaced meanwhile gets another one.
+    stamp = stamp_of(folder, folder / CONFIG_FILE, folder / (GRAPH_FILE if only_graph else WEIGHTS_FILE))
     metadata = metadata_from_dict(_read_config(folder).get(KEY), source=str(folder / CONFIG_FILE))
-    weights = SafetensorsWeights(folder / WEIGHTS_FILE)
-    return Bundle(metadata, weights, name=name or str(folder), path=folder, stamp=stamp)
+    name = name or str(folder)
+    if not only_graph:
+        return Bundle(metadata, SafetensorsWeights(folder / WEIGHTS_FILE), name=name, path=folder, stamp=stamp)
+    from regnety.graph.extraction import ExtractedWeights
+    from regnety.graph.onnx_files import read_onnx
+
+    graph = read_onnx(folder / GRAPH_FILE)
+    weights = ExtractedWeights(metadata.design.architecture(metadata.num_classes, metadata.in_chans), graph)
+    return Bundle(metadata, weights, name=name, path=folder, stamp=stamp, graph=graph)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

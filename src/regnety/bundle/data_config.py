@@ -117,8 +117,8 @@ def _pretrained_cfg(model: Any) -> Mapping[str, Any]:
     carried = getattr(model, "pretrained_cfg", None)  # of a torch module, which only the other half may import
     if not isinstance(carried, Mapping):
         raise WeightsError(
-            f"model is a {type(model).__name__} without pretrained_cfg; give the name of a model, a module of create_model, "
-            "or pretrained_cfg="
+            f"model is a {type(model).__name__} without pretrained_cfg; give the name of a model, a module of "
+            "create_model, or pretrained_cfg="
         )
     return carried
 

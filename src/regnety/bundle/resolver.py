@@ -7,13 +7,13 @@ from regnety.bundle.bundle import WEIGHTS_FILE, Bundle, is_bundle, read_bundle
 from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle, how_to_find, is_name, model_info
 from regnety.errors import UnknownModelError, WeightsError
 
-FILE_SUFFIXES = (".safetensors",)
+FILE_SUFFIXES = (".safetensors", ".onnx", ".xml")
 """Endings of the files that are a model by themselves, in any case."""
-ACCEPTED = f"a model is a name, a bundle folder or a {' or '.join(FILE_SUFFIXES)} file"
+ACCEPTED = "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file"
 
 
 def resolve(model: "str | Path | Bundle") -> Bundle:
-    """A name, a bundle folder or a checkpoint file to the bundle that it means; a bundle is itself.
+    """A name, a bundle folder, a checkpoint or a graph file to the bundle that it means; a bundle is itself.
 
     A text that is a name means that model, whatever stands in the current folder; `./NAME` is a folder.
 
@@ -61,6 +61,10 @@ def _resolve_file(path: Path) -> Bundle:
             from regnety.bundle.checkpoint_files import read_checkpoint
 
             return read_checkpoint(path)
+        case ".onnx" | ".xml":
+            from regnety.bundle.graph_files import read_graph_file
+
+            return read_graph_file(path)
         case _:
             raise WeightsError(f"{path}: is a file of another kind; {ACCEPTED}")
 

@@ -8,6 +8,8 @@ import typer
 from regnety import version
 from regnety.cli.describe import describe
 from regnety.cli.evaluate import evaluate
+from regnety.cli.export import export
+from regnety.cli.models import models
 from regnety.cli.predict import predict
 from regnety.cli.train import train
 
@@ -23,7 +25,9 @@ app = typer.Typer(
 )
 app.command()(predict)
 app.command()(describe)
+app.command()(models)
 app.command()(train)
+app.command()(export)
 app.command("eval")(evaluate)
 
 
@@ -39,7 +43,7 @@ def _options(
         print(context.get_help())
 
 
-def run(arguments: Sequence[str]) -> int:
+def run_command(arguments: Sequence[str]) -> int:
     """Run a command; its exit status.
 
     Raises:

@@ -25,7 +25,7 @@ from regnety.cli.options import (
     check_sizes,
 )
 from regnety.errors import ImageError
-from regnety.images.sources import MAX_PIXELS
+from regnety.images.formats import MAX_PIXELS
 
 if TYPE_CHECKING:
     from regnety.images.sources import ImageSource

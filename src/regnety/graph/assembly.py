@@ -30,6 +30,8 @@ OPSET = 17
 IR_VERSION = 8
 INPUT_NAME = "images"
 INPUT_KINDS = ("uint8", "float")
+DTYPES = ("float32", "float16")
+"""In which learned arrays are kept."""
 BATCH = "batch"
 """Name of the free dimension, by which an engine fixes it."""
 
@@ -50,10 +52,11 @@ def assemble(
     input_kind: str,
     image_size: int | None,
     outputs: Sequence[str],
+    dtype: str,
 ) -> onnx.ModelProto:
     """The whole model; layers behind the last output that is asked for are left away."""
-    _check_choices(architecture, input_kind, outputs)
-    graph = _GraphNodes(architecture, weights, store)
+    _check_choices(architecture, input_kind, outputs, dtype)
+    graph = _GraphNodes(architecture, weights, store, dtype)
     missing = set(outputs)
     for name in _walk(graph, architecture, metadata.preprocessing, input_kind):
         missing.discard(name)
@@ -80,12 +83,15 @@ def assemble(
 class _GraphNodes:
     """Nodes in the making; every function adds some and gives the name of their result."""
 
-    def __init__(self, architecture: Architecture, weights: Mapping[str, npt.NDArray[Any]], store: TensorStore) -> None:
+    def __init__(
+        self, architecture: Architecture, weights: Mapping[str, npt.NDArray[Any]], store: TensorStore, dtype: str
+    ) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
         self._weights = weights
         self._shapes = architecture.state_dict_shapes()
         self._store = store
+        self._dtype = dtype
 
     def weight(self, key: str) -> npt.NDArray[Any]:
         """A tensor of the checkpoint, in the accuracy in which norms are folded. Read here, once, and checked."""
@@ -94,8 +100,20 @@ class _GraphNodes:
         return array.astype(np.float64)
 
     def constant(self, name: str, array: npt.NDArray[Any]) -> str:
+        """An array that is kept and used in float32."""
         self.initializers.append(self._store.add(name, np.ascontiguousarray(array, dtype=np.float32)))
         return name
+
+    def parameter(self, name: str, array: npt.NDArray[Any]) -> str:
+        """A learned array: one that is kept in float16 is widened where it is used, so that the work stays float32."""
+        if self._dtype == "float32":
+            return self.constant(name, array)
+        with np.errstate(over="ignore"):
+            half = np.ascontiguousarray(array, dtype=np.float16)
+        if not np.isfinite(half).all():
+            raise WeightsError(f"{name} has values that are not finite in float16")
+        self.initializers.append(self._store.add(name, half))
+        return self.node("Cast", [name], f"{name}.widened", to=onnx.TensorProto.FLOAT)
 
     def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=f"{output}/{kind}", **attributes))
@@ -110,7 +128,7 @@ class _GraphNodes:
         output = output or layer.name
         result = self.node(
             "Conv",
-            [value, self.constant(f"{layer.name}.weight", kernel), self.constant(f"{layer.name}.bias", bias)],
+            [value, self.parameter(f"{layer.name}.weight", kernel), self.parameter(f"{layer.name}.bias", bias)],
             f"{output}.linear" if layer.relu else output,
             kernel_shape=[layer.kernel_size] * 2,
             strides=[layer.stride] * 2,
@@ -138,8 +156,8 @@ class _GraphNodes:
 
     def classifier(self, head: Head, value: str, *, output: str) -> str:
         name = f"{head.name}.fc"
-        weight = self.constant(f"{name}.weight", self.weight(f"{name}.weight"))
-        bias = self.constant(f"{name}.bias", self.weight(f"{name}.bias"))
+        weight = self.parameter(f"{name}.weight", self.weight(f"{name}.weight"))
+        bias = self.parameter(f"{name}.bias", self.weight(f"{name}.bias"))
         return self.node("Gemm", [value, weight, bias], output, transB=1)
 
     def normalization(self, preprocessing: Preprocessing, value: str) -> str:
@@ -152,8 +170,8 @@ class _GraphNodes:
         return self.node("Mul", [value, self.constant("normalization.factor", factor)], "normalized")
 
     def _fully_connected(self, name: str, value: str) -> str:
-        weight = self.constant(f"{name}.weight", self.weight(f"{name}.weight"))
-        bias = self.constant(f"{name}.bias", self.weight(f"{name}.bias"))
+        weight = self.parameter(f"{name}.weight", self.weight(f"{name}.weight"))
+        bias = self.parameter(f"{name}.bias", self.weight(f"{name}.bias"))
         return self.node("Conv", [value, weight, bias], name, kernel_shape=[1, 1])
 
 
@@ -175,7 +193,9 @@ def _walk(
         yield "logits"
 
 
-def _check_choices(architecture: Architecture, input_kind: str, outputs: Sequence[str]) -> None:
+def _check_choices(architecture: Architecture, input_kind: str, outputs: Sequence[str], dtype: str) -> None:
+    if dtype not in DTYPES:
+        raise WeightsError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
     if input_kind not in INPUT_KINDS:
         raise WeightsError(f"input must be one of {', '.join(INPUT_KINDS)}, got {input_kind!r}")
     known = architecture.output_names

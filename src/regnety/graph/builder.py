@@ -15,11 +15,12 @@ from regnety.errors import WeightsError
 from regnety.graph.assembly import assemble
 from regnety.graph.metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
-from regnety.storage import replacing
+from regnety.storage import replacing_together
 
 LARGEST_FILE = (1 << 31) - (1 << 24)
 """Bytes of weights in one file: protobuf ends at 2 GiB, and the nodes and the metadata need some of it."""
 DATA_SUFFIX = ".data"
+TENSOR_TYPES = {"float32": onnx.TensorProto.FLOAT, "float16": onnx.TensorProto.FLOAT16}
 
 
 def build_graph(
@@ -29,6 +30,7 @@ def build_graph(
     input: Literal["uint8", "float"] = "uint8",
     image_size: int | None = None,
     outputs: Sequence[str] = ("logits",),
+    dtype: Literal["float32", "float16"] = "float32",
     preprocessing: Preprocessing | None = None,
     labels: Sequence[str] | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -43,6 +45,7 @@ def build_graph(
         image_size: height and width in pixels; None leaves them dynamic.
         outputs: any of `stem`, `s1` and so on [batch, width, height, width], `pre_logits` [batch, num_features],
             `logits` [batch, num_classes] (not probabilities); all float32.
+        dtype: in which learned arrays are kept; `float16` halves the file, the work stays float32.
         preprocessing: mean and std of the normalisation, and what else a reader needs to know; None is ImageNet's.
         labels: class names by index.
         provenance: licence, source and the like, as plain JSON values.
@@ -53,7 +56,7 @@ def build_graph(
     Raises:
         WeightsError: weights do not fit, an argument is not allowed, or the model would pass 2 GiB (`write_graph`).
     """
-    arguments = _GraphArguments(architecture, weights, image_size, preprocessing, labels, provenance)
+    arguments = _GraphArguments(architecture, weights, image_size, dtype, preprocessing, labels, provenance)
     if arguments.size > LARGEST_FILE:
         raise WeightsError(f"the weights take {arguments.size} bytes, over protobuf's 2 GiB; use write_graph")
     return assemble(
@@ -64,6 +67,7 @@ def build_graph(
         input_kind=input,
         image_size=image_size,
         outputs=outputs,
+        dtype=dtype,
     )
 
 
@@ -75,6 +79,7 @@ def write_graph(
     input: Literal["uint8", "float"] = "uint8",
     image_size: int | None = None,
     outputs: Sequence[str] = ("logits",),
+    dtype: Literal["float32", "float16"] = "float32",
     preprocessing: Preprocessing | None = None,
     labels: Sequence[str] | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -91,6 +96,7 @@ def write_graph(
         input: as for `build_graph`.
         image_size: as for `build_graph`.
         outputs: as for `build_graph`.
+        dtype: as for `build_graph`.
         preprocessing: as for `build_graph`.
         labels: as for `build_graph`.
         provenance: as for `build_graph`.
@@ -99,7 +105,7 @@ def write_graph(
         WeightsError: as `build_graph`, size excepted.
     """
     path = Path(path)
-    arguments = _GraphArguments(architecture, weights, image_size, preprocessing, labels, provenance)
+    arguments = _GraphArguments(architecture, weights, image_size, dtype, preprocessing, labels, provenance)
 
     def model(store: "_InsideModel | _BesideModel") -> bytes:
         built = assemble(
@@ -110,16 +116,17 @@ def write_graph(
             input_kind=input,
             image_size=image_size,
             outputs=outputs,
+            dtype=dtype,
         )
         return graph_bytes(built)
 
-    if arguments.size <= LARGEST_FILE:
-        with replacing(path) as beside:
+    data_name = path.name + DATA_SUFFIX
+    with replacing_together(path, companions=[data_name]) as beside:
+        if arguments.size <= LARGEST_FILE:
             beside.write_bytes(model(_InsideModel()))
-        return path
-    data_path = path.with_name(path.name + DATA_SUFFIX)
-    with replacing(path) as beside, replacing(data_path) as data_beside, data_beside.open("wb") as file:
-        beside.write_bytes(model(_BesideModel(file, data_path.name)))
+        else:
+            with beside.with_name(data_name).open("wb") as file:
+                beside.write_bytes(model(_BesideModel(file, data_name)))
     return path
 
 
@@ -136,6 +143,7 @@ class _GraphArguments:
         architecture: Architecture | AnyDesign,
         weights: Mapping[str, npt.NDArray[Any]],
         image_size: int | None,
+        dtype: str,
         preprocessing: Preprocessing | None,
         labels: Sequence[str] | None,
         provenance: Mapping[str, Any] | None,
@@ -154,7 +162,9 @@ class _GraphArguments:
             labels=None if labels is None else tuple(labels),
             provenance=dict(provenance or {}),
         )
-        self.size = 4 * sum(math.prod(shape) for shape in self.architecture.state_dict_shapes().values())
+        self.size = (2 if dtype == "float16" else 4) * sum(
+            math.prod(shape) for shape in self.architecture.state_dict_shapes().values()
+        )
 
 
 def _imagenet_preprocessing(in_chans: int) -> Preprocessing:
@@ -167,7 +177,7 @@ class _InsideModel:
 
     def add(self, name: str, array: npt.NDArray[Any]) -> onnx.TensorProto:
         return onnx.TensorProto(
-            name=name, data_type=onnx.TensorProto.FLOAT, dims=array.shape, raw_data=_little_endian(array)
+            name=name, data_type=TENSOR_TYPES[array.dtype.name], dims=array.shape, raw_data=_little_endian(array)
         )
 
 
@@ -188,7 +198,7 @@ class _BesideModel:
         entries = {"location": self._location, "offset": str(offset), "length": str(length)}
         return onnx.TensorProto(
             name=name,
-            data_type=onnx.TensorProto.FLOAT,
+            data_type=TENSOR_TYPES[array.dtype.name],
             dims=array.shape,
             data_location=onnx.TensorProto.EXTERNAL,
             external_data=[onnx.StringStringEntryProto(key=key, value=value) for key, value in entries.items()],
@@ -196,4 +206,4 @@ class _BesideModel:
 
 
 def _little_endian(array: npt.NDArray[Any]) -> bytes:
-    return array.astype("<f4", copy=False).tobytes()
+    return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from regnety.errors import WeightsError
-from regnety.images.decoding import ImageSource
 from regnety.images.pixels import load_pixels
+from regnety.images.sources import ImageSource
 from regnety.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 
 INSTEAD = "use timm.data.create_transform for that"

@@ -6,22 +6,32 @@ from pathlib import Path
 from typing import Any
 
 from regnety.bundle.bundle import Bundle
-from regnety.graph.metadata import FORMAT_VERSION
+from regnety.graph.metadata import FORMAT_VERSION, KEY, metadata_from_json
+from regnety.inference.foreign_comparison import compare_with_foreign_file
 from regnety.storage import cache_directory
 from regnety.version import __version__
 
 logger = logging.getLogger("regnety")
 
 
-def graph_of(bundle: Bundle, *, rebuild: bool = False) -> Path | bytes:
+def graph_of(bundle: Bundle, *, rebuild: bool = False, suffixes: tuple[str, ...] = (".onnx",)) -> Path | bytes:
     """A bundle's graph with a uint8 input of the model's own size, as a file, or as bytes where none can be kept.
 
-    A bundle that was made in memory, and a cache that cannot be written, cost a build every time and nothing else.
+    A bundle that was read from such a graph is that file. Any other is built and kept; one that was made in memory,
+    and a cache that cannot be written, cost a build every time and nothing else. What was understood of a stranger's
+    file is compared with that file before it is kept, so that a graph in the cache needs no comparison again.
 
     Args:
         bundle: the model.
-        rebuild: write the file anew, where what stands in the cache was found to be damaged.
+        rebuild: build it from the weights and write the file anew, where the one that there is cannot be loaded.
+        suffixes: of the files that the engine reads: `.onnx`, and `.xml` for OpenVINO's own.
+
+    Raises:
+        WeightsError: the weights are damaged, or a stranger's file computes something else than they do.
     """
+    if not rebuild and _is_its_own_graph(bundle, suffixes):
+        assert bundle.graph is not None
+        return bundle.graph.path
     key = _cache_key(bundle)
     if key is None:
         return _in_memory(bundle)
@@ -30,6 +40,7 @@ def graph_of(bundle: Bundle, *, rebuild: bool = False) -> Path | bytes:
         if rebuild or not path.exists():
             from regnety.graph.builder import write_graph
 
+            compare_with_foreign_file(bundle)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_graph(path, bundle.architecture, bundle.weights, **_options(bundle))
         return path
@@ -38,9 +49,22 @@ def graph_of(bundle: Bundle, *, rebuild: bool = False) -> Path | bytes:
         return _in_memory(bundle)
 
 
+def _is_its_own_graph(bundle: Bundle, suffixes: tuple[str, ...]) -> bool:
+    """Whether the file that a bundle was read from takes pixels of the wanted size and gives logits."""
+    graph = bundle.graph
+    if graph is None or KEY not in graph.properties or graph.path.suffix.lower() not in suffixes:
+        return False
+    if graph.input_kind != "uint8" or "logits" not in graph.outputs:
+        return False
+    inside = metadata_from_json(graph.properties[KEY], source=str(graph.path)).preprocessing
+    wanted = bundle.preprocessing
+    return graph.takes(wanted.image_size) and (inside.mean, inside.std) == (wanted.mean, wanted.std)
+
+
 def _in_memory(bundle: Bundle) -> bytes:
     from regnety.graph.builder import build_graph, graph_bytes
 
+    compare_with_foreign_file(bundle)
     return graph_bytes(build_graph(bundle.architecture, bundle.weights, **_options(bundle)))
 
 

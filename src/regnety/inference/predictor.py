@@ -13,7 +13,8 @@ import numpy.typing as npt
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import ImageError, WeightsError
-from regnety.images.sources import MAX_PIXELS, ImageSource, NamedImage
+from regnety.images.formats import MAX_PIXELS
+from regnety.images.sources import ImageSource, NamedImage
 from regnety.inference.engines.engine import Engine, available_cores
 from regnety.inference.engines.selection import start_engine
 from regnety.inference.pipeline import Output, Pipeline

@@ -13,7 +13,7 @@ def check_fit(architecture: Architecture, weights: Mapping[str, Array], *, sourc
 
     Args:
         architecture: what the weights are for.
-        weights: key to array; of a `SafetensorsWeights` only shapes are read.
+        weights: key to array; of `LazyWeights` only shapes are read.
         source: the file, or whatever the message should begin with.
 
     Raises:

@@ -3,7 +3,7 @@
 import errno
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,14 @@ Array: TypeAlias = npt.NDArray[Any]
 
 READABLE = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U8", "BOOL")
 """Number types that NumPy has by itself, whatever else was imported."""
+
+
+@runtime_checkable
+class LazyWeights(Protocol):
+    """Weights that know the shape of an array without reading it."""
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """Of one array."""
 
 
 class SafetensorsWeights(Mapping[str, Array]):
@@ -64,8 +72,8 @@ class SafetensorsWeights(Mapping[str, Array]):
 
 
 def shapes_of(weights: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
-    """Key to shape; the tensors of a `SafetensorsWeights` are not read for it."""
-    if isinstance(weights, SafetensorsWeights):
+    """Key to shape; `LazyWeights` are not read for it."""
+    if isinstance(weights, LazyWeights):
         return {key: weights.shape(key) for key in weights}
     return {key: value.shape for key, value in weights.items()}
 

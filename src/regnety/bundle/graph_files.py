@@ -1,0 +1,63 @@
+"""An ONNX file or an OpenVINO model as a bundle: one that regnety wrote, or a stranger's that can be understood."""
+
+from pathlib import Path
+
+from regnety.bundle.bundle import Bundle, stamp_of
+from regnety.catalog.models import model_info
+from regnety.errors import WeightsError
+from regnety.graph.extraction import ExtractedWeights
+from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_json
+from regnety.graph.stored_graph import StoredGraph
+
+
+def read_graph_file(path: str | Path) -> Bundle:
+    """Read a graph's file; of the weights only names and shapes are read now.
+
+    Args:
+        path: an `.onnx` file, or the `.xml` of an OpenVINO model.
+
+    Raises:
+        WeightsError: the file is damaged, or it is no RegNet as far as can be seen; the message begins with its name.
+    """
+    path = Path(path)
+    stamp = stamp_of(path)  # before anything is read: a file that is replaced meanwhile gets another one
+    if path.suffix.lower() == ".xml":
+        from regnety.graph.openvino_files import read_openvino
+
+        graph = read_openvino(path)
+    else:
+        from regnety.graph.onnx_files import read_onnx
+
+        graph = read_onnx(path)
+    if len(graph.files) > 1 and stamp is not None:
+        stamp = f"{stamp}\n{stamp_of(*graph.files)}"
+    if KEY not in graph.properties:
+        return _foreign_bundle(graph, stamp)
+    metadata = metadata_from_json(graph.properties[KEY], source=str(path))
+    architecture = metadata.design.architecture(metadata.num_classes, metadata.in_chans)
+    weights = ExtractedWeights(architecture, graph)
+    return Bundle(metadata, weights, name=str(path), path=path, stamp=stamp, graph=graph)
+
+
+def _foreign_bundle(graph: StoredGraph, stamp: str | None) -> Bundle:
+    if graph.path.suffix.lower() == ".xml":
+        raise WeightsError(f"{graph.path}: was not written by regnety; of other people's models ONNX files can be read")
+    from regnety.graph.foreign import read_foreign
+
+    model = read_foreign(graph)
+    assumed = model_info(model.name).published
+    assert assumed is not None
+    metadata = ModelMetadata(
+        design=model.architecture.design,
+        num_classes=model.architecture.num_classes,
+        in_chans=model.architecture.in_chans,
+        preprocessing=assumed.preprocessing.for_channels(model.architecture.in_chans),
+        provenance={"source": graph.path.name},
+    )
+    notice = (
+        f"{graph.path} was not written by regnety; it fits {model.name}; "
+        f"the preprocessing of {assumed.name} is assumed, and it brings no class names"
+    )
+    return Bundle(
+        metadata, model.weights, name=str(graph.path), path=graph.path, stamp=stamp, notice=notice, graph=graph
+    )

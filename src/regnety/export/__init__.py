@@ -1,0 +1,1 @@
+"""Models in the forms that others read: each is run and compared with its source before it is kept."""

@@ -1,0 +1,30 @@
+"""OpenVINO's own form of a graph: the .xml with the layers, the .bin with the arrays."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from regnety.bundle.bundle import Bundle
+from regnety.graph.builder import write_graph
+from regnety.graph.metadata import KEY
+from regnety.inference.engines.openvino_runtime import load_openvino
+
+
+def write_openvino(path: Path, bundle: Bundle, *, fp16: bool, **options: Any) -> None:
+    """Convert the ONNX graph with OpenVINO's own reader. Labels and preprocessing stand in the model's `rt_info`.
+
+    Args:
+        path: of the .xml.
+        bundle: the model.
+        fp16: keep arrays in float16.
+        options: of `graph.builder.write_graph`.
+
+    Raises:
+        MissingExtraError: OpenVINO is not installed.
+    """
+    openvino = load_openvino()
+    with tempfile.TemporaryDirectory(prefix="regnety-") as folder:
+        graph = write_graph(Path(folder) / "model.onnx", bundle.architecture, bundle.weights, **options)
+        model = openvino.Core().read_model(str(graph))
+        model.set_rt_info(bundle.metadata.as_json(), KEY)
+        openvino.save_model(model, str(path), fp16)

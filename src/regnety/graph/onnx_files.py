@@ -1,0 +1,193 @@
+"""An ONNX file as a `StoredGraph`, by its bytes: the package `onnx` takes longer to import than a picture to answer.
+
+The numbers of fields are those of onnx.proto.
+"""
+
+import mmap
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, Literal
+
+import numpy as np
+
+from regnety.errors import WeightsError
+from regnety.graph.properties import key_and_value, scan_model
+from regnety.graph.protobuf import Buffer, DamagedMessage, Field, map_file
+from regnety.graph.stored_graph import StoredArray, StoredGraph
+
+GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 1, 5, 11, 12
+TENSOR_DIMS, TENSOR_TYPE, TENSOR_FLOATS, TENSOR_NAME, TENSOR_RAW, TENSOR_EXTERNAL, TENSOR_LOCATION = (
+    1,
+    2,
+    4,
+    8,
+    9,
+    13,
+    14,
+)
+FLOAT, UINT8 = 1, 2
+DTYPES: dict[int, np.dtype[Any]] = {
+    number: np.dtype(name) for number, name in ((1, "<f4"), (2, "u1"), (3, "i1"), (7, "<i8"), (10, "<f2"), (11, "<f8"))
+}
+
+
+def read_onnx(path: str | Path) -> StoredGraph:
+    """Input, outputs, properties and arrays of an ONNX file; of the arrays only their places are read.
+
+    Raises:
+        WeightsError: the file or one beside it is missing or not whole, or it names a file that is not beside it.
+    """
+    path = Path(path)
+    data = map_file(path)
+    properties, graph = scan_model(path, data)
+    reader = ArrayReader(path, data)
+    inputs: dict[str, _Value] = {}
+    outputs = []
+    arrays = {}
+    try:
+        for field in graph.fields(data):
+            if field.number == GRAPH_INITIALIZER:
+                array = reader.array(field)
+                arrays[array.name] = array
+            elif field.number == GRAPH_INPUT:
+                value = _value(field, data)
+                inputs[value.name] = value
+            elif field.number == GRAPH_OUTPUT:
+                outputs.append(_value(field, data).name)
+    except ValueError as error:
+        if isinstance(error, WeightsError):
+            raise
+        raise WeightsError(f"{path}: is not a whole ONNX file: {error}") from error
+    images = [value for name, value in inputs.items() if name not in arrays]
+    shape = images[0].shape if len(images) == 1 else None
+    return StoredGraph(
+        path=path,
+        files=(path, *reader.files_beside),
+        properties=properties,
+        inputs=tuple(value.name for value in images),
+        input_kind=_input_kind(images[0].element_type) if shape is not None and len(shape) == 4 else None,
+        input_shape=shape,
+        outputs=tuple(outputs),
+        arrays=arrays,
+    )
+
+
+class ArrayReader:
+    """The arrays of one ONNX file; files beside it are opened once.
+
+    Args:
+        path: the ONNX file.
+        data: its bytes.
+    """
+
+    def __init__(self, path: Path, data: Buffer) -> None:
+        self._path = path
+        self._data = data
+        self._beside: dict[Path, mmap.mmap] = {}
+
+    @property
+    def files_beside(self) -> tuple[Path, ...]:
+        """The files that arrays were found in, apart from the ONNX file itself."""
+        return tuple(self._beside)
+
+    def array(self, tensor: Field) -> StoredArray:
+        """A `TensorProto`.
+
+        Raises:
+            DamagedMessage: it is none.
+            WeightsError: it stands in a file that is missing, too short or not beside the ONNX file.
+        """
+        data = self._data
+        name, number, dims, external, entries = "", 0, [], False, {}
+        where: tuple[int, int] | None = None
+        for field in tensor.fields(data):
+            if field.number == TENSOR_DIMS:
+                dims += field.whole_numbers(data)
+            elif field.number == TENSOR_TYPE:
+                number = field.whole_number()
+            elif field.number == TENSOR_NAME:
+                name = field.text(data)
+            elif field.number in (TENSOR_RAW, TENSOR_FLOATS):
+                where = field.value, field.end - field.value
+            elif field.number == TENSOR_LOCATION:
+                external = field.whole_number() == 1
+            elif field.number == TENSOR_EXTERNAL:
+                key, value = key_and_value(field, data)
+                entries[key] = value
+        if any(side < 0 for side in dims):
+            raise DamagedMessage(f"{name} has the shape {tuple(dims)}")
+        dtype, shape = DTYPES.get(number), tuple(dims)
+        if external:
+            held, start, length = self._find_beside(name, entries)
+            return StoredArray(name=name, dtype=dtype, shape=shape, data=held, start=start, length=length)
+        if where is None:
+            return StoredArray(name=name, dtype=dtype, shape=shape, data=None)
+        return StoredArray(name=name, dtype=dtype, shape=shape, data=data, start=where[0], length=where[1])
+
+    def _find_beside(self, name: str, entries: dict[str, str]) -> tuple[mmap.mmap, int, int]:
+        location = entries.get("location", "")
+        if not _is_beside(location):
+            raise WeightsError(
+                f"{self._path}: {name} is kept in {location!r}, which is not beside it; it is not opened"
+            )
+        path = self._path.parent / location
+        if path not in self._beside:
+            self._beside[path] = map_file(path)
+        held = self._beside[path]
+        start = _count(entries.get("offset", "0"))
+        length = _count(entries.get("length", str(max(0, len(held) - start))))
+        if start + length > len(held):
+            raise WeightsError(f"{path}: ends before {name}, which {self._path.name} keeps there; it is not whole")
+        return held, start, length
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """An input or output of the graph."""
+
+    name: str
+    element_type: int
+    shape: tuple[int | None, ...] | None
+
+
+def _value(info: Field, data: Buffer) -> _Value:
+    """A `ValueInfoProto`: name = 1, type = 2 { tensor_type = 1 { elem_type = 1, shape = 2 { dim = 1 } } }."""
+    name, element_type, shape = "", 0, None
+    for field in info.fields(data):
+        if field.number == 1:
+            name = field.text(data)
+        elif field.number == 2:
+            for tensor_type in (inner for inner in field.fields(data) if inner.number == 1):
+                for part in tensor_type.fields(data):
+                    if part.number == 1:
+                        element_type = part.whole_number()
+                    elif part.number == 2:
+                        shape = tuple(_side(dim, data) for dim in part.fields(data) if dim.number == 1)
+    return _Value(name, element_type, shape)
+
+
+def _side(dim: Field, data: Buffer) -> int | None:
+    """A `Dimension`: dim_value = 1, or a name, which is a free one."""
+    for field in dim.fields(data):
+        if field.number == 1:
+            return field.whole_number()
+    return None
+
+
+def _input_kind(element_type: int) -> Literal["uint8", "float"] | None:
+    if element_type == UINT8:
+        return "uint8"
+    return "float" if element_type == FLOAT else None
+
+
+def _is_beside(location: str) -> bool:
+    """A plain relative path downwards, whatever system it was written on."""
+    posix, windows = PurePosixPath(location), PureWindowsPath(location)
+    plain = bool(location) and "\0" not in location and not posix.is_absolute() and not windows.anchor
+    return plain and ".." not in posix.parts and ".." not in windows.parts
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 19:
+        raise DamagedMessage(f"{text[:40]!r} is no number of bytes")
+    return int(text)

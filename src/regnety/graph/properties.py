@@ -1,0 +1,52 @@
+"""The properties of an ONNX file: labels, preprocessing and design, read without the package `onnx` or the weights."""
+
+from pathlib import Path
+
+from regnety.errors import WeightsError
+from regnety.graph.protobuf import BYTES, Buffer, Field, map_file, scan
+
+MODEL_GRAPH, MODEL_PROPERTIES = 7, 14
+"""Fields of `ModelProto` in onnx.proto."""
+
+
+def read_properties(path: str | Path) -> dict[str, str]:
+    """`metadata_props` of an ONNX file; the graph is stepped over.
+
+    Raises:
+        WeightsError: the file is missing, or it is not a whole ONNX file.
+    """
+    path = Path(path)
+    properties, _ = scan_model(path, map_file(path))
+    return properties
+
+
+def scan_model(path: Path, data: Buffer) -> tuple[dict[str, str], Field]:
+    """The properties of an ONNX file, and where its graph stands.
+
+    Args:
+        path: for errors.
+        data: the file.
+
+    Raises:
+        WeightsError: it is not a whole ONNX file.
+    """
+    properties: dict[str, str] = {}
+    graph = None
+    try:
+        for field in scan(data):
+            if field.number == MODEL_GRAPH and field.kind == BYTES:
+                graph = field
+            elif field.number == MODEL_PROPERTIES:
+                key, value = key_and_value(field, data)
+                properties[key] = value
+    except ValueError as error:
+        raise WeightsError(f"{path}: is not a whole ONNX file: {error}") from error
+    if graph is None:
+        raise WeightsError(f"{path}: is not an ONNX file, it has no graph")
+    return properties, graph
+
+
+def key_and_value(entry: Field, data: Buffer) -> tuple[str, str]:
+    """The two texts of a `StringStringEntryProto`."""
+    texts = {field.number: field.text(data) for field in entry.fields(data)}
+    return texts.get(1, ""), texts.get(2, "")

@@ -1,0 +1,99 @@
+"""OpenVINO's library without what `import openvino` brings along: its converter, its frontends' tools, its telemetry.
+
+All of OpenVINO's runtime stands in one extension module, `openvino._pyopenvino`. Loaded alone, from the place where the
+package is installed, it spares some 140 ms. It stays in `sys.modules` under its own name, as one library can be
+initialised only once: a later `import openvino` finds it there and works in full.
+"""
+
+import importlib
+import importlib.machinery
+import importlib.util
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from regnety.errors import EngineError, MissingExtraError
+
+PACKAGE = "openvino"
+EXTENSION = "openvino._pyopenvino"
+TELEMETRY = "openvino_telemetry"
+
+_LOCK = threading.Lock()
+
+
+def load_openvino() -> Any:
+    """The extension module: `Core`, `Tensor`, `get_version` and the rest. Loaded once in a process.
+
+    Raises:
+        MissingExtraError: OpenVINO is not installed.
+        EngineError: it is installed and cannot be loaded.
+    """
+    with _LOCK:
+        if sys.modules.get(PACKAGE) is not None:
+            return _import_package()  # its user has done so already, or is at it in another thread
+        if EXTENSION in sys.modules:
+            return sys.modules[EXTENSION]
+        if importlib.util.find_spec(PACKAGE) is None:
+            raise MissingExtraError("the engine openvino", "openvino")
+        try:
+            return _load_extension()
+        except Exception:
+            return _import_package()
+
+
+def openvino_version(extension: Any) -> str:
+    """`2026.4.1`, without the build."""
+    return str(extension.get_version()).partition("-")[0]
+
+
+def _load_extension() -> Any:
+    """The extension alone.
+
+    Raises:
+        ImportError: this is no place where that is known to work.
+    """
+    if sys.platform != "linux":
+        raise ImportError("the library's own folder is found without help on Linux only")
+    package = importlib.util.find_spec(PACKAGE)
+    places = package and package.submodule_search_locations
+    spec = importlib.machinery.PathFinder.find_spec(EXTENSION, places)
+    if spec is None or not isinstance(spec.loader, importlib.machinery.ExtensionFileLoader):
+        raise ImportError(f"{EXTENSION} is no extension module")
+    before = set(sys.modules)
+    try:
+        extension = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(extension)
+    except BaseException:
+        for name in set(sys.modules) - before:
+            if name.startswith(f"{EXTENSION}."):
+                del sys.modules[name]
+        raise
+    sys.modules[EXTENSION] = extension
+    return extension
+
+
+def _import_package() -> Any:
+    """All of OpenVINO but its telemetry, for which its converter has a substitute."""
+    try:
+        with _hidden(TELEMETRY):
+            return importlib.import_module(EXTENSION)
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise EngineError(
+            f"OpenVINO is installed and cannot be loaded: {reason}; pip install --force-reinstall openvino"
+        ) from error
+
+
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """As if a module were not installed, for the time of an import; one that is imported already stays."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]

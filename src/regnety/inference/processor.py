@@ -1,0 +1,103 @@
+"""What this machine's processor offers, as its operating system tells it. Standard library only."""
+
+import functools
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+BF16_FLAGS = ("avx512_bf16", "amx_bf16")
+"""Either of them multiplies bfloat16 numbers; without one bf16 is emulated and slower than float32."""
+NOTED_FLAGS = ("avx", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8")
+"""What decides how fast a network runs, the older first."""
+
+CPUINFO = Path("/proc/cpuinfo")
+SYSCTL = ("/usr/sbin/sysctl", "machdep.cpu", "hw.optional")
+SYSCTL_TIMEOUT_S = 5
+MAC_FLAGS = {"avx1_0": "avx", "avx512bf16": "avx512_bf16", "avx512vnni": "avx512_vnni"}
+"""Names of macOS that are not Linux's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """A processor's name and abilities."""
+
+    name: str | None
+    """As its maker calls it; None where the system does not say."""
+    flags: frozenset[str] | None
+    """Linux's names of its instruction sets; None where the system does not say."""
+
+    @property
+    def noted_flags(self) -> tuple[str, ...]:
+        """Those that decide how fast a network runs; empty where none is known."""
+        return tuple(flag for flag in NOTED_FLAGS if flag in (self.flags or ()))
+
+
+@functools.cache
+def processor() -> Processor:
+    """This machine's; asked once in a process."""
+    if sys.platform == "linux":
+        return _of_linux()
+    if sys.platform == "darwin":
+        return _of_macos()
+    return Processor(os.environ.get("PROCESSOR_IDENTIFIER") or None, None)
+
+
+def has_bf16() -> bool | None:
+    """Whether this processor multiplies bfloat16 numbers; None where the system does not say."""
+    flags = processor().flags
+    return None if flags is None else not flags.isdisjoint(BF16_FLAGS)
+
+
+def from_cpuinfo(lines: Iterable[str]) -> Processor:
+    """The first processor of Linux's /proc/cpuinfo."""
+    values: dict[str, str] = {}
+    for line in lines:
+        key, _, value = line.partition(":")
+        if not key.strip() and values:
+            break  # the same again for every core
+        values[key.strip()] = value.strip()
+    return _from_values(values, name_keys=("model name", "Processor", "cpu model"), flag_keys=("flags", "Features"))
+
+
+def from_sysctl(lines: Iterable[str]) -> Processor:
+    """macOS: `sysctl machdep.cpu hw.optional`. On Intel features are words, on Apple's own chips and newer 0 and 1."""
+    values: dict[str, str] = {}
+    switched_on = []
+    for line in lines:
+        key, _, value = line.partition(":")
+        values[key.strip()] = value.strip()
+        if key.startswith("hw.optional.") and value.strip() == "1":
+            switched_on.append(key.rpartition(".")[2])
+    values["switched on"] = " ".join(switched_on)
+    return _from_values(
+        values,
+        name_keys=("machdep.cpu.brand_string",),
+        flag_keys=("machdep.cpu.features", "machdep.cpu.leaf7_features", "switched on"),
+    )
+
+
+def _from_values(values: Mapping[str, str], *, name_keys: Iterable[str], flag_keys: Iterable[str]) -> Processor:
+    names = [values[key] for key in name_keys if values.get(key)]
+    words = [word.lower().replace(".", "_") for key in flag_keys for word in values.get(key, "").split()]
+    flags = frozenset(MAC_FLAGS.get(word, word) for word in words)
+    return Processor(names[0] if names else None, flags or None)
+
+
+def _of_linux() -> Processor:
+    try:
+        with CPUINFO.open(encoding="utf-8", errors="replace") as lines:
+            return from_cpuinfo(lines)
+    except OSError:
+        return Processor(None, None)
+
+
+def _of_macos() -> Processor:
+    import subprocess  # takes milliseconds that no other system needs
+
+    try:
+        answer = subprocess.run(SYSCTL, capture_output=True, text=True, timeout=SYSCTL_TIMEOUT_S, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return Processor(None, None)
+    return from_sysctl(answer.stdout.splitlines())
