@@ -24,14 +24,13 @@ import simplejpeg
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from regnety.inference.processor import processor
-
 from pictures import encoded, photograph
 from regnety import Predictor
 from regnety.images.crop_resize import crop_resize
 from regnety.images.listing import list_images
 from regnety.images.pillow_pixels import FILTERS, to_pixels
 from regnety.images.pixels import load_pixels
+from regnety.inference.processor import processor
 from regnety.preprocessing import Preprocessing
 
 SIZE = (500, 375)
