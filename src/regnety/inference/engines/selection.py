@@ -43,7 +43,9 @@ def start_engine(
     name, taken = choose_engine(engine, precision)
     if name == "torch":
         return _torch_engine(bundle, precision=taken, threads=threads)
+    suffixes: tuple[str, ...] = (".onnx",)
     if name == "openvino":
+        suffixes = (".onnx", ".xml")
         from regnety.inference.engines.openvino import OpenVinoEngine
 
         def start(graph: Path | bytes) -> Engine:
@@ -55,7 +57,7 @@ def start_engine(
         def start(graph: Path | bytes) -> Engine:
             return OnnxRuntimeEngine(graph, threads=threads, batch=1)
 
-    return _start_on_graph(start, bundle)
+    return _start_on_graph(start, bundle, suffixes)
 
 
 def choose_engine(engine: str = "auto", precision: str = "auto") -> tuple[str, Precision]:
@@ -103,9 +105,9 @@ def _engine_with_bf16(engine: str) -> str:
     raise EngineError("bf16 needs an engine that has it: pip install 'regnety[openvino]'")
 
 
-def _start_on_graph(start: Callable[[Path | bytes], Engine], bundle: Bundle) -> Engine:
+def _start_on_graph(start: Callable[[Path | bytes], Engine], bundle: Bundle, suffixes: tuple[str, ...]) -> Engine:
     """A file in the cache that is damaged is made anew, once."""
-    graph = graph_of(bundle)
+    graph = graph_of(bundle, suffixes=suffixes)
     try:
         return start(graph)
     except WeightsError as error:
