@@ -1,11 +1,13 @@
 """The ONNX graph of a bundle: built once, kept in the cache, found again by path, size and time of its weights."""
 
 import hashlib
+import importlib
 import logging
 from pathlib import Path
 from typing import Any
 
 from regnety.bundle.bundle import Bundle
+from regnety.errors import EngineError
 from regnety.graph.metadata import FORMAT_VERSION
 from regnety.storage import cache_directory
 from regnety.version import __version__
@@ -21,6 +23,9 @@ def graph_of(bundle: Bundle, *, rebuild: bool = False) -> Path | bytes:
     Args:
         bundle: the model.
         rebuild: write the file anew, where what stands in the cache was found to be damaged.
+
+    Raises:
+        EngineError: the graph must be built, and the package onnx cannot be imported.
     """
     key = _cache_key(bundle)
     if key is None:
@@ -28,6 +33,7 @@ def graph_of(bundle: Bundle, *, rebuild: bool = False) -> Path | bytes:
     path = cache_directory() / "graphs" / f"{key}.onnx"
     try:
         if rebuild or not path.exists():
+            _require_onnx()
             from regnety.graph.builder import write_graph
 
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +44,19 @@ def graph_of(bundle: Bundle, *, rebuild: bool = False) -> Path | bytes:
         return _in_memory(bundle)
 
 
+def _require_onnx() -> None:
+    """The protobuf that something else has installed may be one that onnx refuses, in one of several ways."""
+    try:
+        importlib.import_module("onnx")
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise EngineError(
+            f"the package onnx cannot be imported: {reason}; pip install --force-reinstall onnx protobuf"
+        ) from error
+
+
 def _in_memory(bundle: Bundle) -> bytes:
+    _require_onnx()
     from regnety.graph.builder import build_graph, graph_bytes
 
     return graph_bytes(build_graph(bundle.architecture, bundle.weights, **_options(bundle)))
