@@ -352,13 +352,15 @@ except Exception as error:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="limits and signals of Unix")
-@pytest.mark.parametrize("limit", ["100", "20000", "36000", "kill"])
+@pytest.mark.parametrize("limit", ["100", "20000", "36000", "60000", "kill"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_full_disk_and_a_kill_leave_nothing_half_written(form: str, limit: str, tmp_path: Path) -> None:
     """A file may not grow beyond the limit, as if the disk ended there: in every place of every file."""
     source, folder = BUNDLE.save(tmp_path / "source"), tmp_path / "target"
     folder.mkdir()
     result = python(CODE, limit, source, folder / form, TMPDIR=str(tmp_path))
+    if limit == "60000" and form != "model.xml":
+        return  # all of it fits
     assert [name for name in files(folder) if not name.startswith(".")] == []
     if limit == "kill":
         assert result.returncode == -signal.SIGKILL
