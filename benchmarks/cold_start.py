@@ -108,10 +108,10 @@ def regnety_command() -> list[str]:
 
 def measure(folder: Path, pairs: int, timm_python: str | None) -> dict[str, list[Run]]:
     """Runs by name, in turn, after one of each that is not counted."""
-    model, photo = folder / "regnety_002", folder / "photo.jpg"
+    model, photo = folder / "regnety_002.safetensors", folder / "photo.jpg"
     ours = [*regnety_command(), "predict", "--model", str(model), str(photo)]
     script = folder / "model_page.py"
-    names = {"weights": model / "model.safetensors", "photo": photo, "classes": folder / "classes.txt"}
+    names = {"weights": model, "photo": photo, "classes": folder / "classes.txt"}
     script.write_text(SHIM + SCRIPT.format(**{name: str(path) for name, path in names.items()}), "utf-8")
     runs: dict[str, list[Run]] = {"timm": [], "warm": [], "empty": []}
     for _ in range(pairs + 1):
@@ -130,7 +130,10 @@ def where(folder: Path, repeats: int) -> dict[str, float]:
         times = folder / "times.json"
         start_ns = time.monotonic_ns()
         command = [sys.executable, str(HERE / "stages.py"), str(times), str(start_ns), "predict", "--model"]
-        run([*command, str(folder / "regnety_002"), str(folder / "photo.jpg")], REGNETY_CACHE=str(folder / "warm"))
+        run(
+            [*command, str(folder / "regnety_002.safetensors"), str(folder / "photo.jpg")],
+            REGNETY_CACHE=str(folder / "warm"),
+        )
         end_ns = time.monotonic_ns()
         read = json.loads(times.read_text("utf-8"))
         stages.append({**read["spent_ns"], "end of the interpreter": end_ns - read["ended_ns"]})

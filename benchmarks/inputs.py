@@ -2,7 +2,7 @@
 
     python benchmarks/inputs.py FOLDER
 
-gives FOLDER/regnety_002 (a bundle without labels), FOLDER/photo.jpg (500x375) and FOLDER/classes.txt.
+gives FOLDER/regnety_002.safetensors (in timm's keys), FOLDER/photo.jpg (500x375) and FOLDER/classes.txt.
 """
 
 import math
@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from safetensors.numpy import save_file
 
 import regnety
-from regnety.graph.metadata import ModelMetadata
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "cat.png"
 
 
 def write_model(folder: Path, name: str) -> Path:
-    """A bundle of a named model, its weights normal with a deviation of sqrt(2 / fan-in)."""
+    """The weights of a named model, normal with a deviation of sqrt(2 / fan-in)."""
     info = regnety.model_info(name)
     generator = np.random.default_rng(0)
     weights = {}
@@ -36,10 +36,9 @@ def write_model(folder: Path, name: str) -> Path:
         else:
             values *= 0.1
         weights[key] = values if values.dtype == np.int64 else values.astype(np.float32)
-    metadata = ModelMetadata(
-        design=info.design, num_classes=info.num_classes, in_chans=3, preprocessing=regnety.Preprocessing()
-    )
-    return regnety.Bundle(metadata, weights, name=name).save(folder / name)
+    path = folder / f"{name}.safetensors"
+    save_file(weights, path, metadata={"format": "pt"})
+    return path
 
 
 def write_photograph(path: Path) -> Path:

@@ -12,6 +12,7 @@ BEGAN_NS = time.monotonic_ns()
 
 import builtins  # noqa: E402
 import importlib  # noqa: E402
+import os  # noqa: E402
 import sys  # noqa: E402
 
 STAGES = {
@@ -106,18 +107,17 @@ def main():
     del sys.path[0]  # this script's own folder, which `python -m` would not have
     clock = Clock()
     watch_imports(clock)
-    try:
-        from regnety.cli.main import main as command
+    from regnety.cli.main import run
 
-        command()
-    finally:
-        clock.leave()
-        ended_ns = time.monotonic_ns()
-        import json
+    status = run()
+    clock.leave()
+    ended_ns = time.monotonic_ns()
+    import json
 
-        times = {"start of the interpreter": BEGAN_NS - int(start_ns), **clock.spent_ns}
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({"spent_ns": times, "ended_ns": ended_ns}, file)
+    times = {"start of the interpreter": BEGAN_NS - int(start_ns), **clock.spent_ns}
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"spent_ns": times, "ended_ns": ended_ns}, file)
+    os._exit(status)  # as the command itself ends
 
 
 if __name__ == "__main__":

@@ -31,6 +31,6 @@ autodoc_class_signature = "mixed"
 
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:class", r"(collections|numpy|onnx|pathlib|PIL|torch)\..*"),  # their pages are on another server
+    ("py:class", r"(collections|numpy|onnx|pathlib|PIL|Image|torch)\..*"),  # their pages are on another server
     ("py:class", r"regnety\.[a-z_.]+\.[A-Z]\w*"),  # what public functions hand out and nobody imports
 ]

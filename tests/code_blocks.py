@@ -1,6 +1,7 @@
 """What a page shows is what happens: its commands and its Python are run in order, and what they print is compared."""
 
 import io
+import os
 import re
 import shlex
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(
-    r"^(?:<!-- needs: (?P<needs>\w+) -->\n)?```(?P<kind>\S*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"^(?:<!-- needs: (?P<needs>\w+) -->\n)?```(?P<kind>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 NUMBER = r"(?<![\d.])\d+\.\d+(?![\d.])"
 TIMEOUT_S = 120
@@ -64,7 +65,10 @@ def run_page(page: Path, folder: Path) -> None:
 
 
 def run_console(text: str, folder: Path, place: str) -> None:
-    """Run the commands of a block; one may only fail where `echo $?` follows and shows its status."""
+    """Run the commands of a block, which shows the results of each, or all it says with the results at the end.
+
+    A command may only fail where `echo $?` follows and shows its status.
+    """
     session = list(_commands(text))
     status = 0
     for number, (command, shown) in enumerate(session):
@@ -72,13 +76,18 @@ def run_console(text: str, folder: Path, place: str) -> None:
         if command == "echo $?":
             check_shown(shown, str(status), f"{place}: {command}")
             continue
-        status, printed = _run(command, folder)
-        assert status == 0 or following == "echo $?", f"{place}: {command}: {printed}"
+        status, results, everything = _run(command, folder)
+        assert status == 0 or following == "echo $?", f"{place}: {command}: {everything}"
         if shown.strip():
-            check_shown(shown, printed, f"{place}: {command}")
+            check_shown(shown, results if agrees(shown, results) else everything, f"{place}: {command}")
 
 
 def check_shown(shown: str, printed: str, place: str) -> None:
+    """Fail, with both texts, where they do not agree."""
+    assert agrees(shown, printed), f"{place} shows\n{shown}\nand prints\n{printed}"
+
+
+def agrees(shown: str, printed: str) -> bool:
     """Compare without regard to spaces; `...` stands for anything, a number may differ by one in its last digit."""
     pattern, numbers = "", []
     for part in re.split(rf"(\s*\.\.\.\s*|\s+|{NUMBER})", shown.strip()):
@@ -93,9 +102,10 @@ def check_shown(shown: str, printed: str, place: str) -> None:
         else:
             pattern += re.escape(part)
     match = re.fullmatch(pattern, printed.strip(), re.DOTALL)
-    assert match is not None, f"{place} shows\n{shown}\nand prints\n{printed}"
-    for (number, tolerance), found in zip(numbers, match.groups(), strict=True):
-        assert abs(float(found) - number) <= tolerance, f"{place} shows {number} and prints {found}"
+    return match is not None and all(
+        abs(float(found) - number) <= tolerance
+        for (number, tolerance), found in zip(numbers, match.groups(), strict=True)
+    )
 
 
 def _commands(text: str) -> Iterator[tuple[str, str]]:
@@ -105,18 +115,18 @@ def _commands(text: str) -> Iterator[tuple[str, str]]:
         yield re.sub(r"\s+#.*", "", command).strip(), shown
 
 
-def _run(command: str, folder: Path) -> tuple[int, str]:
-    """Status and all that was printed. Installing is not done here: that its extra exists is looked up."""
+def _run(command: str, folder: Path) -> tuple[int, str, str]:
+    """Status, results, and all that was printed. Nothing is installed: that an extra exists is looked up."""
     words = shlex.split(command)
     if words[0] == "make":
         assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text("utf-8"), command
-        return 0, ""
+        return 0, "", ""
     if words[:2] == ["pip", "install"]:
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
         named = re.fullmatch(r"(?:regnety|\.)(?:\[([\w,]+)\])?", words[2])
         assert named, command
         assert set((named[1] or "torch").split(",")) <= extras.keys(), command
-        return 0, ""
+        return 0, "", ""
     assert words[0] == "regnety", f"nothing runs {command!r}"
     stdin = None
     if "<" in words:
@@ -126,13 +136,13 @@ def _run(command: str, folder: Path) -> tuple[int, str]:
     result = subprocess.run(
         line,
         cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # two that wait for each other lose minutes on a busy machine
         stdin=stdin or subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         encoding="utf-8",
         timeout=TIMEOUT_S,
         check=False,
     )
     if stdin is not None:
         stdin.close()
-    return result.returncode, result.stdout
+    return result.returncode, result.stdout, result.stderr + result.stdout

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
-from regnety.cli.main import main
+from regnety.cli.main import run
 
 TIMEOUT_S = 120
 """A process that takes longer hangs; the slowest takes some seconds."""
@@ -26,10 +26,10 @@ def python(code: str, *arguments: object, **environment: str) -> subprocess.Comp
 def regnety_here(capfd: pytest.CaptureFixture[str], *arguments: object) -> subprocess.CompletedProcess[str]:
     """`regnety ARGUMENTS` within this process, where torch has been imported already."""
     command = ["regnety", *map(str, arguments)]
-    with patch.object(sys, "argv", command), pytest.raises(SystemExit) as end:
-        main()
+    with patch.object(sys, "argv", command):
+        status = run()
     out, err = capfd.readouterr()
-    return subprocess.CompletedProcess(command, int(end.value.code or 0), out, err)
+    return subprocess.CompletedProcess(command, status, out, err)
 
 
 def one_line(result: subprocess.CompletedProcess[str]) -> str:

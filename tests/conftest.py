@@ -1,7 +1,9 @@
 """What every test may use."""
 
 import os
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,3 +23,23 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"needs the data sets in {os.path.relpath(SHARED)}, which are not in the repository")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def timm() -> Any:
+    """The package that ours is held to; a test that needs it is skipped where it is not installed.
+
+    torchvision's wheel does not import beside a CPU-only torch unless two of its operators are there.
+    """
+    torch = pytest.importorskip("torch")
+    operators = torch.library.Library("torchvision", "DEF")
+    for operator, arguments in (("nms", "Tensor dets, Tensor scores"), ("qnms", "Tensor dets, Tensor scores")):
+        operators.define(f"{operator}({arguments}, float iou_threshold) -> Tensor")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        package = pytest.importorskip("timm", reason="needs timm: pip install timm")
+        import timm.data
+
+    assert timm.data
+    package.operators = operators  # they last as long as their library
+    return package

@@ -26,6 +26,22 @@ def smooth(width: int, height: int) -> Image.Image:
     return Image.fromarray(np.stack(np.broadcast_arrays(x, y, (x + y) / 2), -1).astype(np.uint8))
 
 
+def photograph(width: int, height: int, *, seed: int = 0) -> Image.Image:
+    """An RGB picture with what a photograph has: slow gradients, hard edges, and grain."""
+    random = np.random.default_rng(seed)
+    x, y = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    pixels = np.empty((height, width, 3), np.uint8)
+    for channel in range(3):
+        across, down, level = random.uniform(-60, 60, 3).astype(np.float32)
+        plane = 128 + level + across * x + down * y * y
+        for _ in range(3):  # objects: discs of another brightness
+            centre_x, centre_y, radius, brightness = random.uniform(-1, 1, 4).astype(np.float32)
+            plane = np.where((x - centre_x) ** 2 + (y - centre_y) ** 2 < radius**2, plane + 70 * brightness, plane)
+        plane += random.integers(-12, 13, (height, width), np.int8)
+        pixels[..., channel] = plane.clip(0, 255)
+    return Image.fromarray(pixels)
+
+
 def colour(label: str, *, seed: int = 0, width: int = 40, height: int = 36) -> Image.Image:
     """A noisy picture of one of the colours."""
     pixels = np.array(COLOURS[label]) + np.random.default_rng(seed).integers(-30, 31, (height, width, 3))
@@ -58,16 +74,3 @@ def png_that_claims(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
-
-
-def photograph(width: int, height: int, *, seed: int = 0) -> Image.Image:
-    """An RGB picture with the spectrum of a photograph: structure at every scale, weaker the finer it is."""
-    generator = np.random.default_rng(seed)
-    pixels = np.zeros((height, width, 3), np.float32)
-    for side in (2, 4, 8, 16, 32, 64, 128):
-        for channel in range(3):
-            plane = Image.fromarray(generator.normal(size=(side, side)).astype(np.float32))
-            pixels[..., channel] += np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC)) / side**0.8
-    pixels = (pixels - pixels.min()) / max(float(np.ptp(pixels)), 1e-6) * 255
-    grain = generator.normal(0, 2, (height, width, 1)).astype(np.float32)
-    return Image.fromarray((pixels + grain).clip(0, 255).astype(np.uint8))

@@ -11,7 +11,7 @@ from commands import one_line, python, regnety
 from pictures import write_colours
 from regnety.version import __version__
 
-HEAVY = ("torch", "onnxruntime", "openvino", "onnx", "PIL", "numpy", "typer", "huggingface_hub")
+HEAVY = ("torch", "onnxruntime", "openvino", "onnx", "PIL", "numpy", "click", "pydantic", "huggingface_hub")
 AFTER_EVERY_IMPORT = """
 import importlib, pkgutil, regnety
 for module in pkgutil.walk_packages(regnety.__path__, "regnety."):
@@ -24,11 +24,8 @@ for name in regnety.__all__:
 """
 RUN_MAIN = """
 import sys
-from regnety.cli.main import main
-try:
-    main()
-except SystemExit as end:
-    print("status", end.code, file=sys.stderr)
+from regnety.cli.main import run
+print("status", run(), file=sys.stderr)
 print("torch" in sys.modules, file=sys.stderr)
 """
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None\n"
@@ -59,11 +56,16 @@ def test_importing_costs_nothing() -> None:
     assert result.stdout.split() == [], result.stderr
 
 
-@pytest.mark.parametrize("command", ["predict", "describe", "eval"])
+@pytest.mark.parametrize("command", ["predict", "describe", "eval", "models"])
 def test_the_runtime_half_never_imports_torch(command: str, tmp_path: Path) -> None:
     data = write_colours(tmp_path / "data", "red", count=2)
     (data / "red").rename(data / "cat")
-    arguments = {"predict": [data / "cat" / "000.png"], "describe": ["regnety_002"], "eval": ["--data", data]}
+    arguments = {
+        "predict": [data / "cat" / "000.png"],
+        "describe": ["regnety_002"],
+        "eval": ["--data", data],
+        "models": [],
+    }
     result = python(RUN_MAIN, command, *arguments[command])
     assert result.stderr.splitlines()[-2:] == ["status 0", "False"]
 
@@ -100,4 +102,4 @@ def test_what_needs_no_torch_works_without_it(tmp_path: Path) -> None:
 def test_help_lists_the_commands() -> None:
     result = regnety("--help")
     assert result.returncode == 0
-    assert {"predict", "describe", "eval", "train"} <= set(result.stdout.split())
+    assert {"predict", "describe", "eval", "train", "models"} <= set(result.stdout.split())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from regnety.architecture.description import Architecture
     from regnety.architecture.design import AnyNetDesign, Design, StageDesign
     from regnety.bundle.bundle import Bundle
+    from regnety.bundle.data_config import resolve_data_config, resolve_model_data_config
     from regnety.catalog.models import ModelInfo, list_models, model_info
     from regnety.catalog.published import PublishedWeights, list_weights
     from regnety.errors import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
     from regnety.export.exporting import Exported, export_model
     from regnety.graph.builder import build_graph, write_graph
+    from regnety.images.torch_transform import create_transform
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
     from regnety.network.creation import create_model
     from regnety.preprocessing import Preprocessing
@@ -38,6 +40,7 @@ _HOMES = {
     "regnety.architecture.description": ("Architecture",),
     "regnety.architecture.design": ("AnyNetDesign", "Design", "StageDesign"),
     "regnety.bundle.bundle": ("Bundle",),
+    "regnety.bundle.data_config": ("resolve_data_config", "resolve_model_data_config"),
     "regnety.catalog.models": ("ModelInfo", "list_models", "model_info"),
     "regnety.catalog.published": ("PublishedWeights", "list_weights"),
     "regnety.errors": (
@@ -54,12 +57,13 @@ _HOMES = {
     ),
     "regnety.export.exporting": ("Exported", "export_model"),
     "regnety.graph.builder": ("build_graph", "write_graph"),
+    "regnety.images.torch_transform": ("create_transform",),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
     "regnety.network.creation": ("create_model",),
     "regnety.preprocessing": ("Preprocessing",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_NEEDS_TORCH = {"create_model"}
+_NEEDS_TORCH = {"create_model", "create_transform"}
 
 __all__ = [
     "AnyNetDesign",
@@ -89,11 +93,14 @@ __all__ = [
     "build_graph",
     "complexity",
     "create_model",
+    "create_transform",
     "export_model",
     "list_models",
     "list_weights",
     "model_index_flops",
     "model_info",
+    "resolve_data_config",
+    "resolve_model_data_config",
     "write_graph",
 ]
 

@@ -60,6 +60,28 @@ class Preprocessing:
         if len(self.mean) != len(self.std) or min(self.std) <= 0:
             raise WeightsError(f"std must be a positive number for each of {len(self.mean)} channels, got {self.std}")
 
+    def shown(
+        self, *, image_size: int | None = None, crop_pct: float | None = None, use_test_size: bool = False
+    ) -> "Preprocessing":
+        """The same with what a caller wants otherwise.
+
+        Args:
+            image_size: height and width, in pixels; None leaves them.
+            crop_pct: share that the crop keeps; None leaves it.
+            use_test_size: begin from the size that the model is best at.
+
+        Raises:
+            ValueError: both `image_size` and `use_test_size` are given.
+        """
+        if use_test_size and image_size is not None:
+            raise ValueError("image_size and use_test_size contradict each other; give one of them")
+        begin = self.at_test_size() if use_test_size else self
+        return replace(
+            begin,
+            image_size=begin.image_size if image_size is None else image_size,
+            crop_pct=begin.crop_pct if crop_pct is None else crop_pct,
+        )
+
     def at_test_size(self) -> "Preprocessing":
         """The same at the size that the model is best at (timm: `use_test_size`); unchanged where there is none."""
         return replace(

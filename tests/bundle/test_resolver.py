@@ -97,8 +97,8 @@ def test_files_of_other_kinds(name: str, tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as error:
         Bundle.load(tmp_path / name)
     assert str(error.value) == (
-        f"{tmp_path}/{name}: is a file of another kind; a model is a name, "
-        "a bundle folder or a .safetensors, .onnx or .xml file"
+        f"{tmp_path}/{name}: is a file of another kind; "
+        "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file"
     )
 
 

@@ -24,26 +24,31 @@ def timm_obstacle(design: Any) -> str | None:
     return None
 
 
+def pretrained_cfg(preprocessing: Preprocessing, *, num_classes: int) -> dict[str, Any]:
+    """timm's table of what a model wants to be shown, and of where its first and last layer are."""
+    in_chans, side, test = len(preprocessing.mean), preprocessing.image_size, preprocessing.at_test_size()
+    at_test_size = {"test_input_size": (in_chans, *[test.image_size] * 2), "test_crop_pct": test.crop_pct}
+    return {
+        "num_classes": num_classes,
+        "input_size": (in_chans, side, side),
+        "pool_size": None,
+        "crop_pct": preprocessing.crop_pct,
+        **(at_test_size if test != preprocessing else {}),
+        "interpolation": preprocessing.interpolation,
+        "mean": preprocessing.mean,
+        "std": preprocessing.std,
+        "first_conv": "stem.conv",
+        "classifier": "head.fc",
+    }
+
+
 def timm_config(architecture: Architecture, preprocessing: Preprocessing) -> dict[str, Any]:
     """The fields that timm's `local-dir:` reader honours; without `architecture` where timm cannot build it."""
     design = architecture.design
-    side, test = preprocessing.image_size, preprocessing.at_test_size()
-    at_test_size = {"test_input_size": [architecture.in_chans, *[test.image_size] * 2], "test_crop_pct": test.crop_pct}
     fields: dict[str, Any] = {
         "num_classes": architecture.num_classes,
         "num_features": architecture.num_features,
-        "pretrained_cfg": {
-            "num_classes": architecture.num_classes,
-            "input_size": [architecture.in_chans, side, side],
-            "pool_size": None,
-            "crop_pct": preprocessing.crop_pct,
-            **(at_test_size if test != preprocessing else {}),
-            "interpolation": preprocessing.interpolation,
-            "mean": list(preprocessing.mean),
-            "std": list(preprocessing.std),
-            "first_conv": "stem.conv",
-            "classifier": "head.fc",
-        },
+        "pretrained_cfg": pretrained_cfg(preprocessing, num_classes=architecture.num_classes),
     }
     if not isinstance(design, Design) or timm_obstacle(design):
         return fields

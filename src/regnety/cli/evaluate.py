@@ -3,22 +3,51 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
-from regnety.cli.formats import ReportFormat
+from regnety.cli.formats import ReportFormat, report_format_option
+from regnety.cli.options import (
+    check_sizes,
+    crop_pct_option,
+    engine_option,
+    image_size_option,
+    model_option,
+    precision_option,
+    quiet_option,
+    test_size_option,
+)
 
 
+@click.command("eval")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FOLDER",
+    help="Image folder: class folders, or test/ or val/ with class folders.",
+)
+@model_option
+@click.option("--split", metavar="NAME", help="Split to take; else test, else val.")
+@report_format_option
+@engine_option
+@precision_option("f32")
+@image_size_option
+@crop_pct_option
+@test_size_option
+@quiet_option
 def evaluate(
-    data: Annotated[Path, typer.Option(help="Image folder: class folders, or test/ or val/ with class folders.")],
-    model: Annotated[str, typer.Option(help="A name or a bundle folder.")] = EMBEDDED_MODEL,
-    split: Annotated[str | None, typer.Option(help="Split to take; else test, else val.")] = None,
-    output_format: Annotated[
-        ReportFormat, typer.Option("--format", help="How results are printed.")
-    ] = ReportFormat.table,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    data: Path,
+    model: str | None,
+    split: str | None,
+    output_format: ReportFormat,
+    engine: str,
+    precision: str,
+    image_size: int | None,
+    crop_pct: float | None,
+    test_size: bool,
+    quiet: bool,
 ) -> None:
     """Measure a model's accuracy on labelled photographs.
 
@@ -28,8 +57,18 @@ def evaluate(
     from regnety.datasets.folders import read_evaluation_folder
     from regnety.inference.evaluation import evaluate as evaluate_bundle
 
-    bundle = Bundle.load(model)
-    result = evaluate_bundle(bundle, read_evaluation_folder(data, split), quiet=quiet)
+    check_sizes(image_size, test_size)
+    bundle = Bundle.load(model or EMBEDDED_MODEL)
+    result = evaluate_bundle(
+        bundle,
+        read_evaluation_folder(data, split),
+        engine=engine,
+        precision=precision,
+        image_size=image_size,
+        crop_pct=crop_pct,
+        use_test_size=test_size,
+        quiet=quiet,
+    )
     if output_format is ReportFormat.json:
         print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
     else:
@@ -44,4 +83,4 @@ def evaluate(
     for error in result.errors:
         print(f"regnety: {error}", file=sys.stderr)
     if result.errors:
-        raise typer.Exit(1)
+        click.get_current_context().exit(1)

@@ -8,9 +8,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from regnety.errors import ImageError, MissingExtraError
-from regnety.images.formats import HEIF, format_of
+from regnety.images.formats import HEIF, MAX_PIXELS, format_of
 from regnety.images.sources import (
-    MAX_PIXELS,
     ImageSource,
     check_pixel_count,
     checked_pixels,

@@ -33,6 +33,8 @@ FORMATS = (
 )
 SUFFIXES = tuple(suffix for image_format in FORMATS for suffix in image_format.suffixes)
 """Endings of the files that a folder is searched for, in any case."""
+MAX_PIXELS = 200_000_000
+"""Width times height above which a picture is refused before it is decoded, unless told otherwise."""
 READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC"
 """For people."""
 

@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.images.crop_resize import SUPPORT, crop_resize
-from regnety.images.formats import JPEG, format_of
+from regnety.images.formats import JPEG, MAX_PIXELS, format_of
 from regnety.images.jpeg import decode_jpeg, read_jpeg_header
 from regnety.images.sources import (
-    MAX_PIXELS,
     ImageSource,
     NamedImage,
     check_pixel_count,

@@ -13,7 +13,6 @@ from regnety.images.formats import HEAD_SIZE, READABLE, format_of
 if TYPE_CHECKING:
     from PIL import Image
 
-MAX_PIXELS = 200_000_000
 MAX_BYTES = 1 << 30
 """Size above which a file is refused before it is read."""
 SCHEMES = ("http://", "https://")

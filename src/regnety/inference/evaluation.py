@@ -51,8 +51,28 @@ class Evaluation:
         }
 
 
-def evaluate(bundle: Bundle, samples: Sequence[Sample], *, quiet: bool = False) -> Evaluation:
-    """Ask a model about every photograph; classes are matched by name.
+def evaluate(
+    bundle: Bundle,
+    samples: Sequence[Sample],
+    *,
+    engine: str = "auto",
+    precision: str = "f32",
+    image_size: int | None = None,
+    crop_pct: float | None = None,
+    use_test_size: bool = False,
+    quiet: bool = False,
+) -> Evaluation:
+    """Ask a model about every photograph, in the exact way; classes are matched by name.
+
+    Args:
+        bundle: the model.
+        samples: labelled photographs.
+        engine: as for `Predictor`, like the four after it; but in float32 unless told otherwise.
+        precision: as for `Predictor`.
+        image_size: as for `Predictor`.
+        crop_pct: as for `Predictor`.
+        use_test_size: as for `Predictor`.
+        quiet: no progress.
 
     Raises:
         DataError: the model has no labels, or none for one of the classes; or no photograph could be read.
@@ -63,7 +83,16 @@ def evaluate(bundle: Bundle, samples: Sequence[Sample], *, quiet: bool = False) 
     for sample in samples:
         if sample.label not in index:
             raise DataError(f"{sample.path.parent}: {bundle.name} has no class named {sample.label!r}")
-    predictor = Predictor(bundle, exact=True, exif_orientation=bundle.preprocessing.exif_orientation)
+    predictor = Predictor(
+        bundle,
+        engine=engine,
+        precision=precision,
+        exact=True,
+        exif_orientation=bundle.preprocessing.exif_orientation,
+        image_size=image_size,
+        crop_pct=crop_pct,
+        use_test_size=use_test_size,
+    )
     targets: list[int] = []
     ranks: list[int] = []
     losses: list[float] = []

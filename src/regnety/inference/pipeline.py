@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.errors import ImageError
+from regnety.images.formats import MAX_PIXELS
 from regnety.images.pixels import load_pixels
-from regnety.images.sources import MAX_PIXELS, ImageSource, source_name
+from regnety.images.sources import ImageSource, source_name
 from regnety.inference.engines.engine import Engine
 from regnety.preprocessing import Preprocessing
 

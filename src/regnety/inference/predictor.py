@@ -13,11 +13,11 @@ import numpy.typing as npt
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import ImageError, WeightsError
-from regnety.images.sources import MAX_PIXELS, ImageSource, NamedImage
+from regnety.images.formats import MAX_PIXELS
+from regnety.images.sources import ImageSource, NamedImage
 from regnety.inference.engines.engine import Engine, available_cores
 from regnety.inference.engines.selection import start_engine
 from regnety.inference.pipeline import Output, Pipeline
-from regnety.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ class Predictor:
         bundle = Bundle.load(model)
         if bundle.metadata.in_chans != 3:
             raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
-        self.bundle = bundle.with_preprocessing(_shown(bundle.preprocessing, image_size, crop_pct, use_test_size))
+        shown = bundle.preprocessing.shown(image_size=image_size, crop_pct=crop_pct, use_test_size=use_test_size)
+        self.bundle = bundle.with_preprocessing(shown)
         self.engine: Engine | None = None
         """What runs the model, from the first image on."""
         self._engine_name = engine
@@ -197,21 +198,6 @@ class Predictor:
                 for index in best
             ),
         )
-
-
-def _shown(
-    preprocessing: Preprocessing, image_size: int | None, crop_pct: float | None, use_test_size: bool
-) -> Preprocessing:
-    """What the model is shown, where the caller wants something else."""
-    if use_test_size and image_size is not None:
-        raise ValueError("image_size and use_test_size contradict each other; give one of them")
-    if use_test_size:
-        preprocessing = preprocessing.at_test_size()
-    return replace(
-        preprocessing,
-        image_size=preprocessing.image_size if image_size is None else image_size,
-        crop_pct=preprocessing.crop_pct if crop_pct is None else crop_pct,
-    )
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -10,11 +10,13 @@ import torch
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyNetDesign, Design
 from regnety.bundle.bundle import Bundle
+from regnety.bundle.data_config import pretrained_cfg_of
 from regnety.bundle.resolver import resolve
 from regnety.catalog.models import is_name, model_info
 from regnety.errors import UnknownModelError, WeightsError
 from regnety.network.initialization import Initialization, initialize
 from regnety.network.modules import RegNet
+from regnety.preprocessing import Preprocessing
 
 
 def create_model(
@@ -58,6 +60,10 @@ def create_model(
         described = model.architecture()
     architecture = described.architecture(num_classes, in_chans)
     network = RegNet(architecture)
+    shown = bundle or (model if isinstance(model, str) else Preprocessing())  # a design does not say how it is shown
+    network.pretrained_cfg = pretrained_cfg_of(
+        shown, num_classes=architecture.num_classes, in_chans=architecture.in_chans
+    )
     initialize(network, initialization, generator=generator)
     if bundle is not None:
         if architecture.in_chans != described.in_chans:

@@ -4,6 +4,7 @@ Module and attribute names are the checkpoint keys of the description (timm's); 
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -102,6 +103,8 @@ class RegNet(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
+        self.pretrained_cfg: dict[str, Any] = {}
+        """timm's table of what the model wants to be shown; `resolve_data_config` reads it."""
         self.stem = ConvNormAct(architecture.stem)
         for stage in architecture.stages:
             self.add_module(stage.name, RegStage(stage))

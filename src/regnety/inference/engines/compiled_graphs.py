@@ -53,7 +53,7 @@ def read_compiled(path: Path) -> npt.NDArray[np.uint8] | None:
     except (OSError, ValueError):  # missing or not ours to read; empty
         return None
     length = len(content) - FOOTER.size
-    if length > 0 and FOOTER.unpack(content[length:].tobytes()) == (length, zlib.crc32(content[:length])):
+    if length > 0 and FOOTER.unpack(content[length:].data) == (length, zlib.crc32(content[:length].data)):
         return content[:length]
     logger.warning("%s: the compiled graph is damaged; it is compiled anew", path)
     return None

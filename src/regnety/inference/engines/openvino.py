@@ -126,18 +126,16 @@ class OpenVinoEngine:
 
     def _compile(self, graph: Path | bytes, batch: int | None) -> Any:
         try:
-            if isinstance(graph, bytes):
-                model = self._core.read_model(graph, b"")
-            else:
-                model = self._core.read_model(str(graph))
+            source = (graph, b"") if isinstance(graph, bytes) else (str(graph),)
+            model = self._core.read_model(*source)
             if batch is not None:
                 shape = model.inputs[0].partial_shape
                 shape[0] = batch
                 model.reshape(shape)
             return self._core.compile_model(model, DEVICE, self._properties)
         except Exception as error:  # the bindings raise RuntimeError, TypeError and what they wrap
-            source = "the graph" if isinstance(graph, bytes) else str(graph)
-            raise WeightsError(f"{source}: OpenVINO cannot load it: {_reason(error)}") from error
+            name = "the graph" if isinstance(graph, bytes) else str(graph)
+            raise WeightsError(f"{name}: OpenVINO cannot load it: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,152 @@
+"""`regnety models`."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.cli.formats import RowFormat, row_format_option
+from regnety.errors import UnknownModelError
+
+if TYPE_CHECKING:
+    from regnety.architecture.description import Architecture
+    from regnety.preprocessing import Preprocessing
+
+
+@click.command()
+@click.argument("pattern", default="*", metavar="[PATTERN]")
+@row_format_option
+def models(pattern: str, output_format: RowFormat) -> None:
+    """List models and their published weights: design, size, work, accuracy, licence, and whether they are here.
+
+    PATTERN is a shell pattern for names, with or without tag: 'regnety_*', '*.pycls_in1k'.
+
+    Example:  regnety models 'regnety_0*'
+    """
+    from regnety.catalog.models import how_to_find, list_models
+    from regnety.catalog.published import list_weights
+
+    rows = [_published_row(name) for name in list_weights(pattern)]
+    if list_models(pattern).count(EMBEDDED_MODEL):
+        rows.insert(0, _embedded_row())
+    if not rows:
+        raise UnknownModelError(f"no model matches {pattern!r}; {how_to_find(pattern)}")
+    if output_format is RowFormat.json:
+        print(json.dumps(rows, indent=2))
+    elif output_format is RowFormat.jsonl:
+        for row in rows:
+            print(json.dumps(row))
+    elif output_format is RowFormat.csv:
+        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    else:
+        _print_table(rows)
+
+
+def _published_row(name: str) -> dict[str, Any]:
+    from regnety.catalog.models import model_info
+
+    info = model_info(name)
+    published = info.published
+    assert published is not None
+    preprocessing, test = published.preprocessing, published.preprocessing.at_test_size()
+    accuracy = published.accuracy(preprocessing)
+    test_accuracy = published.accuracy(test)
+    return {
+        "name": published.name,
+        "model": published.model,
+        "tag": published.tag,
+        "default": published.tag == info.default_tag,
+        **_size_and_work(info.design.architecture(published.num_classes), preprocessing),
+        **_place(published.cache_path),
+        "top1": accuracy and accuracy.top1,
+        "top5": accuracy and accuracy.top5,
+        "test_image_size": test.image_size,
+        "test_crop_pct": test.crop_pct,
+        "test_top1": test_accuracy and test_accuracy.top1,
+        "test_top5": test_accuracy and test_accuracy.top5,
+        "license": published.license,
+        "source": f"https://huggingface.co/{published.hub_repo}",
+    }
+
+
+def _embedded_row() -> dict[str, Any]:
+    """The model that comes with the package; its accuracy is not ImageNet's, and stands on its card."""
+    from regnety.bundle.bundle import WEIGHTS_FILE, Bundle
+    from regnety.catalog.models import embedded_bundle
+
+    bundle = Bundle.load(EMBEDDED_MODEL)
+    return {
+        "name": EMBEDDED_MODEL,
+        "model": EMBEDDED_MODEL,
+        "tag": None,
+        "default": True,
+        **_size_and_work(bundle.architecture, bundle.preprocessing),
+        **_place(embedded_bundle() / WEIGHTS_FILE),
+        "top1": None,
+        "top5": None,
+        "test_image_size": bundle.preprocessing.image_size,
+        "test_crop_pct": bundle.preprocessing.crop_pct,
+        "test_top1": None,
+        "test_top5": None,
+        "license": bundle.provenance.get("license"),
+        "source": None,
+    }
+
+
+def _size_and_work(architecture: "Architecture", preprocessing: "Preprocessing") -> dict[str, Any]:
+    import math
+
+    from regnety.architecture.counting import complexity
+
+    design = architecture.design.as_dict()
+    counted = complexity(architecture, preprocessing.image_size)
+    shapes = architecture.state_dict_shapes().values()
+    return {
+        **{field: design[field] for field in ("depth", "w0", "wa", "wm", "group_width")},
+        "num_classes": architecture.num_classes,
+        "num_params": counted.num_params,
+        "macs": counted.macs,
+        "image_size": preprocessing.image_size,
+        "crop_pct": preprocessing.crop_pct,
+        "weights_bytes": sum((4 if shape else 8) * math.prod(shape) for shape in shapes),  # float32; counters int64
+    }
+
+
+def _place(path: Path) -> dict[str, Any]:
+    """Where the weights are looked for, and the file's own size where it is there."""
+    size = {"weights_bytes": path.stat().st_size} if path.is_file() else {}
+    return {**size, "path": str(path), "cached": bool(size)}
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    """A heading for each design, under it a row for each of its weights; at most 100 columns."""
+    layout = "{:<32} {:>8} {:>8} {:>7} {:>10} {:>10}  {:<12}  {}"
+    print(layout.format("name", "params", "on disk", "macs", "top1", "at test", "licence", "here"))
+    heading = None
+    for row in rows:
+        if row["model"] != heading:
+            heading = row["model"]
+            fields = ", ".join(f"{field}={row[field]}" for field in ("depth", "w0", "wa", "wm", "group_width"))
+            print(f"{heading}: {fields}")
+        cells = (
+            f"  {row['name']}{' *' if row['default'] and row['tag'] else ''}",
+            f"{row['num_params'] / 1e6:.1f} M",
+            f"{row['weights_bytes'] / 1e6:,.0f} MB",
+            f"{row['macs'] / 1e9:.3g} G",
+            _at_size(row["top1"], row["image_size"]),
+            _at_size(row["test_top1"], row["test_image_size"]) if row["test_top1"] != row["top1"] else "",
+            row["license"] or "",
+            "yes" if row["cached"] else "no",
+        )
+        print(layout.format(*cells).rstrip())
+    print("\n* is what the plain name means; top1 in percent, on ImageNet, at the size in pixels")
+
+
+def _at_size(top1: float | None, image_size: int) -> str:
+    return "" if top1 is None else f"{top1:.2f} @{image_size}"
