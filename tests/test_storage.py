@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from commands import python
-from regnety.storage import cache_directory, replacing, replacing_folder
+from regnety.storage import cache_directory, replacing, replacing_folder, replacing_together
 
 KILLED_WHILE_WRITING = """
 import os, signal, sys
@@ -100,3 +100,57 @@ def test_the_parent_must_be_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"), replacing(tmp_path / "file" / "below"):
         pass
+
+
+def test_files_that_belong_together_come_together(tmp_path: Path) -> None:
+    with replacing_together(tmp_path / "a.xml") as beside:
+        beside.write_text("new")
+        beside.with_suffix(".bin").write_text("data")
+        assert names(tmp_path) == [beside.parent.name]
+    assert (tmp_path / "a.xml").read_text() == "new"
+    assert names(tmp_path) == ["a.bin", "a.xml"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_exception_changes_none_of_them(error: type[BaseException], tmp_path: Path) -> None:
+    for name in ("a.xml", "a.bin"):
+        (tmp_path / name).write_text("old")
+    with pytest.raises(error):
+        write_and_fail(replacing_together(tmp_path / "a.xml", companions=["a.bin"]), "", error)
+    assert {name: (tmp_path / name).read_text() for name in names(tmp_path)} == {"a.bin": "old", "a.xml": "old"}
+
+
+def test_companions_of_an_old_file_go_with_it(tmp_path: Path) -> None:
+    for name in ("a.onnx", "a.onnx.data", "b.onnx.data"):
+        (tmp_path / name).write_text("old")
+    for name in ("a.onnx", "b.onnx"):
+        with replacing_together(tmp_path / name, companions=[f"{name}.data"]) as beside:
+            beside.write_text("new")
+    assert names(tmp_path) == ["a.onnx", "b.onnx", "b.onnx.data"], "what belonged to no old file stays"
+
+
+def test_a_kill_between_two_files_leaves_no_mixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.xml", "a.bin"):
+        (tmp_path / name).write_text("old")
+    replace, seen = Path.replace, []
+
+    def watched(self: Path, target: Path) -> Path:
+        moved = replace(self, target)
+        seen.append({name: (tmp_path / name).read_text() for name in names(tmp_path) if not name.startswith(".")})
+        return moved
+
+    monkeypatch.setattr(Path, "replace", watched)
+    with replacing_together(tmp_path / "a.xml") as beside:
+        beside.write_text("new")
+        beside.with_suffix(".bin").write_text("new")
+    assert seen == [{"a.bin": "new"}, {"a.bin": "new", "a.xml": "new"}]
+
+
+def test_errors_within_a_folder_name_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="full") as raised, replacing_folder(tmp_path / "folder") as beside:
+        raise OSError(28, "full", str(beside / "model.onnx"))
+    assert raised.value.filename == str(tmp_path / "folder")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())

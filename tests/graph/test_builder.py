@@ -119,6 +119,7 @@ def changed(**changes: object) -> dict[str, Any]:
         (WEIGHTS, {"outputs": ()}, r"^outputs must be a list of different names .* got \(\)$"),
         (WEIGHTS, {"outputs": "logits"}, "^outputs must be a list of different names .* got 'logits'$"),
         (WEIGHTS, {"outputs": ("stem", "stem")}, "^outputs must be a list of different names"),
+        (WEIGHTS, {"dtype": "bfloat16"}, "^dtype must be one of float32, float16, got 'bfloat16'$"),
         (WEIGHTS, {"input": "int8"}, "^input must be one of uint8, float, got 'int8'$"),
         (WEIGHTS, {"image_size": 0}, "^image_size must be a whole number from 1 to 8192 pixels, or None, got 0$"),
         (WEIGHTS, {"image_size": 48.0}, "^image_size must be .* got 48.0$"),
@@ -257,3 +258,39 @@ def build_graph_of_any_size(outputs: tuple[str, ...]) -> bytes:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builder, "LARGEST_FILE", 1 << 30)
         return graph_bytes(build_graph(ARCHITECTURE, WEIGHTS, input="float", outputs=outputs, **EVERYTHING))
+
+
+def test_half_precision_is_kept_and_widened(file_names: list[str], tmp_path: Path) -> None:
+    """Half the bytes, and the same answers as float16 weights give that were widened before."""
+    wholes = write_graph(tmp_path / "whole.onnx", ARCHITECTURE, WEIGHTS, input="float", outputs=NAMES)
+    halves = write_graph(tmp_path / "model.onnx", ARCHITECTURE, WEIGHTS, input="float", outputs=NAMES, dtype="float16")
+    onnx.checker.check_model(str(halves), full_check=True)
+    model = onnx.load(halves)
+    assert {tensor.data_type for tensor in model.graph.initializer} == {onnx.TensorProto.FLOAT16}
+    if len(file_names) == 1:
+        assert 0.4 < halves.stat().st_size / wholes.stat().st_size < 0.7
+    images = random_images(2, 3, 32, 32)
+    found, wanted = (OnnxRuntimeEngine(path, threads=1).run(images) for path in (halves, wholes))
+    assert_same_outputs(found, wanted, NAMES, 1e-2)
+    rounded = onnx.load(wholes)
+    for tensor in rounded.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor).astype(np.float16).astype(np.float32)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+    assert_same_outputs(found, run_graph(rounded, images), NAMES, 1e-5)
+
+
+def test_normalization_stays_in_single_precision() -> None:
+    model = build_graph(ARCHITECTURE, WEIGHTS, dtype="float16")
+    singles = [tensor.name for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT]
+    assert singles == ["normalization.mean", "normalization.factor"]
+
+
+def test_a_small_model_takes_the_second_file_of_a_large_one_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(builder, "LARGEST_FILE", 1000)
+        write_graph(tmp_path / "model.onnx", ARCHITECTURE, WEIGHTS)
+        assert files(tmp_path) == ["model.onnx", "model.onnx.data"]
+    write_graph(tmp_path / "model.onnx", ARCHITECTURE, WEIGHTS)
+    assert files(tmp_path) == ["model.onnx"]

@@ -1,14 +1,18 @@
 """The cache of graphs: used, made anew when the bundle is, and never in the way."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bundles import small_bundle
 from commands import python
+from foreign_models import export_with_torch, foreign_network
 from pictures import noise
-from regnety import Bundle, Predictor
+from regnety import Bundle, Predictor, export_model
+from regnety.inference import graph_cache
 from regnety.inference.graph_cache import graph_of
 
 PICTURE = noise(50, 40)
@@ -116,3 +120,69 @@ def test_two_bundles_have_two_graphs(cache: Path, folder: Path, tmp_path: Path) 
     other = small_bundle(seed=1).save(tmp_path / "other")
     assert graph_of(Bundle.load(folder)) != graph_of(Bundle.load(other))
     assert len(list(cache.iterdir())) == 2
+
+
+def test_an_exported_file_is_run_as_it_is(cache: Path, tmp_path: Path) -> None:
+    path = export_model(small_bundle(), tmp_path / "model.onnx").path
+    assert graph_of(Bundle.load(path)) == path
+    assert Predictor(path).predict(PICTURE) == Predictor(small_bundle()).predict(PICTURE)
+    assert not cache.exists()
+
+
+def test_an_openvino_model_is_openvino_s_own_graph(cache: Path, tmp_path: Path) -> None:
+    path = export_model(small_bundle(), tmp_path / "model.xml").path
+    assert graph_of(Bundle.load(path), suffixes=(".onnx", ".xml")) == path
+    built = graph_of(Bundle.load(path))
+    assert isinstance(built, Path)
+    assert built.parent == cache
+
+
+@pytest.mark.parametrize(
+    "options", [{"input": "float"}, {"image_size": 48}, {"outputs": ("pre_logits", "logits")}], ids=["f", "s", "o"]
+)
+def test_an_exported_file_that_takes_something_else_is_built_anew(
+    options: dict[str, Any], cache: Path, tmp_path: Path
+) -> None:
+    bundle = small_bundle()
+    path = export_model(bundle, tmp_path / "model.onnx", **options).path
+    found = Bundle.load(path).with_preprocessing(bundle.preprocessing)
+    graph = graph_of(found)
+    assert isinstance(graph, Path)
+    assert (graph == path) == ("outputs" in options)
+    for entry, wanted in zip(answer(found), answer(bundle), strict=True):
+        assert entry == pytest.approx(wanted, abs=1e-5)
+
+
+def test_another_normalization_is_built_anew(cache: Path, tmp_path: Path) -> None:
+    bundle = small_bundle()
+    path = export_model(bundle, tmp_path / "model.onnx").path
+    preprocessing = replace(bundle.preprocessing, mean=(0.1, 0.2, 0.3))
+    found = Bundle.load(path).with_preprocessing(preprocessing)
+    assert graph_of(found) != path
+    assert answer(found) == pytest.approx(answer(bundle.with_preprocessing(preprocessing)), abs=1e-5)
+
+
+def test_a_file_that_no_engine_loads_is_built_from_its_weights(
+    cache: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = export_model(small_bundle(), tmp_path / "model.onnx").path
+    path.write_bytes(path.read_bytes().replace(b"Sigmoid", b"Sigmoit"))
+    assert answer(path) == pytest.approx(answer(small_bundle()), abs=1e-5)
+    assert any("it is built anew" in record.getMessage() for record in caplog.records)
+
+
+def test_a_stranger_s_file_is_compared_once(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = export_with_torch(foreign_network(num_classes=3), tmp_path / "foreign.onnx")
+    first = answer(path)
+
+    def compared_again(_: Bundle) -> None:
+        raise AssertionError("a graph in the cache was compared when it was built")
+
+    monkeypatch.setattr(graph_cache, "compare_with_foreign_file", compared_again)
+    assert answer(path) == first
+
+
+def answer(model: Any) -> list[float]:
+    """Probabilities by class."""
+    (prediction,) = Predictor(model).predict(PICTURE, 99)
+    return [entry.prob for entry in sorted(prediction.predictions, key=lambda entry: entry.index)]

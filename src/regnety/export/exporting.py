@@ -75,7 +75,7 @@ def export_model(
     if image_size is not None:
         bundle = bundle.with_preprocessing(replace(bundle.preprocessing, image_size=image_size))
     compare_with_foreign_file(bundle)
-    export = _Export(bundle, input, tuple(outputs), "float16" if fp16 else "float32")
+    export = _Export(bundle, input, outputs, "float16" if fp16 else "float32")
     if form == "folder":
         bundle.save(path, dtype=export.dtype, add_files=export.complete_folder)
         return export.result(path, tuple(sorted(path.iterdir())))
@@ -96,7 +96,7 @@ class _Export:
         self,
         bundle: Bundle,
         input_kind: Literal["uint8", "float"],
-        outputs: tuple[str, ...],
+        outputs: Sequence[str],
         dtype: Literal["float32", "float16"],
     ) -> None:
         self.dtype = dtype

@@ -1,5 +1,6 @@
 """OpenVINO's own form of a graph: the .xml with the layers, the .bin with the arrays."""
 
+import errno
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -27,4 +28,7 @@ def write_openvino(path: Path, bundle: Bundle, *, fp16: bool, **options: Any) ->
         graph = write_graph(Path(folder) / "model.onnx", bundle.architecture, bundle.weights, **options)
         model = openvino.Core().read_model(str(graph))
         model.set_rt_info(bundle.metadata.as_json(), KEY)
-        openvino.save_model(model, str(path), compress_to_fp16=fp16)
+        try:
+            openvino.save_model(model, str(path), compress_to_fp16=fp16)
+        except RuntimeError as error:  # all that it says of a full disk
+            raise OSError(errno.EIO, f"OpenVINO could not write it: {error}", str(path)) from error
