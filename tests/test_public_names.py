@@ -11,7 +11,7 @@ from commands import one_line, python, regnety
 from pictures import write_colours
 from regnety.version import __version__
 
-HEAVY = ("torch", "onnxruntime", "openvino", "onnx", "PIL", "numpy", "typer", "huggingface_hub")
+HEAVY = ("torch", "onnxruntime", "openvino", "onnx", "PIL", "numpy", "click", "pydantic", "huggingface_hub")
 AFTER_EVERY_IMPORT = """
 import importlib, pkgutil, regnety
 for module in pkgutil.walk_packages(regnety.__path__, "regnety."):

@@ -3,12 +3,12 @@
 import re
 from typing import Any
 
-import typer
+import click
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from regnety.cli.application import app
+from regnety.cli.application import application
 
 
 class CommandLine(SphinxDirective):
@@ -16,9 +16,9 @@ class CommandLine(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """A section for each command, in the order of `regnety --help`."""
-        program: Any = typer.main.get_command(app)
-        context = program.make_context("regnety", [], resilient_parsing=True)
-        return [self._section(context, program.commands[name]) for name in program.list_commands(context)]
+        context = click.Context(application, info_name="regnety")
+        commands = (application.get_command(context, name) for name in application.list_commands(context))
+        return [self._section(context, command) for command in commands]
 
     def _section(self, parent: Any, command: Any) -> nodes.section:
         context = command.make_context(command.name, [], parent=parent, resilient_parsing=True)

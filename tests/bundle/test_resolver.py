@@ -66,7 +66,10 @@ def test_a_published_name_wins_over_a_folder_too(tmp_path: Path, monkeypatch: py
         ),
         (None, "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got NoneType None"),
         (5, "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got int 5"),
-        (b"regnety_040", "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got bytes b'regnety_040'"),
+        (
+            b"regnety_040",
+            "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got bytes b'regnety_040'",
+        ),
     ],
 )
 def test_what_is_not_known(model: Any, message: str) -> None:
@@ -94,7 +97,8 @@ def test_files_of_other_kinds(name: str, tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as error:
         Bundle.load(tmp_path / name)
     assert str(error.value) == (
-        f"{tmp_path}/{name}: is a file of another kind; a model is a name, a bundle folder or a .safetensors, .onnx or .xml file"
+        f"{tmp_path}/{name}: is a file of another kind; "
+        "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file"
     )
 
 

@@ -106,7 +106,7 @@ def test_it_is_timms_on_more_than_300_files(timm: Any) -> None:
         count += 1
         with Image.open(io.BytesIO(data)) as opened:
             picture = opened.convert("RGB")
-        for own, timms in pairs if picture.width * picture.height < 5_000_000 else pairs[:5]:
+        for own, timms in pairs if number % 5 == 0 and picture.size not in HUGE else pairs[: len(PUBLISHED)]:
             assert torch.equal(own(picture), timms(picture)), (number, picture.size, own)
             compared += 1
     print(f"{count} files, {compared} tensors, difference 0")

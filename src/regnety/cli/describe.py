@@ -1,31 +1,39 @@
 """`regnety describe`."""
 
 import json
+import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from regnety.cli.formats import ReportFormat
+from regnety.cli.formats import ReportFormat, report_format_option
 from regnety.errors import InvalidDesignError
 
 if TYPE_CHECKING:
     from regnety.architecture.description import Architecture
 
 
+@click.command()
+@click.argument("name", required=False, metavar="[NAME]")
+@click.option("--design", metavar="DESIGN", help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8")
+@click.option(
+    "--image-size", type=int, default=224, metavar="PIXELS", help="Height and width that work is counted for."
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw the width of each block, u_j against w_j, into a .png or .svg file.",
+)
+@report_format_option
 def describe(
-    name: Annotated[str | None, typer.Argument(help="Name of a model.")] = None,
-    design: Annotated[
-        str | None, typer.Option(help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8")
-    ] = None,
-    image_size: Annotated[int, typer.Option(help="Height and width that work is counted for, in pixels.")] = 224,
-    output_format: Annotated[
-        ReportFormat, typer.Option("--format", help="How results are printed.")
-    ] = ReportFormat.table,
+    name: str | None, design: str | None, image_size: int, plot: Path | None, output_format: ReportFormat
 ) -> None:
     """Show the stages of a design, its parameters, multiply-adds and activations.
 
-    Example:  regnety describe regnety_040
+    Example:  regnety describe regnety_040 --plot widths.png
     """
     from regnety.architecture.notation import parse_design
     from regnety.catalog.models import model_info
@@ -39,6 +47,11 @@ def describe(
         assert design is not None
         architecture = parse_design(design).architecture()
     facts = _facts(name, architecture, image_size)
+    if plot is not None:
+        from regnety.figures.widths import plot_widths
+
+        plot_widths(architecture.design, plot, title=name)
+        print(f"regnety: wrote {plot}", file=sys.stderr)
     if output_format is ReportFormat.json:
         print(json.dumps(facts, indent=2))
     else:

@@ -3,39 +3,51 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
-from regnety.cli.formats import ReportFormat
+from regnety.cli.formats import ReportFormat, report_format_option
 from regnety.cli.options import (
-    CropPctOption,
-    EngineName,
-    EngineOption,
-    ImageSizeOption,
-    ModelOption,
-    PrecisionName,
-    PrecisionOption,
-    QuietOption,
-    TestSizeOption,
     check_sizes,
+    crop_pct_option,
+    engine_option,
+    image_size_option,
+    model_option,
+    precision_option,
+    quiet_option,
+    test_size_option,
 )
 
 
+@click.command("eval")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FOLDER",
+    help="Image folder: class folders, or test/ or val/ with class folders.",
+)
+@model_option
+@click.option("--split", metavar="NAME", help="Split to take; else test, else val.")
+@report_format_option
+@engine_option
+@precision_option("f32")
+@image_size_option
+@crop_pct_option
+@test_size_option
+@quiet_option
 def evaluate(
-    data: Annotated[Path, typer.Option(help="Image folder: class folders, or test/ or val/ with class folders.")],
-    model: ModelOption = None,
-    split: Annotated[str | None, typer.Option(help="Split to take; else test, else val.")] = None,
-    output_format: Annotated[
-        ReportFormat, typer.Option("--format", help="How results are printed.")
-    ] = ReportFormat.table,
-    engine: EngineOption = EngineName.auto,
-    precision: PrecisionOption = PrecisionName.f32,
-    image_size: ImageSizeOption = None,
-    crop_pct: CropPctOption = None,
-    test_size: TestSizeOption = False,
-    quiet: QuietOption = False,
+    data: Path,
+    model: str | None,
+    split: str | None,
+    output_format: ReportFormat,
+    engine: str,
+    precision: str,
+    image_size: int | None,
+    crop_pct: float | None,
+    test_size: bool,
+    quiet: bool,
 ) -> None:
     """Measure a model's accuracy on labelled photographs.
 
@@ -71,4 +83,4 @@ def evaluate(
     for error in result.errors:
         print(f"regnety: {error}", file=sys.stderr)
     if result.errors:
-        raise typer.Exit(1)
+        click.get_current_context().exit(1)

@@ -1,36 +1,38 @@
 """`regnety export`."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Literal
 
-import typer
+import click
+
+from regnety.cli.options import image_size_option, model_argument, quiet_option
 
 if TYPE_CHECKING:
     from regnety.export.exporting import Exported
 
 
-class InputKind(StrEnum):
-    """What an exported graph takes."""
-
-    uint8 = "uint8"
-    float = "float"
-
-
+@click.command()
+@model_argument
+@click.option("--output", "-o", required=True, metavar="PATH", help="NAME.onnx, NAME.xml (OpenVINO), or a folder.")
+@click.option(
+    "--input",
+    "input_kind",
+    type=click.Choice(["uint8", "float"]),
+    default="uint8",
+    help="uint8: pixels, normalised inside; float: normalised already.",
+)
+@image_size_option
+@click.option("--outputs", metavar="LIST", default="logits", help="Any of stem,s1,s2,s3,s4,pre_logits,logits.")
+@click.option("--fp16", is_flag=True, help="Keep weights in float16: half the size.")
+@quiet_option
 def export(
-    model: Annotated[str, typer.Argument(help="A name, a bundle folder, an .onnx or an .xml file.")],
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="NAME.onnx, NAME.xml (OpenVINO), or a folder.", metavar="PATH")
-    ],
-    input_kind: Annotated[
-        InputKind, typer.Option("--input", help="uint8: pixels, normalised inside; float: normalised already.")
-    ] = InputKind.uint8,
-    image_size: Annotated[
-        int | None, typer.Option(help="Height and width in pixels; the model's own if not given.")
-    ] = None,
-    outputs: Annotated[str, typer.Option(help="Any of stem,s1,s2,s3,s4,pre_logits,logits.", metavar="LIST")] = "logits",
-    fp16: Annotated[bool, typer.Option("--fp16", help="Keep weights in float16: half the size.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No report.")] = False,
+    model: str,
+    output: str,
+    input_kind: Literal["uint8", "float"],
+    image_size: int | None,
+    outputs: str,
+    fp16: bool,
+    quiet: bool,
 ) -> None:
     """Write a model for others to run, checked against the model before it is kept.
 
@@ -41,7 +43,7 @@ def export(
     exported = export_model(
         model,
         output,
-        input=input_kind.value,
+        input=input_kind,
         image_size=image_size,
         outputs=[name.strip() for name in outputs.split(",")],
         fp16=fp16,

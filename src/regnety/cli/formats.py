@@ -3,6 +3,8 @@
 from enum import StrEnum
 from pathlib import Path
 
+import click
+
 from regnety.errors import RegNetYError
 
 
@@ -39,3 +41,19 @@ def row_format(chosen: RowFormat | None, output: Path | None) -> RowFormat:
     if of_suffix is not None and chosen is not None and chosen is not of_suffix:
         raise RegNetYError(f"{output}: the suffix says {of_suffix}, --format says {chosen}")
     return chosen or of_suffix or RowFormat.table
+
+
+row_format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice([*RowFormat]),
+    default=RowFormat.table,
+    help="How results are printed.",
+)
+report_format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice([*ReportFormat]),
+    default=ReportFormat.table,
+    help="How results are printed.",
+)

@@ -4,12 +4,12 @@ import csv
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
-from regnety.cli.formats import RowFormat
+from regnety.cli.formats import RowFormat, row_format_option
 from regnety.errors import UnknownModelError
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from regnety.preprocessing import Preprocessing
 
 
-def models(
-    pattern: Annotated[
-        str, typer.Argument(help="A shell pattern for names, with or without tag: 'regnety_*', '*.pycls_in1k'.")
-    ] = "*",
-    output_format: Annotated[RowFormat, typer.Option("--format", help="How results are printed.")] = RowFormat.table,
-) -> None:
+@click.command()
+@click.argument("pattern", default="*", metavar="[PATTERN]")
+@row_format_option
+def models(pattern: str, output_format: RowFormat) -> None:
     """List models and their published weights: design, size, work, accuracy, licence, and whether they are here.
+
+    PATTERN is a shell pattern for names, with or without tag: 'regnety_*', '*.pycls_in1k'.
 
     Example:  regnety models 'regnety_0*'
     """

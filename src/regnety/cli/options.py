@@ -1,58 +1,73 @@
 """Options that mean the same in every command that has them."""
 
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-import typer
+import click
+from click.shell_completion import CompletionItem
 
+from regnety.images.formats import MAX_PIXELS
 
-class EngineName(StrEnum):
-    """What runs a model."""
+Command = TypeVar("Command", bound=Callable[..., Any])
 
-    auto = "auto"
-    onnxruntime = "onnxruntime"
-    openvino = "openvino"
-    torch = "torch"
-
-
-class PrecisionName(StrEnum):
-    """What it computes in."""
-
-    auto = "auto"
-    f32 = "f32"
-    bf16 = "bf16"
+ENGINES = ("auto", "onnxruntime", "openvino", "torch")
+PRECISIONS = ("auto", "f32", "bf16")
 
 
-def _model_names(incomplete: str) -> list[str]:
+def _complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names, and where none fits the shell's own files and folders."""
     from regnety.catalog.models import list_models
+    from regnety.catalog.published import list_weights
 
-    return [name for name in list_models() if name.startswith(incomplete)]
+    known = [*list_models(), *(list_weights() if "." in incomplete else [])]
+    names = [CompletionItem(name) for name in known if name.startswith(incomplete)]
+    return names or [CompletionItem(incomplete, type="file")]
 
 
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        help="A name, a bundle folder, or a .safetensors or .onnx file.", autocompletion=_model_names, metavar="MODEL"
-    ),
-]
-EngineOption = Annotated[EngineName, typer.Option(help="What runs the model.")]
-PrecisionOption = Annotated[PrecisionName, typer.Option(help="What it computes in; bf16 where the processor has it.")]
-ImageSizeOption = Annotated[
-    int | None, typer.Option(min=1, max=8192, help="Height and width that the model is shown, in pixels.")
-]
-CropPctOption = Annotated[
-    float | None, typer.Option(min=0.01, max=1.0, help="Share of the shorter side that the crop keeps.")
-]
-TestSizeOption = Annotated[
-    bool, typer.Option("--test-size", help="The larger size at which the model is best, where it has one.")
-]
-MaxPixelsOption = Annotated[
-    int, typer.Option(min=1, help="Width times height above which an image is refused before it is decoded.")
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No notices and no progress.")]
+model_argument = click.argument("model", metavar="MODEL", shell_complete=_complete_model)
+model_option = click.option(
+    "--model",
+    metavar="MODEL",
+    help="A name, a bundle folder, or a .safetensors, .onnx or .xml file.",
+    shell_complete=_complete_model,
+)
+image_size_option = click.option(
+    "--image-size",
+    type=click.IntRange(1, 8192),
+    metavar="PIXELS",
+    help="Height and width that the model is shown; its own if not given.",
+)
+crop_pct_option = click.option(
+    "--crop-pct",
+    type=click.FloatRange(0.01, 1.0),
+    metavar="SHARE",
+    help="Share of the shorter side that the crop keeps, 0.01 to 1; the model's own if not given.",
+)
+test_size_option = click.option(
+    "--test-size", is_flag=True, help="The larger size at which the model is best, where it has one."
+)
+max_pixels_option = click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    metavar="PIXELS",
+    default=MAX_PIXELS,
+    help="Width times height above which an image is refused before it is decoded.",
+)
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No notices and no progress.")
+engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="What runs the model.")
+
+
+def precision_option(default: str) -> Callable[[Command], Command]:
+    """--precision, whose default is not everywhere the same."""
+    return click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        default=default,
+        help="What it computes in; auto is bf16 where the processor and an engine that is named have it.",
+    )
 
 
 def check_sizes(image_size: int | None, test_size: bool) -> None:
     """Refuse two options that say different sizes."""
     if test_size and image_size is not None:
-        raise typer.BadParameter("--image-size and --test-size contradict each other; give one of them")
+        raise click.UsageError("--image-size and --test-size contradict each other; give one of them")

@@ -4,28 +4,25 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli import terminal
 from regnety.cli.formats import RowFormat, row_format
 from regnety.cli.options import (
-    CropPctOption,
-    EngineName,
-    EngineOption,
-    ImageSizeOption,
-    MaxPixelsOption,
-    ModelOption,
-    PrecisionName,
-    PrecisionOption,
-    QuietOption,
-    TestSizeOption,
     check_sizes,
+    crop_pct_option,
+    engine_option,
+    image_size_option,
+    max_pixels_option,
+    model_option,
+    precision_option,
+    quiet_option,
+    test_size_option,
 )
 from regnety.errors import ImageError
-from regnety.images.formats import MAX_PIXELS
 
 if TYPE_CHECKING:
     from regnety.images.sources import ImageSource
@@ -34,38 +31,59 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 
 
+@click.command()
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path())
+@model_option
+@click.option("--top-k", type=click.IntRange(1), default=5, metavar="NUMBER", help="Classes in each answer.")
+@click.option(
+    "--min-probability",
+    type=click.FloatRange(0.0, 1.0),
+    default=0.0,
+    metavar="SHARE",
+    help="Leave away what the model is less sure of, 0 to 1.",
+)
+@click.option("--recursive", "-r", is_flag=True, help="Folders with their sub-folders.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file instead of stdout: .json, .jsonl or .csv.",
+)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice([*RowFormat]),
+    help="How results are printed; a table unless --output says else.",
+)
+@engine_option
+@precision_option("auto")
+@click.option("--exact", is_flag=True, help="timm's pixels to the last bit, instead of the fast way to them.")
+@click.option("--no-exif", is_flag=True, help="Do not turn photographs upright as their EXIF says.")
+@max_pixels_option
+@image_size_option
+@crop_pct_option
+@test_size_option
+@quiet_option
 def predict(
-    images: Annotated[
-        list[str],
-        typer.Argument(help="Files, folders, http(s) addresses, or - for standard input.", metavar="IMAGE"),
-    ],
-    model: ModelOption = None,
-    top_k: Annotated[int, typer.Option(min=1, help="Classes in each answer.")] = 5,
-    min_probability: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Leave away what the model is less sure of, 0 to 1.")
-    ] = 0.0,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with their sub-folders.")] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file instead of stdout: .json, .jsonl or .csv.")
-    ] = None,
-    output_format: Annotated[
-        RowFormat | None, typer.Option("--format", help="How results are printed; a table unless --output says else.")
-    ] = None,
-    engine: EngineOption = EngineName.auto,
-    precision: PrecisionOption = PrecisionName.auto,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="timm's pixels to the last bit, instead of the fast way to them.")
-    ] = False,
-    no_exif: Annotated[
-        bool, typer.Option("--no-exif", help="Do not turn photographs upright as their EXIF says.")
-    ] = False,
-    max_pixels: MaxPixelsOption = MAX_PIXELS,
-    image_size: ImageSizeOption = None,
-    crop_pct: CropPctOption = None,
-    test_size: TestSizeOption = False,
-    quiet: QuietOption = False,
+    images: tuple[str, ...],
+    model: str | None,
+    top_k: int,
+    min_probability: float,
+    recursive: bool,
+    output: Path | None,
+    output_format: RowFormat | None,
+    engine: str,
+    precision: str,
+    exact: bool,
+    no_exif: bool,
+    max_pixels: int,
+    image_size: int | None,
+    crop_pct: float | None,
+    test_size: bool,
+    quiet: bool,
 ) -> None:
-    """Classify photographs.
+    """Classify photographs: files, folders, http(s) addresses, or - for standard input.
 
     Example:  regnety predict photo.jpg holiday/ --top-k 3 --format json
     """
@@ -90,7 +108,7 @@ def predict(
         _print_notices(predictor, model)
     failed = _write(predictor, sources, chosen_format, output, top_k, min_probability, quiet)
     if failed:
-        raise typer.Exit(1)
+        click.get_current_context().exit(1)
 
 
 def _write(
@@ -131,7 +149,7 @@ def _sure_enough(prediction: "Prediction", min_probability: float) -> "Predictio
     return replace(prediction, predictions=kept)
 
 
-def _sources(places: list[str], recursive: bool) -> "list[ImageSource]":
+def _sources(places: tuple[str, ...], recursive: bool) -> "list[ImageSource]":
     """What the arguments mean; - is read here, once."""
     from regnety.images.listing import list_images
     from regnety.images.sources import NamedImage, Unreadable

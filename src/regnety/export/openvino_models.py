@@ -7,7 +7,7 @@ from typing import Any
 from regnety.bundle.bundle import Bundle
 from regnety.graph.builder import write_graph
 from regnety.graph.metadata import KEY
-from regnety.inference.engines.openvino_runtime import load_openvino
+from regnety.inference.engines.openvino_runtime import load_openvino_package
 
 
 def write_openvino(path: Path, bundle: Bundle, *, fp16: bool, **options: Any) -> None:
@@ -22,9 +22,9 @@ def write_openvino(path: Path, bundle: Bundle, *, fp16: bool, **options: Any) ->
     Raises:
         MissingExtraError: OpenVINO is not installed.
     """
-    openvino = load_openvino()
+    openvino = load_openvino_package()
     with tempfile.TemporaryDirectory(prefix="regnety-") as folder:
         graph = write_graph(Path(folder) / "model.onnx", bundle.architecture, bundle.weights, **options)
         model = openvino.Core().read_model(str(graph))
         model.set_rt_info(bundle.metadata.as_json(), KEY)
-        openvino.save_model(model, str(path), fp16)
+        openvino.save_model(model, str(path), compress_to_fp16=fp16)

@@ -6,6 +6,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+Precision = Literal["f32", "bf16"]
+
 
 class Engine(Protocol):
     """A compiled graph. `run` may be called from several threads at once."""
@@ -14,7 +16,7 @@ class Engine(Protocol):
     """`onnxruntime`, `openvino` or `torch`."""
     version: str
     """Of the library."""
-    precision: Literal["f32", "bf16"]
+    precision: Precision
     """What it computes in."""
     output_names: tuple[str, ...]
     input_shape: tuple[int | None, ...]

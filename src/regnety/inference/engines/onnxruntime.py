@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # asked once, when the libr
 import onnxruntime
 
 from regnety.errors import WeightsError
+from regnety.inference.engines.engine import Precision
 
 BATCH_DIMENSION = "batch"
 DTYPES: dict[str, np.dtype[Any]] = {"tensor(uint8)": np.dtype(np.uint8), "tensor(float)": np.dtype(np.float32)}
@@ -32,7 +33,7 @@ class OnnxRuntimeEngine:
 
     name = "onnxruntime"
     version: str = onnxruntime.__version__
-    precision: Literal["f32", "bf16"] = "f32"
+    precision: Precision = "f32"
 
     def __init__(self, graph: Path | bytes, *, threads: int, batch: int | None = None) -> None:
         onnxruntime.disable_telemetry_events()

@@ -1,12 +1,23 @@
-"""Which engine runs a model."""
+"""Which engine answers, in which precision: what is asked for, what is installed, what the processor has.
+
+Only the engine that is taken is imported.
+"""
 
 import logging
+from collections.abc import Callable
+from pathlib import Path
 
 from regnety.bundle.bundle import Bundle
-from regnety.errors import WeightsError
-from regnety.inference.engines.engine import Engine
-from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
+from regnety.errors import EngineError, MissingExtraError, WeightsError
+from regnety.inference.engines.engine import Engine, Precision
 from regnety.inference.graph_cache import graph_of
+from regnety.inference.processor import BF16_FLAGS, has_bf16
+from regnety.storage import cache_directory
+
+ENGINES = ("auto", "onnxruntime", "openvino", "torch")
+PRECISIONS = ("auto", "f32", "bf16")
+BF16_ENGINES = ("openvino", "torch")
+"""Those that compute in bf16, the better first."""
 
 logger = logging.getLogger("regnety")
 
@@ -14,17 +25,112 @@ logger = logging.getLogger("regnety")
 def start_engine(
     bundle: Bundle, *, engine: str = "auto", precision: str = "auto", threads: int, workers: int = 1
 ) -> Engine:
-    """A model on ONNX Runtime; a damaged graph in the cache is built anew."""
+    """The engine that is asked for, ready to run one image of the bundle's own size at a time.
+
+    Args:
+        bundle: the model.
+        engine: one of `ENGINES`. `auto` is ONNX Runtime, or with bf16 an installed engine that has it.
+        precision: one of `PRECISIONS`. `auto` is float32 with ONNX Runtime and where no engine is named; with another
+            engine it is bf16 where the processor has that.
+        threads: threads within one run.
+        workers: threads that will call `run` at once; with more than one, `threads` should be 1.
+
+    Raises:
+        EngineError: there is no such engine or precision, or not here.
+        MissingExtraError: the engine is not installed.
+        WeightsError: the model's graph cannot be loaded.
+    """
+    name, taken = choose_engine(engine, precision)
+    if name == "torch":
+        return _torch_engine(bundle, precision=taken, threads=threads)
+    if name == "openvino":
+        from regnety.inference.engines.openvino import OpenVinoEngine
+
+        def start(graph: Path | bytes) -> Engine:
+            cache = cache_directory() / "openvino"
+            return OpenVinoEngine(graph, threads=threads, workers=workers, batch=1, precision=taken, cache=cache)
+    else:
+        from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
+
+        def start(graph: Path | bytes) -> Engine:
+            return OnnxRuntimeEngine(graph, threads=threads, batch=1)
+
+    return _start_on_graph(start, bundle)
+
+
+def choose_engine(engine: str = "auto", precision: str = "auto") -> tuple[str, Precision]:
+    """The name of the engine to take and what it computes in.
+
+    Raises:
+        EngineError: there is no such engine or precision, or not here.
+    """
+    if engine not in ENGINES:
+        raise EngineError(f"no engine named {engine!r}; there are {', '.join(ENGINES)}")
+    if precision not in PRECISIONS:
+        raise EngineError(f"no precision named {precision!r}; there are {', '.join(PRECISIONS)}")
+    if precision == "bf16":
+        return _engine_with_bf16(engine), "bf16"
+    if engine in BF16_ENGINES and precision == "auto" and has_bf16():
+        return engine, "bf16"
+    return ("onnxruntime" if engine == "auto" else engine), "f32"
+
+
+def installed_engines() -> dict[str, str | None]:
+    """Every engine's version by its name, None where it is not installed; nothing is imported for it."""
+    return {name: _version(name) for name in ENGINES if name != "auto"}
+
+
+def describe_engine(engine: Engine) -> str:
+    """`onnxruntime 1.32.0, f32`."""
+    return f"{engine.name} {engine.version}, {engine.precision}"
+
+
+def _engine_with_bf16(engine: str) -> str:
+    if engine == "onnxruntime":
+        raise EngineError(
+            f"ONNX Runtime does not compute in bf16; take the precision f32, or the engine {' or '.join(BF16_ENGINES)}"
+        )
+    if not has_bf16():
+        processor = "does not say what it has" if has_bf16() is None else "has neither"
+        raise EngineError(
+            f"bf16 needs a processor with {' or '.join(BF16_FLAGS)}, and this one {processor}; take the precision f32"
+        )
+    if engine != "auto":
+        return engine
+    for name in BF16_ENGINES:
+        if _version(name) is not None:
+            return name
+    raise EngineError("bf16 needs an engine that has it: pip install 'regnety[openvino]'")
+
+
+def _start_on_graph(start: Callable[[Path | bytes], Engine], bundle: Bundle) -> Engine:
+    """A file in the cache that is damaged is made anew, once."""
     graph = graph_of(bundle)
     try:
-        return OnnxRuntimeEngine(graph, threads=threads, batch=1)
+        return start(graph)
     except WeightsError as error:
         if isinstance(graph, bytes):
             raise
         logger.warning("%s; it is built anew", error)
-        return OnnxRuntimeEngine(graph_of(bundle, rebuild=True), threads=threads, batch=1)
+        return start(graph_of(bundle, rebuild=True))
 
 
-def describe_engine(engine: Engine) -> str:
-    """Name, version and precision."""
-    return f"{engine.name} {engine.version}, {engine.precision}"
+def _torch_engine(bundle: Bundle, *, precision: Precision, threads: int) -> Engine:
+    try:
+        from regnety.inference.engines.torch import TorchEngine
+    except MissingExtraError:
+        raise
+    except Exception as error:  # a torch whose libraries do not load raises what its parts raise
+        reason = " ".join(str(error).split())
+        raise EngineError(f"torch is installed and cannot be loaded: {reason}; install it anew") from error
+    return TorchEngine(bundle, threads=threads, precision=precision)
+
+
+def _version(name: str) -> str | None:
+    """A package that is there without its metadata, as a build of one's own may be, has a version nobody knows."""
+    from importlib import metadata, util  # what they bring along takes longer than all else here
+
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "unknown" if util.find_spec(name) is not None else None

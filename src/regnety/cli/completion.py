@@ -1,0 +1,21 @@
+"""`regnety completion`."""
+
+import click
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete commands, options and the names of models.
+
+    Example:  eval "$(regnety completion bash)"
+    """
+    from click.shell_completion import get_completion_class
+
+    from regnety.cli.application import application
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    print(kind(application, {}, "regnety", "_REGNETY_COMPLETE").source())

@@ -1,0 +1,1 @@
+"""Pictures of designs and results. Needs the extra `plot`."""

@@ -1,0 +1,102 @@
+"""The paper's picture of a design: the straight line u_j, and the steps w_j that a RegNet is built from.
+
+Radosavovic et al. (arXiv:2003.13678), section 3.3. Without pyplot: no window, no backend, nothing global.
+"""
+
+import errno
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regnety.architecture.design import AnyDesign, Design
+from regnety.errors import InvalidDesignError, MissingExtraError
+from regnety.storage import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+METADATA: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
+"""What a picture would say of itself and of the day it was made; without it, the same design gives the same bytes."""
+STYLE: dict[str, Any] = {"svg.hashsalt": "regnety"}
+
+
+def plot_widths(design: AnyDesign, path: str | Path, *, title: str | None = None, log_scale: bool = False) -> Path:
+    """Draw the width of each block, and write the picture as PNG or SVG.
+
+    Args:
+        design: a `Design` shows u_j and w_j (equations 2 to 4), and the widths after groups were fitted where they
+            differ; an `AnyNetDesign` has no u_j and shows the widths of its blocks.
+        path: where; `.png` or `.svg` chooses the format. What stood there is replaced.
+        title: stands above the picture; None is the design's parameters.
+        log_scale: widths on a logarithmic axis.
+
+    Raises:
+        InvalidDesignError: the suffix is another one.
+        MissingExtraError: matplotlib is not installed.
+        OSError: the file cannot be written.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in METADATA:
+        raise InvalidDesignError(f"{path}: a picture is written as {' or '.join(METADATA)}; name such a file")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
+    try:
+        from matplotlib import style
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "matplotlib":
+            raise
+        raise MissingExtraError("a plot", "plot") from None
+    with style.context(["default", STYLE]):  # whatever the user's matplotlibrc says
+        figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
+        axes = figure.add_subplot()
+        _draw(axes, design)
+        axes.set_title(title or _parameters(design), fontsize=10)
+        if log_scale:
+            axes.set_yscale("log", base=2)
+        with replacing(path) as beside:
+            figure.savefig(beside, format=suffix[1:], metadata=METADATA[suffix])
+    return path
+
+
+def _draw(axes: "Axes", design: AnyDesign) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    stages = design.fitted_stages()
+    fitted = [stage.width for stage in stages for _ in range(stage.depth)]
+    blocks = range(len(fitted))
+    widths = fitted
+    if isinstance(design, Design):
+        widths = [width for width, depth in design.grouped_widths() for _ in range(depth)]
+        continuous = [design.w0 + design.wa * block for block in blocks]
+        axes.plot(blocks, continuous, "--", color="tab:gray", label="$u_j = w_0 + w_a j$")
+    axes.step(blocks, widths, where="mid", color="tab:blue", label="$w_j$")
+    axes.plot(blocks, widths, "o", color="tab:blue", markersize=4)
+    if widths != fitted:
+        axes.plot(blocks, fitted, "x", color="tab:orange", label="after groups were fitted")
+    start = 0
+    for number, stage in enumerate(stages, start=1):
+        if start:
+            axes.axvline(start - 0.5, color="tab:gray", linewidth=0.6, linestyle=":")
+        label = f"s{number}\n{stage.width}" if len(stages) <= 12 else f"s{number}"
+        axes.annotate(
+            label,
+            (start + (stage.depth - 1) / 2, 0.98),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            va="top",
+            fontsize=8,
+        )
+        start += stage.depth
+    axes.set_xlabel("block $j$")
+    axes.set_ylabel("width in channels")
+    axes.margins(y=0.2)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="lower right")
+
+
+def _parameters(design: AnyDesign) -> str:
+    if isinstance(design, Design):
+        names = ("depth", "w0", "wa", "wm", "group_width")
+        return ", ".join(f"{name}={getattr(design, name):g}" for name in names)
+    return f"{len(design.stages)} stages, {design.depth} blocks"

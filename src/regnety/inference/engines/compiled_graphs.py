@@ -1,0 +1,80 @@
+"""Compiled graphs on disk: found again by path, size and time of the graph; whole, checked, and never in the way.
+
+A compiled graph is what OpenVINO exports, followed by 16 bytes: its length and its CRC-32, little-endian. OpenVINO's
+own cache is not used: it reads and hashes the whole graph before it looks there, and believes whatever stands in it.
+"""
+
+import hashlib
+import logging
+import struct
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.storage import replacing
+from regnety.version import __version__
+
+SUFFIX = ".blob"
+FOOTER = struct.Struct("<QQ")
+COMPANIONS = {".xml": (".bin",), ".onnx": (".onnx.data",)}
+"""Files beside a graph that may hold its weights."""
+
+logger = logging.getLogger("regnety")
+
+
+def compiled_place(cache: Path, graph: Path, facts: Iterable[object]) -> Path | None:
+    """Where the compiled form of a graph stands, whether there is one yet or not.
+
+    Args:
+        cache: the folder of compiled graphs.
+        graph: the graph's file.
+        facts: whatever else changes the compiled form: versions, the processor, the batch.
+
+    Returns:
+        A path that is another one as soon as a file of the graph is written anew; None if the graph cannot be found.
+    """
+    files = [graph, *(graph.with_suffix(suffix) for suffix in COMPANIONS.get(graph.suffix, ()))]
+    try:
+        stamps = [(str(graph.resolve()), *_stamp(graph)), *(_stamp(file) for file in files[1:] if file.exists())]
+    except OSError:
+        return None
+    key = repr((__version__, stamps, *facts))
+    return cache / f"{hashlib.sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}{SUFFIX}"
+
+
+def read_compiled(path: Path) -> npt.NDArray[np.uint8] | None:
+    """What `keep_compiled` wrote, memory-mapped; None where there is nothing, or nothing whole."""
+    try:
+        content = np.memmap(path, np.uint8, "c")  # copy-on-write: OpenVINO wants memory that it may write to
+    except (OSError, ValueError):  # missing or not ours to read; empty
+        return None
+    length = len(content) - FOOTER.size
+    if length > 0 and FOOTER.unpack(content[length:].data) == (length, zlib.crc32(content[:length].data)):
+        return content[:length]
+    logger.warning("%s: the compiled graph is damaged; it is compiled anew", path)
+    return None
+
+
+def keep_compiled(path: Path, content: Any) -> None:
+    """Write a compiled graph, whole or not at all; a folder that cannot be written or a full disk is only noted.
+
+    Args:
+        path: where it goes.
+        content: bytes, or what behaves like them.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as beside, beside.open("wb") as file:
+            file.write(content)
+            file.write(FOOTER.pack(len(content), zlib.crc32(content)))
+    except OSError as error:
+        logger.info("%s: the compiled graph is not kept: %s", path, error)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns

@@ -1,0 +1,106 @@
+"""PyTorch: the network as it was trained, for whoever has it installed anyway."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.bundle.bundle import Bundle
+from regnety.errors import EngineError, MissingExtraError, WeightsError
+from regnety.inference.engines.engine import Precision
+from regnety.inference.processor import has_bf16
+
+try:
+    import torch
+except ModuleNotFoundError as missing:
+    if missing.name != "torch":
+        raise
+    raise MissingExtraError("the engine torch", "torch") from None
+
+from regnety.network.creation import load_weights
+from regnety.network.modules import RegNet
+
+
+class TorchEngine:
+    """The torch module of a bundle, on the processor, channels last.
+
+    Inputs and outputs are those of `build_graph`; the batch is free. The number of threads is torch's own setting for
+    the whole process: the engine that was made last decides.
+
+    Args:
+        bundle: architecture, weights, and the normalisation of uint8 inputs.
+        threads: threads within one run; 1 is best where several threads call `run` at once.
+        precision: `bf16` is torch's autocast; outputs are float32 either way.
+        input: `uint8` takes [batch, height, width, in_chans] in RGB; `float` takes normalised float32
+            [batch, in_chans, height, width].
+        outputs: any names of outputs that the architecture has.
+
+    Raises:
+        MissingExtraError: torch is not installed; raised when this module is imported.
+        EngineError: bf16 on a processor that does not have it.
+        WeightsError: the architecture has no such output.
+    """
+
+    name = "torch"
+    version = str(torch.__version__)
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        threads: int,
+        precision: Precision = "f32",
+        input: Literal["uint8", "float"] = "uint8",
+        outputs: Sequence[str] = ("logits",),
+    ) -> None:
+        if precision == "bf16" and not has_bf16():  # torch would emulate it, several times slower than float32
+            raise EngineError("torch does not compute in bf16 on this processor")
+        architecture, preprocessing = bundle.architecture, bundle.preprocessing
+        for name in outputs:
+            if name not in architecture.output_names:
+                known = ", ".join(architecture.output_names)
+                raise WeightsError(f"{bundle.name}: no output named {name!r}; there are {known}")
+        torch.set_num_threads(threads)
+        self.precision: Precision = precision
+        self.output_names = tuple(outputs)
+        side, channels = preprocessing.image_size, architecture.in_chans
+        shapes = {"uint8": (None, side, side, channels), "float": (None, channels, side, side)}
+        self.input_shape: tuple[int | None, ...] = shapes[input]
+        self.input_dtype: np.dtype[Any] = np.dtype({"uint8": np.uint8, "float": np.float32}[input])
+        self._mean = 255 * torch.tensor(preprocessing.mean).reshape(-1, 1, 1)
+        self._factor = 1 / (255 * torch.tensor(preprocessing.std).reshape(-1, 1, 1))
+        self._network = _network(bundle, precision)
+
+    def run(self, images: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
+        """A batch of images -> every output by its name."""
+        bf16 = self.precision == "bf16"
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16, cache_enabled=False):
+            values = self._input(images)
+            if self.output_names == ("logits",):
+                outputs = {"logits": self._network(values)}
+            else:
+                outputs = self._network.forward_named(values)
+            return {name: outputs[name].float().contiguous().numpy() for name in self.output_names}
+
+    def _input(self, images: npt.NDArray[Any]) -> torch.Tensor:
+        """Normalised float32 [batch, in_chans, height, width], channels last in memory."""
+        if self.input_dtype == np.uint8:
+            planes = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)  # a copy: torch wants to own what it reads
+            return (planes.float() - self._mean) * self._factor
+        return torch.from_numpy(np.array(images)).to(memory_format=torch.channels_last)
+
+
+def _network(bundle: Bundle, precision: Precision) -> RegNet:
+    """The network with the bundle's weights; no random ones are drawn first."""
+    with torch.device("meta"):
+        network = RegNet(bundle.architecture)
+    network = network.to_empty(device="cpu").eval()
+    load_weights(network, bundle.weights)
+    network.requires_grad_(False)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if precision == "bf16":
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+                layer.to(torch.bfloat16)  # once, instead of by autocast in every run
+    return network
