@@ -5,8 +5,11 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+CACHE_FOLDERS = ("graphs", "openvino", "weights")
+"""What we keep in the cache: graphs as built, graphs as OpenVINO compiled them, weights by their names."""
 
 
 def cache_directory() -> Path:
@@ -21,6 +24,24 @@ def cache_directory() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "regnety"
+
+
+def cache_sizes() -> dict[str, int]:
+    """Bytes of each of our folders in the cache that there is."""
+    return {name: size for name in CACHE_FOLDERS if (size := _size(cache_directory() / name)) is not None}
+
+
+def empty_cache() -> int:
+    """Remove our folders from the cache, and nothing else that stands there; the bytes that they took.
+
+    Raises:
+        OSError: something cannot be removed.
+    """
+    freed = sum(cache_sizes().values())
+    for name in CACHE_FOLDERS:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(cache_directory() / name)
+    return freed
 
 
 @contextmanager
@@ -132,6 +153,17 @@ def _name_the_place(error: BaseException, beside: Path, path: Path) -> None:
         named = Path(error.filename) if isinstance(error.filename, str) else None
         if named is None or named == beside or beside in named.parents:
             error.filename = str(path)
+
+
+def _size(folder: Path) -> int | None:
+    """Bytes of the files in a folder, also of those that come and go meanwhile; None where there is none."""
+    if not folder.is_dir():
+        return None
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.lstat().st_size if not path.is_dir() else 0
+    return total
 
 
 def _flush(path: Path) -> None:

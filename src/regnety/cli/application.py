@@ -5,6 +5,7 @@ and of its memory.
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,8 @@ import click
 
 from regnety import version
 
+COMPLETION = "_REGNETY_COMPLETE"
+"""The variable by which a shell asks for completions."""
 COMMANDS = {
     "predict": ("regnety.cli.predict", "predict"),
     "models": ("regnety.cli.models", "models"),
@@ -19,6 +22,7 @@ COMMANDS = {
     "train": ("regnety.cli.train", "train"),
     "eval": ("regnety.cli.evaluate", "evaluate"),
     "export": ("regnety.cli.export", "export"),
+    "info": ("regnety.cli.info", "info"),
     "completion": ("regnety.cli.completion", "completion"),
 }
 """Command to its module and its name in there."""
@@ -72,5 +76,7 @@ def run_command(arguments: Sequence[str]) -> int:
         return 2
     except click.Abort:
         raise KeyboardInterrupt from None
-    except SystemExit:  # what click makes of a broken pipe, and of nothing else when it does not stand alone
+    except SystemExit as end:  # the end of a shell's question for completions; else what click makes of a broken pipe
+        if COMPLETION in os.environ:
+            return int(end.code or 0)
         raise BrokenPipeError from None

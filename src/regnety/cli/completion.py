@@ -14,8 +14,8 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from regnety.cli.application import application
+    from regnety.cli.application import COMPLETION, application
 
     kind = get_completion_class(shell)
     assert kind is not None
-    print(kind(application, {}, "regnety", "_REGNETY_COMPLETE").source())
+    print(kind(application, {}, "regnety", COMPLETION).source())

@@ -1,0 +1,111 @@
+"""`regnety info`."""
+
+import json
+from typing import Any
+
+import click
+
+from regnety.cli.formats import ReportFormat, report_format_option
+
+LIBRARIES = ("numpy", "safetensors", "onnx", "pillow", "simplejpeg", "cykooz-resizer")
+EXTRAS = {"heif": "pillow-heif", "plot": "matplotlib"}
+"""Besides the engines: extra to the package that it brings."""
+
+
+@click.command()
+@click.option("--clear-cache", is_flag=True, help="Remove what the cache holds.")
+@report_format_option
+def info(clear_cache: bool, output_format: ReportFormat) -> None:
+    """Show versions, engines, what the processor has, and the cache.
+
+    Example:  regnety info --clear-cache
+    """
+    from regnety.storage import empty_cache
+
+    freed = empty_cache() if clear_cache else None
+    facts = _facts()
+    if freed is not None:
+        facts["freed_bytes"] = freed
+    if output_format is ReportFormat.json:
+        print(json.dumps(facts, indent=2))
+    else:
+        _print(facts)
+
+
+def _facts() -> dict[str, Any]:
+    import platform
+
+    from regnety.inference.engines.engine import available_cores
+    from regnety.inference.engines.selection import choose_engine, installed_engines
+    from regnety.inference.processor import has_bf16, processor
+    from regnety.storage import cache_directory, cache_sizes
+    from regnety.version import __version__
+
+    here, (engine, precision) = processor(), choose_engine()
+    return {
+        "regnety": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": here.name,
+        "cores": available_cores(),
+        "flags": list(here.noted_flags),
+        "bf16": has_bf16(),
+        "engines": installed_engines(),
+        "auto": f"{engine}, {precision}",
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "extras": {extra: _version(package) for extra, package in EXTRAS.items()},
+        "cache": str(cache_directory()),
+        "cache_bytes": cache_sizes(),
+    }
+
+
+def _version(package: str) -> str | None:
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _print(facts: dict[str, Any]) -> None:
+    def line(name: str, text: str) -> None:
+        print(f"{name:<14}  {text}")
+
+    line("regnety", f"{facts['regnety']}, Python {facts['python']}, {facts['system']}")
+    bf16 = {True: "has bf16", False: "has no bf16", None: "does not say whether it has bf16"}[facts["bf16"]]
+    flags = ", ".join(facts["flags"]) or "unknown abilities"
+    line("processor", f"{facts['processor'] or 'unknown'}, {facts['cores']} cores: {flags}; {bf16}")
+    for number, (engine, version) in enumerate(facts["engines"].items()):
+        line("" if number else "engines", f"{engine} {version or _how_to_install(engine)}")
+    line("", f"auto takes {facts['auto']}{_faster(facts)}")
+    line("libraries", ", ".join(f"{name} {version or 'missing'}" for name, version in facts["libraries"].items()))
+    for number, (extra, version) in enumerate(facts["extras"].items()):
+        line(
+            "" if number else "extras",
+            f"{extra}: {f'{EXTRAS[extra]} {version}' if version else _how_to_install(extra)}",
+        )
+    line("cache", facts["cache"])
+    for name, size in facts["cache_bytes"].items():
+        line("", f"{name} {_megabytes(size)}")
+    if not facts["cache_bytes"]:
+        line("", "is empty")
+    if "freed_bytes" in facts:
+        line("", f"{_megabytes(facts['freed_bytes'])} were removed")
+
+
+def _how_to_install(extra: str) -> str:
+    return f"is not installed: pip install 'regnety[{extra}]'"
+
+
+def _faster(facts: dict[str, Any]) -> str:
+    """Measured: with AVX-512, and still more with bf16, OpenVINO is the faster engine for many images."""
+    if "avx512f" not in facts["flags"]:
+        return ""
+    if facts["engines"]["openvino"] is None:
+        return "; for many images the extra openvino would be faster here"
+    return "; for many images --engine openvino is faster here"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
