@@ -43,11 +43,11 @@ HUGE = [(5000, 5000), (6124, 4082), (4082, 6124), (22360, 1118), (1118, 22360)]
 
 
 def random_sizes(count: int) -> Iterator[tuple[int, int]]:
-    """Sides of up to some 1500 pixels, the longer one up to 20 times the shorter, in both orientations."""
+    """Sides of up to 2000 pixels, the longer one up to 20 times the shorter, in both orientations."""
     random = np.random.default_rng(0)
     for number in range(count):
-        shorter = math.exp(random.uniform(math.log(4), math.log(900)))
-        longer = min(shorter * math.exp(random.uniform(0, math.log(20 if number % 4 == 0 else 2))), 3000)
+        shorter = math.exp(random.uniform(math.log(4), math.log(600)))
+        longer = min(shorter * math.exp(random.uniform(0, math.log(20 if number % 4 == 0 else 2))), 2000)
         size = (round(shorter), round(longer))
         yield size if number % 2 else size[::-1]
 

@@ -54,6 +54,8 @@ def plot_widths(design: AnyDesign, path: str | Path, *, title: str | None = None
         axes.set_title(title or _parameters(design), fontsize=10)
         if log_scale:
             axes.set_yscale("log", base=2)
+        else:
+            axes.set_ylim(bottom=0)
         with replacing(path) as beside:
             figure.savefig(beside, format=suffix[1:], metadata=METADATA[suffix])
     return path
@@ -92,7 +94,7 @@ def _draw(axes: "Axes", design: AnyDesign) -> None:
     axes.set_ylabel("width in channels")
     axes.margins(y=0.2)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="lower right")
+    axes.legend(loc="best")
 
 
 def _parameters(design: AnyDesign) -> str:

@@ -1,11 +1,13 @@
 """The ONNX graph of a bundle: built once, kept in the cache, found again by path, size and time of its weights."""
 
 import hashlib
+import importlib
 import logging
 from pathlib import Path
 from typing import Any
 
 from regnety.bundle.bundle import Bundle
+from regnety.errors import EngineError
 from regnety.graph.metadata import FORMAT_VERSION, KEY, metadata_from_json
 from regnety.inference.foreign_comparison import compare_with_foreign_file
 from regnety.storage import cache_directory
@@ -28,6 +30,7 @@ def graph_of(bundle: Bundle, *, rebuild: bool = False, suffixes: tuple[str, ...]
 
     Raises:
         WeightsError: the weights are damaged, or a stranger's file computes something else than they do.
+        EngineError: the graph must be built, and the package onnx cannot be imported.
     """
     if not rebuild and _is_its_own_graph(bundle, suffixes):
         assert bundle.graph is not None
@@ -38,6 +41,7 @@ def graph_of(bundle: Bundle, *, rebuild: bool = False, suffixes: tuple[str, ...]
     path = cache_directory() / "graphs" / f"{key}.onnx"
     try:
         if rebuild or not path.exists():
+            _require_onnx()
             from regnety.graph.builder import write_graph
 
             compare_with_foreign_file(bundle)
@@ -61,7 +65,19 @@ def _is_its_own_graph(bundle: Bundle, suffixes: tuple[str, ...]) -> bool:
     return graph.takes(wanted.image_size) and (inside.mean, inside.std) == (wanted.mean, wanted.std)
 
 
+def _require_onnx() -> None:
+    """The protobuf that something else has installed may be one that onnx refuses, in one of several ways."""
+    try:
+        importlib.import_module("onnx")
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise EngineError(
+            f"the package onnx cannot be imported: {reason}; pip install --force-reinstall onnx protobuf"
+        ) from error
+
+
 def _in_memory(bundle: Bundle) -> bytes:
+    _require_onnx()
     from regnety.graph.builder import build_graph, graph_bytes
 
     compare_with_foreign_file(bundle)

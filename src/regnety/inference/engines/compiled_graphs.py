@@ -49,13 +49,16 @@ def compiled_place(cache: Path, graph: Path, facts: Iterable[object]) -> Path | 
 def read_compiled(path: Path) -> npt.NDArray[np.uint8] | None:
     """What `keep_compiled` wrote, memory-mapped; None where there is nothing, or nothing whole."""
     try:
-        content = np.memmap(path, np.uint8, "c")  # copy-on-write: OpenVINO wants memory that it may write to
-    except (OSError, ValueError):  # missing or not ours to read; empty
+        # copy-on-write, as OpenVINO wants memory that it may write to
+        content: npt.NDArray[np.uint8] = np.memmap(path, np.uint8, "c")
+    except OSError:  # missing, or not ours to read
         return None
+    except ValueError:  # an empty file cannot be mapped
+        content = np.empty(0, np.uint8)
     length = len(content) - FOOTER.size
-    if length > 0 and FOOTER.unpack(content[length:].data) == (length, zlib.crc32(content[:length].data)):
+    if length > 0 and FOOTER.unpack(content[length:].data) == (length, checksum(content[:length].data)):
         return content[:length]
-    logger.warning("%s: the compiled graph is damaged; it is compiled anew", path)
+    logger.warning("%s: is damaged; it is compiled anew", path)
     return None
 
 
@@ -70,9 +73,14 @@ def keep_compiled(path: Path, content: Any) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as beside, beside.open("wb") as file:
             file.write(content)
-            file.write(FOOTER.pack(len(content), zlib.crc32(content)))
+            file.write(FOOTER.pack(len(content), checksum(content)))
     except OSError as error:
         logger.info("%s: the compiled graph is not kept: %s", path, error)
+
+
+def checksum(content: Any) -> int:
+    """Of bytes, or what behaves like them: CRC-32, which costs milliseconds where a cryptographic one costs a start."""
+    return zlib.crc32(content)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

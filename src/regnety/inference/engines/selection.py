@@ -5,12 +5,12 @@ Only the engine that is taken is imported.
 
 import logging
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError, MissingExtraError, WeightsError
 from regnety.inference.engines.engine import Engine, Precision
-from regnety.inference.foreign_comparison import compare_with_foreign_file
 from regnety.inference.graph_cache import graph_of
 from regnety.inference.processor import BF16_FLAGS, has_bf16
 from regnety.storage import cache_directory
@@ -101,21 +101,21 @@ def _engine_with_bf16(engine: str) -> str:
     if engine != "auto":
         return engine
     for name in BF16_ENGINES:
-        if _version(name) is not None:
+        if find_spec(name) is not None:
             return name
     raise EngineError("bf16 needs an engine that has it: pip install 'regnety[openvino]'")
 
 
 def _start_on_graph(start: Callable[[Path | bytes], Engine], bundle: Bundle, suffixes: tuple[str, ...]) -> Engine:
-    """A file that cannot be loaded is made anew in the cache, once."""
+    """A file in the cache that is damaged is made anew, once; a file of the user's is not touched."""
     graph = graph_of(bundle, suffixes=suffixes)
     try:
         return start(graph)
     except WeightsError as error:
-        if isinstance(graph, bytes):
+        if isinstance(graph, bytes) or not graph.is_relative_to(cache_directory()):
             raise
         logger.warning("%s; it is built anew", error)
-        return start(graph_of(bundle, rebuild=True, suffixes=suffixes))
+        return start(graph_of(bundle, rebuild=True))
 
 
 def _torch_engine(bundle: Bundle, *, precision: Precision, threads: int) -> Engine:
@@ -126,15 +126,13 @@ def _torch_engine(bundle: Bundle, *, precision: Precision, threads: int) -> Engi
     except Exception as error:  # a torch whose libraries do not load raises what its parts raise
         reason = " ".join(str(error).split())
         raise EngineError(f"torch is installed and cannot be loaded: {reason}; install it anew") from error
-    compare_with_foreign_file(bundle)
     return TorchEngine(bundle, threads=threads, precision=precision)
 
 
 def _version(name: str) -> str | None:
-    """A package that is there without its metadata, as a build of one's own may be, has a version nobody knows."""
-    from importlib import metadata, util  # what they bring along takes longer than all else here
+    from importlib import metadata  # takes some 20 ms, which no prediction needs
 
     try:
         return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "unknown" if util.find_spec(name) is not None else None
+    except metadata.PackageNotFoundError:  # a build of one's own may be there without metadata
+        return None if find_spec(name) is None else "unknown"

@@ -38,7 +38,7 @@ class TorchEngine:
 
     Raises:
         MissingExtraError: torch is not installed; raised when this module is imported.
-        EngineError: bf16 on a processor that does not have it.
+        EngineError: bf16 on a processor that does not have it, or a bundle that is a graph without weights.
         WeightsError: the architecture has no such output.
     """
 
@@ -56,6 +56,8 @@ class TorchEngine:
     ) -> None:
         if precision == "bf16" and not has_bf16():  # torch would emulate it, several times slower than float32
             raise EngineError("torch does not compute in bf16 on this processor")
+        if not bundle.weights:
+            raise EngineError(f"{bundle.name}: is a graph without weights, which the engine torch cannot run")
         architecture, preprocessing = bundle.architecture, bundle.preprocessing
         for name in outputs:
             if name not in architecture.output_names:
