@@ -11,7 +11,6 @@ from pathlib import Path
 from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError, MissingExtraError, WeightsError
 from regnety.inference.engines.engine import Engine, Precision
-from regnety.inference.foreign_comparison import compare_with_foreign_file
 from regnety.inference.graph_cache import graph_of
 from regnety.inference.processor import BF16_FLAGS, has_bf16
 from regnety.storage import cache_directory
@@ -116,7 +115,7 @@ def _start_on_graph(start: Callable[[Path | bytes], Engine], bundle: Bundle, suf
         if isinstance(graph, bytes) or not graph.is_relative_to(cache_directory()):
             raise
         logger.warning("%s; it is built anew", error)
-        return start(graph_of(bundle, rebuild=True, suffixes=suffixes))
+        return start(graph_of(bundle, rebuild=True))
 
 
 def _torch_engine(bundle: Bundle, *, precision: Precision, threads: int) -> Engine:
@@ -127,7 +126,6 @@ def _torch_engine(bundle: Bundle, *, precision: Precision, threads: int) -> Engi
     except Exception as error:  # a torch whose libraries do not load raises what its parts raise
         reason = " ".join(str(error).split())
         raise EngineError(f"torch is installed and cannot be loaded: {reason}; install it anew") from error
-    compare_with_foreign_file(bundle)
     return TorchEngine(bundle, threads=threads, precision=precision)
 
 
