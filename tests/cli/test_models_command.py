@@ -15,11 +15,9 @@ from regnety.weights.safetensors_files import write_safetensors
 
 LOADED = """
 import sys
-from regnety.cli.main import main
-try:
-    main()
-except SystemExit:
-    print(*({"torch", "onnx", "onnxruntime", "openvino", "PIL"} & sys.modules.keys()), file=sys.stderr)
+from regnety.cli.main import run
+run()
+print(*({"torch", "onnx", "onnxruntime", "openvino", "PIL"} & sys.modules.keys()), file=sys.stderr)
 """
 
 

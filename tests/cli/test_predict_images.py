@@ -205,10 +205,15 @@ def test_ctrl_c_keeps_what_is_done(output_format: str, folder: Path, tmp_path: P
 
 
 def test_ctrl_c_at_any_time_is_quiet(folder: Path) -> None:
-    line = command(folder, *[folder / "photos" / "a.jpg"] * 2000, "--format", "jsonl")
-    for delay in (0.15, 0.25, 0.35, 0.6, 1.0):
-        with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    """From the first moment that our code runs: while modules are imported, the engine starts, images are read."""
+    code = "from regnety.cli.main import main; print('begun', flush=True); main()"
+    arguments = command(folder, *[folder / "photos" / "a.jpg"] * 2000, "--output", folder / "answers.jsonl")[3:]
+    for delay in (0, 0.05, 0.1, 0.2, 0.4, 0.8):
+        line = [sys.executable, "-c", code, *arguments]
+        with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
             assert process.stderr is not None
+            assert process.stdout.readline() == "begun\n"
             time.sleep(delay)
             process.send_signal(signal.SIGINT)
             assert process.wait(TIMEOUT_S) in (130, 0)
