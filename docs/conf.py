@@ -14,6 +14,7 @@ release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "command_line", "docstrings", "public_names"]
 exclude_patterns = ["_build", "extensions"]
+smartquotes = False  # two dashes are an option
 html_theme = "furo"
 html_title = f"regnety {release}"
 html_show_sphinx = False

@@ -29,7 +29,7 @@ NO_TORCH = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch
 IMPORT_EVERYTHING = """
 import regnety
 for name in regnety.__all__:
-    if name != "create_model":
+    if name not in ("create_model", "create_transform"):
         getattr(regnety, name)
 print(regnety.__version__, regnety.Predictor("regnety_cifar10").predict("photo.png")[0].predictions[0].label)
 """
@@ -164,6 +164,7 @@ def test_the_public_names_work_there(environment: Environment) -> None:
     [
         ("predict", "photo.png", "--format", "json"),
         ("describe", "regnety_002", "--format", "json"),
+        ("models", "regnety_002*", "--format", "json"),
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -178,6 +179,13 @@ def test_the_answer_is_right_there(environment: Environment) -> None:
     (answer,) = json.loads(result.stdout)
     assert answer["predictions"][0]["label"] == "cat"
     assert 0.8 < answer["predictions"][0]["prob"] < 1
+
+
+def test_an_export_answers_there(environment: Environment) -> None:
+    result = environment.run("regnety", "export", "regnety_cifar10", "-o", "model.onnx")
+    assert result.returncode == 0, result.stderr
+    result = environment.run("regnety", "predict", "photo.png", "--model", "model.onnx", "--top-k", "1", "--quiet")
+    assert result.stdout.split()[3:5] == ["photo.png", "cat"]
 
 
 def test_what_needs_torch_names_its_extra_there(environment: Environment) -> None:

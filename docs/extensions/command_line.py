@@ -1,7 +1,7 @@
 """`{command-line}`: the reference of every command, read from the application itself at build time."""
 
+import inspect
 import re
-from typing import Any
 
 import click
 from docutils import nodes
@@ -10,28 +10,33 @@ from sphinx.util.docutils import SphinxDirective
 
 from regnety.cli.application import application
 
+NO_WRAPPING = "\b\n"
+"""What tells click to leave the lines of a paragraph as they are."""
+
 
 class CommandLine(SphinxDirective):
     """One section a command: what it does, an example, its arguments and options with their defaults."""
 
     def run(self) -> list[nodes.Node]:
         """A section for each command, in the order of `regnety --help`."""
-        context = click.Context(application, info_name="regnety")
-        commands = (application.get_command(context, name) for name in application.list_commands(context))
-        return [self._section(context, command) for command in commands]
+        self.env.note_reread()  # a build that finds this page unchanged would keep yesterday's commands
+        context = application.make_context("regnety", [], resilient_parsing=True)
+        commands = [application.get_command(context, name) for name in application.list_commands(context)]
+        return [self._section(context, command) for command in commands if command is not None]
 
-    def _section(self, parent: Any, command: Any) -> nodes.section:
+    def _section(self, parent: click.Context, command: click.Command) -> nodes.section:
         context = command.make_context(command.name, [], parent=parent, resilient_parsing=True)
         section = nodes.section(ids=[f"regnety-{command.name}"], names=[f"regnety {command.name}"])
         section += nodes.title(text=f"regnety {command.name}")
-        for paragraph in re.split(r"\n\s*\n", (command.help or "").strip()):
+        for paragraph in re.split(r"\n\s*\n", inspect.cleandoc(command.help or "").replace(NO_WRAPPING, "")):
             section += _paragraph(paragraph)
         usage = f"{context.command_path} {' '.join(command.collect_usage_pieces(context))}"
         section += nodes.literal_block(usage, usage, language="text")
         parameters = nodes.definition_list()
         for parameter in command.get_params(context):
-            if row := parameter.get_help_record(context):
-                parameters += _definition(*row)
+            names, help_text = parameter.get_help_record(context) or ("", "")
+            if help_text:  # an argument is explained in the first paragraph
+                parameters += _definition(names, help_text)
         section += parameters
         return section
 

@@ -23,6 +23,7 @@ class PublicNames(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """What autodoc makes of each name."""
+        self.env.note_reread()  # names come and go without this page
         rooms = tuple(f"regnety.{room}" for room in self.arguments[0].split())
         names = [name for name in regnety.__all__ if f"{_home(name)}.".startswith(tuple(f"{room}." for room in rooms))]
         order = [*self.content, *names]

@@ -5,6 +5,7 @@ and of its memory.
 """
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -58,6 +59,13 @@ def application(context: click.Context) -> None:
         print(context.get_help())
 
 
+class _Warnings(logging.Handler):
+    """What the package logs, in the form of everything else on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"regnety: {' '.join(record.getMessage().split())}", file=sys.stderr)
+
+
 def run_command(arguments: Sequence[str]) -> int:
     """Run a command; its exit status.
 
@@ -65,6 +73,8 @@ def run_command(arguments: Sequence[str]) -> int:
         KeyboardInterrupt: Ctrl-C.
         BrokenPipeError: whoever read the output has left.
     """
+    logger, handler = logging.getLogger("regnety"), _Warnings(logging.WARNING)
+    logger.addHandler(handler)
     try:
         return int(application.main(list(arguments), prog_name="regnety", standalone_mode=False) or 0)
     except click.UsageError as error:
@@ -80,3 +90,5 @@ def run_command(arguments: Sequence[str]) -> int:
         if COMPLETION in os.environ:
             return int(end.code or 0)
         raise BrokenPipeError from None
+    finally:
+        logger.removeHandler(handler)

@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from regnety.errors import ImageError, MissingExtraError
 from regnety.images.formats import HEIF, MAX_PIXELS, format_of
@@ -51,10 +51,10 @@ def load_image(source: ImageSource, *, exif_orientation: bool = True, max_pixels
 def _upright(image: Image.Image) -> Image.Image:
     """Turned as the EXIF orientation says; damaged EXIF says nothing, and is no reason to lose the picture."""
     try:
-        image.getexif()
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # damage raises anything; broken pixels raise again when they are decoded
         return image
-    return ImageOps.exif_transpose(image)
+    return ImageOps.exif_transpose(image) if orientation in range(2, 9) else image  # it would copy an upright one
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:

@@ -40,7 +40,8 @@ READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC"
 
 
 def format_of(head: bytes) -> ImageFormat | None:
-    """What the first `HEAD_SIZE` bytes of a file say it is; None for anything else."""
+    """What the first `HEAD_SIZE` bytes of a file say it is, however many are given; None for anything else."""
+    head = head[:HEAD_SIZE]
     if head[4:8] == b"ftyp":
         brands = {head[place : place + 4] for place in (8, *range(16, len(head), 4))}
         return next((of for of in (AVIF, HEIF) if brands & set(of.signatures)), None)

@@ -1,7 +1,7 @@
 """From any source to the uint8 array that a model eats: the two ways, and which one is taken.
 
 Both decode the same pixels and cut the same crop (`Preprocessing`). The exact way is Pillow from end to end, difference
-0 from timm. The fast way decodes JPEG without Pillow and computes the crop alone; it differs by at most one grey level.
+0 from timm. The fast way decodes JPEG without Pillow and computes the crop alone; it differs by a level or two here and there.
 """
 
 import numpy as np

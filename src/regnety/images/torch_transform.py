@@ -78,7 +78,7 @@ def create_transform(
     input_size: int | Sequence[int] = 224,
     is_training: bool = False,
     *,
-    interpolation: str = "bicubic",
+    interpolation: str = "bilinear",
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
     crop_pct: float | None = None,
@@ -88,8 +88,8 @@ def create_transform(
     """timm's evaluation transform: `create_transform(**resolve_data_config(model=network))`.
 
     The difference to timm's tensor is 0, but for pictures so long (over some 900:1) that the resized one would pass 64
-    megapixels, of which only the crop is computed. timm's own default for `interpolation` is bilinear, which none of
-    the published weights has.
+    megapixels, of which only the crop is computed. All of the published weights want bicubic, which the
+    config says; bilinear is timm's default without one.
 
     Args:
         input_size: of the square input in pixels; or (height, width), or (3, height, width).

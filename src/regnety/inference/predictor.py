@@ -60,7 +60,7 @@ class Predictor:
             where nothing is named.
         engine: `onnxruntime`, `openvino`, `torch`, or `auto`: ONNX Runtime, or with `precision="bf16"` one that has it.
         precision: `f32`, `bf16`, or `auto`: bf16 where the processor and an engine that was named have it.
-        exact: pixels as timm's to the last bit; else the fast way, one grey level from them at most here and there.
+        exact: pixels as timm's to the last bit; else the fast way, a grey level or two from them here and there.
         exif_orientation: turn photographs upright as their EXIF orientation says.
         max_pixels: width times height above which a picture is refused before it is decoded.
         image_size: height and width that the model is shown, in pixels; None is its own.
