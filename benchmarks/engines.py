@@ -2,11 +2,11 @@
 
     python benchmarks/engines.py [--models regnety_002 regnety_040] [--repeats 9] [--output engines.json]
 
-Every figure is of one image at 224, in milliseconds. `first start` is from the built graph to an engine that has answered
-once, for the first time on this machine; it includes loading the library for the engine's first row. `start` is the same
-again, for OpenVINO from its compiled graph on disk. `latency` is of one run with a thread on each core. All but the first
-are medians. `largest` and `mean` are differences of the logits from ONNX Runtime's in float32, in deviations of these, on
-ten images. The weights are those of the forward goldens, which any implementation can make.
+Every figure is of one image at 224, in milliseconds. `first start` is from the built graph to an engine that has
+answered once, for the first time on this machine; it includes loading the library for the engine's first row. `start`
+is the same again, for OpenVINO from its compiled graph on disk. `latency` is of one run with a thread on each core.
+All but the first are medians. `largest` and `mean` are differences of the logits from ONNX Runtime's in float32, in
+deviations of these, on ten images. The weights are those of the forward goldens, which any implementation can make.
 """
 
 import argparse

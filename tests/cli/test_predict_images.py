@@ -181,12 +181,17 @@ def wait_for(path: Path, lines: int) -> None:
         time.sleep(0.02)
 
 
+def hear_ctrl_c() -> None:
+    """A shell that starts the tests in the background lets them ignore it, and the processes that they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("output_format", ["json", "jsonl", "csv"])
 def test_ctrl_c_keeps_what_is_done(output_format: str, folder: Path, tmp_path: Path) -> None:
     noise(4000, 3000).save(tmp_path / "large.png", compress_level=1)
     path = tmp_path / f"answers.{output_format}"
     line = command(folder, *[tmp_path / "large.png"] * 400, "--output", path)
-    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("regnety: onnxruntime")
         time.sleep(0.5)
@@ -210,7 +215,9 @@ def test_ctrl_c_at_any_time_is_quiet(folder: Path) -> None:
     arguments = command(folder, *[folder / "photos" / "a.jpg"] * 2000, "--output", folder / "answers.jsonl")[3:]
     for delay in (0, 0.05, 0.1, 0.2, 0.4, 0.8):
         line = [sys.executable, "-c", code, *arguments]
-        with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c
+        ) as process:
             assert process.stdout is not None
             assert process.stderr is not None
             assert process.stdout.readline() == "begun\n"

@@ -1,6 +1,7 @@
 """PyTorch: the network as it was trained, for whoever has it installed anyway."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -25,8 +26,8 @@ from regnety.network.modules import RegNet
 class TorchEngine:
     """The torch module of a bundle, on the processor, channels last.
 
-    Inputs and outputs are those of `build_graph`; the batch is free. The number of threads is torch's own setting for
-    the whole process: the engine that was made last decides.
+    Inputs and outputs are those of `build_graph`; the batch is free. torch's own number of threads is set for the time
+    of a run only.
 
     Args:
         bundle: architecture, weights, and the normalisation of uint8 inputs.
@@ -63,7 +64,7 @@ class TorchEngine:
             if name not in architecture.output_names:
                 known = ", ".join(architecture.output_names)
                 raise WeightsError(f"{bundle.name}: no output named {name!r}; there are {known}")
-        torch.set_num_threads(threads)
+        self._threads = threads
         self.precision: Precision = precision
         self.output_names = tuple(outputs)
         side, channels = preprocessing.image_size, architecture.in_chans
@@ -77,7 +78,11 @@ class TorchEngine:
     def run(self, images: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
         """A batch of images -> every output by its name."""
         bf16 = self.precision == "bf16"
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16, cache_enabled=False):
+        with (
+            _threads(self._threads),
+            torch.inference_mode(),
+            torch.autocast("cpu", torch.bfloat16, enabled=bf16, cache_enabled=False),
+        ):
             values = self._input(images)
             if self.output_names == ("logits",):
                 outputs = {"logits": self._network(values)}
@@ -91,6 +96,19 @@ class TorchEngine:
             planes = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)  # a copy: torch wants to own what it reads
             return (planes.float() - self._mean) * self._factor
         return torch.from_numpy(np.array(images)).to(memory_format=torch.channels_last)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """torch's own setting, which belongs to the thread that calls, for the time of a run: its user may be training."""
+    before = torch.get_num_threads()
+    if count != before:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if count != before:
+            torch.set_num_threads(before)
 
 
 def _network(bundle: Bundle, precision: Precision) -> RegNet:
