@@ -206,6 +206,7 @@ def timm() -> Any:
     return pytest.importorskip("timm")
 
 
+@pytest.mark.filterwarnings("ignore")  # the exporters' own, of what they use of torch
 @pytest.mark.parametrize("exporter", ["torchscript", "torchscript unfolded", "dynamo"])
 def test_timm_s_own_network(exporter: str, timm: Any, tmp_path: Path) -> None:
     network = timm.create_model("regnety_002", pretrained=False).eval()

@@ -1,11 +1,15 @@
 """How results are printed: a table for people, the rest for programs. The same names everywhere."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from regnety.errors import RegNetYError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class RowFormat(StrEnum):
@@ -43,17 +47,15 @@ def row_format(chosen: RowFormat | None, output: Path | None) -> RowFormat:
     return chosen or of_suffix or RowFormat.table
 
 
-row_format_option = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice([*RowFormat]),
-    default=RowFormat.table,
-    help="How results are printed.",
-)
-report_format_option = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice([*ReportFormat]),
-    default=ReportFormat.table,
-    help="How results are printed.",
-)
+def _format_option(formats: type[StrEnum]) -> Callable[[Command], Command]:
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice([*formats]),
+        default="table",
+        help="How results are printed.",
+    )
+
+
+row_format_option = _format_option(RowFormat)
+report_format_option = _format_option(ReportFormat)

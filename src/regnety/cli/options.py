@@ -1,14 +1,12 @@
 """Options that mean the same in every command that has them."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
+from regnety.cli.formats import Command
 from regnety.images.formats import MAX_PIXELS
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 ENGINES = ("auto", "onnxruntime", "openvino", "torch")
 PRECISIONS = ("auto", "f32", "bf16")
