@@ -1,5 +1,6 @@
 """Where things are kept on disk, and how a file comes to its place whole or not at all."""
 
+import errno
 import os
 import shutil
 import sys
@@ -54,14 +55,21 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Whoever reads `path` meanwhile, or after a kill, sees the old file or the new one. On an exception nothing is left.
     """
     path = Path(path)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    place = Path(os.path.realpath(path))  # a link stays one; what it leads to is replaced
+    if place.exists() and not place.is_file():
+        raise OSError(errno.EINVAL, "is a folder, a device or a pipe, not a file that may be replaced", str(path))
+    try:
+        descriptor, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=".part")
+    except OSError as error:
+        error.filename = str(path)
+        raise
     os.close(descriptor)
     beside = Path(name)
     try:
         yield beside
         _give_ordinary_mode(beside)
         _flush(beside)
-        beside.replace(path)
+        beside.replace(place)
     except BaseException as error:
         beside.unlink(missing_ok=True)
         _name_the_place(error, beside, path)
@@ -113,7 +121,7 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
 
     A kill between the two renames leaves the old folder as `.NAME.old`, never a mixture.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
     try:

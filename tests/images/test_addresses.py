@@ -96,6 +96,6 @@ def test_nobody_there(server: str) -> None:
 
 
 def test_a_file_over_the_limit_is_not_read_to_the_end(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "MAX_BYTES", 100)
+    monkeypatch.setattr(sources, "MAX_FETCHED_BYTES", 100)
     with pytest.raises(ImageError, match=r"bytes are over the limit of 100$"):
         load_image(f"{server}/good.png")

@@ -26,6 +26,8 @@ WEIGHTS_FILE = "model.safetensors"
 GRAPH_FILE = "model.onnx"
 """Beside the weights for others to run, or instead of them."""
 CARD_FILE = "README.md"
+BUNDLE_FILES = {CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, "model.onnx", "model.onnx.data"}
+"""All that may stand in a bundle's folder; whoever replaces a bundle replaces these."""
 
 logger = logging.getLogger("regnety")
 
@@ -131,8 +133,8 @@ class Bundle:
             WeightsError: something else stands at that place, or a value is not finite in `dtype`.
         """
         folder = Path(folder)
-        if folder.exists() and not _may_be_replaced(folder):
-            raise WeightsError(f"{folder}: exists and is not a bundle; name another folder")
+        if folder.exists():
+            _check_replaceable(folder)
         keys = [key for key in self.architecture.state_dict_shapes() if key in self.weights]
         weights = {key: _as_type(key, np.asarray(self.weights[key]), dtype) for key in keys}
         config = {**timm_config(self.architecture, self.preprocessing), KEY: self.metadata.as_dict()}
@@ -220,6 +222,10 @@ def is_bundle(folder: Path) -> bool:
         return False
 
 
-def _may_be_replaced(folder: Path) -> bool:
-    """An empty folder, or a bundle of ours."""
-    return folder.is_dir() and (not any(folder.iterdir()) or is_bundle(folder))
+def _check_replaceable(folder: Path) -> None:
+    """An empty folder may be replaced, and a bundle of ours; nothing that is not a bundle's may be lost with it."""
+    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else None
+    if names is None or (names and not is_bundle(folder)):
+        raise WeightsError(f"{folder}: exists and is not a bundle; name another folder")
+    if others := sorted(names - BUNDLE_FILES):
+        raise WeightsError(f"{folder}: holds {others[0]} beside the bundle, which would be lost; name another folder")

@@ -1,6 +1,7 @@
 """The resolver of MODEL: what every command and function that takes a model does with what it was given."""
 
 import os
+import reprlib
 from pathlib import Path
 
 from regnety.bundle.bundle import WEIGHTS_FILE, Bundle, is_bundle, read_bundle
@@ -24,7 +25,7 @@ def resolve(model: "str | Path | Bundle") -> Bundle:
     if isinstance(model, Bundle):
         return model
     if not isinstance(model, str | Path):
-        raise UnknownModelError(f"{ACCEPTED}, got {type(model).__name__} {model!r}")
+        raise UnknownModelError(f"{ACCEPTED}, got {reprlib.repr(model)}")
     if model == EMBEDDED_MODEL:
         return read_bundle(embedded_bundle(), name=EMBEDDED_MODEL)
     if isinstance(model, str) and is_name(model):

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import click
 
 from regnety import version
+from regnety.cli.terminal import printable
 
 COMPLETION = "_REGNETY_COMPLETE"
 """The variable by which a shell asks for completions."""
@@ -63,7 +64,7 @@ class _Warnings(logging.Handler):
     """What the package logs, in the form of everything else on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(f"regnety: {' '.join(record.getMessage().split())}", file=sys.stderr)
+        print(f"regnety: {printable(' '.join(record.getMessage().split()))}", file=sys.stderr)
 
 
 def run_command(arguments: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from regnety.cli.formats import ReportFormat, report_format_option
+from regnety.cli.options import complete_model
 from regnety.errors import InvalidDesignError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False, metavar="[NAME]")
+@click.argument("name", required=False, metavar="[NAME]", shell_complete=complete_model)
 @click.option("--design", metavar="DESIGN", help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8")
 @click.option(
     "--image-size", type=int, default=224, metavar="PIXELS", help="Height and width that work is counted for."

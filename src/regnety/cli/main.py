@@ -51,7 +51,9 @@ def _run_command() -> int:
             raise
         if isinstance(error, BrokenPipeError):
             raise
-        print(f"regnety: {_one_line(error)}", file=sys.stderr)
+        from regnety.cli.terminal import printable
+
+        print(f"regnety: {printable(_one_line(error))}", file=sys.stderr)
         return 2
 
 

@@ -12,7 +12,7 @@ ENGINES = ("auto", "onnxruntime", "openvino", "torch")
 PRECISIONS = ("auto", "f32", "bf16")
 
 
-def _complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names, and where none fits the shell's own files and folders."""
     from regnety.catalog.models import list_models
     from regnety.catalog.published import list_weights
@@ -22,12 +22,12 @@ def _complete_model(context: click.Context, parameter: click.Parameter, incomple
     return names or [CompletionItem(incomplete, type="file")]
 
 
-model_argument = click.argument("model", metavar="MODEL", shell_complete=_complete_model)
+model_argument = click.argument("model", metavar="MODEL", shell_complete=complete_model)
 model_option = click.option(
     "--model",
     metavar="MODEL",
     help="A name, a bundle folder, or a .safetensors, .onnx or .xml file.",
-    shell_complete=_complete_model,
+    shell_complete=complete_model,
 )
 image_size_option = click.option(
     "--image-size",

@@ -1,5 +1,6 @@
 """`regnety predict`."""
 
+import os
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -87,6 +88,10 @@ def predict(
 
     Example:  regnety predict photo.jpg holiday/ --top-k 3 --format json
     """
+    if min_probability != min_probability:
+        raise click.BadParameter("nan is no probability", param_hint="'--min-probability'")
+    if output == Path(STANDARD_INPUT):
+        output = None
     chosen_format = row_format(output_format, output)
     check_sizes(image_size, test_size)
     from regnety.inference.predictor import Predictor
@@ -104,8 +109,12 @@ def predict(
         use_test_size=test_size,
     )
     sources = _sources(images, recursive)
+    if output is not None and any(_is_same(output, source) for source in sources):
+        raise ImageError(f"{output}: is one of the images; name another file for the answers")
     if not quiet:
         _print_notices(predictor, model)
+        if test_size and predictor.bundle.preprocessing.test_image_size is None:
+            print(f"regnety: {predictor.bundle.name} has no other test size; it is shown its own", file=sys.stderr)
     failed = _write(predictor, sources, chosen_format, output, top_k, min_probability, quiet)
     if failed:
         click.get_current_context().exit(1)
@@ -159,6 +168,8 @@ def _sources(places: tuple[str, ...], recursive: bool) -> "list[ImageSource]":
         if place == STANDARD_INPUT:
             if any(isinstance(source, NamedImage) for source in sources):
                 raise ImageError("standard input (-) can be read once only")
+            if sys.stdin is None:
+                raise ImageError("standard input (-) is closed")
             sources.append(NamedImage(STANDARD_INPUT, sys.stdin.buffer.read()))
         else:
             sources += list_images([place], recursive=recursive)
@@ -167,6 +178,10 @@ def _sources(places: tuple[str, ...], recursive: bool) -> "list[ImageSource]":
         assert isinstance(first, Unreadable)
         raise ImageError(f"{first.name}: {first.reason}")
     return sources
+
+
+def _is_same(output: Path, source: "ImageSource") -> bool:
+    return isinstance(source, str) and output.exists() and os.path.exists(source) and os.path.samefile(output, source)
 
 
 def _print_notices(predictor: "Predictor", model: str | None) -> None:

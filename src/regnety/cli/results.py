@@ -151,6 +151,10 @@ def output_stream(output: Path | None) -> Iterator[TextIO]:
         return
     from regnety.storage import replacing
 
+    if output.exists() and not (output.is_file() or output.is_dir()):  # /dev/stdout, a named pipe: written as it comes
+        with output.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            yield file
+        return
     interrupted = False
     with replacing(output) as beside, beside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         try:

@@ -101,6 +101,8 @@ class _GraphNodes:
 
     def constant(self, name: str, array: npt.NDArray[Any]) -> str:
         """An array that is kept and used in float32."""
+        if not np.isfinite(array).all():
+            raise WeightsError(f"{name}: has values that are not finite numbers; the weights are damaged")
         self.initializers.append(self._store.add(name, np.ascontiguousarray(array, dtype=np.float32)))
         return name
 
@@ -112,6 +114,8 @@ class _GraphNodes:
             half = np.ascontiguousarray(array, dtype=np.float16)
         if not np.isfinite(half).all():
             raise WeightsError(f"{name} has values that are not finite in float16")
+        if not np.isfinite(array).all():
+            raise WeightsError(f"{name}: has values that are not finite numbers; the weights are damaged")
         self.initializers.append(self._store.add(name, half))
         return self.node("Cast", [name], f"{name}.widened", to=onnx.TensorProto.FLOAT)
 

@@ -100,6 +100,6 @@ def metadata_from_json(text: str, *, source: str) -> ModelMetadata:
     """Read what `as_json` wrote. Raises WeightsError as `metadata_from_dict`."""
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{source}: the text under the key {KEY!r} is not JSON: {error}") from None
     return metadata_from_dict(values, source=source)

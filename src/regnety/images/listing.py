@@ -53,8 +53,8 @@ def _entries(folder: str) -> tuple[list[str], list[str], OSError | None]:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
-                elif entry.name.lower().endswith(SUFFIXES) and not entry.is_dir():
-                    files.append(entry.path)
+                elif entry.name.lower().endswith(SUFFIXES) and not os.path.isdir(entry.path):
+                    files.append(entry.path)  # a link that leads nowhere too: reading it says so
     except OSError as error:
         return sorted(files), sorted(folders), error
     return sorted(files), sorted(folders), None

@@ -17,6 +17,10 @@ MAX_BYTES = 1 << 30
 """Size above which a file is refused before it is read."""
 SCHEMES = ("http://", "https://")
 TIMEOUT_S = 30.0
+"""Without a byte from a server."""
+DEADLINE_S = 120.0
+"""For all of a file from a server."""
+MAX_FETCHED_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,12 @@ def read_image_file(source: object) -> bytes:
         raise ImageError(f"{name}: {source.reason}")
     if isinstance(source, NamedImage):
         source = source.data
-    if isinstance(source, str) and source.startswith(SCHEMES):
+    if hasattr(source, "read"):
+        source = source.read()
+    if isinstance(source, str) and "://" in source:
         data = _fetched(source)
+    elif source == "":
+        raise ImageError("image: the path is empty")
     elif isinstance(source, str | Path):
         data = _read(Path(source), name)
     elif isinstance(source, bytes | bytearray | memoryview):
@@ -87,8 +95,10 @@ def check_pixel_count(width: int, height: int, max_pixels: int, name: str) -> No
     """Refuse a picture by what its header says, before it is decoded.
 
     Raises:
-        ImageError: it has more than `max_pixels`.
+        ImageError: it has none, or more than `max_pixels`.
     """
+    if width * height == 0:
+        raise ImageError(f"{name}: has no pixels, it is {width}x{height}")
     if width * height > max_pixels:
         raise ImageError(f"{name}: {width}x{height} pixels are over the limit of {max_pixels} (max_pixels)")
 
@@ -98,16 +108,16 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _check_head(head: bytes, name: str) -> None:
+def _check_head(head: bytes | bytearray, name: str) -> None:
     if not head:
         raise ImageError(f"{name}: is empty")
-    if format_of(head) is None:
+    if format_of(bytes(head)) is None:
         raise ImageError(f"{name}: is not an image that can be read ({READABLE})")
 
 
-def _check_size(size: int, name: str) -> None:
-    if size > MAX_BYTES:
-        raise ImageError(f"{name}: {size} bytes are over the limit of {MAX_BYTES}")
+def _check_size(size: int, name: str, limit: int) -> None:
+    if size > limit:
+        raise ImageError(f"{name}: {size} bytes are over the limit of {limit}")
 
 
 def _read(path: Path, name: str) -> bytes:
@@ -117,7 +127,7 @@ def _read(path: Path, name: str) -> bytes:
         with path.open("rb") as file:
             head = file.read(HEAD_SIZE)
             _check_head(head, name)
-            _check_size(path.stat().st_size, name)
+            _check_size(path.stat().st_size, name, MAX_BYTES)
             return head + file.read()
     except ImageError:
         raise
@@ -135,21 +145,29 @@ def _read(path: Path, name: str) -> bytes:
 def _fetched(url: str) -> bytes:
     """What stands at an address; the proxies of the environment are used."""
     import http.client
+    import time
     import urllib.error
     import urllib.request
 
     from regnety.version import __version__
 
+    if not url.lower().startswith(SCHEMES):
+        raise ImageError(f"{url}: an address begins with {' or '.join(SCHEMES)}")
     try:
         request = urllib.request.Request(url, headers={"User-Agent": f"regnety/{__version__}"})
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
-            if not response.geturl().startswith(SCHEMES):
+            if not response.geturl().lower().startswith(SCHEMES):
                 raise ImageError(f"{url}: leads away from the web")
-            head: bytes = response.read(HEAD_SIZE)
-            _check_head(head, url)
-            rest: bytes = response.read(MAX_BYTES)
-            _check_size(len(rest) + HEAD_SIZE, url)
             wanted = int(response.headers.get("Content-Length") or 0)
+            _check_size(wanted, url, MAX_FETCHED_BYTES)
+            data = bytearray(response.read(HEAD_SIZE))
+            _check_head(data, url)
+            deadline = time.monotonic() + DEADLINE_S
+            while chunk := response.read1(1 << 20):
+                data += chunk
+                _check_size(len(data), url, MAX_FETCHED_BYTES)
+                if time.monotonic() > deadline:
+                    raise ImageError(f"{url}: is not here after {DEADLINE_S:g} s, {len(data)} bytes are")
     except ImageError:
         raise
     except urllib.error.HTTPError as error:
@@ -158,6 +176,6 @@ def _fetched(url: str) -> bytes:
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise ImageError(f"{url}: cannot be fetched: {one_line(reason)}") from error
-    if len(head) + len(rest) < wanted:
-        raise ImageError(f"{url}: broke off after {len(head) + len(rest)} of {wanted} bytes")
-    return head + rest
+    if len(data) < wanted:
+        raise ImageError(f"{url}: broke off after {len(data)} of {wanted} bytes")
+    return bytes(data)

@@ -71,7 +71,7 @@ class Predictor:
         UnknownModelError: the name is not known, or its weights are not on this disk.
         WeightsError: the weights are damaged, the model takes other than 3 channels, or a size is not allowed.
         EngineError: there is no such engine here, or it has not the precision.
-        ValueError: both `image_size` and `use_test_size` are given.
+        ValueError: both `image_size` and `use_test_size` are given, or `max_pixels` is below 1.
     """
 
     def __init__(
@@ -87,6 +87,8 @@ class Predictor:
         crop_pct: float | None = None,
         use_test_size: bool = False,
     ) -> None:
+        if not isinstance(max_pixels, int | np.integer) or max_pixels < 1:
+            raise ValueError(f"max_pixels must be a whole number of at least 1, got {max_pixels!r}")
         bundle = Bundle.load(model)
         if bundle.metadata.in_chans != 3:
             raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
@@ -121,10 +123,14 @@ class Predictor:
             ImageError: an image cannot be read, with `on_error="raise"`.
             ValueError: top_k is below 1, or on_error is neither.
         """
-        return list(self.stream([images] if _is_single(images) else images, top_k, on_error=on_error))  # type: ignore[list-item, arg-type]
+        return list(self.stream(images, top_k, on_error=on_error))
 
     def stream(
-        self, images: Iterable[ImageSource], top_k: int = 5, *, on_error: Literal["raise", "record"] = "raise"
+        self,
+        images: Iterable[ImageSource] | ImageSource,
+        top_k: int = 5,
+        *,
+        on_error: Literal["raise", "record"] = "raise",
     ) -> Iterator[Prediction]:
         """Classify images as they come, in their order: each is asked for when a worker has time for it.
 
@@ -139,11 +145,11 @@ class Predictor:
             ImageError: as `predict`.
             ValueError: as `predict`.
         """
-        if top_k < 1:
-            raise ValueError(f"top_k must be at least 1, got {top_k}")
+        if not isinstance(top_k, int | np.integer) or top_k < 1:
+            raise ValueError(f"top_k must be a whole number of at least 1, got {top_k!r}")
         if on_error not in ("raise", "record"):
             raise ValueError(f"on_error must be 'raise' or 'record', got {on_error!r}")
-        return self._predictions(images, top_k, on_error)
+        return self._predictions([images] if _is_single(images) else images, top_k, on_error)  # type: ignore[list-item, arg-type]
 
     def outputs(self, sources: Iterable[ImageSource]) -> Iterator[Output]:
         """The logits of each image, in order, as they are ready."""
@@ -187,7 +193,10 @@ class Predictor:
     def _prediction(self, output: Output, top_k: int) -> Prediction:
         if output.outputs is None:
             return Prediction(output.filename, str(output.error), ())
-        probabilities = softmax(output.outputs["logits"])
+        logits = output.outputs["logits"]
+        if not np.isfinite(logits).all():
+            raise WeightsError(f"{self.bundle.name}: its answers are not finite numbers; its weights are damaged")
+        probabilities = softmax(logits)
         best = np.argsort(-probabilities, kind="stable")[:top_k]
         labels = self.bundle.labels
         return Prediction(
@@ -210,9 +219,10 @@ def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 def _is_single(images: object) -> bool:
     """Also what is no image at all, which then has its error."""
     if isinstance(images, np.ndarray):
-        return images.ndim == 3
+        return images.ndim != 4
     return (
         not isinstance(images, Iterable)
-        or isinstance(images, str | Path | bytes | NamedImage)
+        or isinstance(images, str | Path | bytes | bytearray | memoryview | NamedImage)
         or hasattr(images, "convert")
+        or hasattr(images, "read")
     )

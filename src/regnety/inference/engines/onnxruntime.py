@@ -11,7 +11,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # asked once, when the libr
 
 import onnxruntime
 
-from regnety.errors import WeightsError
+from regnety.errors import EngineError, WeightsError
 from regnety.inference.engines.engine import Precision
 
 BATCH_DIMENSION = "batch"
@@ -57,6 +57,14 @@ class OnnxRuntimeEngine:
         self.output_names = tuple(output.name for output in self._session.get_outputs())
 
     def run(self, images: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
-        """A batch of images -> every output by its name."""
-        outputs = self._session.run(None, {self._input_name: images})
+        """A batch of images -> every output by its name.
+
+        Raises:
+            EngineError: it cannot be run.
+        """
+        try:
+            outputs = self._session.run(None, {self._input_name: images})
+        except Exception as error:  # as above; at a size of thousands of pixels mostly that memory is short
+            reason = " ".join(str(error).split())
+            raise EngineError(f"ONNX Runtime cannot run the model on {images.shape}: {reason}") from error
         return dict(zip(self.output_names, outputs, strict=True))
