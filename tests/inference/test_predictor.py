@@ -157,7 +157,7 @@ def test_an_answer_as_json(predictor: Predictor, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"top_k": 0}, "top_k must be at least 1, got 0"),
+        ({"top_k": 0}, "top_k must be a whole number of at least 1, got 0"),
         ({"on_error": "ignore"}, "on_error must be 'raise' or 'record', got 'ignore'"),
     ],
 )

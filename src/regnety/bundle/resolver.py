@@ -25,7 +25,7 @@ def resolve(model: "str | Path | Bundle") -> Bundle:
     if isinstance(model, Bundle):
         return model
     if not isinstance(model, str | Path):
-        raise UnknownModelError(f"{ACCEPTED}, got {reprlib.repr(model)}")
+        raise UnknownModelError(f"{ACCEPTED}, got {type(model).__name__} {' '.join(reprlib.repr(model).split())}")
     if model == EMBEDDED_MODEL:
         return read_bundle(embedded_bundle(), name=EMBEDDED_MODEL)
     if isinstance(model, str) and is_name(model):
