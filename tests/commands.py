@@ -1,6 +1,7 @@
 """The command line and the interpreter as real processes."""
 
 import os
+import struct
 import subprocess
 import sys
 from unittest.mock import patch
@@ -30,6 +31,30 @@ def regnety_here(capfd: pytest.CaptureFixture[str], *arguments: object) -> subpr
         status = run()
     out, err = capfd.readouterr()
     return subprocess.CompletedProcess(command, status, out, err)
+
+
+def on_terminal(line: list[str], columns: int, **environment: str) -> str:
+    """What a command writes to a terminal of that width. Where there are no such terminals the test is skipped."""
+    fcntl, pty, termios = (pytest.importorskip(name) for name in ("fcntl", "pty", "termios"))
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
+    process = subprocess.Popen(
+        line, stdout=slave, stderr=subprocess.DEVNULL, env={**clean, "TERM": "xterm-256color", **environment}
+    )
+    os.close(slave)
+    text = b""
+    while True:
+        try:
+            chunk = os.read(master, 1 << 16)
+        except OSError:
+            break
+        if not chunk:
+            break
+        text += chunk
+    os.close(master)
+    assert process.wait(TIMEOUT_S) == 0
+    return text.decode().replace("\r\n", "\n")
 
 
 def one_line(result: subprocess.CompletedProcess[str]) -> str:

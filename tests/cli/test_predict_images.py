@@ -1,22 +1,18 @@
 """What `regnety predict` takes as images, and where the answers go: folders, pipes, files, Ctrl-C, narrow windows."""
 
 import csv
-import fcntl
 import json
 import os
-import pty
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from pathlib import Path
 
 import pytest
 
 from bundles import small_bundle
-from commands import TIMEOUT_S, one_line, regnety
+from commands import TIMEOUT_S, on_terminal, one_line, regnety
 from pictures import encoded, noise
 
 
@@ -225,29 +221,6 @@ def test_ctrl_c_at_any_time_is_quiet(folder: Path) -> None:
             process.send_signal(signal.SIGINT)
             assert process.wait(TIMEOUT_S) in (130, 0)
             assert "Traceback" not in process.stderr.read()
-
-
-def on_terminal(line: list[str], columns: int, **environment: str) -> str:
-    """What a command writes to a terminal of that width."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
-    process = subprocess.Popen(
-        line, stdout=slave, stderr=subprocess.DEVNULL, env={**clean, "TERM": "xterm-256color", **environment}
-    )
-    os.close(slave)
-    text = b""
-    while True:
-        try:
-            chunk = os.read(master, 1 << 16)
-        except OSError:
-            break
-        if not chunk:
-            break
-        text += chunk
-    os.close(master)
-    assert process.wait(TIMEOUT_S) == 0
-    return text.decode().replace("\r\n", "\n")
 
 
 def test_colours_only_on_a_terminal(folder: Path) -> None:

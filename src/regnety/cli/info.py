@@ -1,10 +1,12 @@
 """`regnety info`."""
 
 import json
+import textwrap
 from typing import Any
 
 import click
 
+from regnety.cli import terminal
 from regnety.cli.formats import ReportFormat, report_format_option
 
 LIBRARIES = ("numpy", "safetensors", "onnx", "pillow", "simplejpeg", "cykooz-resizer")
@@ -69,8 +71,12 @@ def _version(package: str) -> str | None:
 
 
 def _print(facts: dict[str, Any]) -> None:
+    width = terminal.width()
+
     def line(name: str, text: str) -> None:
-        print(f"{name:<14}  {text}")
+        lines = textwrap.wrap(text, max(20, width - 16), break_on_hyphens=False) if width else [text]
+        for number, part in enumerate(lines):
+            print(f"{'' if number else name:<14}  {part}")
 
     line("regnety", f"{facts['regnety']}, Python {facts['python']}, {facts['system']}")
     bf16 = {True: "has bf16", False: "has no bf16", None: "does not say whether it has bf16"}[facts["bf16"]]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.cli import terminal
 from regnety.cli.formats import RowFormat, row_format_option
 from regnety.errors import UnknownModelError
 
@@ -124,28 +125,52 @@ def _place(path: Path) -> dict[str, Any]:
     return {**size, "path": str(path), "cached": bool(size)}
 
 
+COLUMNS = {"name": 32, "top1": 10, "params": 8, "macs": 7, "here": 4, "licence": 12, "at test": 10, "on disk": 8}
+"""Their widths, those first that a narrow window keeps longest."""
+ORDER = ("name", "params", "on disk", "macs", "top1", "at test", "licence", "here")
+
+
 def _print_table(rows: list[dict[str, Any]]) -> None:
     """A heading for each design, under it a row for each of its weights; at most 100 columns."""
-    layout = "{:<32} {:>8} {:>8} {:>7} {:>10} {:>10}  {:<12}  {}"
-    print(layout.format("name", "params", "on disk", "macs", "top1", "at test", "licence", "here"))
+    columns = _columns_that_fit(terminal.width())
+    print(_line({column: column for column in columns}))
     heading = None
     for row in rows:
         if row["model"] != heading:
             heading = row["model"]
             fields = ", ".join(f"{field}={row[field]}" for field in ("depth", "w0", "wa", "wm", "group_width"))
             print(f"{heading}: {fields}")
-        cells = (
-            f"  {row['name']}{' *' if row['default'] and row['tag'] else ''}",
-            f"{row['num_params'] / 1e6:.1f} M",
-            f"{row['weights_bytes'] / 1e6:,.0f} MB",
-            f"{row['macs'] / 1e9:.3g} G",
-            _at_size(row["top1"], row["image_size"]),
-            _at_size(row["test_top1"], row["test_image_size"]) if row["test_top1"] != row["top1"] else "",
-            row["license"] or "",
-            "yes" if row["cached"] else "no",
-        )
-        print(layout.format(*cells).rstrip())
+        cells = {
+            "name": f"  {row['name']}{' *' if row['default'] and row['tag'] else ''}",
+            "params": f"{row['num_params'] / 1e6:.1f} M",
+            "on disk": f"{row['weights_bytes'] / 1e6:,.0f} MB",
+            "macs": f"{row['macs'] / 1e9:.3g} G",
+            "top1": _at_size(row["top1"], row["image_size"]),
+            "at test": _at_size(row["test_top1"], row["test_image_size"]) if row["test_top1"] != row["top1"] else "",
+            "licence": row["license"] or "",
+            "here": "yes" if row["cached"] else "no",
+        }
+        print(_line({column: cells[column] for column in columns}))
     print("\n* is what the plain name means; top1 in percent, on ImageNet, at the size in pixels")
+
+
+def _columns_that_fit(width: int | None) -> list[str]:
+    """As many columns as a window has room for, in the order in which they are shown; a pipe gets all."""
+    kept: list[str] = []
+    used = 0
+    for column, size in COLUMNS.items():
+        used += size + 1
+        if width is None or used <= width or not kept:
+            kept.append(column)
+    return [column for column in ORDER if column in kept]
+
+
+def _line(cells: dict[str, str]) -> str:
+    texts = [
+        f"{text:<{COLUMNS[column]}}" if column in ("name", "licence", "here") else f"{text:>{COLUMNS[column]}}"
+        for column, text in cells.items()
+    ]
+    return " ".join(texts).rstrip()
 
 
 def _at_size(top1: float | None, image_size: int) -> str:
