@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from regnety.architecture.design import AnyNetDesign, Design, StageDesign
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.data_config import resolve_data_config, resolve_model_data_config
+    from regnety.catalog.class_names import labels
     from regnety.catalog.models import ModelInfo, list_models, model_info
     from regnety.catalog.published import PublishedWeights, list_weights
     from regnety.errors import (
@@ -41,6 +42,7 @@ _HOMES = {
     "regnety.architecture.design": ("AnyNetDesign", "Design", "StageDesign"),
     "regnety.bundle.bundle": ("Bundle",),
     "regnety.bundle.data_config": ("resolve_data_config", "resolve_model_data_config"),
+    "regnety.catalog.class_names": ("labels",),
     "regnety.catalog.models": ("ModelInfo", "list_models", "model_info"),
     "regnety.catalog.published": ("PublishedWeights", "list_weights"),
     "regnety.errors": (
@@ -95,6 +97,7 @@ __all__ = [
     "create_model",
     "create_transform",
     "export_model",
+    "labels",
     "list_models",
     "list_weights",
     "model_index_flops",

@@ -6,6 +6,7 @@ from typing import Any
 
 from regnety.architecture.description import Architecture
 from regnety.bundle.bundle import Bundle, stamp_of
+from regnety.catalog.class_names import labels
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.graph.metadata import ModelMetadata
@@ -42,7 +43,7 @@ def read_checkpoint(path: Path) -> Bundle:
 
 
 def read_published(published: PublishedWeights) -> Bundle:
-    """Read the file of published weights that stands in the cache; it has no labels.
+    """Read the file of published weights that stands in the cache; its labels are those of what it was trained on.
 
     Raises:
         WeightsError: the file is damaged, or is of another model.
@@ -57,17 +58,22 @@ def read_published(published: PublishedWeights) -> Bundle:
         architecture,
         published.preprocessing,
         {field: value for field, value in provenance.items() if value is not None},
+        labels=labels(published.label_set) if published.label_set else None,
     )
     return Bundle(metadata, weights, name=published.name, path=path, stamp=stamp)
 
 
 def _metadata(
-    architecture: Architecture, preprocessing: Preprocessing, provenance: Mapping[str, Any] | None = None
+    architecture: Architecture,
+    preprocessing: Preprocessing,
+    provenance: Mapping[str, Any] | None = None,
+    labels: tuple[str, ...] | None = None,
 ) -> ModelMetadata:
     return ModelMetadata(
         design=architecture.design,
         num_classes=architecture.num_classes,
         in_chans=architecture.in_chans,
         preprocessing=preprocessing.for_channels(architecture.in_chans),
+        labels=labels,
         provenance=provenance or {},
     )

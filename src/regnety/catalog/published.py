@@ -59,6 +59,11 @@ class PublishedWeights:
         return f"{self.model}.{self.tag}"
 
     @property
+    def label_set(self) -> str | None:
+        """Whose class names its outputs have, as its tag says (`in1k`); None where they are not known here."""
+        return "imagenet-1k" if self.tag.split("_")[-1] == "in1k" and self.num_classes == 1000 else None
+
+    @property
     def cache_path(self) -> Path:
         """Where its file is looked for on this disk: a `.safetensors` file with timm's keys. It may not be there."""
         return cache_directory() / "weights" / f"{self.name}.safetensors"
