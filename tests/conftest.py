@@ -31,7 +31,8 @@ def timm() -> Any:
 
     torchvision's wheel does not import beside a CPU-only torch unless two of its operators are there.
     """
-    torch = pytest.importorskip("torch")
+    import torch
+
     operators = torch.library.Library("torchvision", "DEF")
     for operator, arguments in (("nms", "Tensor dets, Tensor scores"), ("qnms", "Tensor dets, Tensor scores")):
         operators.define(f"{operator}({arguments}, float iou_threshold) -> Tensor")

@@ -177,11 +177,15 @@ def wait_for(path: Path, lines: int) -> None:
         time.sleep(0.02)
 
 
+unix = pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that one process may send another as Ctrl-C")
+
+
 def hear_ctrl_c() -> None:
     """A shell that starts the tests in the background lets them ignore it, and the processes that they start."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@unix
 @pytest.mark.parametrize("output_format", ["json", "jsonl", "csv"])
 def test_ctrl_c_keeps_what_is_done(output_format: str, folder: Path, tmp_path: Path) -> None:
     noise(4000, 3000).save(tmp_path / "large.png", compress_level=1)
@@ -205,6 +209,7 @@ def test_ctrl_c_keeps_what_is_done(output_format: str, folder: Path, tmp_path: P
     assert sorted(os.listdir(tmp_path)) == [path.name, "large.png"]
 
 
+@unix
 def test_ctrl_c_at_any_time_is_quiet(folder: Path) -> None:
     """From the first moment that our code runs: while modules are imported, the engine starts, images are read."""
     code = "from regnety.cli.main import main; print('begun', flush=True); main()"

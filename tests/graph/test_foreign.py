@@ -1,6 +1,5 @@
 """ONNX files of other exporters: what they are, and what they are not."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -194,16 +193,6 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
     path = export_with_torch(torch.nn.Sequential(layers, torch.nn.Linear(8, 2)).eval(), tmp_path / "cnn.onnx")
     with pytest.raises(WeightsError, match=r"with 1 convolutions from \(8, 3, 3, 3\) to \(8, 3, 3, 3\) and 2 classes$"):
         Bundle.load(path)
-
-
-@pytest.fixture(scope="module")
-def timm() -> Any:
-    """timm, where it is installed; its torchvision wants two operators that a build without CUDA lacks."""
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    with suppress(RuntimeError):  # defined already
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    return pytest.importorskip("timm")
 
 
 @pytest.mark.filterwarnings("ignore")  # the exporters' own, of what they use of torch

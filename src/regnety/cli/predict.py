@@ -109,7 +109,7 @@ def predict(
         use_test_size=test_size,
     )
     sources = _sources(images, recursive)
-    if output is not None and any(_is_same(output, source) for source in sources):
+    if output is not None and output.exists() and any(_is_same(output, source) for source in sources):
         raise ImageError(f"{output}: is one of the images; name another file for the answers")
     if not quiet:
         _print_notices(predictor, model)
@@ -181,7 +181,7 @@ def _sources(places: tuple[str, ...], recursive: bool) -> "list[ImageSource]":
 
 
 def _is_same(output: Path, source: "ImageSource") -> bool:
-    return isinstance(source, str) and output.exists() and os.path.exists(source) and os.path.samefile(output, source)
+    return isinstance(source, str) and os.path.exists(source) and os.path.samefile(output, source)
 
 
 def _print_notices(predictor: "Predictor", model: str | None) -> None:
@@ -189,7 +189,7 @@ def _print_notices(predictor: "Predictor", model: str | None) -> None:
     if model is None and bundle.labels is not None:
         print(
             f"regnety: no --model named; {EMBEDDED_MODEL} knows {', '.join(bundle.labels)}. "
-            "For ImageNet's classes, name a bundle folder with such weights.",
+            "For ImageNet's classes, name a bundle folder or a file with such weights.",
             file=sys.stderr,
         )
     if bundle.notice is not None:

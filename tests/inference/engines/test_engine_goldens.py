@@ -18,8 +18,6 @@ from regnety.inference.engines.openvino import OpenVinoEngine
 from regnety.inference.engines.torch import TorchEngine
 from regnety.inference.processor import has_bf16
 
-pytest.importorskip("openvino")
-
 MODELS = tuple(goldens.models("forward_stats.json"))
 QUICK = ("regnety_002", "regnety_004", "regnetx_002", "regnety_008_tv")
 OUTPUTS = ("pre_logits", "logits")

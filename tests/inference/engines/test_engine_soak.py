@@ -10,8 +10,6 @@ import pytest
 from bundles import REGNETY_002, random_weights
 from regnety import write_graph
 
-pytest.importorskip("openvino")
-
 ONE_RUN_S = 60
 """A process that takes longer hangs: it takes well under a second."""
 CODE = """

@@ -20,12 +20,9 @@ from regnety import EngineError, WeightsError, build_graph, write_graph
 from regnety.graph.builder import graph_bytes
 from regnety.inference.engines import compiled_graphs
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
+from regnety.inference.engines.openvino import OpenVinoEngine
 from regnety.inference.engines.openvino_runtime import load_openvino
 from regnety.inference.processor import has_bf16
-
-pytest.importorskip("openvino")
-
-from regnety.inference.engines.openvino import OpenVinoEngine
 
 OUTPUTS = ("s1", "pre_logits", "logits")
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 1, 32, 32, 3), np.uint8)

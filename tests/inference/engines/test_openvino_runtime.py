@@ -14,8 +14,6 @@ from onnx import helper
 
 from commands import python
 
-pytest.importorskip("openvino")
-
 UNWANTED = ("openvino", "openvino.tools", "openvino.tools.ovc", "openvino_telemetry", "torch", "onnx")
 DOUBLE = """
 import json, sys

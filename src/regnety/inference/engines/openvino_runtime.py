@@ -8,6 +8,7 @@ initialised only once: a later `import openvino` finds it there and works in ful
 import importlib
 import importlib.machinery
 import importlib.util
+import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ EXTENSION = "openvino._pyopenvino"
 TELEMETRY = "openvino_telemetry"
 
 _LOCK = threading.Lock()
+
+logger = logging.getLogger("regnety")
 
 
 def load_openvino() -> Any:
@@ -39,7 +42,8 @@ def load_openvino() -> Any:
             raise MissingExtraError("the engine openvino", "openvino")
         try:
             return _load_extension()
-        except Exception:
+        except Exception as error:  # the same library, only later; where that fails too, it says why
+            logger.info("OpenVINO's extension cannot be loaded alone, its package is: %s", error)
             return _import_package()
 
 
