@@ -11,7 +11,7 @@ from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import model_info
 from regnety.graph.metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
-from regnety.weights.safetensors_files import Array
+from regnety.weights.files.arrays import Array
 
 SMALL_DESIGN = Design(depth=2, w0=16, wa=16, wm=2, group_width=8, stem_stride=1)
 REGNETY_002 = model_info("regnety_002").design

@@ -18,8 +18,9 @@ from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
 from regnety.graph.stored_graph import StoredGraph
 from regnety.preprocessing import Preprocessing
 from regnety.storage import replacing_folder
+from regnety.weights.files.arrays import Array
+from regnety.weights.files.safetensors_files import SafetensorsWeights, write_safetensors
 from regnety.weights.fitting import check_fit
-from regnety.weights.safetensors_files import Array, SafetensorsWeights, write_safetensors
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"

@@ -11,7 +11,8 @@ from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.graph.metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
-from regnety.weights.safetensors_files import SafetensorsWeights, shapes_of
+from regnety.weights.files.arrays import shapes_of
+from regnety.weights.files.safetensors_files import SafetensorsWeights
 
 
 def read_checkpoint(path: Path) -> Bundle:

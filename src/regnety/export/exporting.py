@@ -16,7 +16,7 @@ from regnety.graph.metadata import KEY, metadata_from_json
 from regnety.inference.engines.engine import Engine, available_cores
 from regnety.inference.foreign_comparison import compare_with_foreign_file
 from regnety.storage import replacing_together
-from regnety.weights.safetensors_files import SafetensorsWeights
+from regnety.weights.files.safetensors_files import SafetensorsWeights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from regnety.architecture.description import Architecture
 from regnety.architecture.fitting import check_keys, check_shape
 from regnety.errors import WeightsError
-from regnety.weights.safetensors_files import Array, shapes_of
+from regnety.weights.files.arrays import Array, shapes_of
 
 
 def check_fit(architecture: Architecture, weights: Mapping[str, Array], *, source: str) -> None:

@@ -3,28 +3,18 @@
 import errno
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from regnety.errors import WeightsError
 from regnety.storage import replacing
-
-Array: TypeAlias = npt.NDArray[Any]
+from regnety.weights.files.arrays import Array
 
 READABLE = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U8", "BOOL")
 """Number types that NumPy has by itself, whatever else was imported."""
-
-
-@runtime_checkable
-class LazyWeights(Protocol):
-    """Weights that know the shape of an array without reading it."""
-
-    def shape(self, key: str) -> tuple[int, ...]:
-        """Of one array."""
 
 
 class SafetensorsWeights(Mapping[str, Array]):
@@ -69,13 +59,6 @@ class SafetensorsWeights(Mapping[str, Array]):
     def shape(self, key: str) -> tuple[int, ...]:
         """A tensor's shape, without reading it."""
         return tuple(self._file.get_slice(key).get_shape())
-
-
-def shapes_of(weights: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
-    """Key to shape; `LazyWeights` are not read for it."""
-    if isinstance(weights, LazyWeights):
-        return {key: weights.shape(key) for key in weights}
-    return {key: value.shape for key, value in weights.items()}
 
 
 def write_safetensors(

@@ -13,7 +13,7 @@ from numerics import lively_network
 from regnety.architecture.design import Design
 from regnety.errors import WeightsError
 from regnety.network.creation import numpy_weights
-from regnety.weights.safetensors_files import SafetensorsWeights, write_safetensors
+from regnety.weights.files.safetensors_files import SafetensorsWeights, write_safetensors
 
 WEIGHTS = numpy_weights(lively_network(Design(depth=2, w0=16, wa=16, wm=2, group_width=8)))
 
@@ -117,7 +117,7 @@ def test_bfloat16_is_read_or_refused_whatever_was_imported_before(tmp_path: Path
     """onnx imports ml_dtypes, which teaches NumPy bfloat16; the answer must not hang on it."""
     path = write_zeros(tmp_path / "birds.safetensors", "BF16", 4)
     program = f"""if True:
-        from regnety.weights.safetensors_files import SafetensorsWeights
+        from regnety.weights.files.safetensors_files import SafetensorsWeights
         try:
             print(SafetensorsWeights({str(path)!r})["narrow"].dtype)
         except Exception as error:

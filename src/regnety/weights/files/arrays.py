@@ -1,0 +1,73 @@
+"""Tensors where they stand in a file: their shapes are known at once, their values are read when they are asked for."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.errors import WeightsError
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+@runtime_checkable
+class LazyWeights(Protocol):
+    """Weights that know the shape of an array without reading it."""
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """Of one array."""
+
+
+def shapes_of(weights: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
+    """Key to shape; `LazyWeights` are not read for it."""
+    if isinstance(weights, LazyWeights):
+        return {key: weights.shape(key) for key in weights}
+    return {key: value.shape for key, value in weights.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """One tensor of a file."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    """As NumPy calls it, or `bfloat16`; a type that cannot be read has its file's own name."""
+    read: Callable[[], Array]
+    """The values: a read-only view of the file wherever NumPy has the type; bfloat16 comes as float32.
+
+    Raises WeightsError, whose message does not begin with the file's name, where they cannot be read."""
+
+
+class FileWeights(Mapping[str, Array]):
+    """Key to array for the tensors of a file.
+
+    Args:
+        tensors: key to tensor, in the order in which they are to be listed.
+        source: the file, with which messages begin.
+    """
+
+    def __init__(self, tensors: Mapping[str, StoredTensor], *, source: str) -> None:
+        self.tensors = tensors
+        self.source = source
+
+    def __getitem__(self, key: str) -> Array:
+        tensor = self.tensors[key]
+        try:
+            return np.asarray(tensor.read())
+        except WeightsError as error:
+            raise WeightsError(f"{self.source}: {key}: {error}") from None
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.tensors
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """A tensor's shape, without reading it."""
+        return self.tensors[key].shape
