@@ -28,7 +28,7 @@ def read_checkpoint(path: Path) -> Bundle:
     stamp = stamp_of(path)
     weights = SafetensorsWeights(path)
     match = match_shapes(shapes_of(weights), source=str(path))
-    assumed = model_info(match.model).published
+    assumed = model_info(match.model or "regnety_002").published
     assert assumed is not None
     missing = "it brings no class names" if match.architecture.num_classes else "it has no classifier"
     return Bundle(
