@@ -27,11 +27,18 @@ def check_shapes(
     Raises:
         WeightsError: says what is wrong with the first key that differs, and which other keys do.
     """
+    _refuse(differences(architecture, shapes, wanted_by=wanted_by), source)
+
+
+def differences(
+    architecture: Architecture, shapes: Mapping[str, Sequence[int]], *, wanted_by: str = "the architecture"
+) -> dict[str, str]:
+    """Key to what is wrong with it, missing ones first; arguments as for `check_shapes`."""
     wanted = architecture.state_dict_shapes()
-    differences = dict(_different_keys(wanted, shapes, wanted_by))
+    found = dict(_different_keys(wanted, shapes, wanted_by))
     for key in (key for key in shapes if key in wanted and tuple(shapes[key]) != wanted[key]):
-        differences[key] = f"{key} is {tuple(shapes[key])}, {wanted_by} wants {wanted[key]}"
-    _refuse(differences, source)
+        found[key] = f"{key} is {tuple(shapes[key])}, {wanted_by} wants {wanted[key]}"
+    return found
 
 
 def check_keys(
@@ -64,10 +71,10 @@ def _different_keys(
             yield key, f"has {key}, which {wanted_by} does not know"
 
 
-def _refuse(differences: Mapping[str, str], source: str) -> None:
-    if not differences:
+def _refuse(found: Mapping[str, str], source: str) -> None:
+    if not found:
         return
-    first, *others = differences
+    first, *others = found
     named = ", ".join([*others[:NAMED_DIFFERENCES], *(["..."] if len(others) > NAMED_DIFFERENCES else [])])
     rest = f" ({len(others)} more differ{'s' if len(others) == 1 else ''}: {named})" if others else ""
-    raise WeightsError(f"{source}: {differences[first]}{rest}")
+    raise WeightsError(f"{source}: {found[first]}{rest}")

@@ -208,4 +208,4 @@ class _BesideModel:
 
 def _little_endian(array: npt.NDArray[Any]) -> memoryview:
     """The bytes of a contiguous array as the format wants them: its own memory on nearly every machine."""
-    return memoryview(array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8))
+    return array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data

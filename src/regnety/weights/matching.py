@@ -42,17 +42,17 @@ def match_shapes(shapes: TensorShapes, *, source: str) -> Match:
     """
     name = _models_by_signature().get(_signature(shapes))
     if name is not None:
-        architecture = _architecture(name, shapes)
+        architecture = architecture_of(name, shapes)
         check_shapes(architecture, shapes, source=source, wanted_by=name)
         return Match(model=name, architecture=architecture)
     try:
         return Match(model=None, architecture=infer_architecture(shapes, source=source))
     except WeightsError as error:
-        closest = _closest_model(shapes)
+        closest = closest_model(shapes)
         if closest is None:
             raise
         try:
-            check_shapes(_architecture(closest, shapes), shapes, source=source, wanted_by=closest)
+            check_shapes(architecture_of(closest, shapes), shapes, source=source, wanted_by=closest)
         except WeightsError as difference:
             raise WeightsError(f"{difference}; it fits no RegNet, and {closest} is closest") from error
         raise
@@ -73,7 +73,7 @@ def _in_words(design: AnyDesign) -> str:
     return f"an AnyNet of {len(design.stages)} stages"
 
 
-def _architecture(model: str, shapes: TensorShapes) -> Architecture:
+def architecture_of(model: str, shapes: TensorShapes) -> Architecture:
     """The description of a model, with the classes and input channels that the shapes have."""
     classifier, stem = shapes.get("head.fc.weight", (0,)), shapes.get("stem.conv.weight", ())
     num_classes = classifier[0] if classifier else 0
@@ -116,12 +116,12 @@ def _signature(shapes: TensorShapes) -> Signature:
     return size("stem.conv.weight", 0), "s1.b1.se.fc1.weight" in shapes, stages
 
 
-def _closest_model(shapes: TensorShapes) -> str | None:
+def closest_model(shapes: TensorShapes) -> str | None:
     """The published model that shares most parameters with the shapes; None where none shares half of them."""
     total = sum(math.prod(shape) for shape in shapes.values())
 
     def shared(name: str) -> int:
-        wanted = _architecture(name, shapes).state_dict_shapes()
+        wanted = architecture_of(name, shapes).state_dict_shapes()
         return sum(math.prod(shape) for key, shape in wanted.items() if tuple(shapes.get(key, (-1,))) == shape)
 
     closest = max(_published(), key=shared)
