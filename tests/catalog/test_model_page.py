@@ -13,7 +13,8 @@ from regnety.catalog.model_page import page_entry, page_models
 from regnety.catalog.published import PublishedWeights
 
 PAGE = goldens.models("model_page.json")
-COLLECTIONS = json.loads((goldens.FOLDER / "model_page.json").read_text("utf-8"))["collections"]
+GOLDEN = json.loads((goldens.FOLDER / "model_page.json").read_text("utf-8"))
+COLLECTIONS, BATCH_SIZES = GOLDEN["collections"], GOLDEN["pycls_batch_sizes"]
 COMMON = {
     "The page's FLOPs are multiply-adds on a picture of 224x286 pixels, without the classifier; "
     "its parameters are rounded to ten thousands.",
@@ -30,15 +31,6 @@ def own_weights(model: str) -> PublishedWeights:
     weights = model_info(model).published
     assert weights is not None
     return weights
-
-
-def batch_size_of_pycls(model: str) -> int:
-    """The paper's training of a network with that many parameters and flops."""
-    counted = complexity(model_info(model).design)
-    wanted = (counted.num_params, counted.macs)
-    (found,) = [row for row in goldens.models("paper_models.json").values() if (row["params"], row["flops"]) == wanted]
-    batch_size: int = found["batch_size"]
-    return batch_size
 
 
 def test_the_twelve_are_there_in_the_pages_order() -> None:
@@ -62,6 +54,13 @@ def test_the_figures_are_those_of_the_page_itself(shared: Path) -> None:
     )
 
 
+def test_the_batch_sizes_are_those_of_pycls(shared: Path) -> None:
+    paper = json.loads((shared / "reference" / "paper_models.json").read_text("utf-8")).values()
+    of_size = {(row["params"], row["flops"]): row["batch_size"] for row in paper}
+    counted = {model: complexity(model_info(model).design) for model in PAGE}
+    assert {model: of_size[counted[model].num_params, counted[model].macs] for model in PAGE} == BATCH_SIZES
+
+
 @pytest.mark.parametrize("model", PAGE)
 def test_what_can_be_counted_is_counted(model: str) -> None:
     design = model_info(model).design
@@ -81,13 +80,12 @@ def test_the_page_agrees_with_the_catalogue_but_for_regnety_032(model: str) -> N
 
 
 def test_what_is_wrong_on_the_page_is_remarked() -> None:
-    wrong = {model for model in PAGE if PAGE[model]["Metadata"]["Batch Size"] != batch_size_of_pycls(model)}
+    wrong = {model for model in PAGE if PAGE[model]["Metadata"]["Batch Size"] != BATCH_SIZES[model]}
     assert wrong == {"regnety_160"}
     remarks = {model: set(entry.remarks) for model in PAGE if (entry := page_entry(model))}
     assert {model for model in PAGE if remarks[model] != COMMON} == {"regnety_032", "regnety_160"}
     assert remarks["regnety_160"] - COMMON == {
-        "The page's batch size of 512 is not the recipe's: pycls trained this model with "
-        f"{batch_size_of_pycls('regnety_160')}."
+        f"The page's batch size of 512 is not the recipe's: pycls trained this model with {BATCH_SIZES['regnety_160']}."
     }
 
 

@@ -110,6 +110,8 @@ def _read_json(text: str, path: Path) -> tuple[str, ...]:
         document = json.loads(text, object_pairs_hook=table)
     except json.JSONDecodeError as error:
         raise DataError(f"{path}, line {error.lineno}: is not JSON: {error.msg}") from None
+    except DataError:  # a ValueError too, from table
+        raise
     except RecursionError:
         raise DataError(f"{path}: is nested too deeply; class names are {_FORMS}") from None
     except ValueError:  # Python's limit on the digits of a number
