@@ -170,13 +170,13 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.txt"
     with path.open("wb") as file:
         file.truncate(1 << 40)  # a hole: it takes no room
-    with pytest.raises(DataError, match=r"huge.txt: is over 16 MiB, class names are not; name another file$"):
+    with pytest.raises(DataError, match=r"huge.txt: is over 4 MiB, class names are not; name another file$"):
         read_labels(path)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs /dev/zero, a file without an end")
 def test_a_file_without_an_end_has_one_for_us() -> None:
-    with pytest.raises(DataError, match=r"^/dev/zero: is over 16 MiB"):
+    with pytest.raises(DataError, match=r"^/dev/zero: is over 4 MiB"):
         read_labels("/dev/zero")
 
 

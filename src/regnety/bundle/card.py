@@ -11,7 +11,7 @@ from regnety.bundle.front_matter import front_matter
 from regnety.catalog.citation import CITATION
 from regnety.catalog.class_names import labels
 from regnety.catalog.model_page import PageEntry, page_entry
-from regnety.catalog.models import embedded_bundle, is_name, model_info
+from regnety.catalog.models import is_name, model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.graph.metadata import ModelMetadata
 
@@ -42,13 +42,10 @@ def model_card(model: "str | Path | Bundle") -> str:
     from regnety.bundle.bundle import Bundle
 
     bundle = Bundle.load(model)
-    own_name = bundle.path is None or bundle.name != str(bundle.path)
-    title = bundle.name if own_name or bundle.path is None else bundle.path.resolve().name
-    if bundle.path == embedded_bundle() or (bundle is not model and bundle.path is not None and bundle.path.is_file()):
-        asked_as = title
-    else:
-        asked_as = "THIS_FOLDER"  # where the card stands
-    return _card(title, asked_as, bundle.metadata, notice=bundle.notice)
+    place = bundle.path if bundle.name == str(bundle.path) else None  # None where it is called otherwise
+    title = bundle.name if place is None else place.resolve().name
+    is_whole = bundle is not model and (place is None or place.is_file())  # a folder is the one that the card stands in
+    return _card(title, title if is_whole else "THIS_FOLDER", bundle.metadata, notice=bundle.notice)
 
 
 def _published_card(published: PublishedWeights) -> str:
@@ -149,6 +146,7 @@ def _accuracy(published: PublishedWeights) -> str:
 
 def _usage(model: str, metadata: ModelMetadata) -> str:
     quoted = json.dumps(model, ensure_ascii=False)
+    pretrained = ", pretrained=True" if is_name(model) or model.startswith("hf-hub:") else ""
     answer = "index" if metadata.labels is None else "label"
     ask = f"""\
 ```
@@ -170,7 +168,7 @@ As a torch module, with the transform that it wants:
 ```python
 import regnety
 
-model = regnety.create_model({quoted}{", pretrained=True" if is_name(model) else ""}).eval()
+model = regnety.create_model({quoted}{pretrained}).eval()
 transform = regnety.create_transform(**regnety.resolve_data_config({{}}, model=model))
 ```"""
     return f"## Use\n\n{ask if metadata.num_classes else ''}{build}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from regnety.errors import DataError
 
-MAX_BYTES = 16 << 20
+MAX_BYTES = 4 << 20
 """Of the file; ImageNet's 11,821 names take 124 KiB."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -32,8 +32,8 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
         to see; two classes may have the same name.
 
     Raises:
-        DataError: the file cannot be read, is something else or over 16 MiB, a name is empty or has control characters,
-            or the indices are not 0, 1, 2 and so on, each once. The message says in which line.
+        DataError: the file cannot be read, is something else or over 4 MiB, a name is empty or has control characters,
+            or the indices are not 0, 1, 2 and so on, each once. The message says where.
     """
     path = Path(path)
     text = _read_text(path)
