@@ -41,7 +41,7 @@ def _license(name: str) -> dict[str, str]:
 
 
 def _result(row: ImageNetAccuracy) -> dict[str, Any]:
-    """The Hub takes results for the same where task and data set are; the size makes them two."""
+    """The Hub tells results apart by task and data set alone, so the size stands in the data set's `config`."""
     return {
         "task": {"type": "image-classification", "name": "Image Classification"},
         "dataset": {
