@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 
 from regnety.architecture.description import Architecture
-from regnety.bundle.card import model_card
 from regnety.bundle.timm_config import timm_config, timm_obstacle
 from regnety.errors import WeightsError
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
@@ -149,6 +148,8 @@ class Bundle:
         Raises:
             WeightsError: something else stands at that place, or a value is not finite in `dtype`.
         """
+        from regnety.bundle.card import model_card  # no prediction needs it
+
         folder = Path(folder)
         if folder.exists():
             _check_replaceable(folder)
@@ -158,7 +159,7 @@ class Bundle:
         with replacing_folder(folder) as beside:
             write_safetensors(beside / WEIGHTS_FILE, weights)
             (beside / CONFIG_FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
-            (beside / CARD_FILE).write_text(model_card(self.name, self.metadata), "utf-8")
+            (beside / CARD_FILE).write_text(model_card(self), "utf-8")
             if add_files is not None:
                 add_files(beside)
         if obstacle := timm_obstacle(self.metadata.design):

@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": ("regnety.cli.predict", "predict"),
     "models": ("regnety.cli.models", "models"),
     "describe": ("regnety.cli.describe", "describe"),
+    "card": ("regnety.cli.card", "card"),
     "train": ("regnety.cli.train", "train"),
     "eval": ("regnety.cli.evaluate", "evaluate"),
     "export": ("regnety.cli.export", "export"),
