@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from regnety.architecture.counting import complexity
 from regnety.bundle.front_matter import front_matter
+from regnety.bundle.published_metadata import published_metadata
 from regnety.catalog.citation import CITATION
-from regnety.catalog.class_names import labels
 from regnety.catalog.model_page import PageEntry, page_entry
 from regnety.catalog.models import is_name, model_info
 from regnety.catalog.published import PublishedWeights
@@ -49,20 +49,7 @@ def model_card(model: "str | Path | Bundle") -> str:
 
 
 def _published_card(published: PublishedWeights) -> str:
-    provenance = {
-        "license": published.license,
-        "source": f"https://huggingface.co/{published.hub_repo}",
-        "url": published.url,
-    }
-    info = model_info(published.model)
-    metadata = ModelMetadata(
-        design=info.design,
-        num_classes=published.num_classes,
-        in_chans=3,
-        preprocessing=published.preprocessing,
-        labels=labels(published.label_set) if published.label_set else None,
-        provenance={field: value for field, value in provenance.items() if value is not None},
-    )
+    metadata, info = published_metadata(published), model_info(published.model)
     if published.tag != info.default_tag:
         return _card(published.name, published.name, metadata, published=published)
     return _card(published.name, published.model, metadata, published=published, page=page_entry(published.model))

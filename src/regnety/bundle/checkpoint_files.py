@@ -1,12 +1,9 @@
 """A bare checkpoint file as a bundle: the shapes say which model it is of, the catalogue how it wants its pictures."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from regnety.architecture.description import Architecture
 from regnety.bundle.bundle import Bundle, stamp_of
-from regnety.catalog.class_names import labels
+from regnety.bundle.published_metadata import published_metadata
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights, published_models
 from regnety.graph.metadata import ModelMetadata
@@ -38,8 +35,15 @@ def read_checkpoint(path: Path) -> Bundle:
     match = match_shapes(checkpoint.shapes, source=str(path))
     assumed = _assumed_weights(match, checkpoint)
     preprocessing = assumed.preprocessing if assumed else Preprocessing()
+    architecture = match.architecture
+    metadata = ModelMetadata(
+        design=architecture.design,
+        num_classes=architecture.num_classes,
+        in_chans=architecture.in_chans,
+        preprocessing=preprocessing.for_channels(architecture.in_chans),
+    )
     return Bundle(
-        _metadata(match.architecture, preprocessing),
+        metadata,
         checkpoint.weights,
         name=str(path),
         path=path,
@@ -60,15 +64,7 @@ def read_published(published: PublishedWeights, path: Path) -> Bundle:
     """
     stamp = stamp_of(path)
     checkpoint = open_checkpoint(path)
-    architecture = model_info(published.name).design.architecture(published.num_classes)
-    source = f"https://huggingface.co/{published.hub_repo}"
-    provenance = {"license": published.license, "source": source, "url": published.url}
-    metadata = _metadata(
-        architecture,
-        published.preprocessing,
-        {field: value for field, value in provenance.items() if value is not None},
-        labels=labels(published.label_set) if published.label_set else None,
-    )
+    metadata = published_metadata(published)
     return Bundle(metadata, checkpoint.weights, name=published.name, path=path, stamp=stamp)
 
 
@@ -81,7 +77,7 @@ def _assumed_weights(match: Match, checkpoint: Checkpoint) -> PublishedWeights |
         if published.url is not None and published.url.rpartition("/")[2] == checkpoint.path.name:
             return published
     tag = TAG_OF_DIALECT.get(checkpoint.dialect.name)
-    return weights[tag] if tag in weights else model_info(match.model).published
+    return weights[tag] if tag is not None and tag in weights else model_info(match.model).published
 
 
 def _notice(match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | None) -> str:
@@ -92,20 +88,4 @@ def _notice(match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | No
     return (
         f"{checkpoint.path} {part if checkpoint.other_parts else ''}{keys}fits {match} by its shapes; "
         f"{shown} {'is' if assumed else 'are'} assumed, and {missing}"
-    )
-
-
-def _metadata(
-    architecture: Architecture,
-    preprocessing: Preprocessing,
-    provenance: Mapping[str, Any] | None = None,
-    labels: tuple[str, ...] | None = None,
-) -> ModelMetadata:
-    return ModelMetadata(
-        design=architecture.design,
-        num_classes=architecture.num_classes,
-        in_chans=architecture.in_chans,
-        preprocessing=preprocessing.for_channels(architecture.in_chans),
-        labels=labels,
-        provenance=provenance or {},
     )
