@@ -23,7 +23,7 @@ TAG_OF_DIALECT = {
 def read_checkpoint(path: Path) -> Bundle:
     """Read a checkpoint of any dialect; of the weights only names and shapes are read now.
 
-    It has no labels, and the preprocessing of published weights of the model that it fits; `notice` says both.
+    It has no labels, and the preprocessing of published weights of the model that it fits, as `notice` says.
 
     Raises:
         WeightsError: the file is damaged, or is of no RegNet.
@@ -84,8 +84,7 @@ def _notice(match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | No
     keys = "" if checkpoint.dialect.name == "timm" else f"has {checkpoint.dialect.owner} keys, "
     part = f"holds {', '.join([checkpoint.part, *checkpoint.other_parts])} ({checkpoint.part} is taken), "
     shown = f"the preprocessing of {assumed.name}" if assumed else "ImageNet's preprocessing, and strides of 2,"
-    missing = "it brings no class names" if match.architecture.num_classes else "it has no classifier"
     return (
         f"{checkpoint.path} {part if checkpoint.other_parts else ''}{keys}fits {match} by its shapes; "
-        f"{shown} {'is' if assumed else 'are'} assumed, and {missing}"
+        f"{shown} {'is' if assumed else 'are'} assumed"
     )

@@ -4,10 +4,11 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from regnety.catalog.class_names import label_sets, labels
 from regnety.errors import DataError
 
 MAX_BYTES = 4 << 20
@@ -49,6 +50,17 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
     if not names:
         raise DataError(f"{path}: has no class names")
     return names
+
+
+def find_labels(named: str | Path | Sequence[str]) -> tuple[str, ...]:
+    """Class names however they are given: the name of a set (`imagenet-1k`), a file of them, or they themselves.
+
+    Raises:
+        DataError: the file cannot be read; the message says where.
+    """
+    if not isinstance(named, str | Path):
+        return tuple(named)
+    return labels(named) if isinstance(named, str) and named in label_sets() else read_labels(named)
 
 
 def _read_text(path: Path) -> str:

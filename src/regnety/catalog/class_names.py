@@ -22,8 +22,12 @@ def labels(name: str = "imagenet-1k") -> tuple[str, ...]:
     Raises:
         DataError: there is none of that name.
     """
-    path = _FOLDER / f"{name}.txt"
-    known = sorted(file.stem for file in _FOLDER.glob("*.txt"))
-    if name not in known:
-        raise DataError(f"no class names called {name!r}; there are {', '.join(known)}")
-    return tuple(path.read_text("utf-8").splitlines())
+    if name not in label_sets():
+        raise DataError(f"no class names called {name!r}; there are {', '.join(label_sets())}")
+    return tuple((_FOLDER / f"{name}.txt").read_text("utf-8").splitlines())
+
+
+@cache
+def label_sets() -> tuple[str, ...]:
+    """The names that `labels` knows."""
+    return tuple(sorted(file.stem for file in _FOLDER.glob("*.txt")))

@@ -24,6 +24,8 @@ COMMANDS = {
     "card": ("regnety.cli.card", "card"),
     "train": ("regnety.cli.train", "train"),
     "eval": ("regnety.cli.evaluate", "evaluate"),
+    "convert": ("regnety.cli.convert", "convert"),
+    "inspect": ("regnety.cli.inspect", "inspect"),
     "export": ("regnety.cli.export", "export"),
     "info": ("regnety.cli.info", "info"),
     "completion": ("regnety.cli.completion", "completion"),

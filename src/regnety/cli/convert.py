@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from regnety.cli.options import complete_model, quiet_option
+from regnety.cli.options import complete_model, labels_option, quiet_option
 
 if TYPE_CHECKING:
     from regnety.export.conversion import Target
@@ -17,8 +17,9 @@ TARGETS = ("regnety", "timm", "pycls", "torchvision", "transformers", "vissl", "
 @click.argument("output", metavar="OUT")
 @click.option("--to", required=True, type=click.Choice(TARGETS), help="Whose names and file it is to have.")
 @click.option("--overwrite", is_flag=True, help="Replace what stands at OUT.")
+@labels_option
 @quiet_option
-def convert(model: str, output: str, to: "Target", overwrite: bool, quiet: bool) -> None:
+def convert(model: str, output: str, to: "Target", overwrite: bool, labels: str | None, quiet: bool) -> None:
     """Write a model's weights as another code base keeps them, compared with their source before they are kept.
 
     IN is any model: a name, a folder, a checkpoint of any dialect. OUT is NAME.safetensors, a file of torch (.pth,
@@ -27,9 +28,12 @@ def convert(model: str, output: str, to: "Target", overwrite: bool, quiet: bool)
     Example:  regnety convert regnety_cifar10 cifar10.pyth --to pycls
     """
     from regnety.bundle.bundle import Bundle
+    from regnety.bundle.label_files import find_labels
     from regnety.export.conversion import convert_model
 
     bundle = Bundle.load(model, quiet=quiet)
+    if labels is not None:
+        bundle = bundle.with_labels(find_labels(labels))
     converted = convert_model(bundle, output, to=to, overwrite=overwrite)
     if not quiet:
         if bundle.notice is not None:
