@@ -117,7 +117,7 @@ def _recognise(names: Collection[str], *, source: str) -> tuple[str, Dialect]:
             if dialect.recognises(keys):
                 return prefix, dialect
     if not names:
-        raise WeightsError(f"{source}: holds no tensors")
+        raise WeightsError(f"{source}: holds no weights")
     inner = next((prefix for name in names for prefix in _prefixes(name) if _is_regnet(name, prefix)), None)
     if inner is not None:
         others = [name for name in names if not name.startswith(inner)]
