@@ -55,8 +55,8 @@ def torchvision(timm: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def transformers(torchvision: Any) -> Any:
-    """transformers, which imports torchvision by itself; skipped where it is not installed."""
+def transformers(timm: Any) -> Any:
+    """transformers, which imports torchvision where it is installed; skipped where it is not itself."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         package = pytest.importorskip("transformers", reason="needs transformers: pip install transformers")

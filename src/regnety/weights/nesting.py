@@ -32,6 +32,8 @@ SETTINGS = ("args", "hyper_parameters", "config", "cfg")
 SETTING_FACTS = ("model", "arch", "num_classes", "img_size", "input_size", "crop_pct", "interpolation", "mean", "std")
 LONGEST_TEXT = 200
 LONGEST_LIST = 8
+LARGEST_NUMBER = 1 << 63
+"""Python refuses to print whole numbers of some thousand digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class Part:
 def find_state_dict(content: object, *, source: str) -> Part:
     """Find the weights in what a file holds.
 
-    Averaged weights win over the raw ones, as they do in timm, except where pycls measured that they are no better.
+    Averaged weights win over raw ones, as in timm, except where pycls has measured that they are no better.
 
     Args:
         content: tables, lists and plain values, with `StoredTensor`s as leaves; they may contain each other.
@@ -65,7 +67,7 @@ def find_state_dict(content: object, *, source: str) -> Part:
         raise WeightsError(
             f"{source}: holds no state dict, that is tensors under names as stem.conv.weight; it is {_kind(content)}"
         )
-    parts.sort(key=lambda part: not _is_preferred(part[0], content))
+    parts.sort(key=lambda part: _rank(part[0], content))
     (name, tensors), *others = parts
     return Part(name=name, tensors=tensors, others=tuple(other for other, _ in others), facts=_facts(content))
 
@@ -101,13 +103,18 @@ def _trunk_and_heads(table: Mapping[Any, Any]) -> dict[str, StoredTensor]:
     return {**_tensors(table.get("trunk"), "trunk."), **_tensors(table.get("heads"), "heads.")}
 
 
-def _is_preferred(name: str, content: object) -> bool:
-    """Whether a part is of averaged weights; pycls itself takes those only if their error is the smaller one."""
+def _rank(name: str, content: object) -> int:
+    """0 for averaged weights, 1 for raw ones, 2 for an average that pycls has measured to be no better.
+
+    pycls writes an average even where it keeps none, with an error of 100, and itself takes the better of the two.
+    """
+    if not any(step in AVERAGED for step in name.split(".")):
+        return 1
     if name == "ema_state" and isinstance(content, Mapping):
         raw, averaged = content.get("test_err"), content.get("ema_err")
-        if isinstance(raw, int | float) and isinstance(averaged, int | float):
-            return averaged < raw
-    return any(step in AVERAGED for step in name.split("."))
+        if isinstance(raw, int | float) and isinstance(averaged, int | float) and raw <= averaged:
+            return 2
+    return 0
 
 
 def _facts(content: object) -> dict[str, Any]:
@@ -123,8 +130,12 @@ def _facts(content: object) -> dict[str, Any]:
 
 def _is_plain(value: object) -> bool:
     if isinstance(value, list | tuple):
-        return len(value) <= LONGEST_LIST and all(isinstance(item, bool | int | float | str) for item in value)
-    return isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= LONGEST_TEXT)
+        return len(value) <= LONGEST_LIST and all(
+            not isinstance(item, list | tuple) and _is_plain(item) for item in value
+        )
+    if isinstance(value, int):
+        return abs(value) <= LARGEST_NUMBER
+    return isinstance(value, float) or (isinstance(value, str) and len(value) <= LONGEST_TEXT)
 
 
 def _kind(content: object) -> str:
