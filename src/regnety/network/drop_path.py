@@ -29,4 +29,4 @@ class DropPath(nn.Module):
 
 def drop_path_rates(rate: float, depth: int) -> list[float]:
     """A rate for each of `depth` blocks: none for the first, `rate` for the last, linear between."""
-    return [rate * block / max(depth - 1, 1) for block in range(depth)]
+    return [rate * (block / max(depth - 1, 1)) for block in range(depth)]

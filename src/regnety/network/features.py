@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from torch import Tensor, nn
 
 from regnety.architecture import validation
+from regnety.architecture.description import Architecture
 from regnety.errors import InvalidDesignError, WeightsError
 from regnety.network.blocks import RegStage
+from regnety.network.dilation import StageSampling
 
 if TYPE_CHECKING:
     from regnety.network.modules import RegNet
@@ -111,6 +113,16 @@ class FeatureExtractor(nn.Module):
         raise WeightsError(
             f"{folder}: a features_only model has no head, and a bundle is a whole network; save one without it"
         )
+
+
+def feature_table(architecture: Architecture, samplings: Sequence[StageSampling]) -> list[dict[str, Any]]:
+    """What timm tells of each map, from the stem on: channels, stride in pixels of the image, name of its module."""
+    reduction = architecture.stem.stride
+    table = [{"num_chs": architecture.stem.width_out, "reduction": reduction, "module": architecture.stem.name}]
+    for stage, sampling in zip(architecture.stages, samplings, strict=True):
+        reduction *= sampling.stride
+        table.append({"num_chs": stage.width, "reduction": reduction, "module": stage.name})
+    return table
 
 
 def taken_indices(count: int, indices: int | Sequence[int] | None, *, name: str = "indices") -> list[int]:

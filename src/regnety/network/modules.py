@@ -15,7 +15,7 @@ from regnety.errors import InvalidDesignError
 from regnety.network.blocks import ConvNormAct, RegStage
 from regnety.network.dilation import stage_samplings
 from regnety.network.drop_path import drop_path_rates
-from regnety.network.features import set_grad_checkpointing, taken_indices
+from regnety.network.features import feature_table, set_grad_checkpointing, taken_indices
 from regnety.network.head import ClassifierHead
 from regnety.network.saving import save_network
 from regnety.preprocessing import Preprocessing
@@ -25,7 +25,8 @@ class RegNet(nn.Module):
     """A RegNet with the keys of timm's. Made by `regnety.create_model`, whose options these are.
 
     Args:
-        architecture: the description; the module's keys and shapes are its `state_dict_shapes()`.
+        architecture: the description, whose `state_dict_shapes()` are the keys and shapes of the module; only under
+            global_pool="catavgmax" the classifier is twice as wide.
         output_stride: stride from which on stages dilate instead; None leaves those of the design.
         global_pool: pooling before the classifier.
         drop_rate: dropout before the classifier.
@@ -50,7 +51,7 @@ class RegNet(nn.Module):
         """Class names by index; None where they are not known, as for a new classifier."""
         self.preprocessing = Preprocessing().for_channels(architecture.in_chans)
         """What the model wants to be shown."""
-        self.provenance: Mapping[str, Any] = dict[str, Any]()
+        self.provenance: Mapping[str, Any] = {}
         """Licence, source, data and command of its weights, as far as they are known."""
         self.pretrained_cfg = pretrained_cfg_of(self.preprocessing, num_classes=architecture.num_classes)
         """The same in timm's keys, and where the weights are from; `resolve_data_config` reads it."""
@@ -58,17 +59,11 @@ class RegNet(nn.Module):
         self.dilated = any(sampling.dilation > 1 for sampling in samplings)
         drop_path_rate = validation.real("drop_path_rate", drop_path_rate, 0, 1)
         rates = iter(drop_path_rates(drop_path_rate, len(architecture.blocks)))
-        stem = architecture.stem
-        self.stem = ConvNormAct(stem)
-        reduction = stem.stride
-        self.feature_info: list[dict[str, Any]] = [
-            {"num_chs": stem.width_out, "reduction": reduction, "module": stem.name}
-        ]
+        self.feature_info = feature_table(architecture, samplings)
         """A table for each map that `forward_intermediates` gives: channels, stride in pixels, name of the module."""
+        self.stem = ConvNormAct(architecture.stem)
         for stage, sampling in zip(architecture.stages, samplings, strict=True):
             self.add_module(stage.name, RegStage(stage, sampling, [next(rates) for _ in stage.blocks]))
-            reduction *= sampling.stride
-            self.feature_info.append({"num_chs": stage.width, "reduction": reduction, "module": stage.name})
         self.head = ClassifierHead(architecture.head, global_pool=global_pool, drop_rate=drop_rate)
 
     __jit_unused_properties__ = (

@@ -31,7 +31,9 @@ class Source:
         """What the model wants to be shown."""
         if isinstance(self.shown, Preprocessing):
             return self.shown
-        published = model_info(self.shown).published if isinstance(self.shown, str) else None
+        if isinstance(self.shown, Bundle):
+            return self.shown.preprocessing
+        published = model_info(self.shown).published
         return resolve(self.shown).preprocessing if published is None else published.preprocessing
 
 
