@@ -1,17 +1,25 @@
 """`create_model`: what it takes, what it refuses."""
 
+import dataclasses
+import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from numerics import lively_network, random_images
+from bundles import LABELS, SMALL, small_bundle
+from numerics import lively_network, random_images, relative_error
 from regnety.architecture.design import AnyNetDesign, Design, StageDesign
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle
-from regnety.errors import InvalidDesignError, RegNetYError, UnknownModelError, WeightsError
+from regnety.errors import InvalidDesignError, UnknownModelError, WeightsError
 from regnety.network.creation import create_model, load_weights, numpy_weights
+from regnety.network.modules import RegNet
+from regnety.preprocessing import Preprocessing
+from regnety.weights.adapting import adapt_input_channels
 
 DESIGN = Design(depth=2, w0=16, wa=16, wm=2, group_width=8)
 ANYNET = AnyNetDesign(stages=(StageDesign(width=16, depth=1, group_width=8),))
@@ -52,13 +60,120 @@ def test_embedded_model_brings_its_weights() -> None:
         assert all((weights[key].numpy() == bundle.weights[key]).all() for key in bundle.weights)
 
 
-def test_other_classes_leave_the_classifier_random_and_load_the_rest() -> None:
-    bundle = Bundle.load(EMBEDDED_MODEL)
-    weights = create_model(bundle, num_classes=3).state_dict()
-    assert weights["head.fc.weight"].shape[0] == 3
-    assert all(
-        (weights[key].numpy() == bundle.weights[key]).all() for key in bundle.weights if not key.startswith("head.")
-    )
+@pytest.mark.parametrize(
+    ("num_classes", "options", "shape"),
+    [(3, {}, (3, 32)), (4, {"global_pool": "catavgmax"}, (4, 64)), (1, {"initialization": "pycls"}, (1, 32))],
+)
+def test_a_classifier_that_does_not_fit_stays_random_and_is_named(
+    caplog: pytest.LogCaptureFixture, num_classes: int, options: dict[str, Any], shape: tuple[int, int]
+) -> None:
+    bundle = small_bundle()
+    with caplog.at_level(logging.WARNING, logger="regnety"):
+        network = create_model(bundle, num_classes=num_classes, generator=torch.Generator().manual_seed(0), **options)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"small: the classifier head.fc is {shape} and stays random: the weights' is (4, 32)"
+    ]
+    weights = network.state_dict()
+    assert weights["head.fc.weight"].shape == shape
+    assert 0.005 < weights["head.fc.weight"].std() < 0.015
+    assert not weights["head.fc.bias"].any()
+    assert_loaded(network, bundle, except_for="head.")
+    assert network.labels is None
+    assert network.pretrained_cfg["num_classes"] == num_classes
+
+
+def test_weights_without_a_classifier_leave_it_random(caplog: pytest.LogCaptureFixture) -> None:
+    bundle = small_bundle(None, num_classes=0)
+    with caplog.at_level(logging.WARNING, logger="regnety"):
+        network = create_model(bundle, num_classes=2)
+    assert [record.getMessage() for record in caplog.records] == [
+        "small: the classifier head.fc is (2, 32) and stays random: the weights have none"
+    ]
+    assert_loaded(network, bundle, except_for="head.")
+
+
+def test_a_classifier_that_is_not_wanted_goes_in_silence(caplog: pytest.LogCaptureFixture) -> None:
+    bundle = small_bundle()
+    with caplog.at_level(logging.DEBUG, logger="regnety"):
+        network = create_model(bundle, num_classes=0)
+        create_model(bundle, num_classes=4)
+        create_model(bundle, features_only=True)
+    assert not caplog.records
+    assert_loaded(network, bundle, except_for="head.")
+    assert network.labels is None
+
+
+@pytest.mark.parametrize("in_chans", [1, 2, 4, 5])
+def test_the_stem_is_adapted_to_other_input_channels(in_chans: int) -> None:
+    bundle = small_bundle()
+    network = create_model(bundle, in_chans=in_chans)
+    assert_loaded(network, bundle, except_for="stem.conv.weight")
+    kernel = network.stem.conv.weight.detach().numpy()
+    np.testing.assert_array_equal(kernel, adapt_input_channels(bundle.weights["stem.conv.weight"], in_chans))
+    assert network.labels == bundle.labels
+    assert len(network.preprocessing.mean) == len(network.pretrained_cfg["mean"]) == in_chans
+
+
+def test_a_grey_picture_answers_as_its_copy_in_colour() -> None:
+    grey = torch.from_numpy(random_images(2, 1, 32, 32))
+    wanted = create_model(small_bundle()).eval()(grey.repeat(1, 3, 1, 1))
+    found = create_model(small_bundle(), in_chans=1).eval()(grey)
+    assert relative_error(found.detach(), wanted.detach()) < 1e-5
+
+
+def test_only_stems_for_three_channels_are_adapted(tmp_path: Path) -> None:
+    folder = create_model(DESIGN, in_chans=4).save_pretrained(tmp_path / "four")
+    assert create_model(folder, in_chans=4).in_chans == create_model(folder).in_chans == 4
+    message = r"/four: its weights take 4 input channels, in_chans=3 does not fit; only weights for 3 channels can be"
+    with pytest.raises(WeightsError, match=message):
+        create_model(folder, in_chans=3)
+
+
+def test_a_network_remembers_what_came_with_its_weights() -> None:
+    network = create_model(small_bundle(provenance={"license": "mit"}))
+    assert (network.labels, network.preprocessing, network.provenance) == (LABELS, SMALL, {"license": "mit"})
+    fresh = create_model("regnety_032")
+    assert (fresh.labels, fresh.provenance, fresh.preprocessing.crop_pct) == (None, {}, 0.95)
+    assert create_model(DESIGN, in_chans=1).preprocessing == Preprocessing().for_channels(1)
+
+
+def test_checkpoint_path_fills_the_model_that_is_named(tmp_path: Path) -> None:
+    network = lively_network("regnety_002", num_classes=5)
+    folder = network.save_pretrained(tmp_path / "saved", labels="abcde", preprocessing=SMALL)
+    bare = shutil.copy(folder / "model.safetensors", tmp_path / "bare.safetensors")
+    images = torch.from_numpy(random_images(1, 3, 32, 32))
+    for path, labels, crop_pct in ((folder, tuple("abcde"), SMALL.crop_pct), (str(bare), None, 0.875)):
+        loaded = create_model("regnety_002", checkpoint_path=path)
+        assert torch.equal(loaded.eval()(images), network(images))
+        assert (loaded.labels, loaded.preprocessing.crop_pct) == (labels, crop_pct)
+    tagged = create_model("regnety_002.pycls_in1k", checkpoint_path=bare, num_classes=7, in_chans=1)
+    assert (tagged.num_classes, tagged.in_chans, tagged.pretrained_cfg["tag"]) == (7, 1, "pycls_in1k")
+    strided = dataclasses.replace(network.architecture.design, stem_stride=1)  # which no shape tells
+    assert create_model(strided, checkpoint_path=bare).architecture.stem.stride == 1
+    message = r"bare.safetensors: .* the architecture wants .*; the file fits regnety_002 with 5 classes$"
+    with pytest.raises(WeightsError, match=message):
+        create_model("regnety_004", checkpoint_path=bare)
+
+
+def test_a_name_on_the_hub_is_random_unless_it_is_to_be_pretrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = small_bundle()
+    monkeypatch.setattr("regnety.network.sources.resolve", {"hf-hub:birds/small": bundle}.__getitem__)
+    random = create_model("hf-hub:birds/small", pretrained=False)
+    assert (random.architecture, random.labels, random.preprocessing) == (bundle.architecture, None, SMALL)
+    assert not torch.equal(random.stem.conv.weight, torch.from_numpy(bundle.weights["stem.conv.weight"]))
+    assert_loaded(create_model("hf-hub:birds/small", pretrained=True), bundle)
+
+
+def test_a_misspelt_option_is_named_at_once() -> None:
+    with pytest.raises(TypeError, match="drop_paths"):
+        create_model("nowhere", drop_paths=0.1)  # type: ignore[call-overload]
+
+
+def assert_loaded(network: RegNet, bundle: Bundle, *, except_for: str = "none") -> None:
+    weights = network.state_dict()
+    for key in weights:
+        if not key.startswith(except_for):
+            np.testing.assert_array_equal(weights[key].numpy(), bundle.weights[key], err_msg=key)
 
 
 @pytest.mark.parametrize(
@@ -73,12 +188,16 @@ def test_other_classes_leave_the_classifier_random_and_load_the_rest() -> None:
         (Path("nowhere"), {}, UnknownModelError, "^nowhere: no such file or folder; a model is "),
         (13, {}, UnknownModelError, "^a model is a name, a design, a bundle or its folder, got int$"),
         (embedded_bundle(), {"pretrained": False}, WeightsError, "pretrained=False contradicts it$"),
-        (embedded_bundle(), {"in_chans": 1}, WeightsError, "take 3 input channels, in_chans=1 does not fit$"),
+        (embedded_bundle(), {"checkpoint_path": "x"}, WeightsError, "brings its weights; checkpoint_path='x' contra"),
+        ("regnety_002", {"checkpoint_path": "x.safetensors"}, UnknownModelError, "^x.safetensors: no such file"),
+        (DESIGN, {"checkpoint_path": "x", "pretrained": True}, WeightsError, "^pretrained=True and checkpoint_path="),
+        (DESIGN, {"initialization": "zeros"}, ValueError, "^initialization must be one of timm, pycls, got 'zeros'$"),
+        (embedded_bundle(), {"initialization": "zeros"}, ValueError, "^initialization must be one of timm, pycls"),
         (DESIGN, {"num_classes": -1}, InvalidDesignError, "^num_classes must be a whole number from 0 .* got -1$"),
         ("regnety_002", {"in_chans": 0}, InvalidDesignError, "^in_chans must be a whole number from 1 .* got 0$"),
     ],
 )
-def test_what_it_refuses(model: Any, arguments: dict[str, Any], error: type[RegNetYError], message: str) -> None:
+def test_what_it_refuses(model: Any, arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         create_model(model, **arguments)
 
@@ -98,3 +217,19 @@ def test_counters_of_batches_may_be_absent() -> None:
     weights = {key: value for key, value in numpy_weights(network).items() if not key.endswith("num_batches_tracked")}
     load_weights(network, weights)
     assert network.state_dict()["stem.bn.num_batches_tracked"] == 1
+
+
+def test_weights_that_are_missing_are_named() -> None:
+    with pytest.raises(WeightsError, match=r"^the weights lack stem\.conv\.weight$"):
+        load_weights(create_model(DESIGN), {})
+
+
+def test_half_precision_goes_through_numpy() -> None:
+    network = lively_network(DESIGN)
+    for dtype, wanted in ((torch.float16, "float16"), (torch.bfloat16, "float32")):
+        weights = numpy_weights(network.to(dtype))
+        assert {str(value.dtype) for value in weights.values()} == {wanted, "int64"}
+        assert all(
+            torch.equal(torch.from_numpy(weights[key]), value.to(getattr(torch, str(weights[key].dtype))))
+            for key, value in network.state_dict().items()
+        )

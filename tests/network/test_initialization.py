@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from regnety.architecture.design import Design
+from regnety.network.blocks import Bottleneck
 from regnety.network.creation import create_model
 from regnety.network.initialization import Initialization
-from regnety.network.modules import Bottleneck, RegNet
+from regnety.network.modules import RegNet
 
 DESIGN = Design(depth=2, w0=256, wa=0, wm=2, group_width=32)
 """Eight groups, and enough weights in each convolution to tell its deviation within a few percent."""

@@ -1,109 +1,173 @@
 """`create_model`: from a name, a design or a bundle to the torch module."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal, overload
 
 import numpy as np
 import torch
+from torch import nn
 
-from regnety.architecture.description import Architecture
-from regnety.architecture.design import AnyNetDesign, Design
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.data_config import pretrained_cfg_of
-from regnety.bundle.resolver import resolve
-from regnety.catalog.models import is_name, model_info
-from regnety.errors import UnknownModelError, WeightsError
+from regnety.errors import InvalidDesignError, WeightsError
+from regnety.network.arrays import load_weights as load_weights
+from regnety.network.arrays import numpy_weights as numpy_weights
+from regnety.network.features import FeatureExtractor
 from regnety.network.initialization import Initialization, initialize
 from regnety.network.modules import RegNet
-from regnety.preprocessing import Preprocessing
+from regnety.network.sources import Model, find_source
+from regnety.weights.adapting import adapt_input_channels
+
+logger = logging.getLogger("regnety")
 
 
+@overload
 def create_model(
-    model: "str | Path | Design | AnyNetDesign | Architecture | Bundle",
+    model: Model,
     *,
     pretrained: bool | None = None,
     num_classes: int | None = None,
     in_chans: int | None = None,
+    features_only: Literal[False] = False,
+    out_indices: None = None,
+    output_stride: int | None = None,
+    drop_rate: float = 0.0,
+    drop_path_rate: float = 0.0,
+    global_pool: str = "avg",
+    checkpoint_path: str | Path | None = None,
     initialization: Initialization = "timm",
     generator: torch.Generator | None = None,
-) -> RegNet:
+) -> RegNet: ...
+
+
+@overload
+def create_model(
+    model: Model,
+    *,
+    pretrained: bool | None = None,
+    num_classes: int | None = None,
+    in_chans: int | None = None,
+    features_only: Literal[True],
+    out_indices: int | Sequence[int] | None = None,
+    output_stride: int | None = None,
+    drop_rate: float = 0.0,
+    drop_path_rate: float = 0.0,
+    global_pool: str = "avg",
+    checkpoint_path: str | Path | None = None,
+    initialization: Initialization = "timm",
+    generator: torch.Generator | None = None,
+) -> FeatureExtractor: ...
+
+
+def create_model(
+    model: Model,
+    *,
+    pretrained: bool | None = None,
+    num_classes: int | None = None,
+    in_chans: int | None = None,
+    features_only: bool = False,
+    out_indices: int | Sequence[int] | None = None,
+    output_stride: int | None = None,
+    drop_rate: float = 0.0,
+    drop_path_rate: float = 0.0,
+    global_pool: str = "avg",
+    checkpoint_path: str | Path | None = None,
+    initialization: Initialization = "timm",
+    generator: torch.Generator | None = None,
+) -> RegNet | FeatureExtractor:
     """Build the torch module of a model, with timm's keys.
 
     Args:
         model: a name (`regnety_002`, `regnety_032.tv2_in1k`), a design, an architecture, a bundle, its folder or a
-            `.safetensors` file.
+            checkpoint file.
         pretrained: load weights. A name or design has random ones unless this is True, as in timm; a bundle always
             brings its own, and False there is an error.
         num_classes: outputs of the classifier; None is the model's own, 1000 for a design. With weights of another
-            count the classifier stays random. 0 leaves it away.
-        in_chans: channels of the input; None is the model's own, 3 for a design.
+            count the classifier stays random, and the log says so. 0 leaves it away.
+        in_chans: channels of the input; None is the model's own, 3 for a design. Weights for 3 channels are adapted to
+            any other number (`adapt_input_channels`).
+        features_only: return the maps of the stem and the stages instead of logits.
+        out_indices: which of them: 0 is the stem, 1 the first stage; negative ones count from the end, one number alone
+            is that many last maps, and None all.
+        output_stride: stride, in pixels of the image, from which on stages dilate instead of striding: 8, 16 or 32 for
+            the published models, which have 32; None leaves the strides of the design.
+        drop_rate: dropout before the classifier, 0 to 1.
+        drop_path_rate: stochastic depth of the last block, 0 to 1; it rises linearly from none in the first.
+        global_pool: `avg`, `max`, `avgmax` (the mean of both), `catavgmax` (both), or "" for none, which wants
+            `num_classes=0`.
+        checkpoint_path: weights for a name or design: a bundle's folder, or a file.
         initialization: how random weights are drawn, `timm` or `pycls` (`initialization.initialize`).
         generator: where they come from; None is torch's global generator.
 
     Returns:
-        The network in training mode, on the default device: [N, in_chans, height, width] -> [N, num_classes].
+        The network in training mode, on the default device: [N, in_chans, height, width] -> [N, num_classes], or with
+        `features_only` a list of maps [N, channels, height / reduction, width / reduction].
 
     Raises:
         UnknownModelError: no such name, or its weights are not on this disk.
-        WeightsError: the weights do not fit, or `pretrained` contradicts the model.
-        InvalidDesignError: num_classes or in_chans is not allowed.
+        WeightsError: the weights do not fit, or options contradict each other about them.
+        InvalidDesignError: another option is not allowed.
     """
-    bundle = _bundle(model, pretrained)
-    if bundle is not None:
-        described = bundle.architecture
-    elif isinstance(model, str):
-        info = model_info(model)
-        described = info.design.architecture(info.num_classes)
-    else:
-        assert isinstance(model, Design | AnyNetDesign | Architecture)
-        described = model.architecture()
-    architecture = described.architecture(num_classes, in_chans)
-    network = RegNet(architecture)
-    shown = bundle or (model if isinstance(model, str) else Preprocessing())  # a design does not say how it is shown
+    if out_indices is not None and not features_only:
+        raise InvalidDesignError(f"out_indices={out_indices!r} wants features_only=True")
+    source = find_source(model, pretrained=pretrained, checkpoint_path=checkpoint_path)
+    architecture = source.architecture.architecture(0 if features_only else num_classes, in_chans)
+    device = torch.get_default_device()
+    with torch.device(device if source.bundle is None else "meta"):  # nothing is drawn that will be loaded
+        network = RegNet(
+            architecture,
+            output_stride=output_stride,
+            global_pool=global_pool,
+            drop_rate=drop_rate,
+            drop_path_rate=drop_path_rate,
+        )
+    network.preprocessing = source.preprocessing.for_channels(architecture.in_chans)
     network.pretrained_cfg = pretrained_cfg_of(
-        shown, num_classes=architecture.num_classes, in_chans=architecture.in_chans
+        source.shown, num_classes=architecture.num_classes, in_chans=architecture.in_chans
     )
-    initialize(network, initialization, generator=generator)
-    if bundle is not None:
-        if architecture.in_chans != described.in_chans:
-            raise WeightsError(
-                f"{bundle.name}: its weights take {described.in_chans} input channels, in_chans={in_chans} does not fit"
-            )
-        load_weights(network, bundle.weights, skip_classifier=architecture.num_classes != described.num_classes)
-    return network
+    result = FeatureExtractor(network, out_indices) if features_only else network
+    if source.bundle is None:
+        initialize(result, initialization, generator=generator)
+        return result
+    result.to_empty(device=device)
+    for module in result.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()  # its counter may be absent from the weights
+    initialize(network.head, initialization, generator=generator)
+    network.provenance = source.bundle.provenance
+    skip = {*_fit_stem(network, source.bundle), *_fit_classifier(network, source.bundle)}
+    load_weights(result, source.bundle.weights, skip=skip)
+    return result
 
 
-def load_weights(network: RegNet, weights: Mapping[str, Any], *, skip_classifier: bool = False) -> None:
-    """Copy NumPy arrays into a network whose description they were checked against.
-
-    Args:
-        network: the network to fill.
-        weights: key to array; `num_batches_tracked` may be absent.
-        skip_classifier: leave the classifier as it is, where the number of classes differs.
-    """
-    head = f"{network.architecture.head.name}."
-    arrays = {key: np.array(weights[key]) for key in weights if not (skip_classifier and key.startswith(head))}
-    own = network.state_dict()
-    network.load_state_dict({key: torch.from_numpy(arrays[key]) if key in arrays else own[key] for key in own})
-
-
-def numpy_weights(network: torch.nn.Module) -> dict[str, Any]:
-    """A network's state dict as NumPy arrays, key by key: what `build_graph` and `Bundle` take."""
-    return {key: value.detach().cpu().contiguous().numpy() for key, value in network.state_dict().items()}
+def _fit_stem(network: RegNet, bundle: Bundle) -> tuple[str, ...]:
+    """Adapt the stem to another number of input channels, and name the key that needs no loading then."""
+    found, wanted = bundle.architecture.in_chans, network.in_chans
+    if found == wanted:
+        return ()
+    if found != 3:
+        raise WeightsError(
+            f"{bundle.name}: its weights take {found} input channels, in_chans={wanted} does not fit; only weights "
+            "for 3 channels can be adapted"
+        )
+    key = f"{network.architecture.stem.name}.conv.weight"
+    kernel = adapt_input_channels(np.asarray(bundle.weights[key]), wanted)
+    load_weights(network.stem, {"conv.weight": kernel}, skip=network.stem.bn.state_dict(prefix="bn."))
+    return (key,)
 
 
-def _bundle(model: object, pretrained: bool | None) -> Bundle | None:
-    """The bundle whose weights are wanted, or None for random ones."""
-    if isinstance(model, Design | AnyNetDesign | Architecture):
-        if pretrained:
-            raise WeightsError("a design has no weights; pretrained=True wants the name or the folder of a model")
-        return None
-    if isinstance(model, str) and is_name(model):
-        return resolve(model) if pretrained else None
-    if not isinstance(model, str | Path | Bundle):
-        raise UnknownModelError(f"a model is a name, a design, a bundle or its folder, got {type(model).__name__}")
-    bundle = resolve(model)
-    if pretrained is False:
-        raise WeightsError(f"{model}: a bundle brings its weights; pretrained=False contradicts it")
-    return bundle
+def _fit_classifier(network: RegNet, bundle: Bundle) -> tuple[str, ...]:
+    """Keep the names of the classes with the classifier, or leave both, and name the keys that are not to be loaded."""
+    classifier, described = network.head.fc, bundle.architecture.head
+    found = (described.num_classes, described.width_in)
+    if not isinstance(classifier, nn.Linear):
+        return ()
+    wanted = tuple(classifier.weight.shape)
+    if wanted == found:
+        network.labels = bundle.labels
+        return ()
+    theirs = f"the weights' is {found}" if described.num_classes else "the weights have none"
+    logger.warning("%s: the classifier %s.fc is %s and stays random: %s", bundle.name, described.name, wanted, theirs)
+    return tuple(f"{described.name}.fc.{name}" for name, _ in classifier.named_parameters())

@@ -1,114 +1,79 @@
-"""The torch modules of a RegNet, each made from its part of the description and from nothing else.
+"""The torch module of a RegNet, with the keys, the methods and the numbers of timm's."""
 
-Module and attribute names are the checkpoint keys of the description (timm's); shapes are torch's: [N, C, H, W].
-"""
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from regnety.architecture.description import (
-    BATCH_NORM_EPS,
-    BATCH_NORM_MOMENTUM,
-    Architecture,
-    Block,
-    ConvNorm,
-    Head,
-    SqueezeExcitation,
-    Stage,
-)
-
-
-class ConvNormAct(nn.Module):
-    """Convolution, batch norm, and ReLU where the description has one."""
-
-    def __init__(self, layer: ConvNorm) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(
-            layer.width_in,
-            layer.width_out,
-            layer.kernel_size,
-            stride=layer.stride,
-            padding=layer.kernel_size // 2,
-            groups=layer.groups,
-            bias=False,
-        )
-        self.bn = nn.BatchNorm2d(layer.width_out, eps=BATCH_NORM_EPS, momentum=BATCH_NORM_MOMENTUM)
-        self.act = nn.ReLU(inplace=True) if layer.relu else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, width_in, H, W] -> [N, width_out, ceil(H / stride), ceil(W / stride)]."""
-        result: Tensor = self.act(self.bn(self.conv(x)))
-        return result
-
-
-class SqueezeExcite(nn.Module):
-    """Scales each channel by a gate computed from the average of all of them."""
-
-    def __init__(self, layer: SqueezeExcitation) -> None:
-        super().__init__()
-        self.fc1 = nn.Conv2d(layer.width, layer.se_width, 1)
-        self.fc2 = nn.Conv2d(layer.se_width, layer.width, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, C, H, W] -> the same shape."""
-        gate = self.fc2(torch.relu(self.fc1(x.mean((2, 3), keepdim=True))))
-        return x * torch.sigmoid(gate)
-
-
-class Bottleneck(nn.Module):
-    """The residual block."""
-
-    def __init__(self, block: Block) -> None:
-        super().__init__()
-        self.conv1 = ConvNormAct(block.conv1)
-        self.conv2 = ConvNormAct(block.conv2)
-        self.se = SqueezeExcite(block.se) if block.se is not None else nn.Identity()
-        self.conv3 = ConvNormAct(block.conv3)
-        self.downsample = ConvNormAct(block.downsample) if block.downsample is not None else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, width_in, H, W] -> [N, width, ceil(H / stride), ceil(W / stride)]."""
-        residual = self.conv3(self.se(self.conv2(self.conv1(x))))
-        return torch.relu(residual + self.downsample(x))
-
-
-class RegStage(nn.Sequential):
-    """The blocks of one stage, as children `b1`, `b2` and so on."""
-
-    def __init__(self, stage: Stage) -> None:
-        super().__init__()
-        for number, block in enumerate(stage.blocks, start=1):
-            self.add_module(f"b{number}", Bottleneck(block))
-
-
-class ClassifierHead(nn.Module):
-    """Global average pooling and the linear classifier, which num_classes = 0 leaves away."""
-
-    def __init__(self, head: Head) -> None:
-        super().__init__()
-        self.fc = nn.Linear(head.width_in, head.num_classes) if head.num_classes else nn.Identity()
-
-    def forward(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """[N, C, H, W] -> logits [N, num_classes], or the pooled features [N, C]."""
-        pooled = x.mean((2, 3))
-        return pooled if pre_logits else self.fc(pooled)
+from regnety.architecture import validation
+from regnety.architecture.description import Architecture
+from regnety.architecture.design import MAX_WIDTH
+from regnety.bundle.data_config import pretrained_cfg_of
+from regnety.errors import InvalidDesignError
+from regnety.network.blocks import ConvNormAct, RegStage
+from regnety.network.dilation import stage_samplings
+from regnety.network.drop_path import drop_path_rates
+from regnety.network.features import feature_table, set_grad_checkpointing, taken_indices
+from regnety.network.head import ClassifierHead
+from regnety.network.saving import save_network
+from regnety.preprocessing import Preprocessing
 
 
 class RegNet(nn.Module):
-    """A RegNet with the keys of timm's. Made by `regnety.create_model`."""
+    """A RegNet with the keys of timm's. Made by `regnety.create_model`, whose options these are.
 
-    def __init__(self, architecture: Architecture) -> None:
+    Args:
+        architecture: the description, whose `state_dict_shapes()` are the keys and shapes of the module; only under
+            global_pool="catavgmax" the classifier is twice as wide.
+        output_stride: stride from which on stages dilate instead; None leaves those of the design.
+        global_pool: pooling before the classifier.
+        drop_rate: dropout before the classifier.
+        drop_path_rate: stochastic depth of the last block; it rises linearly from none in the first.
+
+    Raises:
+        InvalidDesignError: an option is not allowed.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        *,
+        output_stride: int | None = None,
+        global_pool: str = "avg",
+        drop_rate: float = 0.0,
+        drop_path_rate: float = 0.0,
+    ) -> None:
         super().__init__()
         self.architecture = architecture
-        self.pretrained_cfg: dict[str, Any] = {}
-        """timm's table of what the model wants to be shown; `resolve_data_config` reads it."""
+        self.labels: tuple[str, ...] | None = None
+        """Class names by index; None where they are not known, as for a new classifier."""
+        self.preprocessing = Preprocessing().for_channels(architecture.in_chans)
+        """What the model wants to be shown."""
+        self.provenance: Mapping[str, Any] = {}
+        """Licence, source, data and command of its weights, as far as they are known."""
+        self.pretrained_cfg = pretrained_cfg_of(self.preprocessing, num_classes=architecture.num_classes)
+        """The same in timm's keys, and where the weights are from; `resolve_data_config` reads it."""
+        samplings = stage_samplings(architecture, output_stride)
+        self.dilated = any(sampling.dilation > 1 for sampling in samplings)
+        drop_path_rate = validation.real("drop_path_rate", drop_path_rate, 0, 1)
+        rates = iter(drop_path_rates(drop_path_rate, len(architecture.blocks)))
+        self.feature_info = feature_table(architecture, samplings)
+        """A table for each map that `forward_intermediates` gives: channels, stride in pixels, name of the module."""
         self.stem = ConvNormAct(architecture.stem)
-        for stage in architecture.stages:
-            self.add_module(stage.name, RegStage(stage))
-        self.head = ClassifierHead(architecture.head)
+        for stage, sampling in zip(architecture.stages, samplings, strict=True):
+            self.add_module(stage.name, RegStage(stage, sampling, [next(rates) for _ in stage.blocks]))
+        self.head = ClassifierHead(architecture.head, global_pool=global_pool, drop_rate=drop_rate)
+
+    __jit_unused_properties__ = (
+        "default_cfg",
+        "drop_rate",
+        "head_hidden_size",
+        "in_chans",
+        "num_classes",
+        "num_features",
+    )
 
     @property
     def num_classes(self) -> int:
@@ -116,24 +81,45 @@ class RegNet(nn.Module):
         return self.architecture.num_classes
 
     @property
+    def in_chans(self) -> int:
+        """Channels of the input."""
+        return self.architecture.in_chans
+
+    @property
     def num_features(self) -> int:
-        """Channels of the pooled features."""
+        """Channels of the last map."""
         return self.architecture.num_features
+
+    @property
+    def head_hidden_size(self) -> int:
+        """Features that the classifier takes, which are twice as many under global_pool="catavgmax"."""
+        return self.head.num_features
+
+    @property
+    def drop_rate(self) -> float:
+        """Dropout before the classifier."""
+        return self.head.drop.p
+
+    @property
+    def default_cfg(self) -> dict[str, Any]:
+        """timm's older name of `pretrained_cfg`."""
+        return self.pretrained_cfg
 
     def stages(self) -> Iterator[tuple[str, nn.Module]]:
         """The stem and the stages with their names, in the order in which they run."""
-        yield "stem", self.stem
-        for stage in self.architecture.stages:
-            yield stage.name, getattr(self, stage.name)
+        for name, child in self.named_children():
+            if name != "head":
+                yield name, child
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Images [N, in_chans, H, W] -> the last stage's features [N, num_features, H / 32, W / 32]."""
-        for _, stage in self.stages():
-            x = stage(x)
+        """Images [N, in_chans, H, W] -> the last map [N, num_features, H / 32, W / 32], or as the strides say."""
+        for name, child in self.named_children():  # as in `stages`, which torch.jit.script cannot read
+            if name != "head":
+                x = child(x)
         return x
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """The last stage's features -> logits [N, num_classes], or the pooled features [N, num_features]."""
+        """The last map -> logits [N, num_classes], or the pooled features [N, head_hidden_size]."""
         result: Tensor = self.head(x, pre_logits=pre_logits)
         return result
 
@@ -151,3 +137,122 @@ class RegNet(nn.Module):
         if self.num_classes:
             outputs["logits"] = self.head.fc(outputs["pre_logits"])
         return outputs
+
+    def forward_intermediates(
+        self,
+        x: Tensor,
+        indices: int | Sequence[int] | None = None,
+        norm: bool = False,
+        stop_early: bool = False,
+        output_fmt: str = "NCHW",
+        intermediates_only: bool = False,
+    ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
+        """The last map together with those on the way, as timm's method of this name.
+
+        Args:
+            x: images [N, in_chans, H, W].
+            indices: 0 for the stem, 1 for the first stage and so on, negative ones from the end; a number alone is
+                that many last maps, None all. The maps come in the order of the network.
+            norm: has no effect, as no norm follows the last stage.
+            stop_early: leave the stages after the last map that is asked for undone.
+            output_fmt: "NCHW", the only layout.
+            intermediates_only: return the list alone.
+
+        Returns:
+            The last map that was computed, and a list of maps [N, channels, H / reduction, W / reduction].
+
+        Raises:
+            InvalidDesignError: an index is out of range, or the layout is another.
+        """
+        if output_fmt != "NCHW":
+            raise InvalidDesignError(f"output_fmt must be 'NCHW', got {output_fmt!r}")
+        taken = taken_indices(len(self.feature_info), indices)
+        maps = []
+        for index, (_, stage) in enumerate(self.stages()):
+            if stop_early and index > max(taken):
+                break
+            x = stage(x)
+            if index in taken:
+                maps.append(x)
+        return maps if intermediates_only else (x, maps)
+
+    def prune_intermediate_layers(
+        self, indices: int | Sequence[int] = 1, prune_norm: bool = False, prune_head: bool = True
+    ) -> list[int]:
+        """Drop what `forward_intermediates` does not need for some maps, as timm's method of this name.
+
+        Args:
+            indices: the maps to keep, as in `forward_intermediates`.
+            prune_norm: has no effect, as no norm follows the last stage.
+            prune_head: drop the classifier too; it goes in any case with the stage before it.
+
+        Returns:
+            Positions of the maps, from 0.
+        """
+        taken = taken_indices(len(self.feature_info), indices)
+        kept = max(taken)
+        if kept < len(self.architecture.stages):
+            for stage in self.architecture.stages[kept:]:
+                setattr(self, stage.name, nn.Identity())
+            head = replace(self.architecture.head, width_in=self.feature_info[kept]["num_chs"])
+            self.architecture = replace(self.architecture, stages=self.architecture.stages[:kept], head=head)
+            prune_head = True
+        if prune_head:
+            self.reset_classifier(0, "")
+        return taken
+
+    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+        """Take a new, random classifier, whose class names are not known.
+
+        Args:
+            num_classes: its outputs; 0 leaves it away.
+            global_pool: another pooling; None leaves it.
+
+        Raises:
+            InvalidDesignError: an argument is not allowed.
+        """
+        num_classes = validation.whole("num_classes", num_classes, 0, MAX_WIDTH)
+        head = replace(self.architecture.head, num_classes=num_classes)
+        self.head.reset(head, global_pool, like=self.stem.conv.weight)
+        self.architecture = replace(self.architecture, head=head)
+        self.pretrained_cfg = {**self.pretrained_cfg, "num_classes": num_classes}
+        self.labels = None
+
+    def get_classifier(self) -> nn.Module:
+        """The linear layer, or an identity where there is none."""
+        return self.head.fc
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Compute the activations within blocks again in the backward pass instead of keeping them."""
+        set_grad_checkpointing(self, enable)
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, str]:
+        """Regular expressions that sort the keys into layers, for layer-wise learning rates: by block, or by stage."""
+        return {"stem": r"^stem", "blocks": r"^s(\d+)" if coarse else r"^s(\d+)\.b(\d+)"}
+
+    def save_pretrained(
+        self,
+        folder: str | Path,
+        *,
+        labels: Sequence[str] | None = None,
+        preprocessing: Preprocessing | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Write a bundle, in float32: `create_model(folder)` and `Bundle.load(folder)` read it.
+
+        `timm.create_model("local-dir:FOLDER", pretrained=True)` does too, where timm can build the design.
+
+        Args:
+            folder: where; a bundle that stands there is replaced.
+            labels: class names by index; None is those that came with the weights, if the classifier is still theirs.
+            preprocessing: what the model wants to be shown; None is as it came.
+            provenance: plain JSON values; None is as it came.
+
+        Returns:
+            The folder.
+
+        Raises:
+            WeightsError: the number of labels is not that of the classes, something else stands at that place, or the
+                network computes otherwise than its description says: dilated, pruned, or pooled in another way.
+        """
+        return save_network(self, folder, labels=labels, preprocessing=preprocessing, provenance=provenance)

@@ -1,0 +1,44 @@
+"""A network's weights as NumPy arrays, in and out: the form in which everything without torch has them."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from regnety.errors import WeightsError
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, Any], *, skip: Collection[str] = ()) -> None:
+    """Copy NumPy arrays into a network, one at a time.
+
+    Args:
+        network: the network to fill, or a part of one with the same keys.
+        weights: key to array, checked against the description; `num_batches_tracked` may be absent, and what the
+            network does not have is left out.
+        skip: keys to leave as they are.
+
+    Raises:
+        WeightsError: a key of the network is absent, as in a graph without weights.
+    """
+    with torch.no_grad():
+        for key, value in network.state_dict().items():
+            if key in skip:
+                continue
+            if key in weights:
+                value.copy_(torch.from_numpy(np.array(weights[key])))  # a copy: torch wants to own what it reads
+            elif not key.endswith("num_batches_tracked"):
+                raise WeightsError(f"the weights lack {key}")
+
+
+def numpy_weights(network: nn.Module) -> dict[str, Any]:
+    """A network's state dict as NumPy arrays, key by key: what `build_graph` and `Bundle` take.
+
+    NumPy has no bfloat16: such weights come as float32.
+    """
+    return {key: _array(value.detach().cpu().contiguous()) for key, value in network.state_dict().items()}
+
+
+def _array(value: Tensor) -> Any:
+    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()

@@ -1,0 +1,90 @@
+"""The head: global pooling, dropout and the linear classifier."""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from regnety.architecture import validation
+from regnety.architecture.description import Head
+from regnety.errors import InvalidDesignError
+from regnety.network.initialization import initialize_classifier
+
+GlobalPool = Literal["avg", "max", "avgmax", "catavgmax", ""]
+"""Over height and width: the mean, the largest, the mean of both, both one after the other, or no pooling."""
+
+
+class ClassifierHead(nn.Module):
+    """Pooling and the linear classifier, which num_classes = 0 leaves away.
+
+    Args:
+        head: its part of the description.
+        global_pool: "catavgmax" doubles the features, and "" leaves maps, which no classifier takes.
+        drop_rate: share of the pooled features that training sets to 0.
+
+    Raises:
+        InvalidDesignError: an option is not allowed.
+    """
+
+    def __init__(self, head: Head, *, global_pool: str = "avg", drop_rate: float = 0.0) -> None:
+        super().__init__()
+        self.global_pool = _checked_pool(global_pool, head.num_classes)
+        self.in_features = head.width_in
+        self.drop = nn.Dropout(validation.real("drop_rate", drop_rate, 0, 1))
+        self.fc = self._classifier(head.num_classes)
+
+    @property
+    def num_features(self) -> int:
+        """Features that the classifier takes."""
+        return self.in_features * (2 if self.global_pool == "catavgmax" else 1)
+
+    __jit_unused_properties__ = ("num_features",)
+
+    def reset(self, head: Head, global_pool: str | None, like: Tensor) -> None:
+        """Take another pooling and a new, random classifier.
+
+        Args:
+            head: the new part of the description.
+            global_pool: None leaves it.
+            like: a weight whose device and type the classifier gets.
+
+        Raises:
+            InvalidDesignError: the pooling is not allowed; nothing has changed then.
+        """
+        pool = self.global_pool if global_pool is None else global_pool
+        self.global_pool = _checked_pool(pool, head.num_classes)
+        self.in_features = head.width_in
+        self.fc = self._classifier(head.num_classes).to(like.device, like.dtype)
+        if isinstance(self.fc, nn.Linear):
+            initialize_classifier(self.fc)
+
+    def _classifier(self, num_classes: int) -> nn.Module:
+        return nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+
+    def pool(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] -> [N, num_features], or the maps as they are where there is no pooling."""
+        if self.global_pool == "avg":
+            return x.mean((2, 3))
+        if self.global_pool == "max":
+            return x.amax((2, 3))
+        if self.global_pool == "avgmax":
+            return 0.5 * (x.mean((2, 3)) + x.amax((2, 3)))
+        if self.global_pool == "catavgmax":
+            return torch.cat((x.mean((2, 3)), x.amax((2, 3))), dim=1)
+        return x
+
+    def forward(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """[N, C, H, W] -> logits [N, num_classes], or what the classifier takes."""
+        x = self.drop(self.pool(x))
+        return x if pre_logits else self.fc(x)
+
+
+def _checked_pool(global_pool: str, num_classes: int) -> str:
+    if global_pool not in get_args(GlobalPool):
+        allowed = ", ".join(repr(pool) for pool in get_args(GlobalPool))
+        raise InvalidDesignError(f"global_pool must be one of {allowed}, got {global_pool!r}")
+    if global_pool == "" and num_classes:
+        raise InvalidDesignError(
+            f"global_pool='' leaves maps, which a classifier of {num_classes} classes cannot take; give num_classes=0"
+        )
+    return global_pool

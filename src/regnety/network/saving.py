@@ -1,0 +1,49 @@
+"""From a network back to a bundle, which regnety runs without torch, and timm reads where it can build the design."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regnety.bundle.bundle import Bundle
+from regnety.errors import WeightsError
+from regnety.graph.metadata import ModelMetadata
+from regnety.network.arrays import numpy_weights
+from regnety.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from regnety.network.modules import RegNet
+
+
+def save_network(
+    network: "RegNet",
+    folder: str | Path,
+    *,
+    labels: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Path:
+    """What `RegNet.save_pretrained` does."""
+    folder = Path(folder)
+    if obstacle := _obstacle(network):
+        raise WeightsError(f"{folder}: a bundle cannot say that {obstacle}")
+    labels = network.labels if labels is None else labels
+    metadata = ModelMetadata(
+        design=network.architecture.design,
+        num_classes=network.num_classes,
+        in_chans=network.in_chans,
+        preprocessing=network.preprocessing if preprocessing is None else preprocessing,
+        labels=None if labels is None else tuple(labels),
+        provenance=network.provenance if provenance is None else provenance,
+    )
+    return Bundle(metadata, numpy_weights(network), name=folder.resolve().name).save(folder)
+
+
+def _obstacle(network: "RegNet") -> str | None:
+    """What the network does that its description does not say: whoever loads the bundle would compute otherwise."""
+    if network.architecture != network.architecture.architecture():
+        return "stages were pruned; save the whole network"
+    if network.dilated:
+        return f"it is dilated; make it without output_stride={network.feature_info[-1]['reduction']}"
+    if network.head.global_pool != "avg":
+        return f"global_pool is {network.head.global_pool!r}; reset_classifier(..., global_pool='avg') before saving"
+    return None

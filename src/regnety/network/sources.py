@@ -1,0 +1,90 @@
+"""What a network is made from: MODEL as `create_model` takes it, and whose weights are loaded into it."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from regnety.architecture.description import Architecture
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.bundle.bundle import Bundle
+from regnety.bundle.resolver import resolve
+from regnety.catalog.models import is_name, model_info
+from regnety.errors import UnknownModelError, WeightsError
+from regnety.preprocessing import Preprocessing
+
+Model: TypeAlias = str | Path | Design | AnyNetDesign | Architecture | Bundle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A description, perhaps with weights."""
+
+    architecture: Architecture
+    """With the model's own classes and input channels."""
+    shown: str | Bundle | Preprocessing
+    """What knows how the model wants its pictures: its name, its bundle, or that alone."""
+    bundle: Bundle | None = None
+    """Whose weights are loaded; None leaves random ones."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What the model wants to be shown."""
+        if isinstance(self.shown, Preprocessing):
+            return self.shown
+        if isinstance(self.shown, Bundle):
+            return self.shown.preprocessing
+        published = model_info(self.shown).published
+        return resolve(self.shown).preprocessing if published is None else published.preprocessing
+
+
+def find_source(model: Model, *, pretrained: bool | None, checkpoint_path: str | Path | None) -> Source:
+    """Resolve the first argument of `create_model`, which says what the others mean.
+
+    Raises:
+        UnknownModelError: no such name, file or folder, or its weights are not on this disk.
+        WeightsError: the file or folder is no model, or the arguments contradict each other.
+    """
+    if isinstance(model, Design | AnyNetDesign | Architecture) or (isinstance(model, str) and is_name(model)):
+        if checkpoint_path is not None:
+            return _with_checkpoint(model, checkpoint_path, pretrained)
+        return _named(model, pretrained) if isinstance(model, str) else _described(model, pretrained)
+    if not isinstance(model, str | Path | Bundle):
+        raise UnknownModelError(f"a model is a name, a design, a bundle or its folder, got {type(model).__name__}")
+    if checkpoint_path is not None:
+        raise WeightsError(
+            f"{model}: a bundle brings its weights; checkpoint_path={str(checkpoint_path)!r} contradicts it"
+        )
+    bundle = resolve(model)
+    if isinstance(model, str) and model.startswith("hf-hub:"):  # the name of a model elsewhere
+        return Source(architecture=bundle.architecture, shown=bundle, bundle=bundle if pretrained else None)
+    if pretrained is False:
+        raise WeightsError(f"{model}: a bundle brings its weights; pretrained=False contradicts it")
+    return Source(architecture=bundle.architecture, shown=bundle, bundle=bundle)
+
+
+def _named(name: str, pretrained: bool | None) -> Source:
+    if pretrained:
+        bundle = resolve(name)
+        return Source(architecture=bundle.architecture, shown=name, bundle=bundle)
+    info = model_info(name)
+    return Source(architecture=info.design.architecture(info.num_classes), shown=name)
+
+
+def _described(design: Design | AnyNetDesign | Architecture, pretrained: bool | None) -> Source:
+    if pretrained:
+        raise WeightsError("a design has no weights; pretrained=True wants the name or the folder of a model")
+    return Source(architecture=design.architecture(), shown=Preprocessing())  # a design does not say how it is shown
+
+
+def _with_checkpoint(
+    model: str | Design | AnyNetDesign | Architecture, checkpoint_path: str | Path, pretrained: bool | None
+) -> Source:
+    """The weights of a file in the design that the caller names, which shapes alone do not always tell."""
+    if pretrained:
+        raise WeightsError(f"pretrained=True and checkpoint_path={str(checkpoint_path)!r} contradict each other")
+    found = resolve(checkpoint_path)
+    design = model_info(model).design if isinstance(model, str) else model.architecture().design
+    bundle = Bundle(replace(found.metadata, design=design), found.weights, name=found.name, path=found.path)
+    # A bare file was read with assumptions, and says so; then the name that the caller gave knows better.
+    shown = model if isinstance(model, str) and found.notice is not None else bundle
+    return Source(architecture=bundle.architecture, shown=shown, bundle=bundle)
