@@ -24,6 +24,7 @@ COMMANDS = {
     "train": ("regnety.cli.train", "train"),
     "eval": ("regnety.cli.evaluate", "evaluate"),
     "export": ("regnety.cli.export", "export"),
+    "fetch": ("regnety.cli.fetch", "fetch"),
     "info": ("regnety.cli.info", "info"),
     "completion": ("regnety.cli.completion", "completion"),
 }
