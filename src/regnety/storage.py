@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -145,26 +145,26 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[bool]:
-    """Alone among all processes and threads with what is to come to a place; its folder is made.
-
-        with locked(path) as waited:
-            ...  # where another was waited for, it may have done the work
+def locked(path: Path, *, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Be alone, among all processes and threads, with what is to come to a place; its folder is made.
 
     The lock ends with its process, however that ends.
+
+    Args:
+        path: the place; the lock stands beside it.
+        on_wait: called where another one has the lock, before it is waited for.
     """
     from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"))
-    waited = False
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        waited = True
+        on_wait()
         lock.acquire()
     try:
-        yield waited
+        yield
     finally:
         lock.release()
 
@@ -180,7 +180,7 @@ def check_room(path: Path, missing_bytes: int) -> None:
 
 
 def disk_full(path: Path, missing_bytes: int | None = None) -> OSError:
-    """The error of a file for which the disk has no room: its place, the bytes that are missing if known, and are free."""
+    """The error of a file that has no room: its place, the bytes that are free, and those that are missing if known."""
     needed = "" if missing_bytes is None else f"{missing_bytes:,} more bytes are needed and "
     return OSError(errno.ENOSPC, f"the disk is full: {needed}{_free_bytes(path):,} are free", str(path))
 

@@ -66,7 +66,7 @@ def _fetch_all(part: PartFile, patience: Patience, progress: ByteProgress) -> No
             if hopeless or failures > patience.retries:
                 raise UnknownModelError(_why_not(part, broken, failures)) from broken
             wait_s = patience.wait_s(failures, broken.retry_after_s)
-            progress.say(f"{broken}; again in {wait_s:.0f} s")
+            progress.say(f"{broken}; again in {wait_s:.1f} s")
             time.sleep(wait_s)
 
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import time
+from contextlib import suppress
 from errno import ENOSPC
 from pathlib import Path
 
@@ -112,31 +113,36 @@ def fetch_repo(
         OSError: a file cannot be written, as on a full disk.
     """
     name, revision = parse_hub_address(repo_id)
-    patience = patience or Patience()
+    source, patience = f"{constants.ENDPOINT}/{name}", patience or Patience()
     config, obstacle = _fetch_or_find(name, CONFIG_FILE, revision, _forbidden_by(offline), patience, quiet)
     folder = config.parent
 
-    def find(filename: str) -> Path | None:
+    def of_that_commit(filename: str) -> Path:
         cached = try_to_load_from_cache(name, filename, revision=folder.name)
-        if cached is not None:
-            return Path(cached) if isinstance(cached, str) else None  # the Hub was asked before, and has none
+        if isinstance(cached, str):
+            return Path(cached)
+        if cached is not None:  # the Hub was asked for it before
+            raise NotOnHubError(f"{source}: has no {filename}")
+        return _fetch_or_find(name, filename, folder.name, obstacle, patience, quiet)[0]
+
+    def if_there(filename: str) -> Path | None:
         try:
-            return _fetch_or_find(name, filename, folder.name, obstacle, patience, quiet)[0]
+            return of_that_commit(filename)
         except NotOnHubError:
             return None
 
-    find(PREPROCESSOR_FILE)
+    if_there(PREPROCESSOR_FILE)
     if weights:
-        found = next((path for path in map(find, WEIGHT_FILES) if path is not None), None)
+        found = next((path for path in map(if_there, WEIGHT_FILES) if path is not None), None)
         if found is None:
-            where = f"has none of {', '.join(WEIGHT_FILES)}"
-            why = f" in the Hub's cache, and {obstacle}" if obstacle else ""
-            raise (UnknownModelError if obstacle else WeightsError)(f"{constants.ENDPOINT}/{name}: {where}{why}")
+            files = ", ".join(WEIGHT_FILES)
+            if obstacle:
+                raise NotOnHubError(f"{source}: each of {files} {obstacle}")
+            raise WeightsError(f"{source}: has none of {files}")
         for shard in _shards(found) if found.name == INDEX_FILE else ():
-            if find(shard) is None:
-                raise WeightsError(f"{constants.ENDPOINT}/{name}: {INDEX_FILE} names {shard}, which is not there")
+            of_that_commit(shard)
         if found.suffix == ".onnx":
-            find(f"{found.name}.data")
+            if_there(f"{found.name}.data")
     return folder
 
 
@@ -154,7 +160,7 @@ def _shards(index: Path) -> list[str]:
 def _forbidden_by(offline: bool | None) -> str | None:
     """Why the Hub must not be asked; None where it may be."""
     name = offline_mode() if offline is None else "offline=True" if offline else None
-    return None if name is None else f"{name} forbids to ask for it"
+    return None if name is None else f"is not in the Hub's cache, and {name} forbids to ask for it"
 
 
 def _fetch_or_find(
@@ -162,20 +168,23 @@ def _fetch_or_find(
 ) -> tuple[Path, str | None]:
     """A file from the Hub, or from its cache where there is an obstacle; and the obstacle, whether given or met."""
     source = f"{constants.ENDPOINT}/{repo_id}"
-    announced = None
+    announced: HfFileMetadata | None = None
+    missing: type[UnknownModelError] = NotOnHubError
     if obstacle is None:
         try:
             announced = _announced(repo_id, filename, revision, patience)
         except _Unreachable as error:
-            obstacle = f"the Hub cannot be reached: {error}"
+            obstacle, missing = f"cannot be had: {error}", UnknownModelError
         except EntryNotFoundError as error:
+            with suppress(EntryNotFoundError, HTTPError, OSError):  # it remembers what there is none of
+                hf_hub_download(repo_id, filename, revision=revision)
             raise NotOnHubError(f"{source}: has no {filename}") from error
         except (OSError, ValueError) as error:
             raise UnknownModelError(f"{source}: {_refusal(error, revision)}") from error
     if announced is None:
         cached = try_to_load_from_cache(repo_id, filename, revision=revision)
         if not isinstance(cached, str):
-            raise NotOnHubError(f"{source}: {filename} is not in the Hub's cache, and {obstacle}")
+            raise missing(f"{source}: {filename} {obstacle}")
         path, size, etag = Path(cached), None, _name_of_blob(Path(cached))
     else:
         path, size, etag = _download(repo_id, filename, revision, announced, quiet), announced.size, announced.etag
@@ -217,7 +226,7 @@ def _download(repo_id: str, filename: str, revision: str | None, announced: HfFi
             raise disk_full(cache, announced.size) from error
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise UnknownModelError(f"{source}: {filename} broke off: {_words(error.__cause__ or error)}") from error
+        raise UnknownModelError(f"{source}: {filename} did not come: {_words(error.__cause__ or error)}") from error
 
 
 def _check(path: Path, size: int | None, etag: str | None, source: str) -> None:
@@ -238,7 +247,7 @@ def _check(path: Path, size: int | None, etag: str | None, source: str) -> None:
         return
     path.resolve().unlink()
     path.unlink(missing_ok=True)
-    raise WeightsError(f"{source}: gave a wrong {path.name}, which was removed: it has {wrong}")
+    raise WeightsError(f"{source}: gave a wrong {path.name}, now removed: it has {wrong}")
 
 
 def _name_of_blob(path: Path) -> str | None:

@@ -11,9 +11,9 @@ def bar_class(description: str, *, quiet: bool) -> type[Any]:
     """The class of bars to hand to huggingface_hub: tqdm's, which show nothing, with ours behind them."""
     quiet = quiet or are_progress_bars_disabled()
 
-    class Bar(tqdm):  # type: ignore[misc]
+    class Bar(tqdm):
         def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **{**options, "disable": True})
+            super().__init__(*arguments, **{**options, "disable": True})  # type: ignore[no-untyped-call]
             self._progress = ByteProgress(description, quiet=quiet).__enter__()
             self._progress.place(options.get("initial", 0), options.get("total"))
 

@@ -32,7 +32,7 @@ class Patience:
 
 
 def retry_after_s(value: str | None) -> float | None:
-    """The seconds of a Retry-After header, which is a number or a date; None where it says nothing that is understood."""
+    """The seconds of a Retry-After header, which is a number or a date; None where it is neither."""
     from email.utils import parsedate_to_datetime
 
     if value is None:

@@ -41,12 +41,17 @@ def fetch(published: PublishedWeights, *, quiet: bool = False) -> Path:
         logger.warning(published.licence_notice)
     file = published.cached_file
     if file is None:
-        with locked(published.cache_path):
+        with locked(published.cache_path, on_wait=lambda: _say_waiting(published, quiet)):
             file = published.cached_file or _fetch(published, quiet)
     if first_use:
         with suppress(OSError):  # said once more, then
             said.touch()
     return file
+
+
+def _say_waiting(published: PublishedWeights, quiet: bool) -> None:
+    if not quiet:
+        logger.warning(f"{published.name}: another process is fetching it; waiting for that")
 
 
 def _fetch(published: PublishedWeights, quiet: bool) -> Path:
@@ -103,9 +108,8 @@ def _lead(place: Path, file: Path) -> None:
     """Make a place in our cache lead to a file in another, so that it can be had from there without asking anyone."""
     place.unlink(missing_ok=True)  # a link that leads nowhere any more
     for link in (os.symlink, os.link):
-        try:
-            return link(file.resolve(), place)
-        except OSError:  # not allowed, as on Windows, or not on this disk
-            continue
+        with suppress(OSError):  # not allowed, as on Windows, or not from this disk to that
+            link(file.resolve(), place)
+            return
     with replacing(place) as beside:
         shutil.copyfile(file, beside)
