@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.errors import UnknownModelError, WeightsError
 from regnety.weights.fetching.published import fetch
-from web_server import WebFile, WebServer
+from web_server import Handler, WebFile, WebServer, serve
 
 DATA = bytes(range(256)) * 400
 DIGITS = hashlib.sha256(DATA).hexdigest()[:8]
@@ -210,11 +211,31 @@ def test_a_licence_is_said_of_files_that_were_put_there_too(web: WebServer, capl
     assert caplog.messages == [SEER.licence_notice]
 
 
-@pytest.mark.skipif(not hasattr(os, "symlink") or os.geteuid() == 0, reason="the superuser may write everywhere")
 def test_a_cache_that_cannot_be_written_is_named(web: WebServer, tmp_path: Path) -> None:
-    (tmp_path / "cache").mkdir(mode=0o500)
-    with pytest.raises(PermissionError, match="cache/weights"):
+    (tmp_path / "cache").touch()
+    with pytest.raises(OSError, match=r"cache/weights'$"):
         fetch(PLAIN)
+    assert web.requests == []
+
+
+def test_whoever_waits_says_so(web: WebServer, caplog: pytest.LogCaptureFixture) -> None:
+    path = web.add_hub_file(PLAIN.hub_repo, "model.safetensors", DATA)
+    ready, go_on = threading.Event(), threading.Event()
+
+    def slowly(handler: Handler, file: WebFile) -> None:
+        ready.set()
+        go_on.wait(20)
+        serve(handler, file)
+
+    web.answers[path] += [slowly]
+    first = threading.Thread(target=fetch, args=[PLAIN])
+    first.start()
+    assert ready.wait(20)
+    caplog.handler.addFilter(lambda record: go_on.set() or True)  # type: ignore[func-returns-value]
+    assert fetch(PLAIN).read_bytes() == DATA
+    first.join()
+    assert caplog.messages == ["regnety_002.pycls_in1k: another process is fetching it; waiting for that"]
+    assert gets(web) == [path]
 
 
 FETCH = """

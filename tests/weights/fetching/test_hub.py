@@ -14,7 +14,7 @@ from regnety.errors import UnknownModelError, WeightsError
 from regnety.weights.fetching.hub import NotOnHubError, fetch_from_hub, fetch_repo
 from regnety.weights.fetching.hub_address import parse_hub_address
 from regnety.weights.fetching.patience import Patience
-from web_server import COMMIT, WebServer, breaks_off, page, status
+from web_server import COMMIT, WebServer, breaks_off, page, serve, status
 
 REPO = "timm/regnety_002.pycls_in1k"
 FILE = "model.safetensors"
@@ -85,6 +85,20 @@ def test_wrong_bytes_are_removed(hub: WebServer, tmp_path: Path) -> None:
     assert [path for path in (tmp_path / "hub").rglob("*") if path.is_file() and path.stat().st_size == len(DATA)] == []
     hub.add_hub_file(REPO, FILE, DATA)
     assert fetch_from_hub(REPO, FILE).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_cache_without_links_is_checked_too(right: bool, tmp_path: Path) -> None:
+    code = f"from regnety.weights.fetching.hub import fetch_from_hub as f; print(f({REPO!r}, {FILE!r}).is_symlink())"
+    with WebServer() as server:
+        server.add_hub_file(REPO, FILE, DATA if right else DATA[::-1], announced=DATA)
+        result = python(code, HF_ENDPOINT=server.url, HF_HOME=str(tmp_path), HF_HUB_DISABLE_SYMLINKS="1")
+    kept = [path.name for path in (tmp_path / "hub").rglob("*") if path.is_file() and path.stat().st_size == len(DATA)]
+    if right:
+        assert (result.stdout, kept) == ("False\n", [FILE])
+    else:
+        assert f"gave a wrong {FILE}, now removed" in result.stderr
+        assert kept == []
 
 
 def test_a_wrong_size_is_one_line(hub: WebServer) -> None:
@@ -181,10 +195,9 @@ def test_a_full_disk_is_seen_before(hub: WebServer, tmp_path: Path, monkeypatch:
     assert asked(hub) == []
 
 
-def test_a_break_is_told_and_mended(hub: WebServer, capfd: pytest.CaptureFixture[str]) -> None:
-    path = hub.add_hub_file(REPO, FILE, DATA)
-    hub.answers[path] += [lambda handler, file: handler.reply(200, headers={**file.headers, "ETag": file.tag})] * 2
-    hub.answers[path] += [breaks_off(1000)]
+def test_a_break_is_mended(hub: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    hub.answers[hub.add_hub_file(REPO, FILE, DATA)] += [serve, serve, breaks_off(1000)]
     assert fetch_from_hub(REPO, FILE, patience=HASTE).read_bytes() == DATA
     assert len(asked(hub)) == 2
 
