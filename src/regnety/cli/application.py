@@ -27,6 +27,7 @@ COMMANDS = {
     "convert": ("regnety.cli.convert", "convert"),
     "inspect": ("regnety.cli.inspect", "inspect"),
     "export": ("regnety.cli.export", "export"),
+    "fetch": ("regnety.cli.fetch", "fetch"),
     "info": ("regnety.cli.info", "info"),
     "completion": ("regnety.cli.completion", "completion"),
 }
