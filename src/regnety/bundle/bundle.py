@@ -185,12 +185,10 @@ def _shape(weights: Mapping[str, Array], key: str) -> tuple[int, ...]:
 def _as_type(key: str, weights: Mapping[str, Array], dtype: str) -> Array:
     """Convert floating-point values; float16 ends at 65504, and a running variance may be larger."""
     value = np.asarray(weights[key])
-    if value.dtype == dtype:
-        return value
     with np.errstate(over="ignore"):
-        converted = value.astype(dtype)
+        converted = value.astype(dtype, copy=False)
     if not np.isfinite(converted).all():
-        raise WeightsError(f"{key} has values that are not finite in {dtype}")
+        raise WeightsError(f"has values that are not finite in {dtype}")
     return converted
 
 
