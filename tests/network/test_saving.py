@@ -126,6 +126,8 @@ def test_what_a_bundle_cannot_say(tmp_path: Path) -> None:
         create_model(THREE_STAGES).save_pretrained(tmp_path / "saved", labels=("a", "b"))
     with pytest.raises(WeightsError, match=r"^preprocessing has a mean for 3 channels, the model takes 1$"):
         create_model(THREE_STAGES, in_chans=1).save_pretrained(tmp_path / "saved", preprocessing=Preprocessing())
+    with pytest.raises(WeightsError, match=r"/saved: the network is on the meta device, where it has no weights"):
+        create_model(THREE_STAGES).to("meta").save_pretrained(tmp_path / "saved")
     assert not any(tmp_path.iterdir())
     assert not Path("birds").exists()
 
