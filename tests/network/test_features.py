@@ -17,9 +17,9 @@ from regnety.network.features import FeatureExtractor
 DESIGN = Design(depth=4, w0=16, wa=12, wm=2, group_width=8)
 """Three stages."""
 SEVEN_STAGES = AnyNetDesign(
-    stages=tuple(StageDesign(width=8 + 4 * (n // 2), depth=1, group_width=4, stride=1 + n % 2) for n in range(7))
+    stages=tuple(StageDesign(width=8 + 4 * (n // 2), depth=1, group_width=4, stride=2 - n % 2) for n in range(7))
 )
-"""Strides 1 and 2 in turn, and neighbours of one width, so that three stages have no shortcut convolution but one."""
+"""Every second stage has stride 1 and the width of the one before: its shortcut is the identity."""
 IMAGES = torch.from_numpy(random_images(2, 3, 64, 48))
 
 
