@@ -44,3 +44,21 @@ def timm() -> Any:
     assert timm.data
     package.operators = operators  # they last as long as their library
     return package
+
+
+@pytest.fixture(scope="session")
+def torchvision(timm: Any) -> Any:
+    """torchvision, which imports once timm's fixture has defined its operators; skipped where it is not installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip("torchvision", reason="needs torchvision: pip install torchvision")
+
+
+@pytest.fixture(scope="session")
+def transformers(timm: Any) -> Any:
+    """transformers, which imports torchvision where it is installed; skipped where it is not itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        package = pytest.importorskip("transformers", reason="needs transformers: pip install transformers")
+        assert package.RegNetForImageClassification  # imported now, whatever it warns of
+    return package

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from regnety.architecture.description import Architecture
     from regnety.architecture.design import AnyNetDesign, Design, StageDesign
     from regnety.bundle.bundle import Bundle
+    from regnety.bundle.card import model_card
     from regnety.bundle.data_config import resolve_data_config, resolve_model_data_config
+    from regnety.bundle.label_files import read_labels
     from regnety.catalog.class_names import labels
     from regnety.catalog.models import ModelInfo, list_models, model_info
     from regnety.catalog.published import PublishedWeights, list_weights
@@ -41,7 +43,9 @@ _HOMES = {
     "regnety.architecture.description": ("Architecture",),
     "regnety.architecture.design": ("AnyNetDesign", "Design", "StageDesign"),
     "regnety.bundle.bundle": ("Bundle",),
+    "regnety.bundle.card": ("model_card",),
     "regnety.bundle.data_config": ("resolve_data_config", "resolve_model_data_config"),
+    "regnety.bundle.label_files": ("read_labels",),
     "regnety.catalog.class_names": ("labels",),
     "regnety.catalog.models": ("ModelInfo", "list_models", "model_info"),
     "regnety.catalog.published": ("PublishedWeights", "list_weights"),
@@ -100,8 +104,10 @@ __all__ = [
     "labels",
     "list_models",
     "list_weights",
+    "model_card",
     "model_index_flops",
     "model_info",
+    "read_labels",
     "resolve_data_config",
     "resolve_model_data_config",
     "write_graph",

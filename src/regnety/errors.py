@@ -6,7 +6,7 @@ RegNetYError                 what `except` at an edge catches; str() is one line
 ├── WeightsError             a checkpoint, bundle or graph that is damaged or does not fit
 ├── ExportError              a file cannot be written in that form, or answers otherwise than the model it came from
 ├── ImageError               a file that is no image, is truncated or is over the pixel limit
-├── DataError                a data folder that cannot be trained or evaluated on
+├── DataError                a data folder, or a file of class names, that cannot be used
 ├── RecipeError              a training recipe or run that contradicts itself
 ├── EngineError              an engine or a precision that cannot be had here
 └── MissingExtraError        an optional dependency that is not installed
@@ -38,7 +38,7 @@ class ImageError(RegNetYError, ValueError):
 
 
 class DataError(RegNetYError, ValueError):
-    """A data folder cannot be trained or evaluated on."""
+    """A data folder cannot be trained or evaluated on, or a file does not say which class names there are."""
 
 
 class RecipeError(RegNetYError, ValueError):

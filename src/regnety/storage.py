@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -144,6 +144,47 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def locked(path: Path, *, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Be alone, among all processes and threads, with what is to come to a place; its folder is made.
+
+    The lock ends with its process, however that ends.
+
+    Args:
+        path: the place; the lock stands beside it.
+        on_wait: called where another one has the lock, before it is waited for.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        on_wait()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def check_room(path: Path, missing_bytes: int) -> None:
+    """See that so many more bytes have room on the disk where a file is to be.
+
+    Raises:
+        OSError: they have not (ENOSPC).
+    """
+    if _free_bytes(path) < missing_bytes:
+        raise disk_full(path, missing_bytes)
+
+
+def disk_full(path: Path, missing_bytes: int | None = None) -> OSError:
+    """The error of a file that has no room: its place, the bytes that are free, and those that are missing if known."""
+    needed = "" if missing_bytes is None else f"{missing_bytes:,} more bytes are needed and "
+    return OSError(errno.ENOSPC, f"the disk is full: {needed}{_free_bytes(path):,} are free", str(path))
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove what a killed process left of `replacing` in a folder that nobody else writes to now."""
     if not folder.is_dir():
@@ -161,6 +202,10 @@ def _name_the_place(error: BaseException, beside: Path, path: Path) -> None:
         named = Path(error.filename) if isinstance(error.filename, str) else None
         if named is None or named == beside or beside in named.parents:
             error.filename = str(path)
+
+
+def _free_bytes(path: Path) -> int:
+    return shutil.disk_usage(next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())).free
 
 
 def _size(folder: Path) -> int | None:

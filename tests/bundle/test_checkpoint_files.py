@@ -44,8 +44,7 @@ def test_a_bare_file_is_known_by_its_shapes(file: Path) -> None:
     assert (bundle.name, bundle.path, bundle.labels, bundle.provenance) == (str(file), file, None, {})
     assert bundle.preprocessing == in_cache("regnety_002").preprocessing == Preprocessing()
     assert bundle.notice == (
-        f"{file} fits regnety_002 by its shapes; the preprocessing of regnety_002.pycls_in1k is assumed, "
-        "and it brings no class names"
+        f"{file} fits regnety_002 by its shapes; the preprocessing of regnety_002.pycls_in1k is assumed"
     )
     np.testing.assert_array_equal(bundle.weights["head.fc.bias"], random_weights(bundle.architecture)["head.fc.bias"])
 
@@ -61,7 +60,7 @@ def test_mean_and_std_are_repeated_for_other_channels(tmp_path: Path) -> None:
     bundle = Bundle.load(write_model(tmp_path / "grey.safetensors", in_chans=4, num_classes=0))
     assert bundle.preprocessing.mean == (*IMAGENET_MEAN, IMAGENET_MEAN[0])
     assert (bundle.metadata.in_chans, bundle.metadata.num_classes) == (4, 0)
-    assert str(bundle.notice).endswith("is assumed, and it has no classifier")
+    assert str(bundle.notice).endswith("is assumed")
 
 
 def test_reading_is_lazy(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,10 @@
 """The published weights: 30 models, 61 files, each with its own size, crop, licence and accuracy."""
 
 import json
+import re
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +74,59 @@ def test_the_pages_names_mean_the_pages_weights() -> None:
     assert tags == {**dict.fromkeys(PAGE, "pycls_in1k"), "032": "ra_in1k"}
 
 
+def test_addresses_and_the_hashes_in_their_names() -> None:
+    addresses = {weights.name: weights for weights in ALL if weights.url is not None}
+    assert len(addresses) == 43
+    assert [weights.url_sha256_prefix for name, weights in addresses.items() if name.endswith(".pycls_in1k")] == [
+        *("e68ca334", "0db870e6", "c67e57ec", "dc900dbe", "54367f74", "f0d569f9"),
+        *("0a48325c", "e7f3eb93", "721ba79a", "d64013cd", "ba464b29"),
+    ]
+    assert [name for name, weights in addresses.items() if weights.url_sha256_prefix is None] == [
+        name for name in addresses if ".seer" in name
+    ]
+    files = [weights.url_path.name for weights in addresses.values() if weights.url_path]
+    assert len(set(files)) == len(addresses), "each has a place of its own in the cache"
+    assert model_info("regnetx_002").weights["pycls_in1k"].url_path is None
+
+
+@pytest.mark.parametrize(
+    ("url", "digits"),
+    [
+        ("https://example.org/regnety_002-e68ca334.pth", "e68ca334"),
+        (f"https://example.org/a-{'0123456789abcdef' * 4}.safetensors", "0123456789abcdef" * 4),
+        ("https://example.org/a-e68ca33.pth", None),
+        ("https://example.org/a-E68CA334.pth", None),
+        ("https://example.org/-e68ca334.d/model.torch", None),
+        (None, None),
+    ],
+)
+def test_a_hash_is_what_stands_before_the_suffix(url: str | None, digits: str | None) -> None:
+    assert replace(ALL[0], url=url).url_sha256_prefix == digits
+
+
+def test_licences_that_forbid_commercial_use_have_a_notice() -> None:
+    forbid = [weights.name for weights in ALL if weights.noncommercial]
+    assert forbid == [weights.name for weights in ALL if weights.tag.startswith(("swag", "seer"))]
+    assert [weights.name for weights in ALL if weights.licence_notice is not None] == forbid
+    assert model_info("regnety_160.swag_ft_in1k").published is not None
+    assert model_info("regnety_160").weights["swag_ft_in1k"].licence_notice == (
+        "the weights regnety_160.swag_ft_in1k are not for commercial use: their licence is cc-by-nc-4.0, "
+        "see https://huggingface.co/timm/regnety_160.swag_ft_in1k"
+    )
+
+
+def test_the_file_that_is_here_is_the_first_of_three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGNETY_CACHE", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    weights = model_info("regnety_002").weights["pycls_in1k"]
+    assert weights.cached_file is None
+    for name in ("regnety_002-e68ca334.pth", "regnety_002.pycls_in1k.pth", "regnety_002.pycls_in1k.safetensors"):
+        (tmp_path / "weights" / name).touch()
+        assert weights.cached_file == tmp_path / "weights" / name
+    (tmp_path / "weights" / "regnetx_002.pycls_in1k.safetensors").mkdir()
+    assert model_info("regnetx_002").weights["pycls_in1k"].cached_file is None, "a folder is no file"
+
+
 def test_figures_of_regnety_032() -> None:
     info = model_info("regnety_032")
     assert list(info.weights) == ["ra_in1k", "tv2_in1k", "pycls_in1k"]
@@ -114,6 +170,8 @@ def test_predict_does_not_read_the_published_weights(tmp_path: Path) -> None:
 
 
 def test_facts_are_the_references(shared: Path) -> None:
+    page = dict(addresses_of_the_page(shared))
+    assert len(page) == 12
     reference = json.loads((shared / "reference" / "published_weights.json").read_text("utf-8"))
     assert sorted(reference) == sorted(set(list_models()) - {"regnety_cifar10"})
     for model, facts in reference.items():
@@ -123,7 +181,16 @@ def test_facts_are_the_references(shared: Path) -> None:
         assert info.default_tag == facts["default_tag"]
         assert list(info.weights) == list(facts["weights"])
         for tag, wanted in facts["weights"].items():
-            assert as_the_reference(info.weights[tag]) == wanted
+            url = wanted["url"] or page.get(info.weights[tag].name)
+            assert as_the_reference(info.weights[tag]) == {**wanted, "url": url}
+
+
+def addresses_of_the_page(shared: Path) -> Iterator[tuple[str, str]]:
+    """The weights that a name of the model page means, and the page's address for them."""
+    for url in re.findall(r"^  Weights: (\S+)$", (shared / "spec" / "regnety.md").read_text("utf-8"), re.MULTILINE):
+        published = model_info(url.rpartition("/")[2].partition("-")[0].removesuffix("_ra")).published
+        assert published is not None
+        yield published.name, url
 
 
 def as_the_reference(weights: PublishedWeights) -> dict[str, Any]:

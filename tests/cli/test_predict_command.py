@@ -108,7 +108,9 @@ def test_without_a_model_the_embedded_one_answers_and_says_so(folder: Path) -> N
 def test_without_names_the_index_is_shown_and_said(folder: Path) -> None:
     result = regnety("predict", folder / "1.png", "--model", folder / "nameless", "--format", "json")
     assert [entry["label"] for entry in json.loads(result.stdout)[0]["predictions"]] == [None] * 4
-    assert result.stderr == f"regnety: {folder}/nameless brings no class names; the index is shown\n{ENGINE}"
+    assert (
+        result.stderr == f"regnety: {folder}/nameless brings no class names, the index is shown; see --labels\n{ENGINE}"
+    )
 
 
 def test_one_missing_image_alone_is_status_1(folder: Path) -> None:

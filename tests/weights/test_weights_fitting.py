@@ -23,7 +23,7 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"s4.b7.se.fc2.bias": None}, "lacks s4.b7.se.fc2.bias, which the architecture wants as (368,)"),
     (
         {"stem.conv.weight": None, "head.fc.bias": None},
-        "lacks stem.conv.weight, which the architecture wants as (32, 3, 3, 3)",
+        "lacks stem.conv.weight, which the architecture wants as (32, 3, 3, 3) (1 more differs: head.fc.bias)",
     ),
     ({"s4.b8.conv1.conv.weight": np.zeros(1)}, "has s4.b8.conv1.conv.weight, which the architecture does not know"),
     ({"module.stem.conv.weight": np.zeros(1)}, "has module.stem.conv.weight, which the architecture does not know"),

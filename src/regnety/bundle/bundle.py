@@ -2,23 +2,22 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from regnety.architecture.description import Architecture
-from regnety.bundle.card import model_card
 from regnety.bundle.timm_config import timm_config, timm_obstacle
 from regnety.errors import WeightsError
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
 from regnety.graph.stored_graph import StoredGraph
 from regnety.preprocessing import Preprocessing
 from regnety.storage import replacing_folder
-from regnety.weights.files.arrays import Array
+from regnety.weights.files.arrays import Array, FileWeights, LazyWeights, StoredTensor, stored
 from regnety.weights.files.safetensors_files import SafetensorsWeights, write_safetensors
 from regnety.weights.fitting import check_fit
 
@@ -90,24 +89,32 @@ class Bundle:
         return self.metadata.provenance
 
     @classmethod
-    def load(cls, model: "str | Path | Bundle") -> "Bundle":
-        """Resolve MODEL: a name, a bundle folder, a `.safetensors` or `.onnx` file, or an OpenVINO model (`.xml`).
+    def load(cls, model: "str | Path | Bundle", *, quiet: bool = False) -> "Bundle":
+        """Resolve MODEL.
+
+        Args:
+            model: a name (its weights are fetched where they are not on this disk), `hf-hub:owner/name`, a folder of
+                ours, timm's or transformers', a checkpoint file of any dialect, an ONNX file, or an OpenVINO model.
+            quiet: show no progress of what is fetched.
 
         Raises:
-            UnknownModelError: the name is not known, or its weights are not on this disk.
-            WeightsError: the folder is no bundle, the file fits no model, or the weights do not fit.
+            UnknownModelError: the name is not known, or its weights cannot be had.
+            WeightsError: the folder or file is no model, or the weights do not fit.
         """
         from regnety.bundle.resolver import resolve
 
-        return resolve(model)
+        return resolve(model, quiet=quiet)
 
     def with_preprocessing(self, preprocessing: Preprocessing) -> "Bundle":
         """The same model, shown its pictures otherwise: another size or crop."""
         if preprocessing == self.preprocessing:
             return self
-        metadata = replace(self.metadata, preprocessing=preprocessing)
+        return self._with(preprocessing=preprocessing)
+
+    def _with(self, **changes: Any) -> "Bundle":
+        """The same model with some of its metadata changed."""
         return Bundle(
-            metadata,
+            replace(self.metadata, **changes),
             self.weights,
             name=self.name,
             path=self.path,
@@ -115,6 +122,14 @@ class Bundle:
             notice=self.notice,
             graph=self.graph,
         )
+
+    def with_labels(self, labels: Sequence[str] | None) -> "Bundle":
+        """The same model with other class names, one for each of its classes.
+
+        Raises:
+            WeightsError: there are more or fewer names than classes.
+        """
+        return self._with(labels=None if labels is None else tuple(labels))
 
     def save(
         self,
@@ -133,16 +148,18 @@ class Bundle:
         Raises:
             WeightsError: something else stands at that place, or a value is not finite in `dtype`.
         """
+        from regnety.bundle.card import model_card  # no prediction needs it
+
         folder = Path(folder)
         if folder.exists():
             _check_replaceable(folder)
         keys = [key for key in self.architecture.state_dict_shapes() if key in self.weights]
-        weights = {key: _as_type(key, np.asarray(self.weights[key]), dtype) for key in keys}
+        weights = FileWeights({key: _stored_as(key, self.weights, dtype) for key in keys}, source=self.name)
         config = {**timm_config(self.architecture, self.preprocessing), KEY: self.metadata.as_dict()}
         with replacing_folder(folder) as beside:
             write_safetensors(beside / WEIGHTS_FILE, weights)
             (beside / CONFIG_FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
-            (beside / CARD_FILE).write_text(model_card(self.name, self.metadata), "utf-8")
+            (beside / CARD_FILE).write_text(model_card(self), "utf-8")
             if add_files is not None:
                 add_files(beside)
         if obstacle := timm_obstacle(self.metadata.design):
@@ -153,9 +170,21 @@ class Bundle:
         return f"Bundle({self.name!r}, num_classes={self.metadata.num_classes})"
 
 
-def _as_type(key: str, value: Array, dtype: str) -> Array:
+def _stored_as(key: str, weights: Mapping[str, Array], dtype: str) -> StoredTensor:
+    """A tensor that is converted when it is written: of a large model one at a time."""
+    if key.endswith("num_batches_tracked"):
+        return stored(np.asarray(weights[key]))
+    return StoredTensor(_shape(weights, key), dtype, partial(_as_type, key, weights, dtype))
+
+
+def _shape(weights: Mapping[str, Array], key: str) -> tuple[int, ...]:
+    return weights.shape(key) if isinstance(weights, LazyWeights) else weights[key].shape
+
+
+def _as_type(key: str, weights: Mapping[str, Array], dtype: str) -> Array:
     """Convert floating-point values; float16 ends at 65504, and a running variance may be larger."""
-    if not np.issubdtype(value.dtype, np.floating):
+    value = np.asarray(weights[key])
+    if value.dtype == dtype:
         return value
     with np.errstate(over="ignore"):
         converted = value.astype(dtype)
@@ -175,7 +204,7 @@ def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
     only_graph = (folder / GRAPH_FILE).exists() and not (folder / WEIGHTS_FILE).exists()
     # The stamp comes before anything is read: a file that is replaced meanwhile gets another one.
     stamp = stamp_of(folder, folder / CONFIG_FILE, folder / (GRAPH_FILE if only_graph else WEIGHTS_FILE))
-    metadata = metadata_from_dict(_read_config(folder).get(KEY), source=str(folder / CONFIG_FILE))
+    metadata = metadata_from_dict(read_config(folder).get(KEY), source=str(folder / CONFIG_FILE))
     name = name or str(folder)
     if not only_graph:
         return Bundle(metadata, SafetensorsWeights(folder / WEIGHTS_FILE), name=name, path=folder, stamp=stamp)
@@ -187,7 +216,12 @@ def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
     return Bundle(metadata, weights, name=name, path=folder, stamp=stamp, graph=graph)
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """A folder's config.json, whoever wrote it.
+
+    Raises:
+        WeightsError: there is none, or it is not JSON; the message begins with its name.
+    """
     path = folder / CONFIG_FILE
     try:
         config = json.loads(path.read_text("utf-8"))
@@ -218,7 +252,7 @@ def stamp_of(place: Path, *files: Path) -> str | None:
 def is_bundle(folder: Path) -> bool:
     """Whether a folder has a config.json of ours; another program's is not enough."""
     try:
-        return KEY in _read_config(folder)
+        return KEY in read_config(folder)
     except WeightsError:
         return False
 

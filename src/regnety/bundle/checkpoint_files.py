@@ -1,80 +1,90 @@
 """A bare checkpoint file as a bundle: the shapes say which model it is of, the catalogue how it wants its pictures."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from regnety.architecture.description import Architecture
 from regnety.bundle.bundle import Bundle, stamp_of
-from regnety.catalog.class_names import labels
+from regnety.bundle.published_metadata import published_metadata
 from regnety.catalog.models import model_info
-from regnety.catalog.published import PublishedWeights
+from regnety.catalog.published import PublishedWeights, published_models
 from regnety.graph.metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
-from regnety.weights.files.arrays import shapes_of
-from regnety.weights.files.safetensors_files import SafetensorsWeights
+from regnety.weights.checkpoint import Checkpoint, open_checkpoint
+from regnety.weights.matching import Match, match_shapes
+
+TAG_OF_DIALECT = {
+    "pycls": "pycls_in1k",
+    "transformers": "pycls_in1k",
+    "torchvision": "tv2_in1k",
+    "vissl": "seer_ft_in1k",
+}
+"""The weights whose preprocessing is assumed for a file with another code base's keys, where the model has such."""
 
 
 def read_checkpoint(path: Path) -> Bundle:
-    """Read a `.safetensors` file with timm's keys; of the weights only names and shapes are read now.
+    """Read a checkpoint of any dialect; of the weights only names and shapes are read now.
 
-    It has no labels, and the preprocessing of the default weights of the model that it fits; `notice` says both.
-
-    Raises:
-        WeightsError: the file is damaged, or fits none of the published models.
-    """
-    from regnety.weights.matching import match_shapes
-
-    stamp = stamp_of(path)
-    weights = SafetensorsWeights(path)
-    match = match_shapes(shapes_of(weights), source=str(path))
-    assumed = model_info(match.model).published
-    assert assumed is not None
-    missing = "it brings no class names" if match.architecture.num_classes else "it has no classifier"
-    return Bundle(
-        _metadata(match.architecture, assumed.preprocessing),
-        weights,
-        name=str(path),
-        path=path,
-        stamp=stamp,
-        notice=(
-            f"{path} fits {match.model} by its shapes; the preprocessing of {assumed.name} is assumed, and {missing}"
-        ),
-    )
-
-
-def read_published(published: PublishedWeights) -> Bundle:
-    """Read the file of published weights that stands in the cache; its labels are those of what it was trained on.
+    It has no labels, and the preprocessing of published weights of the model that it fits, as `notice` says.
 
     Raises:
-        WeightsError: the file is damaged, or is of another model.
+        WeightsError: the file is damaged, or is of no RegNet.
     """
-    path = published.cache_path
     stamp = stamp_of(path)
-    weights = SafetensorsWeights(path)
-    architecture = model_info(published.name).design.architecture(published.num_classes)
-    source = f"https://huggingface.co/{published.hub_repo}"
-    provenance = {"license": published.license, "source": source, "url": published.url}
-    metadata = _metadata(
-        architecture,
-        published.preprocessing,
-        {field: value for field, value in provenance.items() if value is not None},
-        labels=labels(published.label_set) if published.label_set else None,
-    )
-    return Bundle(metadata, weights, name=published.name, path=path, stamp=stamp)
-
-
-def _metadata(
-    architecture: Architecture,
-    preprocessing: Preprocessing,
-    provenance: Mapping[str, Any] | None = None,
-    labels: tuple[str, ...] | None = None,
-) -> ModelMetadata:
-    return ModelMetadata(
+    checkpoint = open_checkpoint(path)
+    if len(checkpoint.files) > 1:
+        stamp = stamp_of(path, *checkpoint.files)
+    match = match_shapes(checkpoint.shapes, source=str(path))
+    assumed = _assumed_weights(match, checkpoint)
+    preprocessing = assumed.preprocessing if assumed else Preprocessing()
+    architecture = match.architecture
+    metadata = ModelMetadata(
         design=architecture.design,
         num_classes=architecture.num_classes,
         in_chans=architecture.in_chans,
         preprocessing=preprocessing.for_channels(architecture.in_chans),
-        labels=labels,
-        provenance=provenance or {},
+    )
+    return Bundle(
+        metadata,
+        checkpoint.weights,
+        name=str(path),
+        path=path,
+        stamp=stamp,
+        notice=_notice(match, checkpoint, assumed),
+    )
+
+
+def read_published(published: PublishedWeights, path: Path) -> Bundle:
+    """Read a file of published weights; its labels are those of what it was trained on.
+
+    Args:
+        published: what the file should be.
+        path: where it is on this disk.
+
+    Raises:
+        WeightsError: the file is damaged, or is of another model.
+    """
+    stamp = stamp_of(path)
+    checkpoint = open_checkpoint(path)
+    metadata = published_metadata(published)
+    return Bundle(metadata, checkpoint.weights, name=published.name, path=path, stamp=stamp)
+
+
+def _assumed_weights(match: Match, checkpoint: Checkpoint) -> PublishedWeights | None:
+    """The published weights that the file may be, or is nearest to; None where the design has no name."""
+    if match.model is None:
+        return None
+    weights = published_models()[match.model].weights
+    for published in weights.values():
+        if published.url is not None and published.url.rpartition("/")[2] == checkpoint.path.name:
+            return published
+    tag = TAG_OF_DIALECT.get(checkpoint.dialect.name)
+    return weights[tag] if tag is not None and tag in weights else model_info(match.model).published
+
+
+def _notice(match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | None) -> str:
+    keys = "" if checkpoint.dialect.name == "timm" else f"has {checkpoint.dialect.owner} keys, "
+    part = f"holds {', '.join([checkpoint.part, *checkpoint.other_parts])} ({checkpoint.part} is taken), "
+    shown = f"the preprocessing of {assumed.name}" if assumed else "ImageNet's preprocessing, and strides of 2,"
+    return (
+        f"{checkpoint.path} {part if checkpoint.other_parts else ''}{keys}fits {match} by its shapes; "
+        f"{shown} {'is' if assumed else 'are'} assumed"
     )

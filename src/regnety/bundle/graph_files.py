@@ -55,8 +55,7 @@ def _foreign_bundle(graph: StoredGraph, stamp: str | None) -> Bundle:
         provenance={"source": graph.path.name},
     )
     notice = (
-        f"{graph.path} was not written by regnety; it fits {model.name}; "
-        f"the preprocessing of {assumed.name} is assumed, and it brings no class names"
+        f"{graph.path} was not written by regnety; it fits {model.name}; the preprocessing of {assumed.name} is assumed"
     )
     return Bundle(
         metadata, model.weights, name=str(graph.path), path=graph.path, stamp=stamp, notice=notice, graph=graph

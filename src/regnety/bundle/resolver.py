@@ -4,23 +4,33 @@ import os
 import reprlib
 from pathlib import Path
 
-from regnety.bundle.bundle import WEIGHTS_FILE, Bundle, is_bundle, read_bundle
+from regnety.bundle.bundle import Bundle, read_bundle
 from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle, how_to_find, is_name, model_info
+from regnety.catalog.published import PublishedWeights, published_models
 from regnety.errors import UnknownModelError, WeightsError
+from regnety.graph.metadata import ModelMetadata
 
-FILE_SUFFIXES = (".safetensors", ".onnx", ".xml")
-"""Endings of the files that are a model by themselves, in any case."""
-ACCEPTED = "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file"
+CHECKPOINT_SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".tar", ".pyth", ".torch", ".bin", ".ckpt", ".json")
+GRAPH_SUFFIXES = (".onnx", ".xml")
+"""Endings of the files that are a model by themselves, in any case; a checkpoint is known by its content."""
+HUB_SCHEMES = ("hf-hub:", "hf_hub:")
+LOCAL_SCHEME = "local-dir:"
+"""timm's ways to say where a model is."""
+ACCEPTED = "a model is a name, hf-hub:owner/name, a folder, a checkpoint or an .onnx or .xml file"
 
 
-def resolve(model: "str | Path | Bundle") -> Bundle:
-    """A name, a bundle folder, a checkpoint or a graph file to the bundle that it means; a bundle is itself.
+def resolve(model: "str | Path | Bundle", *, quiet: bool = False) -> Bundle:
+    """A name, a place on the Hub, a folder, a checkpoint or a graph file to the bundle that it means.
 
     A text that is a name means that model, whatever stands in the current folder; `./NAME` is a folder.
 
+    Args:
+        model: MODEL; a bundle is itself.
+        quiet: show no progress of what is fetched.
+
     Raises:
-        UnknownModelError: the name is not known, or its weights are not on this disk.
-        WeightsError: the folder is no bundle, the file fits no model, or the weights do not fit.
+        UnknownModelError: the name is not known, or its weights cannot be had.
+        WeightsError: the folder or file is no model, or the weights do not fit.
     """
     if isinstance(model, Bundle):
         return model
@@ -28,11 +38,19 @@ def resolve(model: "str | Path | Bundle") -> Bundle:
         raise UnknownModelError(f"{ACCEPTED}, got {type(model).__name__} {' '.join(reprlib.repr(model).split())}")
     if model == EMBEDDED_MODEL:
         return read_bundle(embedded_bundle(), name=EMBEDDED_MODEL)
-    if isinstance(model, str) and is_name(model):
-        return _resolve_name(model)
+    if isinstance(model, str):
+        published = published_weights(model)
+        if published is not None:
+            return _resolve_published(published, quiet=quiet)
+        if model.startswith(HUB_SCHEMES):
+            return _resolve_hub(model, quiet=quiet)
+        if model.startswith(LOCAL_SCHEME):
+            model = Path(model.removeprefix(LOCAL_SCHEME))
     path = Path(model)
     if os.path.isdir(path) and model != "":
-        return read_bundle(path)
+        from regnety.bundle.hub_folders import read_folder
+
+        return read_folder(path)
     if os.path.isfile(path):
         return _resolve_file(path)
     if os.path.exists(path) and model != "":
@@ -40,39 +58,74 @@ def resolve(model: "str | Path | Bundle") -> Bundle:
     raise _nothing_there(model)
 
 
-def _resolve_name(name: str) -> Bundle:
+def published_weights(model: str) -> PublishedWeights | None:
+    """The published weights that a text means: by their name, or by their repository on the Hub; else None."""
+    if is_name(model):
+        return model_info(model).published
+    if not model.startswith(HUB_SCHEMES):
+        return None
+    repository = model.partition(":")[2]
+    known = (weights for published in published_models().values() for weights in published.weights.values())
+    return next((weights for weights in known if weights.hub_repo == repository), None)
+
+
+def describe_hub_model(model: str) -> ModelMetadata:
+    """Design, classes, labels and preprocessing of `hf-hub:owner/name`, without its weights.
+
+    Raises:
+        UnknownModelError: there is none, or it cannot be had.
+        WeightsError: it is of no RegNet.
+    """
+    from regnety.bundle.hub_folders import describe_folder
+    from regnety.weights.fetching.hub import fetch_repo
+
+    return describe_folder(fetch_repo(*_repository(model), weights=False))
+
+
+def _resolve_published(published: PublishedWeights, *, quiet: bool) -> Bundle:
     from regnety.bundle.checkpoint_files import read_published
 
-    published = model_info(name).published
-    assert published is not None
-    if published.cache_path.is_file():
-        return read_published(published)
-    here = f" (the folder of that name is ./{name})" if os.path.isdir(name) else ""
-    raise UnknownModelError(
-        f"{name}: the weights of this model are not on this disk; put model.safetensors of "
-        f"https://huggingface.co/{published.hub_repo} at {published.cache_path}{here}"
-    )
+    path = published.cached_file
+    if path is None:
+        from regnety.weights.fetching.published import fetch
+
+        path = fetch(published, quiet=quiet)
+    return read_published(published, path)
+
+
+def _resolve_hub(model: str, *, quiet: bool) -> Bundle:
+    from regnety.bundle.hub_folders import read_folder
+    from regnety.weights.fetching.hub import fetch_repo
+
+    return read_folder(fetch_repo(*_repository(model), quiet=quiet), name=model)
+
+
+def _repository(model: str) -> tuple[str, str | None]:
+    """`hf-hub:owner/name@revision` to the repository and its revision."""
+    repository, _, revision = model.partition(":")[2].partition("@")
+    if repository.count("/") != 1 or not all(repository.split("/")):
+        raise UnknownModelError(f"{model}: a model on the Hub is written hf-hub:owner/name")
+    return repository, revision or None
 
 
 def _resolve_file(path: Path) -> Bundle:
-    if path.name == WEIGHTS_FILE and is_bundle(path.parent):  # its labels and preprocessing stand beside it
-        return read_bundle(path.parent)
-    match path.suffix.lower():
-        case ".safetensors":
-            from regnety.bundle.checkpoint_files import read_checkpoint
+    from regnety.bundle.hub_folders import WEIGHTS_FILES, is_model_folder, read_folder
 
-            return read_checkpoint(path)
-        case ".onnx" | ".xml":
-            from regnety.bundle.graph_files import read_graph_file
+    if path.name in WEIGHTS_FILES and is_model_folder(path.parent):  # its labels and preprocessing stand beside it
+        return read_folder(path.parent)
+    if path.suffix.lower() in GRAPH_SUFFIXES:
+        from regnety.bundle.graph_files import read_graph_file
 
-            return read_graph_file(path)
-        case _:
-            raise WeightsError(f"{path}: is a file of another kind; {ACCEPTED}")
+        return read_graph_file(path)
+    from regnety.bundle.checkpoint_files import read_checkpoint
+
+    return read_checkpoint(path)
 
 
 def _nothing_there(model: str | Path) -> UnknownModelError:
     text = str(model)
-    if isinstance(model, Path) or os.sep in text or "/" in text or text.lower().endswith(FILE_SUFFIXES):
+    endings = (*CHECKPOINT_SUFFIXES, *GRAPH_SUFFIXES)
+    if isinstance(model, Path) or os.sep in text or "/" in text or text.lower().endswith(endings):
         return UnknownModelError(f"{text}: no such file or folder; {ACCEPTED}")
     if is_name(text.partition(".")[0]):
         try:

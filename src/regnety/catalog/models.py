@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from regnety.architecture.design import AnyDesign
 from regnety.architecture.notation import design_from_dict
+from regnety.catalog.aliases import our_name
 from regnety.errors import UnknownModelError
 
 if TYPE_CHECKING:
@@ -65,12 +66,13 @@ def model_info(name: str) -> ModelInfo:
     """What is known of a model.
 
     Args:
-        name: `regnety_032`, or with the tag of some weights, `regnety_032.tv2_in1k`.
+        name: `regnety_032`, or with the tag of some weights, `regnety_032.tv2_in1k`; or what torchvision or pycls call
+            a model (`regnet_y_3_2gf`, `RegNetY-3.2GF`), which means the weights that it means there.
 
     Raises:
         UnknownModelError: there is none of that name, or it has no weights of that tag.
     """
-    model, dot, tag = name.partition(".") if isinstance(name, str) else (name, "", "")
+    model, dot, tag = our_name(name).partition(".") if isinstance(name, str) else (name, "", "")
     if not isinstance(model, str) or model not in _models():
         raise UnknownModelError(f"no model named {name!r}; {how_to_find(name)}")
     info = _models()[model]
@@ -83,8 +85,8 @@ def model_info(name: str) -> ModelInfo:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is the name of a model, with or without the tag of some weights."""
-    model, dot, tag = text.partition(".")
+    """Whether a text is the name of a model, with or without the tag of some weights, in any of the tongues."""
+    model, dot, tag = our_name(text).partition(".")
     return model in _models() and (not dot or tag in _models()[model].weights)
 
 

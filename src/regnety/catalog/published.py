@@ -5,6 +5,7 @@ What `published_weights.json` leaves out is the same for all of them: bicubic, a
 
 import fnmatch
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +16,11 @@ from typing import Any
 from regnety.preprocessing import Preprocessing
 from regnety.storage import cache_directory
 
+NONCOMMERCIAL_LICENSES = ("cc-by-nc-4.0", "seer-license")
+"""Those of the catalogue that forbid commercial use."""
+
 _FILE = Path(__file__).parent / "published_weights.json"
+_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +72,38 @@ class PublishedWeights:
     def cache_path(self) -> Path:
         """Where its file is looked for on this disk: a `.safetensors` file with timm's keys. It may not be there."""
         return cache_directory() / "weights" / f"{self.name}.safetensors"
+
+    @property
+    def url_path(self) -> Path | None:
+        """Where the file of `url` is kept, under the name that its address gives it; None where there is no address."""
+        return None if self.url is None else self.cache_path.with_name(self.url.rpartition("/")[2])
+
+    @property
+    def cached_file(self) -> Path | None:
+        """The first that exists of `cache_path`, NAME.pth beside it, and `url_path`; None where all are missing."""
+        candidates = (self.cache_path, self.cache_path.with_suffix(".pth"), self.url_path)
+        return next((path for path in candidates if path is not None and path.is_file()), None)
+
+    @property
+    def url_sha256_prefix(self) -> str | None:
+        """The first hex digits of the SHA-256 of the file of `url`, which its name carries as torch.hub has it."""
+        digits = _HASH_IN_NAME.search(self.url or "")
+        return None if digits is None else digits[1]
+
+    @property
+    def noncommercial(self) -> bool:
+        """Whether the licence forbids commercial use."""
+        return self.license in NONCOMMERCIAL_LICENSES
+
+    @property
+    def licence_notice(self) -> str | None:
+        """One sentence to be read before the first use; None where the licence allows commercial use."""
+        if not self.noncommercial:
+            return None
+        return (
+            f"the weights {self.name} are not for commercial use: their licence is {self.license}, "
+            f"see https://huggingface.co/{self.hub_repo}"
+        )
 
     def accuracy(self, preprocessing: Preprocessing) -> ImageNetAccuracy | None:
         """The row that was measured at the size and crop of a preprocessing; None where there is none."""

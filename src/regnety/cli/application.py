@@ -21,9 +21,13 @@ COMMANDS = {
     "predict": ("regnety.cli.predict", "predict"),
     "models": ("regnety.cli.models", "models"),
     "describe": ("regnety.cli.describe", "describe"),
+    "card": ("regnety.cli.card", "card"),
     "train": ("regnety.cli.train", "train"),
     "eval": ("regnety.cli.evaluate", "evaluate"),
+    "convert": ("regnety.cli.convert", "convert"),
+    "inspect": ("regnety.cli.inspect", "inspect"),
     "export": ("regnety.cli.export", "export"),
+    "fetch": ("regnety.cli.fetch", "fetch"),
     "info": ("regnety.cli.info", "info"),
     "completion": ("regnety.cli.completion", "completion"),
 }

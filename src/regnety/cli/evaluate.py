@@ -13,6 +13,7 @@ from regnety.cli.options import (
     crop_pct_option,
     engine_option,
     image_size_option,
+    labels_option,
     model_option,
     precision_option,
     quiet_option,
@@ -36,6 +37,7 @@ from regnety.cli.options import (
 @image_size_option
 @crop_pct_option
 @test_size_option
+@labels_option
 @quiet_option
 def evaluate(
     data: Path,
@@ -47,6 +49,7 @@ def evaluate(
     image_size: int | None,
     crop_pct: float | None,
     test_size: bool,
+    labels: str | None,
     quiet: bool,
 ) -> None:
     """Measure a model's accuracy on labelled photographs.
@@ -54,11 +57,14 @@ def evaluate(
     Example:  regnety eval --data flowers/ --model runs/flowers/bundle
     """
     from regnety.bundle.bundle import Bundle
+    from regnety.bundle.label_files import find_labels
     from regnety.datasets.folders import read_evaluation_folder
     from regnety.inference.evaluation import evaluate as evaluate_bundle
 
     check_sizes(image_size, test_size)
-    bundle = Bundle.load(model or EMBEDDED_MODEL)
+    bundle = Bundle.load(model or EMBEDDED_MODEL, quiet=quiet)
+    if labels is not None:
+        bundle = bundle.with_labels(find_labels(labels))
     result = evaluate_bundle(
         bundle,
         read_evaluation_folder(data, split),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from regnety.cli.options import image_size_option, model_argument, quiet_option
+from regnety.cli.options import image_size_option, labels_option, model_argument, quiet_option
 
 if TYPE_CHECKING:
     from regnety.export.exporting import Exported
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @image_size_option
 @click.option("--outputs", metavar="LIST", default="logits", help="Any of stem,s1,s2,s3,s4,pre_logits,logits.")
 @click.option("--fp16", is_flag=True, help="Keep weights in float16: half the size.")
+@labels_option
 @quiet_option
 def export(
     model: str,
@@ -32,16 +33,20 @@ def export(
     image_size: int | None,
     outputs: str,
     fp16: bool,
+    labels: str | None,
     quiet: bool,
 ) -> None:
     """Write a model for others to run, checked against the model before it is kept.
 
     Example:  regnety export regnety_cifar10 -o model.onnx
     """
+    from regnety.bundle.bundle import Bundle
+    from regnety.bundle.label_files import find_labels
     from regnety.export.exporting import export_model
 
+    bundle = Bundle.load(model, quiet=quiet)
     exported = export_model(
-        model,
+        bundle if labels is None else bundle.with_labels(find_labels(labels)),
         output,
         input=input_kind,
         image_size=image_size,

@@ -26,8 +26,13 @@ model_argument = click.argument("model", metavar="MODEL", shell_complete=complet
 model_option = click.option(
     "--model",
     metavar="MODEL",
-    help="A name, a bundle folder, or a .safetensors, .onnx or .xml file.",
+    help="A name, hf-hub:owner/name, a folder, a checkpoint, or an .onnx or .xml file.",
     shell_complete=complete_model,
+)
+labels_option = click.option(
+    "--labels",
+    metavar="NAMES",
+    help="Class names for a model that brings none: a .txt, .json or .csv file, imagenet-1k or imagenet-12k.",
 )
 image_size_option = click.option(
     "--image-size",

@@ -17,6 +17,7 @@ from regnety.cli.options import (
     crop_pct_option,
     engine_option,
     image_size_option,
+    labels_option,
     max_pixels_option,
     model_option,
     precision_option,
@@ -65,6 +66,7 @@ STANDARD_INPUT = "-"
 @image_size_option
 @crop_pct_option
 @test_size_option
+@labels_option
 @quiet_option
 def predict(
     images: tuple[str, ...],
@@ -82,6 +84,7 @@ def predict(
     image_size: int | None,
     crop_pct: float | None,
     test_size: bool,
+    labels: str | None,
     quiet: bool,
 ) -> None:
     """Classify photographs: files, folders, http(s) addresses, or - for standard input.
@@ -94,11 +97,12 @@ def predict(
         output = None
     chosen_format = row_format(output_format, output)
     check_sizes(image_size, test_size)
+    from regnety.bundle.bundle import Bundle
     from regnety.inference.predictor import Predictor
 
     _silence_decoders()
     predictor = Predictor(
-        model or EMBEDDED_MODEL,
+        Bundle.load(model or EMBEDDED_MODEL, quiet=quiet),
         engine=engine,
         precision=precision,
         exact=exact,
@@ -107,6 +111,7 @@ def predict(
         image_size=image_size,
         crop_pct=crop_pct,
         use_test_size=test_size,
+        labels=labels,
     )
     sources = _sources(images, recursive)
     if output is not None and output.exists() and any(_is_same(output, source) for source in sources):
@@ -189,13 +194,13 @@ def _print_notices(predictor: "Predictor", model: str | None) -> None:
     if model is None and bundle.labels is not None:
         print(
             f"regnety: no --model named; {EMBEDDED_MODEL} knows {', '.join(bundle.labels)}. "
-            "For ImageNet's classes, name a bundle folder or a file with such weights.",
+            "For ImageNet's thousand: --model regnety_040 (`regnety models` lists all).",
             file=sys.stderr,
         )
     if bundle.notice is not None:
         print(f"regnety: {bundle.notice}", file=sys.stderr)
-    elif bundle.labels is None:
-        print(f"regnety: {bundle.name} brings no class names; the index is shown", file=sys.stderr)
+    if bundle.labels is None:
+        print(f"regnety: {bundle.name} brings no class names, the index is shown; see --labels", file=sys.stderr)
 
 
 def _print_engine(predictor: "Predictor") -> None:

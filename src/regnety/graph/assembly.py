@@ -3,6 +3,7 @@
 Opset 17 and IR version 8 are fixed: onnx's own defaults are newer than what older runtimes read.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -32,6 +33,8 @@ INPUT_NAME = "images"
 INPUT_KINDS = ("uint8", "float")
 DTYPES = ("float32", "float16")
 """In which learned arrays are kept."""
+ELEMENTS_AT_A_TIME = 1 << 20
+"""Elements of an array that are converted at a time."""
 BATCH = "batch"
 """Name of the free dimension, by which an engine fixes it."""
 
@@ -94,29 +97,28 @@ class _GraphNodes:
         self._dtype = dtype
 
     def weight(self, key: str) -> npt.NDArray[Any]:
-        """A tensor of the checkpoint, in the accuracy in which norms are folded. Read here, once, and checked."""
+        """A tensor of the checkpoint, as it is there: read here, once, and checked."""
         array = np.asarray(self._weights[key])
         check_shape(key, array.shape, self._shapes[key], source="weights")
-        return array.astype(np.float64)
+        return array
+
+    def precise(self, key: str) -> npt.NDArray[np.float64]:
+        """A small tensor, in the accuracy in which norms are folded."""
+        return self.weight(key).astype(np.float64)
 
     def constant(self, name: str, array: npt.NDArray[Any]) -> str:
         """An array that is kept and used in float32."""
-        if not np.isfinite(array).all():
-            raise WeightsError(f"{name}: has values that are not finite numbers; the weights are damaged")
-        self.initializers.append(self._store.add(name, np.ascontiguousarray(array, dtype=np.float32)))
+        self.initializers.append(self._store.add(name, _converted(name, array, "float32")))
         return name
 
-    def parameter(self, name: str, array: npt.NDArray[Any]) -> str:
-        """A learned array: one that is kept in float16 is widened where it is used, so that the work stays float32."""
+    def parameter(self, name: str, array: npt.NDArray[Any], scale: npt.NDArray[np.float64] | None = None) -> str:
+        """A learned array, each of its rows times a factor where there is one.
+
+        One that is kept in float16 is widened where it is used, so that the work stays float32.
+        """
+        self.initializers.append(self._store.add(name, _converted(name, array, self._dtype, scale)))
         if self._dtype == "float32":
-            return self.constant(name, array)
-        with np.errstate(over="ignore"):
-            half = np.ascontiguousarray(array, dtype=np.float16)
-        if not np.isfinite(half).all():
-            raise WeightsError(f"{name} has values that are not finite in float16")
-        if not np.isfinite(array).all():
-            raise WeightsError(f"{name}: has values that are not finite numbers; the weights are damaged")
-        self.initializers.append(self._store.add(name, half))
+            return name
         return self.node("Cast", [name], f"{name}.widened", to=onnx.TensorProto.FLOAT)
 
     def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
@@ -126,13 +128,13 @@ class _GraphNodes:
     def conv_norm(self, layer: ConvNorm, value: str, *, output: str | None = None) -> str:
         """gamma * (conv(x) - mean) / sqrt(var + eps) + beta, as one convolution with a bias."""
         norm = f"{layer.name}.bn"
-        scale = self.weight(f"{norm}.weight") / np.sqrt(self.weight(f"{norm}.running_var") + BATCH_NORM_EPS)
-        kernel = self.weight(f"{layer.name}.conv.weight") * scale[:, None, None, None]
-        bias = self.weight(f"{norm}.bias") - self.weight(f"{norm}.running_mean") * scale
+        scale = self.precise(f"{norm}.weight") / np.sqrt(self.precise(f"{norm}.running_var") + BATCH_NORM_EPS)
+        bias = self.precise(f"{norm}.bias") - self.precise(f"{norm}.running_mean") * scale
+        kernel = self.parameter(f"{layer.name}.weight", self.weight(f"{layer.name}.conv.weight"), scale)
         output = output or layer.name
         result = self.node(
             "Conv",
-            [value, self.parameter(f"{layer.name}.weight", kernel), self.parameter(f"{layer.name}.bias", bias)],
+            [value, kernel, self.parameter(f"{layer.name}.bias", bias)],
             f"{output}.linear" if layer.relu else output,
             kernel_shape=[layer.kernel_size] * 2,
             strides=[layer.stride] * 2,
@@ -177,6 +179,29 @@ class _GraphNodes:
         weight = self.parameter(f"{name}.weight", self.weight(f"{name}.weight"))
         bias = self.parameter(f"{name}.bias", self.weight(f"{name}.bias"))
         return self.node("Conv", [value, weight, bias], name, kernel_shape=[1, 1])
+
+
+def _converted(
+    name: str, array: npt.NDArray[Any], dtype: str, scale: npt.NDArray[np.float64] | None = None
+) -> npt.NDArray[Any]:
+    """An array in the type in which it is kept, some rows at a time: the largest layers have hundreds of megabytes.
+
+    Raises:
+        WeightsError: a value is not finite, or not in that type.
+    """
+    converted = np.empty(array.shape, dtype)
+    rows = max(1, ELEMENTS_AT_A_TIME // max(1, math.prod(array.shape[1:])))
+    for start in range(0, len(array), rows):
+        part = array[start : start + rows].astype(np.float64)
+        if scale is not None:
+            part *= scale[start : start + rows].reshape(-1, *(1,) * (array.ndim - 1))
+        with np.errstate(over="ignore"):
+            converted[start : start + rows] = part
+        if not np.isfinite(converted[start : start + rows]).all():
+            if np.isfinite(part).all():
+                raise WeightsError(f"{name} has values that are not finite in {dtype}")
+            raise WeightsError(f"{name}: has values that are not finite numbers; the weights are damaged")
+    return converted
 
 
 def _walk(

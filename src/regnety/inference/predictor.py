@@ -1,7 +1,7 @@
 """`Predictor`: images in, class probabilities out."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
+from regnety.bundle.label_files import find_labels
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import ImageError, WeightsError
 from regnety.images.formats import MAX_PIXELS
@@ -56,8 +57,7 @@ class Predictor:
     """A model with its engine, ready for images. May be used from several threads.
 
     Args:
-        model: a name, a bundle, its folder, or a file of weights or of a graph; the model that comes with the package
-            where nothing is named.
+        model: whatever a model may be (`Bundle.load`); the one that comes with the package where nothing is named.
         engine: `onnxruntime`, `openvino`, `torch`, or `auto`: ONNX Runtime, or with `precision="bf16"` one that has it.
         precision: `f32`, `bf16`, or `auto`: bf16 where the processor and an engine that was named have it.
         exact: pixels as timm's to the last bit; else the fast way, a grey level or two from them here and there.
@@ -66,10 +66,14 @@ class Predictor:
         image_size: height and width that the model is shown, in pixels; None is its own.
         crop_pct: share of the shorter side that the crop keeps; None is the model's own.
         use_test_size: the size that the model is best at, where it differs from the one it was trained at.
+        labels: class names in place of the model's own: one for each class, a file of them (`read_labels`), or the
+            name of a set (`imagenet-1k`).
 
     Raises:
-        UnknownModelError: the name is not known, or its weights are not on this disk.
-        WeightsError: the weights are damaged, the model takes other than 3 channels, or a size is not allowed.
+        UnknownModelError: the name is not known, or its weights cannot be had.
+        WeightsError: the weights are damaged, the model takes other than 3 channels or has no classifier, a size is
+            not allowed, or there are more or fewer labels than classes.
+        DataError: the file of labels cannot be read.
         EngineError: there is no such engine here, or it has not the precision.
         ValueError: both `image_size` and `use_test_size` are given, or `max_pixels` is below 1.
     """
@@ -86,12 +90,17 @@ class Predictor:
         image_size: int | None = None,
         crop_pct: float | None = None,
         use_test_size: bool = False,
+        labels: str | Path | Sequence[str] | None = None,
     ) -> None:
         if not isinstance(max_pixels, int | np.integer) or max_pixels < 1:
             raise ValueError(f"max_pixels must be a whole number of at least 1, got {max_pixels!r}")
         bundle = Bundle.load(model)
         if bundle.metadata.in_chans != 3:
             raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
+        if not bundle.metadata.num_classes:
+            raise WeightsError(f"{bundle.name}: has no classifier; create_model gives its features")
+        if labels is not None:
+            bundle = bundle.with_labels(find_labels(labels))
         shown = bundle.preprocessing.shown(image_size=image_size, crop_pct=crop_pct, use_test_size=use_test_size)
         self.bundle = bundle.with_preprocessing(shown)
         self.engine: Engine | None = None

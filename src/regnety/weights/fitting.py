@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from regnety.architecture.description import Architecture
-from regnety.architecture.fitting import check_keys, check_shape
+from regnety.architecture.fitting import check_shapes
 from regnety.errors import WeightsError
 from regnety.weights.files.arrays import Array, shapes_of
 
@@ -17,14 +17,11 @@ def check_fit(architecture: Architecture, weights: Mapping[str, Array], *, sourc
         source: the file, or whatever the message should begin with.
 
     Raises:
-        WeightsError: names the first key that differs, with both shapes, and the published model that does fit.
+        WeightsError: names the first keys that differ, the first with both shapes, and the model that does fit.
     """
     shapes = shapes_of(weights)
     try:
-        check_keys(architecture, shapes.keys(), source=source)
-        wanted = architecture.state_dict_shapes()
-        for key, shape in shapes.items():
-            check_shape(key, shape, wanted[key], source=source)
+        check_shapes(architecture, shapes, source=source)
     except WeightsError as error:
         from regnety.weights.matching import fitting_model
 

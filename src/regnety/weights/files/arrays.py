@@ -37,7 +37,24 @@ class StoredTensor:
     read: Callable[[], Array]
     """The values: a read-only view of the file wherever NumPy has the type; bfloat16 comes as float32.
 
-    Raises WeightsError, whose message does not begin with the file's name, where they cannot be read."""
+    Raises WeightsError where they cannot be read; its message is the rest of a sentence about the tensor, as "is of
+    type F8_E4M3, which cannot be read"."""
+
+
+def stored(array: Array) -> StoredTensor:
+    """An array in memory as if it stood in a file."""
+    return StoredTensor(array.shape, array.dtype.name, lambda: array)
+
+
+def shown(name: object) -> str:
+    """A name from a file, which nobody has checked, in one line of a message."""
+    text = str(name)
+    text = text if text.isprintable() else ascii(text)
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 3]}..."
+
+
+LONGEST_NAME = 200
+"""Characters of a name that a message repeats."""
 
 
 class FileWeights(Mapping[str, Array]):
@@ -57,7 +74,7 @@ class FileWeights(Mapping[str, Array]):
         try:
             return np.asarray(tensor.read())
         except WeightsError as error:
-            raise WeightsError(f"{self.source}: {key}: {error}") from None
+            raise WeightsError(f"{self.source}: {shown(key)} {error}") from None
 
     def __contains__(self, key: object) -> bool:
         return key in self.tensors

@@ -1,23 +1,48 @@
-"""safetensors files: read lazily, and written whole or not at all."""
+"""safetensors files: read in place, and written tensor by tensor, whole or not at all."""
 
-import errno
-from collections.abc import Iterator, Mapping
+import json
+import math
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from regnety.errors import WeightsError
 from regnety.storage import replacing
-from regnety.weights.files.arrays import Array
+from regnety.weights.files.arrays import Array, FileWeights, StoredTensor, shown
+from regnety.weights.files.content import FileContent
+from regnety.weights.files.mapped_files import map_file
+from regnety.weights.files.number_types import FILE_TYPES, NUMPY_TYPES, as_bytes, read_values, unreadable
+from regnety.weights.files.safetensors_header import LENGTH_BYTES, TYPE_NAMES, read_header
 
-READABLE = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U8", "BOOL")
-"""Number types that NumPy has by itself, whatever else was imported."""
+HEADER_ALIGNMENT = 8
+"""Bytes; where the values of the widest type may begin."""
+
+FORMAT_NAMES = {name: theirs for theirs, name in TYPE_NAMES.items() if name in NUMPY_TYPES}
+"""What is written: NumPy's names of types to the format's."""
 
 
-class SafetensorsWeights(Mapping[str, Array]):
+def read_safetensors(path: Path) -> FileContent:
+    """Read a file's header; its content is a dict of tensors in the header's order.
+
+    Raises:
+        WeightsError: the file is missing or damaged; the message begins with its name.
+    """
+    data = map_file(path)
+    try:
+        header = read_header(data)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: is not a whole safetensors file: {error}") from None
+    tensors: dict[str, StoredTensor] = {}
+    for key, entry in header.entries.items():
+        dtype = TYPE_NAMES.get(entry.dtype)
+        if dtype is None:
+            tensors[key] = unreadable(entry.shape, entry.dtype)
+        else:
+            tensors[key] = StoredTensor(entry.shape, dtype, partial(read_values, data, dtype, entry.start, entry.shape))
+    return FileContent(path=path, files=(path,), container="safetensors", content=tensors, metadata=header.metadata)
+
+
+class SafetensorsWeights(FileWeights):
     """The tensors of a file, memory-mapped: opened here, each read when it is asked for.
 
     Raises:
@@ -26,48 +51,47 @@ class SafetensorsWeights(Mapping[str, Array]):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        try:
-            self._file: Any = safe_open(str(path), framework="np")
-        except FileNotFoundError:
-            raise WeightsError(f"{path}: no such file") from None
-        except (SafetensorError, OSError) as error:
-            raise WeightsError(f"{path}: is not a whole safetensors file: {error}") from error
-        self._keys = dict.fromkeys(self._file.keys())  # type: ignore[no-untyped-call]
-
-    def __getitem__(self, key: str) -> Array:
-        if key not in self._keys:
-            raise KeyError(key)
-        dtype = self._file.get_slice(key).get_dtype()
-        if dtype not in READABLE:
-            raise WeightsError(
-                f"{self.path}: {key} is of type {dtype}, which cannot be read; {', '.join(READABLE)} can"
-            )
-        try:
-            return np.asarray(self._file.get_tensor(key))
-        except SafetensorError as error:
-            raise WeightsError(f"{self.path}: {key} cannot be read: {error}") from error
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._keys
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def shape(self, key: str) -> tuple[int, ...]:
-        """A tensor's shape, without reading it."""
-        return tuple(self._file.get_slice(key).get_shape())
+        super().__init__(read_safetensors(self.path).content, source=str(path))
 
 
 def write_safetensors(
     path: str | Path, weights: Mapping[str, Array], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors; the format orders them by type and name."""
-    arrays = {key: np.ascontiguousarray(value) if value.ndim else value for key, value in weights.items()}
-    with replacing(path) as beside:
-        try:
-            save_file(arrays, str(beside), metadata=dict(metadata or {"format": "pt"}))
-        except SafetensorError as error:  # what the operating system said is in its text alone
-            raise OSError(errno.EIO, str(error), str(beside)) from error
+    """Write tensors one after the other, the widest types first and else in the order given.
+
+    Args:
+        path: where the file goes; an old one is replaced.
+        weights: key to array; no two arrays are asked for at a time.
+        metadata: what the file says about itself; else `{"format": "pt"}`.
+
+    Raises:
+        WeightsError: an array is of a type that the format does not have; the message begins with `path`.
+        OSError: the file cannot be written.
+    """
+    forms = {key: _form(weights, key) for key in weights}
+    for key, (_, dtype) in forms.items():
+        if dtype not in FORMAT_NAMES:
+            raise WeightsError(f"{path}: {shown(key)} is of type {dtype}, which safetensors files do not have")
+    order = sorted(forms, key=lambda key: -NUMPY_TYPES[forms[key][1]].itemsize)
+    header: dict[str, object] = {"__metadata__": dict(metadata or {"format": "pt"})}
+    end = 0
+    for key in order:
+        shape, dtype = forms[key]
+        start, end = end, end + NUMPY_TYPES[dtype].itemsize * math.prod(shape)
+        header[key] = {"dtype": FORMAT_NAMES[dtype], "shape": shape, "data_offsets": (start, end)}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % HEADER_ALIGNMENT)
+    with replacing(path) as beside, beside.open("wb") as file:
+        file.write(len(text).to_bytes(LENGTH_BYTES, "little") + text)
+        for key in order:
+            array = weights[key]
+            assert (array.shape, array.dtype.name) == forms[key], key
+            file.write(as_bytes(array))
+
+
+def _form(weights: Mapping[str, Array], key: str) -> tuple[tuple[int, ...], str]:
+    """Shape and type of what `weights[key]` gives, without reading it where it stands in a file."""
+    if isinstance(weights, FileWeights) and (tensor := weights.tensors[key]).dtype in FILE_TYPES:
+        return tensor.shape, "float32" if tensor.dtype == "bfloat16" else tensor.dtype
+    array = weights[key]
+    return array.shape, array.dtype.name

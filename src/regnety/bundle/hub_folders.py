@@ -1,0 +1,90 @@
+"""A folder in the Hub's layout: our own bundle, or what timm and transformers save."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from regnety.bundle.bundle import Bundle, read_bundle, read_config, stamp_of
+from regnety.bundle.hub_config import HubConfig, read_hub_config
+from regnety.errors import WeightsError
+from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
+
+CONFIG_FILE = "config.json"
+PROCESSOR_FILE = "preprocessor_config.json"
+WEIGHTS_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+"""In the order in which timm and transformers prefer them."""
+
+
+def read_folder(folder: Path, *, name: str | None = None) -> Bundle:
+    """Read a model's folder; of the weights only names and shapes are read now.
+
+    Args:
+        folder: with config.json and the weights beside it.
+        name: how people and messages call it; None is the folder.
+
+    Raises:
+        WeightsError: a file is missing or damaged, or it is of no RegNet; the message begins with its name.
+    """
+    config = read_config(folder)
+    if KEY in config:
+        return read_bundle(folder, name=name)
+    hub = _hub_config(folder, config)
+    path = next((folder / file for file in WEIGHTS_FILES if (folder / file).is_file()), None)
+    if path is None:
+        raise WeightsError(f"{folder}: has no weights beside its {CONFIG_FILE}; {WEIGHTS_FILES[0]} is looked for")
+    from regnety.weights.checkpoint import open_checkpoint
+
+    stamp = stamp_of(folder, folder / CONFIG_FILE, path)
+    checkpoint = open_checkpoint(path)
+    if len(checkpoint.files) > 1:
+        stamp = stamp_of(folder, folder / CONFIG_FILE, *checkpoint.files)
+    notice = None if hub.notice is None else f"{folder} {hub.notice}"
+    name = name or str(folder)
+    return Bundle(hub.metadata, checkpoint.weights, name=name, path=folder, stamp=stamp, notice=notice)
+
+
+def is_model_folder(folder: Path) -> bool:
+    """Whether a folder has a config.json that says what the weights beside it are."""
+    try:
+        config = read_config(folder)
+    except WeightsError:
+        return False
+    return KEY in config or "architecture" in config or config.get("model_type") == "regnet"
+
+
+def describe_folder(folder: Path) -> ModelMetadata:
+    """Design, classes, labels and preprocessing of a model's folder; its weights need not be there.
+
+    Raises:
+        WeightsError: as `read_folder`.
+    """
+    config = read_config(folder)
+    if KEY in config:
+        return metadata_from_dict(config[KEY], source=str(folder / CONFIG_FILE))
+    return _hub_config(folder, config).metadata
+
+
+def _hub_config(folder: Path, config: dict[str, Any]) -> HubConfig:
+    hub = read_hub_config(config, _read_processor(folder), source=str(folder / CONFIG_FILE))
+    if hub is None:
+        raise WeightsError(
+            f"{folder / CONFIG_FILE}: has no table under the key {KEY!r}; it was written neither by regnety nor by "
+            "timm or transformers for a RegNet"
+        )
+    return hub
+
+
+def _read_processor(folder: Path) -> dict[str, Any] | None:
+    path = folder / PROCESSOR_FILE
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: cannot be read as JSON: {' '.join(str(error).split())}") from error
+    return values if isinstance(values, dict) else None

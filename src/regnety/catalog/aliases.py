@@ -1,0 +1,56 @@
+"""What torchvision and pycls call the models: an exact table, never resemblance (`regnety_16` is no name of any).
+
+torchvision's names mean the weights that its `DEFAULT` is; pycls's mean the paper's own.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+
+_SIZES = {
+    "002": "200MF",
+    "004": "400MF",
+    "006": "600MF",
+    "008": "800MF",
+    "016": "1.6GF",
+    "032": "3.2GF",
+    "040": "4.0GF",
+    "064": "6.4GF",
+    "080": "8.0GF",
+    "120": "12GF",
+    "160": "16GF",
+    "320": "32GF",
+}
+"""timm's and pycls's word for the size of a model, in multiply-adds."""
+_TORCHVISION = {
+    "regnet_x_400mf": "regnetx_004_tv.tv2_in1k",
+    "regnet_x_800mf": "regnetx_008.tv2_in1k",
+    "regnet_x_1_6gf": "regnetx_016.tv2_in1k",
+    "regnet_x_3_2gf": "regnetx_032.tv2_in1k",
+    "regnet_x_8gf": "regnetx_080.tv2_in1k",
+    "regnet_x_16gf": "regnetx_160.tv2_in1k",
+    "regnet_x_32gf": "regnetx_320.tv2_in1k",
+    "regnet_y_400mf": "regnety_004.tv2_in1k",
+    "regnet_y_800mf": "regnety_008_tv.tv2_in1k",
+    "regnet_y_1_6gf": "regnety_016.tv2_in1k",
+    "regnet_y_3_2gf": "regnety_032.tv2_in1k",
+    "regnet_y_8gf": "regnety_080_tv.tv2_in1k",
+    "regnet_y_16gf": "regnety_160.tv2_in1k",
+    "regnet_y_32gf": "regnety_320.tv2_in1k",
+    "regnet_y_128gf": "regnety_1280.swag_ft_in1k",
+}
+
+
+@cache
+def aliases() -> Mapping[str, str]:
+    """Another code base's name of a model to ours, with the tag of the weights that it means there."""
+    pycls = {
+        f"RegNet{kind}-{size}": f"regnet{kind.lower()}_{number}.pycls_in1k"
+        for kind in "XY"
+        for number, size in _SIZES.items()
+    }
+    return {**_TORCHVISION, **pycls}
+
+
+def our_name(name: str) -> str:
+    """The name that we have for a model, whoever's name was given."""
+    return aliases().get(name, name)

@@ -1,0 +1,30 @@
+"""`regnety card`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from regnety.cli.options import model_argument
+
+
+@click.command()
+@model_argument
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write a file, README.md for the Hub."
+)
+def card(model: str, output: Path | None) -> None:
+    """Print the card of a model: what it is, its accuracy and licence, how to ask it, what to cite, in Markdown.
+
+    The weights of a name need not be on this disk.
+
+    Example:  regnety card regnety_040 --output README.md
+    """
+    from regnety.bundle.card import model_card
+    from regnety.cli.results import output_stream
+
+    text = model_card(model)
+    with output_stream(output) as stream:
+        stream.write(text)
+    if output is not None:
+        print(f"regnety: wrote {output}", file=sys.stderr)

@@ -1,0 +1,42 @@
+"""`regnety convert`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from regnety.cli.options import complete_model, labels_option, quiet_option
+
+if TYPE_CHECKING:
+    from regnety.export.conversion import Target
+
+TARGETS = ("regnety", "timm", "pycls", "torchvision", "transformers", "vissl", "onnx")
+
+
+@click.command()
+@click.argument("model", metavar="IN", shell_complete=complete_model)
+@click.argument("output", metavar="OUT")
+@click.option("--to", required=True, type=click.Choice(TARGETS), help="Whose names and file it is to have.")
+@click.option("--overwrite", is_flag=True, help="Replace what stands at OUT.")
+@labels_option
+@quiet_option
+def convert(model: str, output: str, to: "Target", overwrite: bool, labels: str | None, quiet: bool) -> None:
+    """Write a model's weights as another code base keeps them, compared with their source before they are kept.
+
+    IN is any model: a name, a folder, a checkpoint of any dialect. OUT is NAME.safetensors, a file of torch (.pth,
+    .pyth, .torch), NAME.onnx, or a folder for regnety, timm and transformers.
+
+    Example:  regnety convert regnety_cifar10 cifar10.pyth --to pycls
+    """
+    from regnety.bundle.bundle import Bundle
+    from regnety.bundle.label_files import find_labels
+    from regnety.export.conversion import convert_model
+
+    bundle = Bundle.load(model, quiet=quiet)
+    if labels is not None:
+        bundle = bundle.with_labels(find_labels(labels))
+    converted = convert_model(bundle, output, to=to, overwrite=overwrite)
+    if not quiet:
+        if bundle.notice is not None:
+            click.echo(f"regnety: {bundle.notice}", err=True)
+        for file in converted.files:
+            print(f"{file.stat().st_size / 1e6:>9.1f} MB  {file}")

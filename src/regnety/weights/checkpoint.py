@@ -1,0 +1,84 @@
+"""A checkpoint, whoever wrote it: from its file to tensors under our keys, none of which is read yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from regnety.weights.dialects.dialect import Dialect
+from regnety.weights.dialects.registry import translate
+from regnety.weights.files.arrays import FileWeights, StoredTensor
+from regnety.weights.files.content import FileContent
+from regnety.weights.files.reading import read_file
+from regnety.weights.nesting import find_state_dict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """What was found in a file."""
+
+    path: Path
+    files: tuple[Path, ...]
+    """All that it consists of: a sharded one has an index and its shards."""
+    container: str
+    """`safetensors`, `torch zip` and so on."""
+    part: str
+    """Where in the file the state dict stands, `state_dict_ema`; empty where it is the whole of it."""
+    other_parts: tuple[str, ...]
+    """State dicts that were not taken."""
+    facts: Mapping[str, Any]
+    """What else the file says in plain values: architecture, epoch, metric."""
+    dialect: Dialect
+    """Whose names its keys are."""
+    prefix: str
+    """What stood before every key."""
+    passed_over: tuple[str, ...]
+    """Tensors that no RegNet needs."""
+    tensors: Mapping[str, StoredTensor]
+    """Under our keys, the stem turned to RGB."""
+
+    @cached_property
+    def weights(self) -> FileWeights:
+        """Key to array, each read when it is asked for."""
+        return FileWeights(self.tensors, source=str(self.path))
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Key to shape."""
+        return {key: tensor.shape for key, tensor in self.tensors.items()}
+
+
+def open_checkpoint(path: str | Path) -> Checkpoint:
+    """Find the state dict of a file. Nothing in it is run, and of the tensors only names and shapes are read.
+
+    Args:
+        path: a file of safetensors or of torch, of any age, or the index of a sharded one.
+
+    Raises:
+        WeightsError: the file is missing, damaged or of another kind, or its keys are no RegNet's; the message begins
+            with its name.
+    """
+    return checkpoint_of(read_file(path))
+
+
+def checkpoint_of(content: FileContent) -> Checkpoint:
+    """The state dict of a file that was read.
+
+    Raises:
+        WeightsError: as `open_checkpoint`.
+    """
+    part = find_state_dict(content.content, source=str(content.path))
+    translation = translate(part.tensors, source=str(content.path))
+    return Checkpoint(
+        path=content.path,
+        files=content.files,
+        container=content.container,
+        part=part.name,
+        other_parts=part.others,
+        facts=part.facts,
+        dialect=translation.dialect,
+        prefix=translation.prefix,
+        passed_over=translation.passed_over,
+        tensors=translation.tensors,
+    )

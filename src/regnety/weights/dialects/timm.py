@@ -1,0 +1,70 @@
+"""timm, whose names are ours; its program builds less than the names can say."""
+
+import numpy as np
+
+from regnety.architecture.description import Architecture
+from regnety.architecture.design import WIDTH_QUANTUM, Design
+from regnety.weights.dialects.dialect import Dialect
+from regnety.weights.dialects.module_names import ModuleNames
+
+MODULES = (
+    *("conv1.conv", "conv1.bn", "conv2.conv", "conv2.bn", "se.fc1", "se.fc2", "conv3.conv", "conv3.bn"),
+    *("downsample.conv", "downsample.bn"),
+)
+
+NAMES = ModuleNames(
+    stem=("stem.conv", "stem.bn"),
+    block="s{stage}.b{block}.",
+    in_block={module: module for module in MODULES},
+    head="head.fc",
+    mark=r"s[0-9]+\.b[0-9]+\.(conv[123]|se|downsample)\.",
+)
+
+
+def _obstacle(architecture: Architecture) -> str | None:
+    design, stages = architecture.design, architecture.stages
+    if not isinstance(design, Design):
+        return "its stages are given one by one, timm's follow w0, wa and wm"
+    if len(stages) != 4:
+        return f"it has {len(stages)} {'stage' if len(stages) == 1 else 'stages'}, timm's networks have 4"
+    if architecture.stem.stride != 2 or any(stage.stride != 2 for stage in stages):
+        return "its stem or stage strides are not 2"
+    if _timm_stages(design) != [(stage.width, stage.depth, stage.group_width) for stage in stages]:
+        return "timm rounds its widths otherwise"
+    return None
+
+
+def _timm_stages(design: Design) -> list[tuple[int, int, int]]:
+    """Width, depth and group width of each stage as timm computes them (`models/regnet.py`).
+
+    Block widths are in float32; inner widths are cut to whole numbers, and a multiplier above 1 is not minded when
+    they are made multiples of the group width. torchvision's rule is taken with 0.9 whatever the ratio.
+    """
+    continuous = np.arange(design.depth, dtype=np.float32) * np.float32(design.wa) + np.float32(design.w0)
+    exponents = np.round(np.log(continuous / np.float32(design.w0)) / np.float32(np.log(design.wm)))
+    blocks = np.float32(design.w0) * np.power(np.float32(design.wm), exponents)
+    widths, depths = np.unique(np.round(blocks / WIDTH_QUANTUM).astype(int) * WIDTH_QUANTUM, return_counts=True)
+    stages = []
+    for width, depth in zip(widths.tolist(), depths.tolist(), strict=True):
+        inner = int(width * design.bottleneck_multiplier)
+        group = max(1, min(design.group_width, inner))
+        if design.group_min_ratio:
+            fitted = max(group, int(inner + group / 2) // group * group)
+            fitted += group if fitted < 0.9 * inner else 0
+        else:
+            fitted = round(inner / group) * group
+        stages.append((int(fitted / design.bottleneck_multiplier), depth, group))
+    return stages
+
+
+TIMM = Dialect(
+    name="timm",
+    owner="timm's",
+    bgr_input=False,
+    recognises=NAMES.recognises,
+    our_key=NAMES.our_key,
+    their_keys=NAMES.their_keys,
+    obstacle=_obstacle,
+    nest=dict,
+)
+"""`s1.b1.conv1.conv.weight`."""

@@ -1,0 +1,115 @@
+"""Published weights, from wherever they can be had: this disk, the Hub, the address that their authors gave."""
+
+import logging
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from regnety.catalog.published import PublishedWeights
+from regnety.errors import UnknownModelError, WeightsError
+from regnety.storage import locked, replacing
+from regnety.weights.fetching.offline import offline_mode
+
+logger = logging.getLogger("regnety")
+
+HUB_FILE = "model.safetensors"
+
+
+def fetch(published: PublishedWeights, *, quiet: bool = False) -> Path:
+    """The file of published weights on this disk; it is fetched where it is missing.
+
+    The Hub is asked first, then the address of the weights if they have one. What came from the Hub stays in the Hub's
+    own cache, and `cache_path` leads there. Of many processes that ask at once one fetches, and the others wait for it.
+    A licence that forbids commercial use is said before the first use, also where all else is quiet.
+
+    Args:
+        published: the weights.
+        quiet: no progress and no other notices.
+
+    Returns:
+        A file whose size and hash are those that were announced; nobody has looked at what is in it.
+
+    Raises:
+        UnknownModelError: it is not here and cannot be had; the message says why, and where it can be put by hand.
+        WeightsError: what came was another file than announced; it was removed.
+        OSError: it cannot be written, as on a full disk.
+    """
+    said = published.cache_path.with_name(f".{published.name}.licence-said")
+    first_use = published.noncommercial and not said.exists()
+    if first_use:
+        logger.warning(published.licence_notice)
+    file = published.cached_file
+    if file is None:
+        with locked(published.cache_path, on_wait=lambda: _say_waiting(published, quiet)):
+            file = published.cached_file or _fetch(published, quiet)
+    if first_use:
+        with suppress(OSError):  # said once more, then
+            said.touch()
+    return file
+
+
+def _say_waiting(published: PublishedWeights, quiet: bool) -> None:
+    if not quiet:
+        logger.warning(f"{published.name}: another process is fetching it; waiting for that")
+
+
+def _fetch(published: PublishedWeights, quiet: bool) -> Path:
+    from regnety.weights.fetching.hub import fetch_from_hub
+
+    try:
+        file = fetch_from_hub(published.hub_repo, HUB_FILE, quiet=quiet)
+    except (UnknownModelError, WeightsError) as error:
+        return _fetch_from_address(published, error, quiet)
+    _lead(published.cache_path, file)
+    return published.cache_path
+
+
+def _fetch_from_address(published: PublishedWeights, hub_error: UnknownModelError | WeightsError, quiet: bool) -> Path:
+    url, path, digits = published.url, published.url_path, published.url_sha256_prefix
+    if offline := offline_mode():
+        raise UnknownModelError(
+            f"{published.name}: the weights of this model are not on this disk, and offline mode is on ({offline}); "
+            f"unset it, or {_by_hand(published)}"
+        ) from hub_error
+    if url is None or path is None:
+        raise _not_to_be_had(published, hub_error)
+    from regnety.weights.fetching.download import download
+
+    if not quiet:
+        logger.warning(f"{hub_error}; trying {url}")
+    try:
+        download(url, path, sha256_prefix=digits, quiet=quiet)
+    except (UnknownModelError, WeightsError) as error:
+        raise _not_to_be_had(published, hub_error, error) from error
+    if digits is None and not quiet:
+        logger.warning(
+            f"{published.name}: no hash of this file is known; that it came from {url} whole, and the keys and shapes "
+            "in it, are all that is checked"
+        )
+    return path
+
+
+def _not_to_be_had(published: PublishedWeights, *errors: UnknownModelError | WeightsError) -> Exception:
+    kind = WeightsError if any(isinstance(error, WeightsError) for error in errors) else UnknownModelError
+    reasons = "; ".join(map(str, errors))
+    return kind(
+        f"{published.name}: the weights of this model are not on this disk, and cannot be fetched: {reasons}; "
+        f"{_by_hand(published)}"
+    )
+
+
+def _by_hand(published: PublishedWeights) -> str:
+    or_else = "" if published.url is None else f", or the file of {published.url} at {published.url_path}"
+    return f"put {HUB_FILE} of https://huggingface.co/{published.hub_repo} at {published.cache_path}{or_else}"
+
+
+def _lead(place: Path, file: Path) -> None:
+    """Make a place in our cache lead to a file in another, so that it can be had from there without asking anyone."""
+    place.unlink(missing_ok=True)  # a link that leads nowhere any more
+    for link in (os.symlink, os.link):
+        with suppress(OSError):  # not allowed, as on Windows, or not from this disk to that
+            link(file.resolve(), place)
+            return
+    with replacing(place) as beside:
+        shutil.copyfile(file, beside)

@@ -1,0 +1,70 @@
+"""One way to read any file of weights: what it is, is told by its bytes and not by its name."""
+
+import re
+import struct
+from pathlib import Path
+
+from regnety.errors import WeightsError
+from regnety.weights.files.content import FileContent, walk_tensors
+from regnety.weights.files.mapped_files import Buffer, map_file
+from regnety.weights.files.recognition import LONGEST_HEAD, what_it_looks_like
+from regnety.weights.files.safetensors_files import read_safetensors
+from regnety.weights.files.safetensors_header import looks_like_safetensors
+from regnety.weights.files.shards import read_shards
+from regnety.weights.files.torch_old import read_pickles
+from regnety.weights.files.torch_tar import is_tar, read_torch_tar
+from regnety.weights.files.torch_zip import read_torch_zip
+
+ZIP_BEGINNING = b"PK\x03\x04"
+EMPTY_ZIP_BEGINNING = b"PK\x05\x06"
+
+_OLD_PICKLE = re.compile(rb"\(?c[\w.]+\n[\w.]+\n|\([dl]p?\d*\n|\(i[\w.]+\n[\w.]+\n|L\d+L?\n|[\]}][q(]|\(")
+"""How pickles of protocols 0 and 1 begin, which do not say that they are some."""
+
+
+def read_file(path: str | Path) -> FileContent:
+    """Read safetensors, any file of `torch.save`, a plain pickle, or all shards that an index lists.
+
+    Nothing of the file is run, and no class that it names is imported. Tensors stay where they are until they are read.
+
+    Args:
+        path: the file, or the index of a checkpoint in shards (`model.safetensors.index.json`).
+
+    Raises:
+        WeightsError: the file is missing, damaged, of another kind, or would run something; one line that begins with
+            the path.
+    """
+    path = Path(path)
+    data = map_file(path)
+    if not data:
+        raise WeightsError(f"{path}: is empty")
+    if data[:LONGEST_HEAD].lstrip()[:1] == b"{" and not looks_like_safetensors(data[:LONGEST_HEAD]):
+        return read_shards(path, data, _read_one)
+    return _read_one(path)
+
+
+def _read_one(path: Path) -> FileContent:
+    """A file that stands for itself."""
+    data = map_file(path)
+    if looks_like_safetensors(data[:LONGEST_HEAD]):
+        return read_safetensors(path)
+    try:
+        container, content = _read_torch(path, data)
+        for _ in walk_tensors(content):  # so that nobody who walks it later meets one nested too deep
+            pass
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, struct.error):
+        raise WeightsError(f"{path}: is a damaged file of torch.save") from None
+    return FileContent(path=path, files=(path,), container=container, content=content, metadata={})
+
+
+def _read_torch(path: Path, data: Buffer) -> tuple[str, object]:
+    head = data[:LONGEST_HEAD]
+    if head.startswith((ZIP_BEGINNING, EMPTY_ZIP_BEGINNING)):
+        return "torch zip", read_torch_zip(path, data)
+    if is_tar(head):
+        return "torch tar", read_torch_tar(data)
+    if head[:1] == b"\x80" or _OLD_PICKLE.match(head):
+        return read_pickles(data)
+    raise WeightsError(f"is no file of weights; it looks like {what_it_looks_like(head)}")

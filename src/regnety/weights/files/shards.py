@@ -1,0 +1,75 @@
+"""Checkpoints in several files: an index in JSON says which tensor is in which of the files beside it.
+
+{"metadata": {"total_size": 8}, "weight_map": {"stem.conv.weight": "model-00001-of-00002.safetensors", ...}}
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from regnety.errors import WeightsError
+from regnety.weights.files.arrays import StoredTensor, shown
+from regnety.weights.files.content import FileContent
+from regnety.weights.files.mapped_files import Buffer
+
+LARGEST_INDEX = 2 << 20
+"""Bytes: some 20,000 tensors. Python makes JSON up to thirty times larger."""
+
+
+def read_shards(path: Path, data: Buffer, read: Callable[[Path], FileContent]) -> FileContent:
+    """The tensors of all shards, in the order of the index.
+
+    Args:
+        path: the index.
+        data: its bytes.
+        read: reads a shard.
+
+    Raises:
+        WeightsError: the index is damaged, or a shard is missing, elsewhere or has other tensors than it should.
+    """
+    places = _weight_map(path, data)
+    shards = {name: read(_beside(path, name)) for name in dict.fromkeys(places.values())}
+    for name, shard in shards.items():
+        kept = shard.content if isinstance(shard.content, dict) else {}
+        for key, value in kept.items():
+            if places.get(key) != name or not isinstance(value, StoredTensor):
+                raise WeightsError(f"{path}: {shown(name)} has {shown(key)}, which the index does not expect there")
+        for key in places:
+            if places[key] == name and key not in kept:
+                raise WeightsError(f"{path}: {shown(key)} should be in {shown(name)}, and is not")
+    container = next(iter(shards.values())).container
+    return FileContent(
+        path=path,
+        files=(path, *(shard.path for shard in shards.values())),
+        container=f"{container} in {len(shards)} {'shard' if len(shards) == 1 else 'shards'}",
+        content={key: shards[name].content[key] for key, name in places.items()},
+        metadata={name: text for shard in shards.values() for name, text in shard.metadata.items()},
+    )
+
+
+def _weight_map(path: Path, data: Buffer) -> dict[str, str]:
+    if len(data) > LARGEST_INDEX:
+        raise WeightsError(f"{path}: is JSON of more than {LARGEST_INDEX} bytes, which no index of shards has")
+    try:
+        index = json.loads(data[:], object_pairs_hook=_without_doubles)
+    except (ValueError, RecursionError) as error:  # a WeightsError of ours is a ValueError too
+        raise WeightsError(f"{path}: is a damaged index of shards: {shown(error)}") from None
+    places = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(places, dict) or not places or not all(isinstance(name, str) for name in places.values()):
+        raise WeightsError(f"{path}: is JSON, but no index of shards: it has no weight_map of tensors to files")
+    return places
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise WeightsError("it has one key twice")
+    return members
+
+
+def _beside(path: Path, name: str) -> Path:
+    """A shard's path. It never leads out of the index's folder, on any system."""
+    if name in ("", ".", "..") or PurePosixPath(name).name != name or PureWindowsPath(name).name != name:
+        raise WeightsError(f"{path}: refers to {shown(name)}, which is no file beside it")
+    return path.with_name(name)

@@ -1,0 +1,115 @@
+"""`regnety fetch`, as a process; the Hub is a server on this machine."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from commands import one_line, regnety
+from regnety.catalog.models import embedded_bundle
+from regnety.cli.fetch import complete_published
+from web_server import COMMIT, WebServer
+
+DATA = bytes(300_000)
+REPO = "timm/regnety_002.pycls_in1k"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
+    """The Hub of every process that is started; no address on the way out leads anywhere."""
+    monkeypatch.setenv("REGNETY_CACHE", str(tmp_path / "cache"))
+    with WebServer() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+        monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+        yield server
+
+
+def test_names_are_fetched_and_printed(hub: WebServer, tmp_path: Path) -> None:
+    hub.add_hub_file(REPO, "model.safetensors", DATA)
+    hub.add_hub_file("timm/regnety_032.tv2_in1k", "model.safetensors", DATA * 4)
+    result = regnety("fetch", "regnety_002", "regnety_032.tv2_in1k", "regnety_002")
+    weights = tmp_path / "cache" / "weights"
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == (
+        f"{weights}/regnety_002.pycls_in1k.safetensors: 0.3 MB\n{weights}/regnety_032.tv2_in1k.safetensors: 1.2 MB\n"
+    )
+    assert (weights / "regnety_002.pycls_in1k.safetensors").read_bytes() == DATA
+
+
+def test_a_repository_of_the_hub_and_the_embedded_model(hub: WebServer, tmp_path: Path) -> None:
+    hub.add_hub_file("me/birds", "config.json", b"{}")
+    hub.add_hub_file("me/birds", "model.safetensors", DATA)
+    result = regnety("fetch", "hf-hub:me/birds@main", "regnety_cifar10")
+    assert (result.returncode, result.stderr) == (0, "")
+    here, embedded = result.stdout.splitlines()
+    assert here == f"{tmp_path}/hf/hub/models--me--birds/snapshots/{COMMIT}: 0.3 MB"
+    assert embedded.startswith(f"{embedded_bundle()}: ")
+
+
+def test_what_cannot_be_had_is_a_line_and_the_others_come(hub: WebServer, tmp_path: Path) -> None:
+    hub.add_hub_file(REPO, "model.safetensors", DATA)
+    result = regnety("fetch", "regnetx_002", "hf-hub:me/none", "regnety_002", "--quiet")
+    assert result.returncode == 1
+    assert [line.partition(": ")[2].partition(": ")[0] for line in result.stderr.splitlines()] == [
+        "regnetx_002.pycls_in1k",
+        f"{hub.url}/me/none",
+    ]
+    assert result.stdout == f"{tmp_path}/cache/weights/regnety_002.pycls_in1k.safetensors: 0.3 MB\n"
+
+
+def test_a_proxy_that_is_not_there_is_a_line(hub: WebServer) -> None:
+    result = regnety("fetch", "regnety_002")
+    assert (result.returncode, result.stdout) == (1, "")
+    hub_failed, failed = result.stderr.splitlines()
+    assert hub_failed.endswith(
+        "trying https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-regnet/regnety_002-e68ca334.pth"
+    )
+    assert "regnety_002-e68ca334.pth: cannot be reached: " in failed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["regnety_002", "regnety_2"], "no model named 'regnety_2'; did you mean regnety_"),
+        (["regnety_002.a1_in1k"], "regnety_002 has no published weights tagged 'a1_in1k'; its tags: pycls_in1k"),
+        (["regnety_002", "hf-hub:birds"], "hf-hub:birds: names no repository of the Hub; one is hf-hub:OWNER/NAME"),
+        ([], "give the names of weights, or --all (regnety fetch --help)"),
+        (["--all", "regnety_002"], "--all and names contradict each other; give one of them (regnety fetch --help)"),
+    ],
+)
+def test_a_wrong_name_is_told_before_any_work(arguments: list[str], message: str, hub: WebServer) -> None:
+    hub.add_hub_file(REPO, "model.safetensors", DATA)
+    assert one_line(regnety("fetch", *arguments)).startswith(message)
+    assert hub.requests == []
+
+
+def test_all_begins_with_what_it_comes_to(hub: WebServer, tmp_path: Path) -> None:
+    rows = json.loads(regnety("models", "--format", "json").stdout)
+    total = sum(row["weights_bytes"] for row in rows if row["tag"])
+    folder = tmp_path / "cache" / "weights"
+    folder.mkdir(parents=True)
+    (folder / "regnety_002.pycls_in1k.safetensors").write_bytes(DATA)
+    result = regnety("fetch", "--all", REGNETY_OFFLINE="1")
+    summary, *failed = [line for line in result.stderr.splitlines() if "commercial use" not in line]
+    assert summary == (
+        f"regnety: 61 published weights, {total / 1e9:.1f} GB in float32; 1 are here, {total / 1e9:.1f} GB are missing"
+    )
+    assert result.returncode == 1
+    assert result.stdout == f"{folder}/regnety_002.pycls_in1k.safetensors: 0.3 MB\n"
+    assert len(failed) == 60
+    assert all("offline mode is on (REGNETY_OFFLINE); unset it, or put model.safetensors" in line for line in failed)
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("regnety_03", ["regnety_032"]),
+        ("regnety_032.", ["regnety_032.pycls_in1k", "regnety_032.ra_in1k", "regnety_032.tv2_in1k"]),
+        ("resnet", []),
+    ],
+)
+def test_completion(typed: str, offered: list[str]) -> None:
+    assert [item.value for item in complete_published(None, None, typed)] == offered  # type: ignore[arg-type]
