@@ -51,4 +51,4 @@ def test_what_is_not_known(name: str) -> None:
 
 def test_tags_say_whose_names_they_have() -> None:
     sets = [published.label_set for name in list_weights() if (published := model_info(name).published)]
-    assert (sets.count("imagenet-1k"), sets.count(None)) == (56, 5)
+    assert (sets.count("imagenet-1k"), sets.count("imagenet-12k"), sets.count(None)) == (56, 2, 3)

@@ -11,12 +11,13 @@ from typing import Any, Literal
 import numpy as np
 
 from regnety.architecture.description import Architecture
-from regnety.bundle.timm_config import timm_config, timm_obstacle
+from regnety.bundle.timm_config import timm_config
 from regnety.errors import WeightsError
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
 from regnety.graph.stored_graph import StoredGraph
 from regnety.preprocessing import Preprocessing
 from regnety.storage import replacing_folder
+from regnety.weights.dialects.timm import TIMM
 from regnety.weights.files.arrays import Array, FileWeights, LazyWeights, StoredTensor, stored
 from regnety.weights.files.safetensors_files import SafetensorsWeights, write_safetensors
 from regnety.weights.fitting import check_fit
@@ -162,7 +163,7 @@ class Bundle:
             (beside / CARD_FILE).write_text(model_card(self), "utf-8")
             if add_files is not None:
                 add_files(beside)
-        if obstacle := timm_obstacle(self.metadata.design):
+        if obstacle := TIMM.obstacle(self.architecture):
             logger.warning("%s: timm cannot load this bundle: %s", folder, obstacle)
         return folder
 

@@ -79,14 +79,14 @@ def describe_hub_model(model: str) -> ModelMetadata:
     from regnety.bundle.hub_folders import describe_folder
     from regnety.weights.fetching.hub import fetch_repo
 
-    return describe_folder(fetch_repo(*_repository(model), weights=False))
+    return describe_folder(fetch_repo(model.partition(":")[2], weights=False))
 
 
 def _resolve_published(published: PublishedWeights, *, quiet: bool) -> Bundle:
     from regnety.bundle.checkpoint_files import read_published
 
     path = published.cached_file
-    if path is None:
+    if path is None or published.noncommercial:  # whose licence is said before the first use, wherever it came from
         from regnety.weights.fetching.published import fetch
 
         path = fetch(published, quiet=quiet)
@@ -97,15 +97,7 @@ def _resolve_hub(model: str, *, quiet: bool) -> Bundle:
     from regnety.bundle.hub_folders import read_folder
     from regnety.weights.fetching.hub import fetch_repo
 
-    return read_folder(fetch_repo(*_repository(model), quiet=quiet), name=model)
-
-
-def _repository(model: str) -> tuple[str, str | None]:
-    """`hf-hub:owner/name@revision` to the repository and its revision."""
-    repository, _, revision = model.partition(":")[2].partition("@")
-    if repository.count("/") != 1 or not all(repository.split("/")):
-        raise UnknownModelError(f"{model}: a model on the Hub is written hf-hub:owner/name")
-    return repository, revision or None
+    return read_folder(fetch_repo(model.partition(":")[2], quiet=quiet), name=model)
 
 
 def _resolve_file(path: Path) -> Bundle:

@@ -2,26 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-
 from regnety.architecture.description import Architecture
-from regnety.architecture.design import WIDTH_QUANTUM, Design
+from regnety.architecture.design import Design
 from regnety.preprocessing import Preprocessing
-
-
-def timm_obstacle(design: Any) -> str | None:
-    """Why timm cannot build a design, or None where it can."""
-    if not isinstance(design, Design):
-        return "its stages are given one by one"
-    if len(design.fitted_stages()) != 4:
-        return f"it has {len(design.fitted_stages())} stages, timm's have 4"
-    if design.bottleneck_multiplier > 1:
-        return "its bottleneck_multiplier is above 1"
-    if design.stem_stride != 2 or design.stage_strides not in (None, (2, 2, 2, 2)):
-        return "its stem or stage strides are not 2"
-    if _single_precision_widths(design) != _double_precision_widths(design):
-        return "timm computes widths in float32 and gets others"
-    return None
+from regnety.weights.dialects.timm import TIMM
 
 
 def pretrained_cfg(preprocessing: Preprocessing, *, num_classes: int) -> dict[str, Any]:
@@ -50,7 +34,7 @@ def timm_config(architecture: Architecture, preprocessing: Preprocessing) -> dic
         "num_features": architecture.num_features,
         "pretrained_cfg": pretrained_cfg(preprocessing, num_classes=architecture.num_classes),
     }
-    if not isinstance(design, Design) or timm_obstacle(design):
+    if not isinstance(design, Design) or TIMM.obstacle(architecture):
         return fields
     return {
         "architecture": "regnety_002" if design.se_ratio else "regnetx_002",
@@ -68,15 +52,3 @@ def timm_config(architecture: Architecture, preprocessing: Preprocessing) -> dic
             "group_min_ratio": design.group_min_ratio,
         },
     }
-
-
-def _single_precision_widths(design: Design) -> list[int]:
-    """timm `regnet.py::generate_regnet`, which holds the numbers in float32 tensors."""
-    continuous = np.arange(design.depth, dtype=np.float32) * np.float32(design.wa) + np.float32(design.w0)
-    exponents = np.round(np.log(continuous / np.float32(design.w0)) / np.float32(np.log(design.wm)))
-    widths = np.float32(design.w0) * np.power(np.float32(design.wm), exponents)
-    return [int(width) for width in np.round(widths / WIDTH_QUANTUM) * WIDTH_QUANTUM]
-
-
-def _double_precision_widths(design: Design) -> list[int]:
-    return [width for width, depth in design.grouped_widths() for _ in range(depth)]

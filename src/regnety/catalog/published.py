@@ -19,6 +19,9 @@ from regnety.storage import cache_directory
 NONCOMMERCIAL_LICENSES = ("cc-by-nc-4.0", "seer-license")
 """Those of the catalogue that forbid commercial use."""
 
+LABEL_SETS = {("in1k", 1000): "imagenet-1k", ("in12k", 11821): "imagenet-12k"}
+"""The end of a tag, and the number of classes, to the name of the class names."""
+
 _FILE = Path(__file__).parent / "published_weights.json"
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 
@@ -66,7 +69,7 @@ class PublishedWeights:
     @property
     def label_set(self) -> str | None:
         """Whose class names its outputs have, as its tag says (`in1k`); None where they are not known here."""
-        return "imagenet-1k" if self.tag.split("_")[-1] == "in1k" and self.num_classes == 1000 else None
+        return LABEL_SETS.get((self.tag.split("_")[-1], self.num_classes))
 
     @property
     def cache_path(self) -> Path:

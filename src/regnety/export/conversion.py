@@ -15,7 +15,6 @@ import numpy as np
 
 from regnety.bundle.bundle import CONFIG_FILE, WEIGHTS_FILE, Bundle
 from regnety.bundle.hub_folders import PROCESSOR_FILE
-from regnety.bundle.timm_config import timm_obstacle
 from regnety.bundle.transformers_config import processor_config, transformers_config
 from regnety.errors import ExportError
 from regnety.graph.builder import DATA_SUFFIX, write_graph
@@ -73,8 +72,8 @@ def convert_model(model: str | Path | Bundle, path: str | Path, *, to: Target, o
     path = Path(path)
     _check_free(path, overwrite)
     bundle = Bundle.load(model)
-    if to == "timm" and (obstacle := timm_obstacle(bundle.metadata.design)):
-        raise ExportError(f"{path}: timm cannot express {bundle.name}: {obstacle}")
+    if to not in ("regnety", "onnx") and (obstacle := DIALECTS[to].obstacle(bundle.architecture)):
+        raise ExportError(f"{path}: {to} cannot express {bundle.name}: {obstacle}")
     compare_with_foreign_file(bundle)
     if form == "folder" and to != "transformers":
         bundle.save(path)
