@@ -50,9 +50,8 @@ def test_timm_gives_the_same_logits(timm: Any, tmp_path: Path, model: Any, optio
 def test_what_timm_cannot_build_is_said(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     with caplog.at_level(logging.WARNING, logger="regnety"):
         lively_network(THREE_STAGES, num_classes=2).save_pretrained(tmp_path / "saved")
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path / 'saved'}: timm cannot load this bundle: it has 3 stages, timm's have 4"
-    ]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"{tmp_path / 'saved'}: timm cannot load this bundle: it has 3 stages, ")
 
 
 @pytest.mark.parametrize(
