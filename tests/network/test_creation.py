@@ -155,13 +155,24 @@ def test_checkpoint_path_fills_the_model_that_is_named(tmp_path: Path) -> None:
         create_model("regnety_004", checkpoint_path=bare)
 
 
-def test_a_name_on_the_hub_is_random_unless_it_is_to_be_pretrained(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_on_the_hub_is_random_unless_it_is_to_be_pretrained(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     bundle = small_bundle()
-    monkeypatch.setattr("regnety.network.sources.resolve", {"hf-hub:birds/small": bundle}.__getitem__)
-    random = create_model("hf-hub:birds/small", pretrained=False)
+    file = bundle.save(tmp_path / "bundle") / "model.safetensors"
+    monkeypatch.setattr("regnety.network.sources.describe_hub_model", {"hf-hub:a/b": bundle.metadata}.__getitem__)
+    random = create_model("hf-hub:a/b", pretrained=False)
     assert (random.architecture, random.labels, random.preprocessing) == (bundle.architecture, None, SMALL)
     assert not torch.equal(random.stem.conv.weight, torch.from_numpy(bundle.weights["stem.conv.weight"]))
-    assert_loaded(create_model("hf-hub:birds/small", pretrained=True), bundle)
+    assert_loaded(create_model("hf-hub:a/b", checkpoint_path=file), bundle)
+    monkeypatch.setattr("regnety.network.sources.resolve", {"hf-hub:a/b": bundle}.__getitem__)
+    assert_loaded(create_model("hf-hub:a/b", pretrained=True), bundle)
+
+
+def test_a_published_repository_is_its_name() -> None:
+    network = create_model("hf-hub:timm/regnety_032.tv2_in1k", num_classes=3)
+    assert network.pretrained_cfg == create_model("regnety_032.tv2_in1k", num_classes=3).pretrained_cfg
+    assert network.pretrained_cfg["tag"] == "tv2_in1k"
 
 
 def test_a_misspelt_option_is_named_at_once() -> None:
@@ -182,7 +193,7 @@ def assert_loaded(network: RegNet, bundle: Bundle, *, except_for: str = "none") 
         (DESIGN, {"pretrained": True}, WeightsError, "^a design has no weights; pretrained=True wants the name"),
         (ANYNET, {"pretrained": True}, WeightsError, "^a design has no weights"),
         (DESIGN.architecture(), {"pretrained": True}, WeightsError, "^a design has no weights"),
-        ("regnety_002", {"pretrained": True}, UnknownModelError, "^regnety_002: the weights .* not on this disk"),
+        ("regnety_002", {"pretrained": True}, UnknownModelError, "^regnety_002.*: the weights .* not on this disk"),
         ("regnety_003", {}, UnknownModelError, "^no model named 'regnety_003', .*; did you mean regnety_"),
         ("regnety_003", {"pretrained": True}, UnknownModelError, "^no model named 'regnety_003'"),
         (Path("nowhere"), {}, UnknownModelError, "^nowhere: no such file or folder; a model is "),
@@ -197,7 +208,10 @@ def assert_loaded(network: RegNet, bundle: Bundle, *, except_for: str = "none") 
         ("regnety_002", {"in_chans": 0}, InvalidDesignError, "^in_chans must be a whole number from 1 .* got 0$"),
     ],
 )
-def test_what_it_refuses(model: Any, arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_what_it_refuses(
+    monkeypatch: pytest.MonkeyPatch, model: Any, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    monkeypatch.setenv("REGNETY_OFFLINE", "1")
     with pytest.raises(error, match=message):
         create_model(model, **arguments)
 

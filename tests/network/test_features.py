@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,9 +17,9 @@ from regnety.network.features import FeatureExtractor
 DESIGN = Design(depth=4, w0=16, wa=12, wm=2, group_width=8)
 """Three stages."""
 SEVEN_STAGES = AnyNetDesign(
-    stages=tuple(StageDesign(width=8 + 4 * (n // 2), depth=1, group_width=4, stride=1 + n % 2) for n in range(7))
+    stages=tuple(StageDesign(width=8 + 4 * (n // 2), depth=1, group_width=4, stride=2 - n % 2) for n in range(7))
 )
-"""Strides 1 and 2 in turn, and neighbours of one width, so that three stages have no shortcut convolution but one."""
+"""Every second stage has stride 1 and the width of the one before: its shortcut is the identity."""
 IMAGES = torch.from_numpy(random_images(2, 3, 64, 48))
 
 
@@ -65,6 +66,13 @@ def test_what_it_wants_to_be_shown() -> None:
     assert extractor.default_cfg is extractor.pretrained_cfg
 
 
+@pytest.mark.parametrize("out_indices", [range(1, 3), [np.int64(1), -2], np.array([1, 2])], ids=str)
+def test_indices_of_other_types(out_indices: Any) -> None:
+    extractor = create_model(DESIGN, features_only=True, out_indices=out_indices)
+    assert extractor.feature_info.module_name() == ["s1", "s2"]
+    assert create_model(DESIGN, features_only=True, out_indices=np.int64(2)).feature_info.out_indices == (-2, -1)
+
+
 @pytest.mark.parametrize(
     ("out_indices", "message"),
     [
@@ -73,6 +81,8 @@ def test_what_it_wants_to_be_shown() -> None:
         ((0, -5), "^each of out_indices must be a whole number from -4 to 3, got -5$"),
         ((1.5,), "^each of out_indices must be a whole number from -4 to 3, got 1.5$"),
         (0, "^out_indices must be a whole number from 1 to 4, got 0$"),
+        (2.0, r"^out_indices must be a whole number from 1 to 4, got 2.0$"),
+        ("12", r"^each of out_indices must be a whole number from -4 to 3, got '1'$"),
         ((2, 1), r"^out_indices must rise, as the maps come in that order, got \(2, 1\)$"),
         ((3, -1), r"^out_indices must rise, as the maps come in that order, got \(3, -1\)$"),
     ],

@@ -1,13 +1,17 @@
 """The torch module under everything that torch can do to it."""
 
 import copy
+import pickle
+from typing import Any
 
 import pytest
 import torch
 
+from bundles import small_bundle
 from numerics import lively_network, random_images, relative_error
 from regnety.architecture.design import AnyNetDesign, Design, StageDesign
 from regnety.network.creation import create_model
+from regnety.network.features import FeatureExtractor
 from regnety.network.modules import RegNet
 
 DESIGN = Design(depth=4, w0=16, wa=12, wm=2, group_width=8)
@@ -60,6 +64,8 @@ def test_meta_device_holds_no_weights() -> None:
         network = create_model("regnety_2560")
     assert all(value.is_meta for value in network.state_dict().values())
     assert network(torch.empty(1, 3, 64, 64, device="meta")).shape == (1, 1000)
+    with torch.device("meta"):
+        assert create_model(small_bundle()).head.fc.weight.is_meta
 
 
 def test_channels_last_gives_the_same_answer(network: RegNet) -> None:
@@ -81,6 +87,28 @@ def test_compiled_network_gives_the_same_answer(network: RegNet, backend: str) -
     compiled = torch.compile(network, backend=backend, fullgraph=True)
     with torch.inference_mode():
         assert relative_error(compiled(IMAGES), network(IMAGES)) < 1e-5
+
+
+@pytest.mark.filterwarnings(r"ignore:.torch\.jit\.script:DeprecationWarning")  # torch's own, of TorchScript as a whole
+@pytest.mark.parametrize("global_pool", ["avg", "catavgmax"])
+def test_scripted_network_gives_the_same_answer(global_pool: str) -> None:
+    options: dict[str, Any] = {"drop_rate": 0.2, "drop_path_rate": 0.5, "output_stride": 8}
+    network = lively_network(DESIGN, num_classes=7, global_pool=global_pool, **options)
+    network.set_grad_checkpointing()  # which TorchScript leaves out
+    network.labels = tuple("abcdefg")
+    scripted, stages = torch.jit.script(network), torch.jit.script(FeatureExtractor(network, (0, 2)))
+    assert torch.equal(scripted(IMAGES), network(IMAGES))
+    for found, wanted in zip(stages(IMAGES), FeatureExtractor(network, (0, 2))(IMAGES), strict=True):
+        assert torch.equal(found, wanted)
+
+
+@pytest.mark.parametrize("features_only", [False, True])
+def test_pickled_network_gives_the_same_answer(features_only: bool) -> None:
+    network = create_model(small_bundle(), features_only=features_only).eval()
+    again = pickle.loads(pickle.dumps(network))
+    found, wanted = again(IMAGES), network(IMAGES)
+    assert all(torch.equal(*pair) for pair in zip(found, wanted, strict=True))
+    assert again.pretrained_cfg == network.pretrained_cfg
 
 
 def test_a_training_step_reaches_every_weight(network: RegNet) -> None:

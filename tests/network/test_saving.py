@@ -50,9 +50,8 @@ def test_timm_gives_the_same_logits(timm: Any, tmp_path: Path, model: Any, optio
 def test_what_timm_cannot_build_is_said(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     with caplog.at_level(logging.WARNING, logger="regnety"):
         lively_network(THREE_STAGES, num_classes=2).save_pretrained(tmp_path / "saved")
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path / 'saved'}: timm cannot load this bundle: it has 3 stages, timm's have 4"
-    ]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"{tmp_path / 'saved'}: timm cannot load this bundle: it has 3 stages, ")
 
 
 @pytest.mark.parametrize(
@@ -126,6 +125,8 @@ def test_what_a_bundle_cannot_say(tmp_path: Path) -> None:
         create_model(THREE_STAGES).save_pretrained(tmp_path / "saved", labels=("a", "b"))
     with pytest.raises(WeightsError, match=r"^preprocessing has a mean for 3 channels, the model takes 1$"):
         create_model(THREE_STAGES, in_chans=1).save_pretrained(tmp_path / "saved", preprocessing=Preprocessing())
+    with pytest.raises(WeightsError, match=r"/saved: the network is on the meta device, where it has no weights"):
+        create_model(THREE_STAGES).to("meta").save_pretrained(tmp_path / "saved")
     assert not any(tmp_path.iterdir())
     assert not Path("birds").exists()
 

@@ -1,6 +1,5 @@
 """Side by side with timm, the same random weights in both: maps, logits, tables, groups, training."""
 
-import warnings
 from typing import Any
 
 import pytest
@@ -59,7 +58,7 @@ def test_maps_of_every_output_stride(timm: Any, ours: RegNet, output_stride: int
         assert_same_maps(found(IMAGES), wanted(IMAGES))
 
 
-@pytest.mark.parametrize("output_stride", OUTPUT_STRIDES)
+@pytest.mark.parametrize("output_stride", [32, 8])
 @pytest.mark.parametrize("out_indices", SUBSETS, ids=str)
 def test_maps_of_every_subset(timm: Any, out_indices: Any, output_stride: int) -> None:
     network = lively_network("regnety_002", output_stride=output_stride)
@@ -197,13 +196,3 @@ def test_rates_of_stochastic_depth(timm: Any, ours: RegNet) -> None:
 
 def is_drop_path(module: torch.nn.Module) -> bool:
     return type(module).__name__ == "DropPath"
-
-
-def test_scripted_network_gives_the_same_answer(timm: Any, ours: RegNet) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # torch's own, of TorchScript as a whole
-        scripted = torch.jit.script(ours)
-        stages = torch.jit.script(filled(create_model(name_of(ours), features_only=True, out_indices=(1, 3)), ours))
-    with torch.inference_mode():
-        assert torch.equal(scripted(IMAGES), ours(IMAGES))
-        assert_same_maps(stages(IMAGES), ours.forward_intermediates(IMAGES, (1, 3))[1])

@@ -1,6 +1,6 @@
 """Feature maps: which there are, which are asked for, and a network that returns them and ends there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -72,10 +72,12 @@ class FeatureExtractor(nn.Module):
         self._taken = taken_indices(count, out_indices, name="out_indices")
         if self._taken != sorted(set(self._taken)):
             raise InvalidDesignError(f"out_indices must rise, as the maps come in that order, got {out_indices!r}")
-        if isinstance(out_indices, int):
-            out_indices = range(-out_indices, 0)
+        if out_indices is None:
+            out_indices = range(count)
+        elif not isinstance(out_indices, Iterable):
+            out_indices = range(-len(self._taken), 0)
         info = [{**row, "index": index} for index, row in enumerate(network.feature_info)]
-        self.feature_info = FeatureInfo(info, tuple(range(count) if out_indices is None else out_indices))
+        self.feature_info = FeatureInfo(info, tuple(out_indices))
         self.pretrained_cfg = {
             key: value for key, value in network.pretrained_cfg.items() if key not in ("num_classes", "classifier")
         }
@@ -138,11 +140,11 @@ def taken_indices(count: int, indices: int | Sequence[int] | None, *, name: str 
     """
     if indices is None:
         return list(range(count))
-    if isinstance(indices, int):
+    if not isinstance(indices, Iterable):
         return list(range(count - validation.whole(name, indices, 1, count), count))
-    if not indices:
-        raise InvalidDesignError(f"{name} must name at least one of the {count} maps, got {indices!r}")
     positions = [validation.whole(f"each of {name}", index, -count, count - 1) for index in indices]
+    if not positions:
+        raise InvalidDesignError(f"{name} must name at least one of the {count} maps, got {indices!r}")
     return [position % count for position in positions]
 
 

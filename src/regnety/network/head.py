@@ -54,12 +54,16 @@ class ClassifierHead(nn.Module):
         pool = self.global_pool if global_pool is None else global_pool
         self.global_pool = _checked_pool(pool, head.num_classes)
         self.in_features = head.width_in
-        self.fc = self._classifier(head.num_classes).to(like.device, like.dtype)
+        self.fc = self._classifier(head.num_classes, device=like.device, dtype=like.dtype)
         if isinstance(self.fc, nn.Linear):
             initialize_classifier(self.fc)
 
-    def _classifier(self, num_classes: int) -> nn.Module:
-        return nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+    def _classifier(
+        self, num_classes: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> nn.Module:
+        if num_classes == 0:
+            return nn.Identity()
+        return nn.Linear(self.num_features, num_classes, device=device, dtype=dtype)
 
     def pool(self, x: Tensor) -> Tensor:
         """[N, C, H, W] -> [N, num_features], or the maps as they are where there is no pooling."""

@@ -57,6 +57,7 @@ class RegNet(nn.Module):
         """The same in timm's keys, and where the weights are from; `resolve_data_config` reads it."""
         samplings = stage_samplings(architecture, output_stride)
         self.dilated = any(sampling.dilation > 1 for sampling in samplings)
+        """Whether stages dilate where the description strides."""
         drop_path_rate = validation.real("drop_path_rate", drop_path_rate, 0, 1)
         rates = iter(drop_path_rates(drop_path_rate, len(architecture.blocks)))
         self.feature_info = feature_table(architecture, samplings)

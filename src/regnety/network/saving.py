@@ -26,6 +26,8 @@ def save_network(
     folder = Path(folder)
     if obstacle := _obstacle(network):
         raise WeightsError(f"{folder}: a bundle cannot say that {obstacle}")
+    if network.stem.conv.weight.is_meta:
+        raise WeightsError(f"{folder}: the network is on the meta device, where it has no weights to save")
     labels = network.labels if labels is None else labels
     metadata = ModelMetadata(
         design=network.architecture.design,

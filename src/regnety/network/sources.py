@@ -7,7 +7,7 @@ from typing import TypeAlias
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyNetDesign, Design
 from regnety.bundle.bundle import Bundle
-from regnety.bundle.resolver import resolve
+from regnety.bundle.resolver import HUB_SCHEMES, describe_hub_model, published_weights, resolve
 from regnety.catalog.models import is_name, model_info
 from regnety.errors import UnknownModelError, WeightsError
 from regnety.preprocessing import Preprocessing
@@ -44,9 +44,16 @@ def find_source(model: Model, *, pretrained: bool | None, checkpoint_path: str |
         UnknownModelError: no such name, file or folder, or its weights are not on this disk.
         WeightsError: the file or folder is no model, or the arguments contradict each other.
     """
+    if pretrained and checkpoint_path is not None:
+        raise WeightsError(f"pretrained=True and checkpoint_path={str(checkpoint_path)!r} contradict each other")
+    if isinstance(model, str) and model.startswith(HUB_SCHEMES):
+        published = published_weights(model)
+        if published is None:
+            return _on_the_hub(model, pretrained, checkpoint_path)
+        model = published.name
     if isinstance(model, Design | AnyNetDesign | Architecture) or (isinstance(model, str) and is_name(model)):
         if checkpoint_path is not None:
-            return _with_checkpoint(model, checkpoint_path, pretrained)
+            return _with_checkpoint(model, checkpoint_path)
         return _named(model, pretrained) if isinstance(model, str) else _described(model, pretrained)
     if not isinstance(model, str | Path | Bundle):
         raise UnknownModelError(f"a model is a name, a design, a bundle or its folder, got {type(model).__name__}")
@@ -54,18 +61,18 @@ def find_source(model: Model, *, pretrained: bool | None, checkpoint_path: str |
         raise WeightsError(
             f"{model}: a bundle brings its weights; checkpoint_path={str(checkpoint_path)!r} contradicts it"
         )
-    bundle = resolve(model)
-    if isinstance(model, str) and model.startswith("hf-hub:"):  # the name of a model elsewhere
-        return Source(architecture=bundle.architecture, shown=bundle, bundle=bundle if pretrained else None)
     if pretrained is False:
         raise WeightsError(f"{model}: a bundle brings its weights; pretrained=False contradicts it")
+    return _bundled(resolve(model))
+
+
+def _bundled(bundle: Bundle) -> Source:
     return Source(architecture=bundle.architecture, shown=bundle, bundle=bundle)
 
 
 def _named(name: str, pretrained: bool | None) -> Source:
     if pretrained:
-        bundle = resolve(name)
-        return Source(architecture=bundle.architecture, shown=name, bundle=bundle)
+        return replace(_bundled(resolve(name)), shown=name)
     info = model_info(name)
     return Source(architecture=info.design.architecture(info.num_classes), shown=name)
 
@@ -76,15 +83,21 @@ def _described(design: Design | AnyNetDesign | Architecture, pretrained: bool | 
     return Source(architecture=design.architecture(), shown=Preprocessing())  # a design does not say how it is shown
 
 
-def _with_checkpoint(
-    model: str | Design | AnyNetDesign | Architecture, checkpoint_path: str | Path, pretrained: bool | None
-) -> Source:
-    """The weights of a file in the design that the caller names, which shapes alone do not always tell."""
+def _on_the_hub(model: str, pretrained: bool | None, checkpoint_path: str | Path | None) -> Source:
+    """A model that is not in the catalogue: of its files only those are fetched that are needed."""
     if pretrained:
-        raise WeightsError(f"pretrained=True and checkpoint_path={str(checkpoint_path)!r} contradict each other")
+        return _bundled(resolve(model))
+    metadata = describe_hub_model(model)
+    architecture = metadata.design.architecture(metadata.num_classes, metadata.in_chans)
+    if checkpoint_path is not None:
+        return _with_checkpoint(architecture, checkpoint_path)
+    return Source(architecture=architecture, shown=metadata.preprocessing)
+
+
+def _with_checkpoint(model: str | Design | AnyNetDesign | Architecture, checkpoint_path: str | Path) -> Source:
+    """The weights of a file in the design that the caller names, which shapes alone do not always tell."""
     found = resolve(checkpoint_path)
     design = model_info(model).design if isinstance(model, str) else model.architecture().design
-    bundle = Bundle(replace(found.metadata, design=design), found.weights, name=found.name, path=found.path)
+    source = _bundled(Bundle(replace(found.metadata, design=design), found.weights, name=found.name, path=found.path))
     # A bare file was read with assumptions, and says so; then the name that the caller gave knows better.
-    shown = model if isinstance(model, str) and found.notice is not None else bundle
-    return Source(architecture=bundle.architecture, shown=shown, bundle=bundle)
+    return replace(source, shown=model) if isinstance(model, str) and found.notice is not None else source
