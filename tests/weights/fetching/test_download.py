@@ -24,6 +24,7 @@ from regnety.weights.fetching.download import download
 from regnety.weights.fetching.patience import Patience, retry_after_s
 from web_server import (
     Answer,
+    Handler,
     WebFile,
     WebServer,
     always,
@@ -137,8 +138,8 @@ def gives_then_breaks(data: bytes, after: int) -> Answer:
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Range": "bytes 5-9/300000"}, {"Content-Range": "nonsense"}])
 def test_a_part_that_was_not_asked_for_is_not_taken(headers: dict[str, str], server: WebServer, tmp_path: Path) -> None:
-    def wrong_part(handler: object, file: WebFile) -> None:
-        handler.reply(206, OTHER[:1000], headers=headers)  # type: ignore[attr-defined]
+    def wrong_part(handler: Handler, file: WebFile) -> None:
+        handler.reply(206, OTHER[:1000], headers=headers)
 
     server.answers["/a.pth"] += [breaks_off(100_000), wrong_part]
     assert fetch(server, tmp_path, None) == DATA
@@ -202,16 +203,37 @@ def test_nobody_there_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_server_that_was_there_is_waited_for(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    patience = Patience(retries=3, first_wait_s=0.1, longest_wait_s=0.1)  # the server needs 0.02 s to be gone
     with WebServer() as server:
         server.files["/a.pth"] = WebFile(DATA)
         server.answers["/a.pth"] += [breaks_off(100_000), lambda handler, file: handler.server.server_close()]
         with pytest.raises(
-            UnknownModelError, match=r"cannot be reached: .*, 4 times; 100,000 bytes are kept in .*\.part"
+            UnknownModelError, match=r"reached: .*refused, 4 times; 100,000 bytes are kept in .*\.part "
         ):
-            download(f"{server.url}/a.pth", tmp_path / "a.pth", patience=HASTE)
-    err = capfd.readouterr().err
-    assert err.startswith("a.pth: broke off after 100,000 of 300,000 bytes; again in 0.0")
+            download(f"{server.url}/a.pth", tmp_path / "a.pth", patience=patience)
+    first, *rest = capfd.readouterr().err.splitlines()
+    assert first.startswith("a.pth: broke off after 100,000 of 300,000 bytes; again in 0.")
+    assert len(rest) == 2
     assert names(tmp_path) == ["a.pth.part", "a.pth.part.tag"]
+
+
+def test_what_a_busy_server_asks_for_is_waited(
+    server: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    server.answers["/a.pth"] += [status(429, Retry_After="7"), status(503, Retry_After="3600")]
+    assert fetch(server, tmp_path, patience=Patience(first_wait_s=1, longest_wait_s=9)) == DATA
+    assert waits == [7, 9]
+
+
+def test_more_than_was_announced_is_thrown_away(server: WebServer, tmp_path: Path) -> None:
+    def too_much(handler: Handler, file: WebFile) -> None:
+        handler.reply(206, OTHER, headers={"ETag": file.tag, "Content-Range": "bytes 100000-149999/150000"})
+
+    server.answers["/a.pth"] += [breaks_off(100_000), too_much]
+    assert fetch(server, tmp_path, None) == DATA
+    assert ranges(server) == [None, "bytes=100000-", None]
 
 
 def test_a_web_page_leaves_what_has_arrived(server: WebServer, tmp_path: Path) -> None:
@@ -371,8 +393,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs the right to mount a small disk")
 @pytest.mark.parametrize("length", ["known", "unknown"])
 def test_a_disk_that_fills_up(length: str, server: WebServer, small_disk: Path) -> None:
-    def without_length(handler: object, file: WebFile) -> None:
-        handler.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + file.data)  # type: ignore[attr-defined]
+    def without_length(handler: Handler, file: WebFile) -> None:
+        handler.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + file.data)
 
     if length == "unknown":
         server.answers["/a.pth"] += [without_length]

@@ -114,7 +114,10 @@ def test_a_link_that_leads_nowhere_any_more_is_renewed(web: WebServer, tmp_path:
     web.add_hub_file(PLAIN.hub_repo, "model.safetensors", DATA)
     fetch(PLAIN).resolve().unlink()
     assert PLAIN.cached_file is None
-    assert fetch(PLAIN).read_bytes() == DATA
+    web.add_hub_file(PLAIN.hub_repo, "model.safetensors", DATA[::-1])
+    path = fetch(PLAIN)
+    assert path.read_bytes() == DATA[::-1]
+    assert path.resolve().name == hashlib.sha256(DATA[::-1]).hexdigest(), "it leads to where the new one is"
     assert len(gets(web)) == 2
 
 
@@ -149,6 +152,12 @@ def test_wrong_bytes_everywhere(web: WebServer) -> None:
     )
     assert published.cached_file is None
     assert [file.name for file in PLAIN.cache_path.parent.iterdir() if file.suffix != ".lock"] == []
+
+
+def test_wrong_bytes_are_told_apart_from_none(web: WebServer) -> None:
+    web.add_hub_file(PLAIN.hub_repo, "model.safetensors", DATA[::-1], announced=DATA)
+    with pytest.raises(WeightsError, match="the server answers 404"):
+        fetch(at(web, PLAIN, "a-01234567.pth"))
 
 
 def test_nowhere_to_be_had_says_where_to_put_it(web: WebServer) -> None:

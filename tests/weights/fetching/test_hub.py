@@ -116,6 +116,17 @@ def test_what_others_left_in_the_cache_is_checked_too(hub: WebServer) -> None:
     assert not path.exists()
 
 
+def test_a_small_file_is_known_by_its_size(hub: WebServer) -> None:
+    hub.add_hub_file(REPO, "config.json", b'{"a": 1}')
+    path = fetch_from_hub(REPO, "config.json")
+    path.resolve().write_bytes(b'{"a"')
+    with pytest.raises(
+        WeightsError, match=r"gave a wrong config\.json, now removed: it has 4 bytes, the Hub announces 8$"
+    ):
+        fetch_from_hub(REPO, "config.json")
+    assert fetch_from_hub(REPO, "config.json").read_bytes() == b'{"a": 1}'
+
+
 @pytest.mark.parametrize("variable", ["REGNETY_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", None])
 def test_offline_the_cache_alone_answers(variable: str | None, hub: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.add_hub_file(REPO, FILE, DATA)
