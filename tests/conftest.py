@@ -13,8 +13,10 @@ SHARED = Path(__file__).parent.parent.parent / "shared"
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or fills the user's cache; all tests of a run share one."""
+    """No test reads or fills the user's caches, or fetches anything unless it says so; all of a run share one."""
     monkeypatch.setenv("REGNETY_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path_factory.getbasetemp() / "hub"))
+    monkeypatch.setenv("REGNETY_OFFLINE", "1")
 
 
 @pytest.fixture(scope="session")

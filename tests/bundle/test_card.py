@@ -188,7 +188,9 @@ def test_the_card_of_a_file_says_what_was_assumed(tmp_path: Path) -> None:
     assert "# seven classes.safetensors\n" in card
     assert "regnety predict photo.jpg --model 'seven classes.safetensors'\n" in card
     assert "print(answer.index, answer.prob)" in card
-    assert "fits regnety_002 by its shapes; the preprocessing of regnety_002.pycls_in1k is assumed" in card
+    assert (
+        "fits regnety_002 with 7 classes by its shapes; the preprocessing of regnety_002.pycls_in1k is assumed" in card
+    )
 
 
 @pytest.mark.parametrize(

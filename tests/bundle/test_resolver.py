@@ -8,6 +8,7 @@ import pytest
 
 from bundles import small_bundle
 from regnety import Bundle, Predictor, UnknownModelError, WeightsError
+from regnety.catalog.models import model_info
 from regnety.storage import cache_directory
 
 
@@ -56,19 +57,22 @@ def test_a_published_name_wins_over_a_folder_too(tmp_path: Path, monkeypatch: py
         ("", "no model named '', and no such file or folder; `regnety models` lists all"),
         ("a\0b", "no model named 'a\\x00b', and no such file or folder; "),
         ("x" * 5000, "no model named 'xxx"),
-        ("no/such/folder", "no/such/folder: no such file or folder; a model is a name, a bundle folder or a .safe"),
-        (Path("regnety_040"), "regnety_040: no such file or folder; a model is a name, a bundle folder or a .safe"),
+        ("no/such/folder", "no/such/folder: no such file or folder; a model is a name, hf-hub:owner/name"),
+        (Path("regnety_040"), "regnety_040: no such file or folder; a model is a name, hf-hub:owner/name, a folder"),
         ("birds.safetensors", "birds.safetensors: no such file or folder; "),
         ("regnety_002.SAFETENSORS", "regnety_002.SAFETENSORS: no such file or folder; "),
         (
             "regnety_040.a1_in1k",
             "regnety_040 has no published weights tagged 'a1_in1k'; its tags: ra3_in1k, pycls_in1k",
         ),
-        (None, "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got NoneType None"),
-        (5, "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got int 5"),
+        (
+            None,
+            "a model is a name, hf-hub:owner/name, a folder, a checkpoint or an .onnx or .xml file, got NoneType None",
+        ),
+        (5, "a model is a name, hf-hub:owner/name, a folder, a checkpoint or an .onnx or .xml file, got int 5"),
         (
             b"regnety_040",
-            "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file, got bytes b'regnety_040'",
+            "a model is a name, hf-hub:owner/name, a folder, a checkpoint or an .onnx or .xml file, got bytes",
         ),
     ],
 )
@@ -83,23 +87,23 @@ def test_what_is_not_known(model: Any, message: str) -> None:
     ("name", "tag"), [("regnety_040", "regnety_040.pycls_in1k"), ("regnety_032.tv2_in1k", "regnety_032.tv2_in1k")]
 )
 def test_a_name_without_weights_says_where_they_can_be_put(name: str, tag: str) -> None:
+    url = model_info(tag).published.url
     with pytest.raises(UnknownModelError) as error:
         Bundle.load(name)
     assert str(error.value) == (
-        f"{name}: the weights of this model are not on this disk; put model.safetensors of "
-        f"https://huggingface.co/timm/{tag} at {cache_directory()}/weights/{tag}.safetensors"
+        f"{tag}: the weights of this model are not on this disk, and offline mode is on (REGNETY_OFFLINE); "
+        f"unset it, or put model.safetensors of https://huggingface.co/timm/{tag} at "
+        f"{cache_directory()}/weights/{tag}.safetensors, or the file of {url} at "
+        f"{cache_directory()}/weights/{url.rpartition('/')[2]}"
     )
 
 
 @pytest.mark.parametrize("name", ["model.onnx.data", "model.bin", "model.pth", "model", "model.safetensors.bak"])
 def test_files_of_other_kinds(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).touch()
+    (tmp_path / name).write_text("neither this nor that")
     with pytest.raises(WeightsError) as error:
         Bundle.load(tmp_path / name)
-    assert str(error.value) == (
-        f"{tmp_path}/{name}: is a file of another kind; "
-        "a model is a name, a bundle folder or a .safetensors, .onnx or .xml file"
-    )
+    assert str(error.value) == f"{tmp_path}/{name}: is no file of weights; it looks like text"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

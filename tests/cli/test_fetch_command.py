@@ -20,6 +20,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     """The Hub of every process that is started; no address on the way out leads anywhere."""
     monkeypatch.setenv("REGNETY_CACHE", str(tmp_path / "cache"))
     with WebServer() as server:
+        monkeypatch.delenv("REGNETY_OFFLINE")
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
         monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")

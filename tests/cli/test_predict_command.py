@@ -123,7 +123,10 @@ def test_one_missing_image_alone_is_status_1(folder: Path) -> None:
     ("arguments", "message"),
     [
         (["--model", "regnetz"], "no model named 'regnetz', and no such file or folder; did you mean regnety_"),
-        (["--model", "regnety_040"], "regnety_040: the weights of this model are not on this disk; "),
+        (
+            ["--model", "regnety_040"],
+            "regnety_040.pycls_in1k: the weights of this model are not on this disk, and offline mode is on",
+        ),
         (["--model", "{folder}"], "{folder}: is not a bundle, it has no config.json"),
     ],
 )

@@ -108,7 +108,7 @@ def test_what_the_user_names_is_what_is_trained(
         (["--set", "epochs=0"], "--set: epochs must be at least 1, got 0"),
         (["--seed", "-1"], "seed must be from 0 to 2**63 - 1, got -1"),
         (["--model", "regnetz"], "no model named 'regnetz'"),
-        (["--model", "regnety_040"], "regnety_040: the weights of this model are not on this disk"),
+        (["--model", "regnety_040"], "regnety_040.pycls_in1k: the weights of this model are not on this disk"),
         (["--design", "depth=1"], "Design lacks w0"),
         (["--design", DESIGN + ",w0=8"], "w0 is given twice in the design"),
         (["--design", DESIGN, "--set", "image_size=4"], "--set: image_size must be from 8 to 8192 pixels, got 4"),

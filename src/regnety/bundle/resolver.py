@@ -3,12 +3,15 @@
 import os
 import reprlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from regnety.bundle.bundle import Bundle, read_bundle
 from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle, how_to_find, is_name, model_info
-from regnety.catalog.published import PublishedWeights, published_models
 from regnety.errors import UnknownModelError, WeightsError
 from regnety.graph.metadata import ModelMetadata
+
+if TYPE_CHECKING:
+    from regnety.catalog.published import PublishedWeights
 
 CHECKPOINT_SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".tar", ".pyth", ".torch", ".bin", ".ckpt", ".json")
 GRAPH_SUFFIXES = (".onnx", ".xml")
@@ -41,7 +44,12 @@ def resolve(model: "str | Path | Bundle", *, quiet: bool = False) -> Bundle:
     if isinstance(model, str):
         published = published_weights(model)
         if published is not None:
-            return _resolve_published(published, quiet=quiet)
+            try:
+                return _resolve_published(published, quiet=quiet)
+            except UnknownModelError as error:
+                if os.path.isdir(model):
+                    raise UnknownModelError(f"{error} (the folder of that name is ./{model})") from error
+                raise
         if model.startswith(HUB_SCHEMES):
             return _resolve_hub(model, quiet=quiet)
         if model.startswith(LOCAL_SCHEME):
@@ -58,12 +66,14 @@ def resolve(model: "str | Path | Bundle", *, quiet: bool = False) -> Bundle:
     raise _nothing_there(model)
 
 
-def published_weights(model: str) -> PublishedWeights | None:
+def published_weights(model: str) -> "PublishedWeights | None":
     """The published weights that a text means: by their name, or by their repository on the Hub; else None."""
     if is_name(model):
         return model_info(model).published
     if not model.startswith(HUB_SCHEMES):
         return None
+    from regnety.catalog.published import published_models
+
     repository = model.partition(":")[2]
     known = (weights for published in published_models().values() for weights in published.weights.values())
     return next((weights for weights in known if weights.hub_repo == repository), None)
@@ -82,7 +92,7 @@ def describe_hub_model(model: str) -> ModelMetadata:
     return describe_folder(fetch_repo(model.partition(":")[2], weights=False))
 
 
-def _resolve_published(published: PublishedWeights, *, quiet: bool) -> Bundle:
+def _resolve_published(published: "PublishedWeights", *, quiet: bool) -> Bundle:
     from regnety.bundle.checkpoint_files import read_published
 
     path = published.cached_file
