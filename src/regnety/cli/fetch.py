@@ -1,5 +1,6 @@
 """`regnety fetch`."""
 
+import math
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -79,12 +80,8 @@ def _finder(name: str, quiet: bool) -> Callable[[], Path]:
 
 def _summary(names: list[str]) -> str:
     missing = [name for name in names if not _is_here(name)]
-    here = (
-        f"; {len(names) - len(missing)} are here, {_gigabytes(missing)} are missing"
-        if len(missing) < len(names)
-        else ""
-    )
-    return f"{len(names)} published weights, {_gigabytes(names)} in float32{here}"
+    here = len(names) - len(missing)
+    return f"{len(names)} published weights, {_gigabytes(names)} in float32; {here} here, {_gigabytes(missing)} missing"
 
 
 def _is_here(name: str) -> bool:
@@ -94,8 +91,6 @@ def _is_here(name: str) -> bool:
 
 def _gigabytes(names: list[str]) -> str:
     """The size of the files of these weights in float32, counters in int64."""
-    import math
-
     architectures = (model_info(name).design.architecture(model_info(name).num_classes) for name in names)
     shapes = (shape for architecture in architectures for shape in architecture.state_dict_shapes().values())
     return f"{sum((4 if shape else 8) * math.prod(shape) for shape in shapes) / 1e9:.1f} GB"

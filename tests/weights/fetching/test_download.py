@@ -71,7 +71,9 @@ def test_a_file_comes_whole(server: WebServer, tmp_path: Path) -> None:
     assert server.requests[0].headers["User-Agent"].startswith("regnety/")
 
 
-@pytest.mark.parametrize("file", [WebFile(b""), WebFile(DATA, etag=""), WebFile(DATA, etag='W/"weak"')])
+@pytest.mark.parametrize(
+    "file", [WebFile(b""), WebFile(DATA, etag=""), WebFile(DATA, etag='W/"weak"'), WebFile(DATA, etag='"fol\r\n ded"')]
+)
 def test_an_empty_file_and_servers_without_tags(file: WebFile, server: WebServer, tmp_path: Path) -> None:
     server.files["/a.pth"] = file
     assert fetch(server, tmp_path, hashlib.sha256(file.data).hexdigest()) == file.data
@@ -108,8 +110,9 @@ def test_a_server_without_parts_is_asked_for_all_of_it(server: WebServer, tmp_pa
     assert ranges(server) == [None, "bytes=100000-"]
 
 
-def test_without_a_tag_nothing_is_pieced_together(server: WebServer, tmp_path: Path) -> None:
-    server.files["/a.pth"] = WebFile(DATA, etag="")
+@pytest.mark.parametrize("etag", ["", 'W/"weak"', '"fol\r\n ded"'])
+def test_without_a_tag_nothing_is_pieced_together(etag: str, server: WebServer, tmp_path: Path) -> None:
+    server.files["/a.pth"] = WebFile(DATA, etag=etag)
     server.answers["/a.pth"] += [breaks_off(100_000)]
     assert fetch(server, tmp_path) == DATA
     assert ranges(server) == [None, None]

@@ -190,6 +190,20 @@ def test_offline_nothing_is_asked(variable: str, web: WebServer, monkeypatch: py
     assert web.requests == []
 
 
+def test_offline_a_damaged_file_is_named(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    web.add_hub_file(PLAIN.hub_repo, "model.safetensors", DATA)
+    path = fetch(PLAIN)
+    path.resolve().write_bytes(DATA[:-1])
+    path.unlink()
+    web.requests.clear()
+    monkeypatch.setenv("REGNETY_OFFLINE", "1")
+    with pytest.raises(
+        WeightsError, match=r"gave a wrong model\.safetensors, now removed: .*; put model\.safetensors of "
+    ):
+        fetch(PLAIN)
+    assert web.requests == []
+
+
 def test_a_licence_is_said_before_the_first_use_and_a_missing_hash(
     web: WebServer, caplog: pytest.LogCaptureFixture
 ) -> None:

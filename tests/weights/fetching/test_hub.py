@@ -155,15 +155,16 @@ def test_without_a_network_the_cache_answers_at_once(hub: WebServer, monkeypatch
     assert not isinstance(error.value, NotOnHubError), "nobody said that there is none"
 
 
-def test_a_busy_hub_is_asked_again(hub: WebServer) -> None:
+def test_a_busy_hub_is_asked_again(hub: WebServer, caplog: pytest.LogCaptureFixture) -> None:
     path = hub.add_hub_file(REPO, FILE, DATA)
     hub.answers[path] += [status(503), status(429, Retry_After="0")]
     assert fetch_from_hub(REPO, FILE, patience=HASTE).read_bytes() == DATA
+    assert caplog.messages == [f"{hub.url}/{REPO}: the server answers {code}; again in 0.0 s" for code in (503, 429)]
     hub.answers[path] += [status(503)] * 9
     assert fetch_from_hub(REPO, FILE, patience=HASTE).read_bytes() == DATA, "from the cache"
     hub.answers[path.replace(FILE, "b")] += [status(503)] * 9
     hub.add_hub_file(REPO, "b", DATA)
-    with pytest.raises(UnknownModelError, match="b cannot be had: it answers 503, 3 times"):
+    with pytest.raises(UnknownModelError, match="b cannot be had: the server answers 503, 3 times"):
         fetch_from_hub(REPO, "b", patience=HASTE)
 
 
@@ -298,7 +299,7 @@ def test_a_file_that_only_may_be_there_is_not_lost_to_a_break(hub: WebServer) ->
     """Half of an answer is no answer: without the preprocessor's file a model would see its pictures otherwise."""
     hub.add_hub_file(REPO, "config.json", CONFIG)
     hub.answers[hub.add_hub_file(REPO, "preprocessor_config.json", b"{}").replace("main", COMMIT)] += [status(503)] * 9
-    with pytest.raises(UnknownModelError, match=r"preprocessor_config\.json cannot be had: it answers 503"):
+    with pytest.raises(UnknownModelError, match=r"preprocessor_config\.json cannot be had: the server answers 503"):
         fetch_repo(REPO, patience=HASTE)
 
 

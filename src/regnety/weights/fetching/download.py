@@ -152,7 +152,7 @@ def _open(request: urllib.request.Request, timeout_s: float) -> Any:
             final=error.code not in RETRIED_STATUSES,
             retry_after_s=retry_after_s(error.headers.get("Retry-After")),
         ) from error
-    except urllib.error.URLError as error:  # of the way to the server; what comes later are the two below
+    except urllib.error.URLError as error:  # on the way to the server; what goes wrong later is none of these
         raise _BrokenOff(f"cannot be reached: {_words(error.reason)}", unreachable=True) from error
     except (http.client.InvalidURL, ValueError) as error:
         raise _BrokenOff(_words(error), final=True) from error
@@ -186,8 +186,10 @@ def _total(content_range: str | None) -> int | None:
 
 def _tag(response: Any) -> str | None:
     """What the server will recognise this version of the file by: a strong entity tag, else the time of its change."""
-    tag: str | None = response.headers.get("ETag")
-    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified")
+    tag = response.headers.get("ETag") or ""
+    if not tag or tag.startswith("W/"):
+        tag = response.headers.get("Last-Modified") or ""
+    return tag if tag and tag.isprintable() else None  # a folded one could not be sent back
 
 
 def _is_page(start: bytes, headers: Any) -> bool:

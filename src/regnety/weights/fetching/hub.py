@@ -7,6 +7,7 @@ is something to fetch. `HF_ENDPOINT`, `HF_TOKEN`, `HF_HOME` and `HF_HUB_OFFLINE`
 
 import hashlib
 import json
+import logging
 import re
 import time
 from contextlib import suppress
@@ -37,6 +38,8 @@ from regnety.weights.fetching.hub_address import parse_hub_address
 from regnety.weights.fetching.hub_progress import bar_class
 from regnety.weights.fetching.offline import offline_mode
 from regnety.weights.fetching.patience import RETRIED_STATUSES, Patience, retry_after_s
+
+logger = logging.getLogger("regnety")
 
 CONFIG_FILE = "config.json"
 PREPROCESSOR_FILE = "preprocessor_config.json"
@@ -172,7 +175,7 @@ def _fetch_or_find(
     missing: type[UnknownModelError] = NotOnHubError
     if obstacle is None:
         try:
-            announced = _announced(repo_id, filename, revision, patience)
+            announced = _announced(repo_id, filename, revision, patience, quiet)
         except _Unreachable as error:
             obstacle, missing = f"cannot be had: {error}", UnknownModelError
         except EntryNotFoundError as error:
@@ -192,7 +195,7 @@ def _fetch_or_find(
     return path, obstacle
 
 
-def _announced(repo_id: str, filename: str, revision: str | None, patience: Patience) -> HfFileMetadata:
+def _announced(repo_id: str, filename: str, revision: str | None, patience: Patience, quiet: bool) -> HfFileMetadata:
     """What the Hub says of a file.
 
     Raises:
@@ -204,12 +207,16 @@ def _announced(repo_id: str, filename: str, revision: str | None, patience: Pati
         try:
             return get_hf_file_metadata(hf_hub_url(repo_id, filename, revision=revision))
         except HfHubHTTPError as error:
+            status = error.response.status_code
             failures += 1
-            if error.response.status_code not in RETRIED_STATUSES:
+            if status not in RETRIED_STATUSES:
                 raise
             if failures > patience.retries:
-                raise _Unreachable(f"it answers {error.response.status_code}, {failures} times") from error
-            time.sleep(patience.wait_s(failures, retry_after_s(error.response.headers.get("Retry-After"))))
+                raise _Unreachable(f"the server answers {status}, {failures} times") from error
+            wait_s = patience.wait_s(failures, retry_after_s(error.response.headers.get("Retry-After")))
+            if not quiet:
+                logger.warning(f"{constants.ENDPOINT}/{repo_id}: the server answers {status}; again in {wait_s:.1f} s")
+            time.sleep(wait_s)
         except (HTTPError, OfflineModeIsEnabled) as error:
             raise _Unreachable(_words(error)) from error
 

@@ -43,7 +43,7 @@ class PartFile:
         """Start anew with another file, or with another version of it."""
         self._tag_file.unlink(
             missing_ok=True
-        )  # before its bytes: a kill in between leaves bytes that nobody goes on with
+        )  # before the bytes: a kill between leaves none that somebody goes on with
         self.part.open("wb").close()
         if tag is not None:
             self._tag_file.write_text(f"{self.url}\n{tag}", "utf-8")
@@ -65,13 +65,12 @@ class PartFile:
         """
         with self.part.open("rb+") as file:
             os.fsync(file.fileno())
-            if sha256_prefix is not None:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                if not digest.startswith(sha256_prefix):
-                    self.discard()
-                    raise WeightsError(
-                        f"{self.url}: gave a wrong file, which was removed: its SHA-256 begins with "
-                        f"{digest[: len(sha256_prefix)]}, expected {sha256_prefix}"
-                    )
+            digest = "" if sha256_prefix is None else hashlib.file_digest(file, "sha256").hexdigest()
+        if sha256_prefix is not None and not digest.startswith(sha256_prefix):
+            self.discard()
+            raise WeightsError(
+                f"{self.url}: gave a wrong file, which was removed: its SHA-256 begins with "
+                f"{digest[: len(sha256_prefix)]}, expected {sha256_prefix}"
+            )
         self.part.replace(self.path)
         self._tag_file.unlink(missing_ok=True)

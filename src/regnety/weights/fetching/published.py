@@ -67,12 +67,13 @@ def _fetch(published: PublishedWeights, quiet: bool) -> Path:
 
 def _fetch_from_address(published: PublishedWeights, hub_error: UnknownModelError | WeightsError, quiet: bool) -> Path:
     url, path, digits = published.url, published.url_path, published.url_sha256_prefix
-    if offline := offline_mode():
+    offline = offline_mode()
+    if offline and not isinstance(hub_error, WeightsError):
         raise UnknownModelError(
             f"{published.name}: the weights of this model are not on this disk, and offline mode is on ({offline}); "
             f"unset it, or {_by_hand(published)}"
         ) from hub_error
-    if url is None or path is None:
+    if offline or url is None or path is None:
         raise _not_to_be_had(published, hub_error)
     from regnety.weights.fetching.download import download
 
