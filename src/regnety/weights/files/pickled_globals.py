@@ -18,6 +18,8 @@ from regnety.weights.files.content import Opaque
 class Global(Opaque):
     """A function or class that a pickle named."""
 
+    __slots__ = ()
+
 
 def call(function: Any, arguments: Any) -> Any:
     """What a function or class makes of arguments.
