@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch_files import FORMS, save, state_dict
 
 from regnety.errors import WeightsError
 from regnety.weights.files.arrays import StoredTensor
 from regnety.weights.files.content import walk_tensors
 from regnety.weights.files.reading import read_file
-from torch_files import FORMS, save, state_dict
 
 MATRIX = torch.arange(24, dtype=torch.float32).reshape(4, 6)
 
@@ -124,7 +124,7 @@ def test_whole_network_is_read_without_its_class(form: str, tmp_path: Path) -> N
     network = torch.nn.Sequential(torch.nn.Linear(2, 3))
     content = read_file(save(network, tmp_path / "w.pth", form)).content
     assert content.name == "torch.nn.modules.container.Sequential"
-    paths = {path: tensor for path, tensor in walk_tensors(content)}
+    paths = dict(walk_tensors(content))
     assert_same(paths["_modules", "0", "_parameters", "weight"], network[0].weight)
 
 

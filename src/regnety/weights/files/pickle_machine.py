@@ -100,7 +100,7 @@ class Machine:
     def counted(self, length: int) -> bytes:
         """Bytes after their count, which has so many bytes."""
         count = self.unsigned(length)
-        self.charge(count)
+        self.charge(min(count, self.end - self.position))
         return self.take(count)
 
     def signed(self, length: int) -> int:
