@@ -15,8 +15,6 @@ from regnety.weights.files.content import Opaque
 from regnety.weights.files.mapped_files import Buffer
 from regnety.weights.files.pickled_globals import Global, call, checked_key, fill, new
 
-MOST_STEPS = 5_000_000
-"""Instructions in one file; a checkpoint of the largest RegNet with its optimizer takes some 100,000."""
 STEP_BYTES = 80
 """What an instruction of one byte may make: an empty list, with its place on the stack."""
 SPARE_BYTES = 32 << 20
@@ -53,17 +51,9 @@ class Machine:
         self.end = len(data) if end is None else end
         self.persistent_load = persistent_load
         self.bytes_left = SPARE_BYTES + len(data) * 3 // 2
-        self.steps_left = MOST_STEPS
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
-
-    def step(self) -> None:
-        """Count an instruction."""
-        self.charge(STEP_BYTES)
-        self.steps_left -= 1
-        if self.steps_left < 0:
-            raise WeightsError(f"has pickles of more than {MOST_STEPS} instructions")
 
     def charge(self, size: int) -> None:
         """Count bytes of memory that are about to be taken."""
@@ -80,13 +70,24 @@ class Machine:
         self.position += count
         return self.data[self.position - count : self.position]
 
+    def byte(self) -> int:
+        """The next byte."""
+        if self.position >= self.end:
+            raise ValueError
+        self.position += 1
+        return self.data[self.position - 1]
+
+    def unsigned(self, length: int) -> int:
+        """A whole number, 0 or more, of so many bytes."""
+        return int.from_bytes(self.take(length), "little")
+
     def numbers(self, form: str) -> tuple[Any, ...]:
         """Numbers in a form that `struct` knows."""
         return struct.unpack(form, self.take(struct.calcsize(form)))
 
-    def number(self, form: str) -> Any:
-        """One such number."""
-        return self.numbers(form)[0]
+    def float64(self) -> float:
+        """A floating-point number, the highest byte first."""
+        return float(self.numbers(">d")[0])
 
     def line(self) -> bytes:
         """The rest of a line."""
@@ -96,14 +97,14 @@ class Machine:
         self.charge(end - self.position)
         return self.take(end + 1 - self.position)[:-1]
 
-    def counted(self, form: str) -> bytes:
-        """Bytes after their count."""
-        length = self.number(form)
-        self.charge(length)
-        return self.take(length)
+    def counted(self, length: int) -> bytes:
+        """Bytes after their count, which has so many bytes."""
+        count = self.unsigned(length)
+        self.charge(min(count, self.end - self.position))
+        return self.take(count)
 
-    def integer(self, length: int) -> int:
-        """A signed whole number of so many bytes."""
+    def signed(self, length: int) -> int:
+        """A whole number of so many bytes."""
         if length > LARGEST_INTEGER:
             raise WeightsError(f"has a whole number of {length} bytes")
         return int.from_bytes(self.take(length), "little", signed=True)
@@ -208,7 +209,7 @@ class Machine:
         """What a pickle names; nothing is looked for."""
         if not isinstance(module, str) or not isinstance(name, str):
             raise TypeError
-        self.charge(len(module) + len(name))
+        self.charge(STEP_BYTES + len(module) + len(name))
         return Global(f"{module}.{name}")
 
     def call(self, function: Any, arguments: Any) -> Any:

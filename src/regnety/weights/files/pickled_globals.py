@@ -18,6 +18,8 @@ from regnety.weights.files.content import Opaque
 class Global(Opaque):
     """A function or class that a pickle named."""
 
+    __slots__ = ()
+
 
 def call(function: Any, arguments: Any) -> Any:
     """What a function or class makes of arguments.
@@ -40,7 +42,7 @@ def new(cls: Any, arguments: Any) -> Any:
         WeightsError: it is no class.
     """
     if not isinstance(cls, Global) or not isinstance(arguments, tuple):
-        raise WeightsError(f"would make an object of {_name(cls)}, which is no class")
+        raise WeightsError(f"would make an object of {_name(cls)}")
     made_by = _maker(cls)
     return Opaque(cls.name, arguments or None) if made_by is None else made_by(*arguments)
 
@@ -64,7 +66,9 @@ def fill(value: Any, state: Any) -> None:
 
 
 def _name(value: Any) -> str:
-    return shown(value.name) if isinstance(value, Global) else f"a {type(value).__name__} as if it were a function"
+    if isinstance(value, Global):
+        return shown(value.name)
+    return f"something of type {type(value).__name__}, which is no function and no class"
 
 
 def _maker(function: Any) -> Callable[..., Any] | None:
@@ -95,8 +99,8 @@ _OPAQUE = {
 }
 """Classes that are called to make an object of theirs, which is of no interest here."""
 
-_LONGEST_KEY = 200
-"""Characters of a tuple that is a key, as text."""
+_LONGEST_TUPLE = 100
+"""Numbers, and characters of texts, in a tuple that is a key."""
 
 
 def checked_key(key: Any) -> Any:
@@ -108,14 +112,14 @@ def checked_key(key: Any) -> Any:
     if isinstance(key, Global):
         return key.name  # Lightning's files have callbacks by their classes
     parts = key if isinstance(key, tuple) else (key,)
-    for part in parts:
-        if not isinstance(part, str | bytes | int | float | None) or (isinstance(part, int) and abs(part) >= 2**64):
-            raise WeightsError(f"has a {type(part).__name__} as a key, which is no name and no number")
-    if parts is not key:
-        return key
-    if sum(len(part) if isinstance(part, str | bytes) else 20 for part in parts) > _LONGEST_KEY:
-        raise WeightsError(f"has a tuple of {len(parts)} parts as a key, which is no name and no number")
-    return str(key)  # as text, since tuples can be chosen to be found in the same place
+    lengths = [len(part) if isinstance(part, str | bytes) else 0 for part in parts]
+    if (
+        not all(isinstance(part, str | bytes | int | float | None) for part in parts)
+        or any(isinstance(part, int) and abs(part) >= 2**64 for part in parts)
+        or (isinstance(key, tuple) and len(parts) + sum(lengths) > _LONGEST_TUPLE)
+    ):
+        raise WeightsError(f"has a key of type {type(key).__name__}, which is no name and no number of 64 bits")
+    return str(key) if isinstance(key, tuple) else key  # a tuple can be chosen to be found where another one is
 
 
 def _row(values: Any = ()) -> list[Any]:
@@ -154,8 +158,8 @@ def _encode(text: Any, encoding: Any) -> bytes:
     return _text(text).encode(encoding)
 
 
-def _bytes(*parts: Any) -> bytes:
-    return _encode(*parts) if parts else b""
+def _bytes(value: Any = b"", encoding: Any = None) -> bytes:
+    return value if isinstance(value, bytes) else _encode(value, encoding)
 
 
 def _from_type(function: Any, cls: Any, arguments: Any, state: Any) -> Any:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from regnety.errors import WeightsError
 from regnety.weights.files.arrays import shown
 from regnety.weights.files.mapped_files import Buffer
-from regnety.weights.files.number_types import MOST_DIMENSIONS, checked_shape
+from regnety.weights.files.number_types import FILE_TYPES, checked_shape
 
 TYPE_NAMES = {
     "F64": "float64",
@@ -35,28 +35,11 @@ TYPE_NAMES = {
 """The format's names of the types that can be read, to NumPy's."""
 
 BITS = {
-    "F64": 64,
-    "F32": 32,
-    "F16": 16,
-    "BF16": 16,
-    "I64": 64,
-    "I32": 32,
-    "I16": 16,
-    "I8": 8,
-    "U64": 64,
-    "U32": 32,
-    "U16": 16,
-    "U8": 8,
-    "BOOL": 8,
-    "C64": 64,
-    "F8_E4M3": 8,
-    "F8_E5M2": 8,
-    "F8_E8M0": 8,
-    "F8_E4M3FNUZ": 8,
-    "F8_E5M2FNUZ": 8,
-    "F6_E2M3": 6,
-    "F6_E3M2": 6,
+    **{name: 8 * FILE_TYPES[dtype].itemsize for name, dtype in TYPE_NAMES.items()},
+    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
     "F4": 4,
+    "C64": 64,
 }
 """Of one element of each type that the format has."""
 
@@ -64,7 +47,7 @@ LONGEST_HEADER = 100_000_000
 """Bytes; the format's own limit."""
 MOST_TENSORS = 50_000
 MOST_TEXT = 8 << 20
-"""Bytes of all names and texts together."""
+"""Bytes of the header without its spaces. What Python makes of a text may be four times as long."""
 
 LENGTH_BYTES = 8
 
@@ -138,9 +121,9 @@ def _read_row(words: "_Words", key: str) -> _Row:
         if field == "dtype":
             dtype = words.text()
         elif field == "shape":
-            shape = words.numbers(MOST_DIMENSIONS)
+            shape = words.numbers()
         elif field == "data_offsets":
-            offsets = words.numbers(2)
+            offsets = words.numbers()
         else:
             raise WeightsError(f"{shown(key)} has the field {shown(field)}, which the format does not know")
     if dtype is None or shape is None or offsets is None or len(offsets) != 2:
@@ -168,8 +151,15 @@ def _check_places(rows: dict[str, _Row], size: int) -> None:
 
 
 _SPACE = re.compile(rb"[ \t\n\r]*+")
-_WORD = re.compile(rb'[ \t\n\r]*+("[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]:,]|[0-9]{1,19}+)', re.DOTALL)
-"""A text with its quotes, a mark or a number. The pattern never goes back: a long text costs its length."""
+_WORD = re.compile(
+    rb"""[ \t\n\r]*+(
+        "[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"(?:[ \t\n\r]*+:)?+  # a text, or a key with its colon
+        | [{},]
+        | \[[0-9,\ \t\n\r]{0,999}+\]                                      # a row of numbers
+    )""",
+    re.DOTALL | re.VERBOSE,
+)
+"""The pattern never goes back: a long text costs its length."""
 
 
 class _Words:
@@ -182,35 +172,36 @@ class _Words:
     def members(self) -> Iterator[str]:
         """The keys of an object; whoever gets one takes its value before asking for the next."""
         keys: set[str] = set()
-        self._expect(b"{")
         word = self._next()
-        while word != b"}":
+        if word != b"{":
+            raise self._unexpected(word)
+        while (word := self._next()) != b"}":
             if keys:
-                word = self._after_comma(word)
-            key = self._text(word)
+                if word != b",":
+                    raise self._unexpected(word)
+                word = self._next()
+            if word[-1:] != b":":
+                raise self._unexpected(word)
+            key = self._decoded(word[:-1].rstrip())
             if key in keys:
                 raise WeightsError(f"its header has {shown(key)} twice")
             keys.add(key)
-            self._expect(b":")
             yield key
-            word = self._next()
 
     def text(self) -> str:
-        return self._text(self._next())
-
-    def numbers(self, most: int) -> list[int]:
-        numbers: list[int] = []
-        self._expect(b"[")
         word = self._next()
-        while word != b"]":
-            if numbers:
-                word = self._after_comma(word)
-            if not word.isdigit():
-                raise self._unexpected(word)
-            numbers.append(int(word))
-            if len(numbers) > most:
-                raise WeightsError(f"its header has a row of more than {most} numbers near byte {self.position}")
-            word = self._next()
+        if word[-1:] != b'"':
+            raise self._unexpected(word)
+        return self._decoded(word)
+
+    def numbers(self) -> list[int]:
+        word = self._next()
+        try:
+            numbers = json.loads(word)
+        except ValueError:
+            raise self._unexpected(word) from None
+        if not isinstance(numbers, list):
+            raise self._unexpected(word)
         return numbers
 
     def expect_end(self) -> None:
@@ -221,29 +212,17 @@ class _Words:
         found = _WORD.match(self.data, self.position, self.end)
         if found is None:
             raise WeightsError(f"its header is damaged at byte {self.position}")
-        if found.end() - self.position > self.text_left:
-            raise WeightsError(f"its header has more than {MOST_TEXT} bytes of names and texts")
-        self.position = found.end()
+        begin, self.position = found.span(1)
+        self.text_left -= self.position - begin
+        if self.text_left < 0:
+            raise WeightsError(f"its header has more than {MOST_TEXT} bytes without spaces")
         return found[1]
 
-    def _text(self, word: bytes) -> str:
-        self.text_left -= len(word)
-        if word[:1] != b'"':
-            raise self._unexpected(word)
+    def _decoded(self, word: bytes) -> str:
         try:
-            return str(json.loads(word))
+            return str(json.loads(word)) if b"\\" in word else word[1:-1].decode()
         except ValueError:
             raise self._unexpected(word) from None
-
-    def _expect(self, wanted: bytes) -> None:
-        word = self._next()
-        if word != wanted:
-            raise self._unexpected(word)
-
-    def _after_comma(self, word: bytes) -> bytes:
-        if word != b",":
-            raise self._unexpected(word)
-        return self._next()
 
     def _unexpected(self, word: bytes) -> WeightsError:
         text = shown(word.decode("utf-8", "replace"))

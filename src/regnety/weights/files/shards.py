@@ -62,9 +62,11 @@ def _weight_map(path: Path, data: Buffer) -> dict[str, str]:
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise WeightsError("it has one key twice")
+    members: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in members:
+            raise WeightsError(f"it has {shown(key)} twice")
+        members[key] = value
     return members
 
 
