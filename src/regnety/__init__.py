@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.card import model_card
     from regnety.bundle.data_config import resolve_data_config, resolve_model_data_config
+    from regnety.bundle.inspection import Inspection, inspect_model
     from regnety.bundle.label_files import read_labels
     from regnety.catalog.class_names import labels
     from regnety.catalog.models import ModelInfo, list_models, model_info
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
         UnknownModelError,
         WeightsError,
     )
+    from regnety.export.conversion import Converted, convert_model
     from regnety.export.exporting import Exported, export_model
     from regnety.graph.builder import build_graph, write_graph
     from regnety.images.torch_transform import create_transform
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
     from regnety.network.creation import create_model
     from regnety.preprocessing import Preprocessing
+    from regnety.weights.fetching.published import fetch_weights
 
 _HOMES = {
     "regnety.architecture.counting": ("Complexity", "complexity", "model_index_flops"),
@@ -44,6 +47,7 @@ _HOMES = {
     "regnety.architecture.design": ("AnyNetDesign", "Design", "StageDesign"),
     "regnety.bundle.bundle": ("Bundle",),
     "regnety.bundle.card": ("model_card",),
+    "regnety.bundle.inspection": ("Inspection", "inspect_model"),
     "regnety.bundle.data_config": ("resolve_data_config", "resolve_model_data_config"),
     "regnety.bundle.label_files": ("read_labels",),
     "regnety.catalog.class_names": ("labels",),
@@ -61,12 +65,14 @@ _HOMES = {
         "UnknownModelError",
         "WeightsError",
     ),
+    "regnety.export.conversion": ("Converted", "convert_model"),
     "regnety.export.exporting": ("Exported", "export_model"),
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.images.torch_transform": ("create_transform",),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
     "regnety.network.creation": ("create_model",),
     "regnety.preprocessing": ("Preprocessing",),
+    "regnety.weights.fetching.published": ("fetch_weights",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _NEEDS_TORCH = {"create_model", "create_transform"}
@@ -77,12 +83,14 @@ __all__ = [
     "Bundle",
     "ClassProbability",
     "Complexity",
+    "Converted",
     "DataError",
     "Design",
     "EngineError",
     "ExportError",
     "Exported",
     "ImageError",
+    "Inspection",
     "InvalidDesignError",
     "MissingExtraError",
     "ModelInfo",
@@ -98,9 +106,12 @@ __all__ = [
     "__version__",
     "build_graph",
     "complexity",
+    "convert_model",
     "create_model",
     "create_transform",
     "export_model",
+    "fetch_weights",
+    "inspect_model",
     "labels",
     "list_models",
     "list_weights",

@@ -6,6 +6,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.errors import UnknownModelError, WeightsError
 from regnety.storage import locked, replacing
@@ -47,6 +48,24 @@ def fetch(published: PublishedWeights, *, quiet: bool = False) -> Path:
         with suppress(OSError):  # said once more, then
             said.touch()
     return file
+
+
+def fetch_weights(name: str, *, quiet: bool = False) -> Path:
+    """The file of a model's published weights on this disk; it is fetched where it is missing (`regnety fetch`).
+
+    Args:
+        name: `regnety_040`, or with the tag of other weights than those that the plain name means.
+        quiet: no progress and no notices but that of a licence.
+
+    Raises:
+        UnknownModelError: there are none of that name, or they cannot be had.
+        WeightsError: what came was another file than announced; it was removed.
+        OSError: it cannot be written, as on a full disk.
+    """
+    published = model_info(name).published
+    if published is None:
+        raise UnknownModelError(f"{name}: comes with the package, there is nothing to fetch")
+    return fetch(published, quiet=quiet)
 
 
 def _say_waiting(published: PublishedWeights, quiet: bool) -> None:
