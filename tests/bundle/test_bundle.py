@@ -234,7 +234,7 @@ BUNDLE, CONFIG, WEIGHTS = "{folder}: ", "{folder}/config.json: ", "{folder}/mode
         (change("regnety", "preprocessing", "mean", to=[0.5]), CONFIG + "std must be a positive number for each of 1"),
         (change("regnety", "preprocessing", "image_size", to="big"), CONFIG + "image_size must be a whole number"),
         (change("regnety", "preprocessing", to=None), CONFIG + "preprocessing must be a table of fields"),
-        (change("regnety", "design", "stem_width", to=8), BUNDLE + "s1.b1.conv1.conv.weight is (16, 32, 1, 1)"),
+        (change("regnety", "design", "stem_width", to=8), BUNDLE + "stem.conv.weight is (32, 3, 3, 3)"),
         (change("regnety", "design", "depth", to=3), BUNDLE + "lacks s"),
         (remove("model.safetensors"), WEIGHTS + "no such file"),
         (write("model.safetensors", b""), WEIGHTS + "is not a whole safetensors file"),
