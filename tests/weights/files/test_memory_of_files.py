@@ -138,6 +138,9 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "one text encoded again and again": lambda size: repeated(
         b"h\0h\1R", size // 2, b"c_codecs\nencode\nq\0" + text(b"a" * (size // 2)) + text(b"latin1") + b"\x86q\1"
     ),
+    "one text encoded as if by a class": lambda size: repeated(
+        b"h\0h\1\x81", size // 2, b"c_codecs\nencode\nq\0" + text(b"a" * (size // 2)) + text(b"latin1") + b"\x86q\1"
+    ),
     "one list made a set again and again": lambda size: repeated(
         b"h\0h\1R",
         size // 2,

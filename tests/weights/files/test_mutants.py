@@ -68,7 +68,7 @@ def test_ten_thousand_mutants(files: Path) -> None:
 
 
 READERS = {
-    "runs code": ("lambda path: pickle.loads(path.read_bytes())", "Ran: pickle.find_class"),
+    "runs code": ("lambda path: pickle.loads(pickle.dumps(os.system))", "Ran: pickle.find_class"),
     "imports": ("lambda path: __import__('wave')", "Ran: import"),
     "runs a command": ("lambda path: os.system('true')", "Ran: os.system"),
     "writes": ("lambda path: open(os.devnull, 'w')", "Ran: open"),

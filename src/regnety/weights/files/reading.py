@@ -18,8 +18,8 @@ from regnety.weights.files.torch_zip import read_torch_zip
 ZIP_BEGINNING = b"PK\x03\x04"
 EMPTY_ZIP_BEGINNING = b"PK\x05\x06"
 
-_OLD_PICKLE = re.compile(rb"\(?c[\w.]+\n[\w.]+\n|\([dl]p?\d*\n|\(i[\w.]+\n[\w.]+\n|L\d+L?\n|[\]}][q(]|\(")
-"""How pickles of protocols 0 and 1 begin, which do not say that they are some."""
+_OLD_PICKLE = re.compile(rb"[(\]}]|L\d+L?\n|c[\w.]+\n[\w.]+\n")
+"""How pickles of protocols 0 and 1 begin, which do not say that they are some: a container, a number or a name."""
 
 
 def read_file(path: str | Path) -> FileContent:
@@ -36,18 +36,18 @@ def read_file(path: str | Path) -> FileContent:
     """
     path = Path(path)
     data = map_file(path)
+    head = data[:LONGEST_HEAD]
+    if head.lstrip()[:1] == b"{" and not looks_like_safetensors(head):
+        return read_shards(path, data, lambda shard: _read_one(shard, map_file(shard)))
+    return _read_one(path, data)
+
+
+def _read_one(path: Path, data: Buffer) -> FileContent:
+    """A file that stands for itself."""
     if not data:
         raise WeightsError(f"{path}: is empty")
-    if data[:LONGEST_HEAD].lstrip()[:1] == b"{" and not looks_like_safetensors(data[:LONGEST_HEAD]):
-        return read_shards(path, data, _read_one)
-    return _read_one(path)
-
-
-def _read_one(path: Path) -> FileContent:
-    """A file that stands for itself."""
-    data = map_file(path)
     if looks_like_safetensors(data[:LONGEST_HEAD]):
-        return read_safetensors(path)
+        return read_safetensors(path, data)
     try:
         container, content = _read_torch(path, data)
         for _ in walk_tensors(content):  # so that nobody who walks it later meets one nested too deep

@@ -26,7 +26,7 @@ _BEGINNINGS = {
 }
 
 _PATTERNS = {
-    rb"\s*<(!doctype|html|head)": "an HTML page, so what was downloaded is a message to people",
+    rb"\s*<(!doctype|html|head)": "an HTML page, as a download that failed leaves one",
     rb"\x08[\x02-\x3f][\x12\x1a\x22\x28\x32\x3a\x42]": "an ONNX file, which is a model and not weights alone",
     rb".{4}TFL3": "a TensorFlow Lite file",
     rb"\n.{1,3}\n.*\x12": "a TensorFlow graph",
