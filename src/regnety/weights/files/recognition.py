@@ -5,6 +5,8 @@ import re
 LONGEST_HEAD = 512
 """Bytes that are enough."""
 
+UNKNOWN = "nothing that is known"
+
 _BEGINNINGS = {
     b"version https://git-lfs": "a Git LFS pointer; the file itself was not downloaded (git lfs pull)",
     b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras's .h5; its weights must be converted first",
@@ -43,4 +45,4 @@ def what_it_looks_like(head: bytes) -> str:
     for pattern, name in _PATTERNS.items():
         if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
             return name
-    return "nothing that is known"
+    return UNKNOWN
