@@ -22,7 +22,7 @@ from regnety.inference.foreign_comparison import compare_with_foreign_file
 from regnety.storage import replacing_folder, replacing_together
 from regnety.weights.checkpoint import open_checkpoint
 from regnety.weights.dialects.registry import DIALECTS, in_dialect
-from regnety.weights.files.arrays import Array, FileWeights, StoredTensor
+from regnety.weights.files.arrays import Array, FileWeights, StoredTensor, tensor_of
 from regnety.weights.files.safetensors_files import write_safetensors
 from regnety.weights.files.torch_writing import write_torch
 
@@ -79,7 +79,7 @@ def convert_model(model: str | Path | Bundle, path: str | Path, *, to: Target, o
         bundle.save(path)
         return _converted(path, to, bundle)
     if form == "folder":
-        tensors = _tensors(bundle, to, path)
+        tensors = _tensors(bundle, to)
         with replacing_folder(path) as folder:
             write_safetensors(folder / WEIGHTS_FILE, FileWeights(tensors, source=bundle.name))
             _write_json(folder / CONFIG_FILE, transformers_config(bundle.architecture, bundle.labels))
@@ -98,11 +98,11 @@ def convert_model(model: str | Path | Bundle, path: str | Path, *, to: Target, o
                 provenance=bundle.provenance,
             )
         else:
-            tensors = _tensors(bundle, to, path)
+            tensors = _tensors(bundle, to)
             if form == "safetensors":
                 write_safetensors(beside, FileWeights(tensors, source=bundle.name))
             else:
-                write_torch(beside, DIALECTS[_dialect(to)].nest(tensors))
+                write_torch(beside, tensors if to == "regnety" else DIALECTS[to].nest(tensors))
             _compare(beside, bundle)
         names = sorted(file.name for file in beside.parent.iterdir())
     return _converted(path, to, bundle, [path.with_name(name) for name in names])
@@ -137,12 +137,12 @@ def _check_free(path: Path, overwrite: bool) -> None:
         raise ExportError(f"{path}: exists; name another place, or say --overwrite")
 
 
-def _dialect(to: str) -> str:
-    return "timm" if to == "regnety" else to
-
-
-def _tensors(bundle: Bundle, to: str, path: Path) -> dict[str, StoredTensor]:
-    return in_dialect(DIALECTS[_dialect(to)], bundle.architecture, bundle.weights)
+def _tensors(bundle: Bundle, to: str) -> dict[str, StoredTensor]:
+    """Under the names that they are to have; those of timm are ours, and we write designs that timm cannot build."""
+    if to != "regnety":
+        return in_dialect(DIALECTS[to], bundle.architecture, bundle.weights)
+    keys = (key for key in bundle.architecture.state_dict_shapes() if key in bundle.weights)
+    return {key: tensor_of(bundle.weights, key) for key in keys}
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:
