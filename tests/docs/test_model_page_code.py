@@ -144,6 +144,19 @@ def test_the_copy_of_the_code_is_the_pages(shared: Path) -> None:
     assert len(BLOCKS) == 5
 
 
+def test_the_names_of_classes_are_those_of_the_pages_file(shared: Path) -> None:
+    """Which the page fetches from GitHub, and the server here makes of ours."""
+    names = (shared / "data" / "imagenet_classes.txt").read_text("utf-8").splitlines()
+    assert tuple(name.strip() for name in names) == labels("imagenet-1k")
+
+
+def test_the_tests_that_the_documentation_names_are_there() -> None:
+    text = (ROOT / "docs" / "reference" / "model-page.md").read_text("utf-8")
+    named = set(re.findall(r"`(tests/[\w/]+\.py)`", text))
+    assert len(named) > 10
+    assert [path for path in sorted(named) if not (ROOT / path).is_file()] == []
+
+
 def test_the_page_runs_line_by_line(hub: WebServer, tmp_path: Path) -> None:
     printed, said = run_page(with_regnety(BLOCKS), GITHUB_IS_HERE)
     assert_answers(printed)

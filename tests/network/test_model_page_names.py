@@ -101,6 +101,15 @@ def test_a_name_of_the_page_gives_features(name: str, file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PAGE)
+def test_a_name_of_the_page_comes_from_the_pages_address(name: str) -> None:
+    """timm's repository has another owner since, who is named for regnety_032; GitHub leads from one to the other."""
+    published = model_info(name).published
+    assert published is not None
+    owner = "huggingface" if name == "regnety_032" else "rwightman"
+    assert published.url == PAGE[name]["Weights"].replace("rwightman", owner)
+
+
+@pytest.mark.parametrize("name", PAGE)
 def test_a_name_of_the_page_is_shown_what_the_page_says(name: str) -> None:
     """But for regnety_032, whose weights were trained by another recipe than the page's, with a crop of its own."""
     metadata = PAGE[name]["Metadata"]
