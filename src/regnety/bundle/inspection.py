@@ -98,7 +98,7 @@ def _inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
         match = match_shapes(checkpoint.shapes, source=str(checkpoint.path))
         model, architecture = match.model, match.architecture
         missing = [key for key in architecture.state_dict_shapes() if key not in checkpoint.shapes]
-        missing.append("class names" if architecture.num_classes else "a classifier")
+        missing += ["class names" if architecture.num_classes else "a classifier", "preprocessing"]
     except WeightsError as error:
         problem = _without(checkpoint.path, error)
         closest = closest_model(checkpoint.shapes)
@@ -113,7 +113,7 @@ def _inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
         problem=problem,
         facts=checkpoint.facts,
         model=model,
-        missing=(*missing, "preprocessing"),
+        missing=tuple(missing),
         **_of_checkpoint(checkpoint),
         **_of_architecture(architecture),
     )
@@ -139,7 +139,9 @@ def _inspect_whole_model(path: Path, folder: Path | None) -> Inspection:
         facts=bundle.provenance,
         model=name_of(bundle.architecture),
         missing=tuple(_missing_beside_weights(bundle)),
-        **({"num_tensors": len(bundle.weights), "input_order": "RGB"} if not checkpoint else _of_checkpoint(checkpoint)),
+        **(
+            {"num_tensors": len(bundle.weights), "input_order": "RGB"} if not checkpoint else _of_checkpoint(checkpoint)
+        ),
         **_of_architecture(bundle.architecture),
     )
 

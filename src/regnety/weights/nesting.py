@@ -12,7 +12,7 @@ from typing import Any
 
 from regnety.errors import WeightsError
 from regnety.weights.dialects.listing import listed
-from regnety.weights.files.arrays import StoredTensor
+from regnety.weights.files.arrays import StoredTensor, shown
 from regnety.weights.files.content import Opaque
 
 BEST = ("best",)
@@ -73,9 +73,7 @@ def find_state_dict(content: object, *, source: str) -> Part:
     """
     parts = list(_parts(content))
     if not parts:
-        raise WeightsError(
-            f"{source}: holds no state dict, that is tensors under names as stem.conv.weight; it is {_kind(content)}"
-        )
+        raise WeightsError(f"{source}: {_why_none(content)}")
     parts.sort(key=lambda part: _rank(part[0], content))
     (name, tensors), *others = parts
     return Part(name=name, tensors=tensors, others=tuple(other for other, _ in others), facts=_facts(content))
@@ -147,7 +145,9 @@ def _facts(content: object) -> dict[str, Any]:
     facts = {name: content[name] for name in FACTS if name in content}
     for table in SETTINGS:
         settings = content.get(table)
-        if isinstance(settings, Opaque):  # timm's and torchvision's is a Namespace, pycls's and VISSL's of a kind of dict
+        if isinstance(
+            settings, Opaque
+        ):  # timm's and torchvision's is a Namespace, pycls's and VISSL's of a kind of dict
             settings = settings.items or settings.state
         if isinstance(settings, Mapping):
             facts |= {f"{table}.{name}": settings[name] for name in SETTING_FACTS if name in settings}
@@ -162,6 +162,14 @@ def _is_plain(value: object) -> bool:
     if isinstance(value, int):
         return abs(value) <= LARGEST_NUMBER
     return isinstance(value, float) or (isinstance(value, str) and len(value) <= LONGEST_TEXT)
+
+
+def _why_none(content: object) -> str:
+    tables = content if isinstance(content, Mapping) else {}
+    network = next((value for value in (content, *map(tables.get, NAMES)) if isinstance(value, Opaque)), None)
+    if network is not None:
+        return f"holds an object of the class {shown(network.name)}, which is code; save its state_dict() instead"
+    return f"holds no state dict, that is tensors under names as stem.conv.weight; it is {_kind(content)}"
 
 
 def _kind(content: object) -> str:

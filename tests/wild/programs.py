@@ -1,72 +1,16 @@
-"""Files of RegNets as programs leave them, each made here: by the program itself where it is installed, else by torch
-in the form in which the program writes.
-
-All are of one small network, so that whoever reads them must find the same weights and give the same answer.
-"""
+"""What the code bases of RegNets write: by the program itself where it is installed, else as it writes."""
 
 import argparse
-import copy
 import json
-from collections import OrderedDict
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeAlias
-from unittest.mock import patch
+from typing import Any
 
-import numpy as np
 import torch
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
-from numerics import lively_network
-from regnety.architecture.design import Design
-from regnety.network.arrays import numpy_weights
-from regnety.network.modules import RegNet
-from regnety.weights.dialects.registry import DIALECTS, in_dialect
-from torch_files import save_tar
-
-DESIGN = Design(depth=5, w0=8, wa=12, wm=2, group_width=8)
-"""Four stages of 8, 16, 32 and 64 channels, which every program can build."""
-CLASSES = ("ant", "bee", "cicada", "dragonfly", "earwig", "fly", "gnat", "hornet", "ichneumon", "jewel beetle")
-ARGUMENTS: dict[str, Any] = {"depth": 5, "w0": 8, "wa": 12, "wm": 2, "group_size": 8}
-"""timm's, of the design."""
-State: TypeAlias = dict[str, Tensor]
-
-
-@cache
-def network(num_classes: int = len(CLASSES), in_chans: int = 3, *, seed: int = 0) -> RegNet:
-    """In eval mode. Seed 0 is what is to be found; others stand beside it in a file."""
-    return lively_network(DESIGN, seed=seed, num_classes=num_classes, in_chans=in_chans)
-
-
-def state(*, seed: int = 0) -> State:
-    """With timm's keys."""
-    return network(seed=seed).state_dict()
-
-
-def theirs(dialect: str, *, seed: int = 0, num_classes: int = len(CLASSES)) -> State:
-    """With another program's keys; `tests/weights/dialects` holds them against the programs."""
-    source = network(num_classes, seed=seed)
-    tensors = in_dialect(DIALECTS[dialect], source.architecture, numpy_weights(source))
-    return OrderedDict((key, torch.from_numpy(np.array(tensor.read()))) for key, tensor in tensors.items())
-
-
-def saved(content: Any, path: Path, **options: Any) -> Path:
-    torch.save(content, path, **options)
-    return path
-
-
-def optimizer() -> dict[str, Any]:
-    """The state of an optimizer after a step, as large as the weights."""
-    module = copy.deepcopy(network())
-    momentum = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
-    for parameter in module.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    momentum.step()
-    return momentum.state_dict()
-
+from wild.network import ARGUMENTS, CLASSES, DESIGN, State, optimizer, saved, state, theirs
 
 # timm
 
@@ -191,27 +135,26 @@ def vissl(folder: Path, trunk: State, heads: Mapping[str, Any], name: str) -> Pa
     return saved(content, folder / name)
 
 
-def trunk_and_head() -> tuple[State, State]:
-    weights = theirs("vissl")
-    return tuple(  # type: ignore[return-value]
-        {key.removeprefix(part): value for key, value in weights.items() if key.startswith(part)}
-        for part in ("trunk.", "heads.")
-    )
+def trunk_and_heads(num_classes: int) -> tuple[State, State]:
+    weights = theirs("vissl", num_classes=num_classes)
+    trunk = {key.removeprefix("trunk."): value for key, value in weights.items() if key.startswith("trunk.")}
+    return trunk, {key.removeprefix("heads."): value for key, value in weights.items() if key.startswith("heads.")}
 
 
 def seer_finetuned(folder: Path) -> Path:
-    return vissl(folder, *trunk_and_head(), "model_final_checkpoint_phase27.torch")
+    return vissl(folder, *trunk_and_heads(len(CLASSES)), "model_final_checkpoint_phase27.torch")
 
 
 def seer_pretrained(folder: Path) -> Path:
     """Too large for one device: each stage's blocks in parts; heads that no classifier is made of."""
-    trunk = {key.replace(".block", ".block0-part0.block", 1): value for key, value in trunk_and_head()[0].items()}
+    trunk, _ = trunk_and_heads(0)
+    trunk = {key.replace(".block", ".block0-part0.block", 1): value for key, value in trunk.items()}
     heads = {"0.projection_head.0.weight": torch.ones(16, 64), "0.prototypes0.weight": torch.ones(30, 16)}
     return vissl(folder, trunk, heads, "seer_regnet.torch")
 
 
 def seer_trunk(folder: Path) -> Path:
-    return saved(trunk_and_head()[0], folder / "trunk.torch")
+    return saved(trunk_and_heads(0)[0], folder / "trunk.torch")
 
 
 def classy(*, seed: int = 0) -> State:
@@ -245,86 +188,7 @@ def classy_vision(folder: Path) -> Path:
     return saved(content, folder / "checkpoint.torch")
 
 
-# Other people's training loops
-
-
-def imagenet_example(folder: Path) -> Path:
-    """pytorch/examples: DataParallel, whose names all begin with `module.`."""
-    content = {
-        "epoch": 90,
-        "arch": "regnet_y_400mf",
-        "state_dict": nn.DataParallel(network()).state_dict(),
-        "best_acc1": torch.tensor(74.0),
-        "optimizer": optimizer(),
-    }
-    return saved(content, folder / "model_best.pth.tar")
-
-
-def compiled(folder: Path) -> Path:
-    return saved(torch.compile(network(), backend="eager").state_dict(), folder / "compiled.pt")
-
-
-def tutorial(folder: Path) -> Path:
-    content = {
-        "epoch": 4,
-        "model_state_dict": state(),
-        "optimizer_state_dict": optimizer(),
-        "loss": torch.tensor(0.4),
-    }
-    return saved(content, folder / "model.tar")
-
-
-def lightning(folder: Path) -> Path:
-    content = {
-        "epoch": 4,
-        "global_step": 1000,
-        "pytorch-lightning_version": "2.5.0",
-        "state_dict": OrderedDict((f"model.{key}", value) for key, value in state().items()),
-        "loops": {"fit_loop": {"state_dict": {}, "epoch_progress": {"current": {"completed": 4}}}},
-        "callbacks": {"ModelCheckpoint{'monitor': 'val_acc'}": {"best_model_score": torch.tensor(0.9)}},
-        "optimizer_states": [optimizer()],
-        "lr_schedulers": [{"last_epoch": 4}],
-        "hparams_name": "kwargs",
-        "hyper_parameters": {"num_classes": 10, "lr": 0.1},
-    }
-    return saved(content, folder / "epoch=4-step=1000.ckpt")
-
-
-def fastai(folder: Path) -> Path:
-    return saved({"model": state(), "opt": optimizer()}, folder / "stage-1.pth")
-
-
-def deepspeed(folder: Path) -> Path:
-    content = {
-        "module": state(),
-        "buffer_names": ["stem.bn.running_mean"],
-        "optimizer": None,
-        "param_shapes": [OrderedDict((key, value.shape) for key, value in network().named_parameters())],
-        "ds_config": {"train_batch_size": 256},
-        "ds_version": "0.14.0",
-        "global_steps": 1000,
-    }
-    return saved(content, folder / "mp_rank_00_model_states.pt")
-
-
-def own_run(folder: Path) -> Path:
-    """A checkpoint of `regnety train`, by its own writer."""
-    from regnety.training.checkpoints import Progression, save_checkpoint
-    from regnety.training.optimization import WeightAverage
-
-    last = network(seed=1)
-    return save_checkpoint(
-        folder,
-        Progression(epochs_done=7, history=[], best_epoch=5, best_top1=81.5, seconds=60.0),
-        model=last,
-        optimizer=torch.optim.SGD(last.parameters(), lr=0.1),
-        average=WeightAverage(network(seed=2), 0.999),
-        best=state(),
-        keep=1,
-    )
-
-
-# Folders of the Hub
+# transformers
 
 
 def transformers_network(transformers: Any) -> Any:

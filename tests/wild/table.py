@@ -1,33 +1,20 @@
-"""The table of what files of RegNets look like: each row makes one, and says what is to be found in it.
+"""The table: each row makes a file, and says what is to be found in it.
 
 docs/reference/checkpoints.md shows it to users, in the same order and under the same names.
 """
 
-import json
-import zipfile
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import torch
-from safetensors.torch import save_file
 
-import wild_programs as programs
-from foreign_models import export_with_torch, foreign_network
-from numerics import lively_network
-from regnety.bundle.bundle import Bundle
-from regnety.export.conversion import convert_model
-from regnety.export.exporting import export_model
-from regnety.graph.metadata import ModelMetadata
-from regnety.network.arrays import numpy_weights
+from foreign_models import foreign_network
 from regnety.network.modules import RegNet
-from regnety.preprocessing import Preprocessing
-from torch_files import save_tar
-from wild_programs import CLASSES, DESIGN, network, optimizer, saved, state
+from wild import forms, programs, training_loops
+from wild.network import CLASSES, network, saved, state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,83 +42,6 @@ class WildFile:
     missing: tuple[str, ...] = ("class names", "preprocessing")
     """Beside counters of batch norm."""
     model: str | None = None
-
-
-# The same weights in every form that files have
-
-
-def parameters(folder: Path) -> Path:
-    """With gradients wanted and hooks on them: parameters instead of plain tensors."""
-    weights = {**state(), **dict(network().requires_grad_().named_parameters())}
-    return saved(weights, folder / "weights.pt")
-
-
-def cast(folder: Path, dtype: torch.dtype) -> Path:
-    weights = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state().items()}
-    return saved(weights, folder / "weights.pth")
-
-
-def on_cuda(folder: Path) -> Path:
-    with patch("torch.serialization.location_tag", lambda storage: "cuda:1"):
-        return saved(state(), folder / "weights.pth")
-
-
-def channels_last(folder: Path) -> Path:
-    module = lively_network(DESIGN, num_classes=len(CLASSES)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return saved(module.state_dict(), folder / "weights.pth")
-
-
-def tar(folder: Path) -> Path:
-    path = folder / "weights.pth.tar"
-    save_tar(state(), path)
-    return path
-
-
-def safetensors(folder: Path, name: str = "weights.safetensors") -> Path:
-    save_file(state(), folder / name, metadata={"format": "pt"})
-    return folder / name
-
-
-def sharded(folder: Path, pattern: str) -> Path:
-    """By huggingface_hub, as accelerate and transformers do."""
-    from huggingface_hub import save_torch_state_dict
-
-    save_torch_state_dict(
-        state(),
-        folder,
-        filename_pattern=pattern,
-        max_shard_size="60KB",
-        safe_serialization=pattern.endswith("safetensors"),
-    )
-    return folder / f"{pattern.replace('{suffix}', '')}.index.json"
-
-
-
-
-# Graphs
-
-
-def torchs_onnx(folder: Path) -> Path:
-    return export_with_torch(foreign_network(), folder / "regnety_002.onnx", size=224)
-
-
-def own_bundle() -> Bundle:
-    """The network with names and a size of its own."""
-    metadata = ModelMetadata(
-        design=DESIGN, num_classes=10, in_chans=3, preprocessing=Preprocessing(image_size=96), labels=CLASSES
-    )
-    return Bundle(metadata, numpy_weights(network()), name="insects")
-
-
-def own_graph(folder: Path, name: str) -> Path:
-    return export_model(own_bundle(), folder / name).path
-
-
-def folder_of_a_graph(folder: Path) -> Path:
-    """What is left where only the graph is put on a machine."""
-    path = export_model(own_bundle(), folder / "insects").path
-    (path / "model.safetensors").unlink()
-    return path
 
 
 FILES = [
@@ -253,51 +163,49 @@ FILES = [
     ),
     WildFile(
         name="PyTorch's ImageNet example",
-        make=programs.imagenet_example,
+        make=training_loops.imagenet_example,
         part="state_dict",
         prefix="module.",
         facts={"arch": "regnet_y_400mf", "epoch": 90},
     ),
-    WildFile(
-        name="PyTorch's tutorial", make=programs.tutorial, part="model_state_dict", facts={"epoch": 4}
-    ),
-    WildFile(name="torch.compile", make=programs.compiled, prefix="_orig_mod."),
+    WildFile(name="PyTorch's tutorial", make=training_loops.tutorial, part="model_state_dict", facts={"epoch": 4}),
+    WildFile(name="torch.compile", make=training_loops.compiled, prefix="_orig_mod."),
     WildFile(
         name="Lightning",
-        make=programs.lightning,
+        make=training_loops.lightning,
         part="state_dict",
         prefix="model.",
         facts={"epoch": 4, "global_step": 1000, "hyper_parameters.num_classes": 10},
     ),
-    WildFile(name="fastai's learn.save", make=programs.fastai, part="model"),
-    WildFile(name="DeepSpeed", make=programs.deepspeed, part="module"),
+    WildFile(name="fastai's learn.save", make=training_loops.fastai, part="model"),
+    WildFile(name="DeepSpeed", make=training_loops.deepspeed, part="module"),
     WildFile(
         name="regnety train",
-        make=programs.own_run,
+        make=training_loops.own_run,
         part="best",
         other_parts=("model",),
         facts={"progression.epochs_done": 7, "progression.best_epoch": 5, "progression.best_top1": 81.5},
     ),
-    WildFile(name="safetensors", make=safetensors, container="safetensors"),
+    WildFile(name="safetensors", make=forms.safetensors, container="safetensors"),
     WildFile(
         name="safetensors in shards",
-        make=partial(sharded, pattern="model{suffix}.safetensors"),
+        make=partial(forms.sharded, pattern="model{suffix}.safetensors"),
         container="safetensors in 3 shards",
     ),
     WildFile(
         name="pytorch_model.bin in shards",
-        make=partial(sharded, pattern="pytorch_model{suffix}.bin"),
+        make=partial(forms.sharded, pattern="pytorch_model{suffix}.bin"),
         container="torch zip in 3 shards",
     ),
-    WildFile(name="parameters", make=parameters),
-    WildFile(name="channels last", make=channels_last),
-    WildFile(name="float16", make=partial(cast, dtype=torch.float16), dtype=torch.float16),
-    WildFile(name="bfloat16", make=partial(cast, dtype=torch.bfloat16), dtype=torch.bfloat16),
-    WildFile(name="float64", make=partial(cast, dtype=torch.float64), dtype=torch.float64),
-    WildFile(name="saved from a GPU", make=on_cuda),
-    WildFile(name="torch 0.1", make=tar, container="torch tar"),
-    WildFile(name="a name without a suffix", make=partial(safetensors, name="weights"), container="safetensors"),
-    WildFile(name="another suffix", make=partial(safetensors, name="weights.pth"), container="safetensors"),
+    WildFile(name="parameters", make=forms.parameters),
+    WildFile(name="channels last", make=forms.channels_last),
+    WildFile(name="float16", make=partial(forms.cast, dtype=torch.float16), dtype=torch.float16),
+    WildFile(name="bfloat16", make=partial(forms.cast, dtype=torch.bfloat16), dtype=torch.bfloat16),
+    WildFile(name="float64", make=partial(forms.cast, dtype=torch.float64), dtype=torch.float64),
+    WildFile(name="saved from a GPU", make=forms.on_cuda),
+    WildFile(name="torch 0.1", make=forms.tar, container="torch tar"),
+    WildFile(name="a name without a suffix", make=partial(forms.safetensors, name="weights"), container="safetensors"),
+    WildFile(name="another suffix", make=partial(forms.safetensors, name="weights.pth"), container="safetensors"),
     WildFile(
         name="one input channel",
         make=lambda folder: saved(network(10, 1).state_dict(), folder / "grey.pth"),
@@ -311,7 +219,7 @@ FILES = [
     ),
     WildFile(
         name="torch's ONNX exporter",
-        make=torchs_onnx,
+        make=forms.torchs_onnx,
         network=foreign_network,
         container="ONNX",
         dialect=None,
@@ -321,7 +229,7 @@ FILES = [
     ),
     WildFile(
         name="regnety export, ONNX",
-        make=partial(own_graph, name="insects.onnx"),
+        make=partial(forms.own_graph, name="insects.onnx"),
         container="ONNX",
         dialect=None,
         part=None,
@@ -330,7 +238,7 @@ FILES = [
     ),
     WildFile(
         name="regnety export, OpenVINO",
-        make=partial(own_graph, name="insects.xml"),
+        make=partial(forms.own_graph, name="insects.xml"),
         program="openvino",
         container="OpenVINO",
         dialect=None,
@@ -340,14 +248,14 @@ FILES = [
     ),
     WildFile(
         name="regnety export, a folder",
-        make=partial(own_graph, name="insects"),
+        make=partial(forms.own_graph, name="insects"),
         container="regnety folder, safetensors",
         labels=CLASSES,
         missing=(),
     ),
     WildFile(
         name="a folder with model.onnx alone",
-        make=folder_of_a_graph,
+        make=forms.folder_of_a_graph,
         container="regnety folder, ONNX",
         dialect=None,
         part=None,
