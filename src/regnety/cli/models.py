@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 def models(pattern: str, output_format: RowFormat) -> None:
     """List models and their published weights: design, size, work, accuracy, licence, and whether they are here.
 
-    PATTERN is a shell pattern for names, with or without tag: 'regnety_*', '*.pycls_in1k'.
+    PATTERN is a shell pattern for names, with or without tag: 'regnety_*', '*.pycls_in1k'; or a name that torchvision
+    or pycls has for a model: regnet_y_3_2gf, RegNetY-3.2GF.
 
     Example:  regnety models 'regnety_0*'
     """
+    from regnety.catalog.aliases import our_name
     from regnety.catalog.models import how_to_find, list_models
     from regnety.catalog.published import list_weights
 
+    pattern = our_name(pattern)
     rows = [_published_row(name) for name in list_weights(pattern)]
     if list_models(pattern).count(EMBEDDED_MODEL):
         rows.insert(0, _embedded_row())
