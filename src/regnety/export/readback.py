@@ -5,17 +5,15 @@ No more than a layer is in memory at a time, however large the model is.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnx
+import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
 from regnety.errors import ExportError
 from regnety.graph.assembly import assemble
 from regnety.graph.metadata import KEY, metadata_from_json
 from regnety.graph.onnx_files import read_onnx
-from regnety.graph.stored_graph import StoredGraph
 from regnety.weights.checkpoint import open_checkpoint
 from regnety.weights.files.arrays import Array
 
@@ -58,32 +56,21 @@ def compare_graph(path: Path, bundle: Bundle, *, outputs: Sequence[str]) -> None
     graph = read_onnx(path)
     if metadata_from_json(graph.properties.get(KEY, ""), source=path.name) != bundle.metadata:
         raise ExportError(f"{path.name}: its labels or preprocessing are not the model's; nothing was kept")
-    assemble(
+    assembly = assemble(
         bundle.architecture,
         bundle.weights,
         bundle.metadata,
-        _Compared(graph),
         input_kind="uint8",
         image_size=bundle.preprocessing.image_size,
         outputs=outputs,
         dtype="float32",
     )
+    for array in assembly.arrays:
+        if array.name not in graph.arrays or not _same(graph.arrays[array.name].read(), array.values(), array.dtype):
+            raise ExportError(f"{path.name}: {array.name} is not the model's; nothing was kept")
 
 
-class _Compared:
-    """Stands where a graph in the making would keep its arrays, and finds each of them in a file."""
-
-    def __init__(self, graph: StoredGraph) -> None:
-        self._graph = graph
-
-    def add(self, name: str, array: Array) -> onnx.TensorProto:
-        arrays = self._graph.arrays
-        if name not in arrays or not _same(arrays[name].read(), array, array.dtype):
-            raise ExportError(f"{self._graph.path.name}: {name} is not the model's; nothing was kept")
-        return onnx.TensorProto(name=name)
-
-
-def _same(found: Array, wanted: Array, dtype: np.dtype[Any]) -> bool:
+def _same(found: Array, wanted: Array, dtype: npt.DTypeLike) -> bool:
     """Whether one array has the other's shape and, converted to `dtype`, its bytes: NaN is a value like any other."""
     if (found.shape, found.dtype) != (wanted.shape, dtype):
         return False
