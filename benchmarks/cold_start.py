@@ -29,7 +29,7 @@ library.define("qnms(Tensor boxes, Tensor scores, float threshold) -> Tensor")
 """
 SCRIPT = """
 import timm
-model = timm.create_model('regnety_002', pretrained=True, pretrained_cfg_overlay=dict(file={weights!r}))
+model = timm.create_model({model!r}, pretrained=True, pretrained_cfg_overlay=dict(file={weights!r}))
 model.eval()
 
 import urllib
@@ -59,13 +59,17 @@ for i in range(top5_prob.size(0)):
 """The page's, with its files on this disk instead of behind addresses."""
 
 
+def timm_script(model: str, weights: Path, photo: Path, classes: Path) -> str:
+    """The script for a model, its weights, a photograph, and its classes."""
+    return SHIM + SCRIPT.format(model=model, weights=str(weights), photo=str(photo), classes=str(classes))
+
+
 def measure(folder: Path, pairs: int, timm_python: str | None) -> dict[str, list[Run]]:
     """Runs by name, in turn, after one of each that is not counted."""
     model, photo = folder / "regnety_002.safetensors", folder / "photo.jpg"
     ours = [*regnety_command(), "predict", "--model", str(model), str(photo)]
     script = folder / "model_page.py"
-    names = {"weights": model, "photo": photo, "classes": folder / "classes.txt"}
-    script.write_text(SHIM + SCRIPT.format(**{name: str(path) for name, path in names.items()}), "utf-8")
+    script.write_text(timm_script("regnety_002", model, photo, folder / "classes.txt"), "utf-8")
     runs: dict[str, list[Run]] = {"timm": [], "warm": [], "empty": []}
     for _ in range(pairs + 1):
         if timm_python is not None:
