@@ -10,15 +10,15 @@ process is never below that of the one that started it.
 
 import argparse
 import json
-import os
 import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from processes import Run, processor, regnety_command, run
 
 HERE = Path(__file__).parent
 SHIM = """
@@ -29,7 +29,7 @@ library.define("qnms(Tensor boxes, Tensor scores, float threshold) -> Tensor")
 """
 SCRIPT = """
 import timm
-model = timm.create_model('regnety_002', pretrained=True, pretrained_cfg_overlay=dict(file={weights!r}))
+model = timm.create_model({model!r}, pretrained=True, pretrained_cfg_overlay=dict(file={weights!r}))
 model.eval()
 
 import urllib
@@ -57,53 +57,11 @@ for i in range(top5_prob.size(0)):
     print(categories[top5_catid[i]], top5_prob[i].item())
 """
 """The page's, with its files on this disk instead of behind addresses."""
-NOT_AS_USERS_HAVE_IT = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
-"""The first makes every run compile what it imports."""
-MEBIBYTE = 1 << 20
 
 
-@dataclass(frozen=True)
-class Run:
-    """One process."""
-
-    seconds: float
-    peak_mib: float
-    stdout: str
-
-
-def run(command: list[str], **environment: str) -> Run:
-    """Start a process, wait for its end, and ask the system what it took."""
-    environment = {key: value for key, value in os.environ.items() if key not in NOT_AS_USERS_HAVE_IT} | environment
-    start_ns = time.monotonic_ns()
-    with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
-        process = subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = (time.monotonic_ns() - start_ns) / 1e9
-        process.returncode = os.waitstatus_to_exitcode(status)
-        stdout.seek(0)
-        stderr.seek(0)
-        if process.returncode != 0:
-            sys.exit(f"{' '.join(command)}: {stderr.read()}")
-        unit = 1 if sys.platform == "darwin" else 1024
-        return Run(seconds, usage.ru_maxrss * unit / MEBIBYTE, stdout.read())
-
-
-def processor() -> str:
-    """Its name, the cores that this process may use, and whether it has bf16."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    name = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
-    flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    kind = "AVX-512 bf16" if "avx512_bf16" in flags else "AVX2" if "avx2" in flags else "no AVX2"
-    return f"{name}, {len(os.sched_getaffinity(0))} cores, {kind}"
-
-
-def regnety_command() -> list[str]:
-    """The installed command where there is one beside this interpreter."""
-    script = Path(sys.executable).with_name("regnety")
-    return [str(script)] if script.exists() else [sys.executable, "-m", "regnety"]
+def timm_script(model: str, weights: Path, photo: Path, classes: Path) -> str:
+    """The script for a model, its weights, a photograph, and its classes."""
+    return SHIM + SCRIPT.format(model=model, weights=str(weights), photo=str(photo), classes=str(classes))
 
 
 def measure(folder: Path, pairs: int, timm_python: str | None) -> dict[str, list[Run]]:
@@ -111,8 +69,7 @@ def measure(folder: Path, pairs: int, timm_python: str | None) -> dict[str, list
     model, photo = folder / "regnety_002.safetensors", folder / "photo.jpg"
     ours = [*regnety_command(), "predict", "--model", str(model), str(photo)]
     script = folder / "model_page.py"
-    names = {"weights": model, "photo": photo, "classes": folder / "classes.txt"}
-    script.write_text(SHIM + SCRIPT.format(**{name: str(path) for name, path in names.items()}), "utf-8")
+    script.write_text(timm_script("regnety_002", model, photo, folder / "classes.txt"), "utf-8")
     runs: dict[str, list[Run]] = {"timm": [], "warm": [], "empty": []}
     for _ in range(pairs + 1):
         if timm_python is not None:

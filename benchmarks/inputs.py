@@ -1,19 +1,26 @@
 """Writes what benchmarks ask about: a model with random weights, and a photograph.
 
-    python benchmarks/inputs.py FOLDER
+    python benchmarks/inputs.py FOLDER [MODEL]
 
-gives FOLDER/regnety_002.safetensors (in timm's keys), FOLDER/photo.jpg (500x375) and FOLDER/classes.txt.
+gives FOLDER/MODEL.safetensors (regnety_002 where none is named; in timm's keys), FOLDER/photo.jpg (500x375) and
+FOLDER/classes.txt.
 """
 
 import math
 import sys
+import zlib
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
-from safetensors.numpy import save_file
 
 import regnety
+from regnety.architecture.description import Architecture
+from regnety.weights.files.arrays import FileWeights, StoredTensor
+from regnety.weights.files.safetensors_files import write_safetensors
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "cat.png"
 
@@ -21,24 +28,30 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "cat.png"
 def write_model(folder: Path, name: str) -> Path:
     """The weights of a named model, normal with a deviation of sqrt(2 / fan-in)."""
     info = regnety.model_info(name)
-    generator = np.random.default_rng(0)
-    weights = {}
-    for key, shape in info.design.architecture(info.num_classes).state_dict_shapes().items():
-        values = generator.standard_normal(shape)
-        if key.endswith("num_batches_tracked"):
-            values = np.array(0, np.int64)
-        elif key.endswith("running_var"):
-            values = 0.75 + 0.5 * np.abs(values)
-        elif key.endswith("bn.weight"):
-            values = (0.3 if ".conv3." in key else 1.0) * (1 + 0.1 * values)
-        elif len(shape) > 1:
-            values *= math.sqrt(2 / math.prod(shape[1:]))
-        else:
-            values *= 0.1
-        weights[key] = values if values.dtype == np.int64 else values.astype(np.float32)
-    path = folder / f"{name}.safetensors"
-    save_file(weights, path, metadata={"format": "pt"})
+    return write_weights(folder / f"{name}.safetensors", info.design.architecture(info.num_classes))
+
+
+def write_weights(path: Path, architecture: Architecture) -> Path:
+    """The same for any description: of a file of gigabytes one tensor is made at a time."""
+    tensors = {
+        key: StoredTensor(shape, "int64" if key.endswith("tracked") else "float32", partial(values_of, key, shape))
+        for key, shape in architecture.state_dict_shapes().items()
+    }
+    write_safetensors(path, FileWeights(tensors, source=str(path)))
     return path
+
+
+def values_of(key: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """One tensor, the same every time."""
+    if key.endswith("num_batches_tracked"):
+        return np.array(0, np.int64)
+    values = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(shape, np.float32)
+    if key.endswith("running_var"):
+        return np.float32(0.75) + np.float32(0.5) * np.abs(values)
+    if key.endswith("bn.weight"):
+        return np.float32(0.3 if ".conv3." in key else 1.0) * (1 + np.float32(0.1) * values)
+    values *= np.float32(math.sqrt(2 / math.prod(shape[1:])) if len(shape) > 1 else 0.1)
+    return values
 
 
 def write_photograph(path: Path) -> Path:
@@ -49,6 +62,6 @@ def write_photograph(path: Path) -> Path:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    write_model(folder, "regnety_002")
+    write_model(folder, sys.argv[2] if len(sys.argv) > 2 else "regnety_002")
     write_photograph(folder / "photo.jpg")
     (folder / "classes.txt").write_text("\n".join(str(index) for index in range(1000)), "utf-8")

@@ -92,7 +92,7 @@ def replacing_together(path: str | Path, *, companions: Iterable[str] = ()) -> I
         companions: names of files that the old one may refer to; they go with it where the new one has none such.
     """
     path = Path(path)
-    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+    folder = _folder_beside(path)
     beside = folder / path.name
     try:
         yield beside
@@ -123,7 +123,7 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
     """
     path = Path(os.path.realpath(path))  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+    beside = _folder_beside(path)
     try:
         yield beside
         for file in beside.rglob("*"):
@@ -194,6 +194,14 @@ def remove_leftovers(folder: Path) -> None:
             shutil.rmtree(leftover)
         else:
             leftover.unlink()
+
+
+def _folder_beside(path: Path) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def _name_the_place(error: BaseException, beside: Path, path: Path) -> None:

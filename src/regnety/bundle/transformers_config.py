@@ -6,6 +6,7 @@ from typing import Any
 from regnety.architecture.description import Architecture
 from regnety.bundle.hub_config import PILLOW_FILTERS
 from regnety.preprocessing import Preprocessing
+from regnety.weights.dialects.transformers import groups_width
 
 
 def transformers_config(architecture: Architecture, labels: Sequence[str] | None) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def transformers_config(architecture: Architecture, labels: Sequence[str] | None
         "embedding_size": architecture.stem.width_out,
         "hidden_sizes": [stage.width for stage in architecture.stages],
         "depths": [stage.depth for stage in architecture.stages],
-        "groups_width": max(stage.group_width for stage in architecture.stages),
+        "groups_width": groups_width(architecture),
         "layer_type": "x" if first.blocks[0].se is None else "y",
         "hidden_act": "relu",
         "downsample_in_first_stage": first.stride == 2,

@@ -7,7 +7,7 @@ import click
 from regnety.cli.options import complete_model, labels_option, quiet_option
 
 if TYPE_CHECKING:
-    from regnety.export.conversion import Target
+    from regnety.export.conversion_targets import Target
 
 TARGETS = ("regnety", "timm", "pycls", "torchvision", "transformers", "vissl", "onnx")
 
@@ -30,7 +30,9 @@ def convert(model: str, output: str, to: "Target", overwrite: bool, labels: str 
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.label_files import find_labels
     from regnety.export.conversion import convert_model
+    from regnety.export.conversion_targets import check_target
 
+    check_target(output, to, overwrite=overwrite)  # before anything is fetched
     bundle = Bundle.load(model, quiet=quiet)
     if labels is not None:
         bundle = bundle.with_labels(find_labels(labels))

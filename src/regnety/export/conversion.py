@@ -5,34 +5,29 @@ however large the model is.
 """
 
 import json
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
-
-import numpy as np
+from typing import Any, Literal
 
 from regnety.bundle.bundle import CONFIG_FILE, WEIGHTS_FILE, Bundle
 from regnety.bundle.hub_folders import PROCESSOR_FILE
 from regnety.bundle.transformers_config import processor_config, transformers_config
 from regnety.errors import ExportError
+from regnety.export.conversion_targets import Target, check_not_its_source, check_target
+from regnety.export.readback import compare_checkpoint, compare_graph
 from regnety.graph.builder import DATA_SUFFIX, write_graph
 from regnety.inference.foreign_comparison import compare_with_foreign_file
 from regnety.storage import replacing_folder, replacing_together
-from regnety.weights.checkpoint import open_checkpoint
+from regnety.weights.dialects.dialect import Dialect
 from regnety.weights.dialects.registry import DIALECTS, in_dialect
-from regnety.weights.files.arrays import Array, FileWeights, StoredTensor, tensor_of
+from regnety.weights.dialects.timm import TIMM
+from regnety.weights.files.arrays import FileWeights
 from regnety.weights.files.safetensors_files import write_safetensors
 from regnety.weights.files.torch_writing import write_torch
 
-Target: TypeAlias = Literal["regnety", "timm", "pycls", "torchvision", "transformers", "vissl", "onnx"]
-
-TORCH_SUFFIXES = (".pth", ".pt", ".pyth", ".torch", ".bin", ".ckpt", ".tar")
-FOLDERS = ("regnety", "timm", "transformers")
-"""Whose programs read a folder with config.json."""
-COMPARED_AT_A_TIME = 1 << 20
-"""Elements."""
+OURS = replace(TIMM, name="regnety", owner="ours", obstacle=lambda _: None)
+"""timm's names for whatever can be described, also where timm could not build it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +38,10 @@ class Converted:
     """The file or folder that was asked for."""
     files: tuple[Path, ...]
     """All that were written."""
-    to: str
+    to: Target
     """Whose names the weights have now."""
     num_tensors: int
-    """How many there are, each compared with its source."""
+    """How many the model has, all of them compared with what was written."""
 
 
 def convert_model(model: str | Path | Bundle, path: str | Path, *, to: Target, overwrite: bool = False) -> Converted:
@@ -54,125 +49,82 @@ def convert_model(model: str | Path | Bundle, path: str | Path, *, to: Target, o
 
         convert_model("regnety_002", "RegNetY-200MF.pyth", to="pycls")
 
+    A single file of weights has their names and numbers alone: no labels, no preprocessing, and strides of 2 are what
+    its reader assumes.
+
     Args:
         model: whatever a model may be: a name, a folder, a checkpoint of any dialect, an ONNX file.
-        path: `NAME.safetensors`, or a file of torch (`.pth`, `.pyth`, `.torch`, ...); for `regnety`, `timm` and
-            `transformers` also a folder, a name without a suffix or with a slash at its end, from which they load the
-            model with labels and preprocessing; for `onnx` `NAME.onnx` (over 2 GiB with `NAME.onnx.data`).
+        path: `NAME.safetensors`, or a file of torch (`.pth`, `.pyth`, `.torch`, ...), in the model's own number type;
+            for `regnety`, `timm` (both in float32) and `transformers` also a folder, a name without a suffix or with a
+            slash at its end, from which they load the model with labels and preprocessing; for `onnx` `NAME.onnx`
+            (over 2 GiB with `NAME.onnx.data`), in float32 and with batch norm folded.
         to: whose it is to be. pycls's networks are shown BGR: the stem is turned.
-        overwrite: replace what stands there.
+        overwrite: replace what stands there, which may be a model's folder, or any file but the model itself.
 
     Raises:
-        ExportError: the path and `to` do not go together, something stands there, or the other code base cannot
-            express the model.
+        ExportError: the path and `to` do not go together, something stands there, the other code base cannot express
+            the model, or what was written is not the model.
         WeightsError: the model is damaged.
         UnknownModelError: the name is not known, or its weights cannot be had.
+        OSError: the file cannot be written.
     """
-    form = _form(path, to)
+    form = check_target(path, to, overwrite=overwrite)
     path = Path(path)
-    _check_free(path, overwrite)
     bundle = Bundle.load(model)
-    if to not in ("regnety", "onnx") and (obstacle := DIALECTS[to].obstacle(bundle.architecture)):
+    check_not_its_source(path, bundle)
+    dialect = OURS if to in ("regnety", "onnx") else DIALECTS[to]
+    if obstacle := dialect.obstacle(bundle.architecture):
         raise ExportError(f"{path}: {to} cannot express {bundle.name}: {obstacle}")
     compare_with_foreign_file(bundle)
-    if form == "folder" and to != "transformers":
-        bundle.save(path)
-        return _converted(path, to, bundle)
     if form == "folder":
-        tensors = _tensors(bundle, to)
-        with replacing_folder(path) as folder:
-            write_safetensors(folder / WEIGHTS_FILE, FileWeights(tensors, source=bundle.name))
-            _write_json(folder / CONFIG_FILE, transformers_config(bundle.architecture, bundle.labels))
-            _write_json(folder / PROCESSOR_FILE, processor_config(bundle.preprocessing))
-            _compare(folder / WEIGHTS_FILE, bundle)
-        return _converted(path, to, bundle)
-    with replacing_together(path, companions=[path.name + DATA_SUFFIX] if form == "onnx" else []) as beside:
-        if form == "onnx":
-            write_graph(
-                beside,
-                bundle.architecture,
-                bundle.weights,
-                image_size=bundle.preprocessing.image_size,
-                preprocessing=bundle.preprocessing,
-                labels=bundle.labels,
-                provenance=bundle.provenance,
-            )
-        else:
-            tensors = _tensors(bundle, to)
-            if form == "safetensors":
-                write_safetensors(beside, FileWeights(tensors, source=bundle.name))
+        (_write_transformers if to == "transformers" else _write_bundle)(path, bundle)
+        files = sorted(path.iterdir())
+    else:
+        with replacing_together(path, companions=[path.name + DATA_SUFFIX] if form == "onnx" else []) as beside:
+            if form == "onnx":
+                _write_graph(beside, bundle)
             else:
-                write_torch(beside, tensors if to == "regnety" else DIALECTS[to].nest(tensors))
-            _compare(beside, bundle)
-        names = sorted(file.name for file in beside.parent.iterdir())
-    return _converted(path, to, bundle, [path.with_name(name) for name in names])
+                _write_checkpoint(beside, bundle, dialect, form)
+            files = sorted(path.with_name(file.name) for file in beside.parent.iterdir())
+    return Converted(path=path, files=tuple(files), to=to, num_tensors=len(bundle.weights))
 
 
-def _form(path: str | Path, to: str) -> Literal["folder", "safetensors", "torch", "onnx"]:
-    if to not in get_args(Target):
-        raise ExportError(f"a model can be converted to {', '.join(get_args(Target))}, got {to!r}")
-    text, path = os.fspath(path), Path(path)
-    if text.endswith(("/", os.sep)) or not path.suffix or path.is_dir():
-        if to not in FOLDERS:
-            wanted = "NAME.onnx" if to == "onnx" else "NAME.pth or NAME.safetensors"
-            raise ExportError(f"{path}: {to} keeps a model in one file; name it {wanted}")
-        return "folder"
-    if not path.parent.is_dir():
-        raise ExportError(f"{path}: there is no folder {path.parent}")
-    suffix = path.suffix.lower()
-    if (suffix == ".onnx") != (to == "onnx"):
-        wanted = "an ONNX file ends in .onnx" if to == "onnx" else "--to onnx writes .onnx files"
-        raise ExportError(f"{path}: {wanted}")
-    if suffix == ".onnx":
-        return "onnx"
-    if suffix == ".safetensors":
-        return "safetensors"
-    if suffix not in TORCH_SUFFIXES:
-        raise ExportError(f"{path}: name it .safetensors or one of {', '.join(TORCH_SUFFIXES)}")
-    return "torch"
+def _write_bundle(path: Path, bundle: Bundle) -> None:
+    """A folder that regnety and, where it can build the design, timm load."""
+    bundle.save(path, add_files=lambda beside: compare_checkpoint(beside / WEIGHTS_FILE, bundle, dtype="float32"))
 
 
-def _check_free(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite and not (path.is_dir() and not any(path.iterdir())):
-        raise ExportError(f"{path}: exists; name another place, or say --overwrite")
+def _write_transformers(path: Path, bundle: Bundle) -> None:
+    """A folder for transformers' `RegNetForImageClassification.from_pretrained`."""
+    with replacing_folder(path) as beside:
+        _write_checkpoint(beside / WEIGHTS_FILE, bundle, DIALECTS["transformers"], "safetensors")
+        _write_json(beside / CONFIG_FILE, transformers_config(bundle.architecture, bundle.labels))
+        _write_json(beside / PROCESSOR_FILE, processor_config(bundle.preprocessing))
 
 
-def _tensors(bundle: Bundle, to: str) -> dict[str, StoredTensor]:
-    """Under the names that they are to have; those of timm are ours, and we write designs that timm cannot build."""
-    if to != "regnety":
-        return in_dialect(DIALECTS[to], bundle.architecture, bundle.weights)
-    keys = (key for key in bundle.architecture.state_dict_shapes() if key in bundle.weights)
-    return {key: tensor_of(bundle.weights, key) for key in keys}
+def _write_checkpoint(path: Path, bundle: Bundle, dialect: Dialect, form: Literal["safetensors", "torch"]) -> None:
+    tensors = in_dialect(dialect, bundle.architecture, bundle.weights)
+    if form == "safetensors":
+        write_safetensors(path, FileWeights(tensors, source=bundle.name))
+    else:
+        write_torch(path, dialect.nest(tensors))
+    compare_checkpoint(path, bundle)
+
+
+def _write_graph(path: Path, bundle: Bundle) -> None:
+    outputs = bundle.architecture.output_names[-1:]  # logits, or what a classifier would be given
+    write_graph(
+        path,
+        bundle.architecture,
+        bundle.weights,
+        image_size=bundle.preprocessing.image_size,
+        outputs=outputs,
+        preprocessing=bundle.preprocessing,
+        labels=bundle.labels,
+        provenance=bundle.provenance,
+    )
+    compare_graph(path, bundle, outputs=outputs)
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", "utf-8")
-
-
-def _compare(path: Path, bundle: Bundle) -> None:
-    """Read a file back as anybody's checkpoint and hold every tensor against its source."""
-    weights = open_checkpoint(path).weights
-    for key in bundle.weights:
-        if key not in weights or not _same_bytes(weights[key], np.asarray(bundle.weights[key])):
-            raise ExportError(f"{path.name}: {key} is not the model's; nothing was kept")
-
-
-def _same_bytes(one: Array, other: Array) -> bool:
-    """Some rows at a time, NaN like any other value."""
-    if (one.shape, one.dtype) != (other.shape, other.dtype):
-        return False
-    one, other = np.atleast_1d(one), np.atleast_1d(other)
-    rows = max(1, COMPARED_AT_A_TIME // max(1, one[0].size)) if len(one) else 1
-    return all(
-        one[start : start + rows].tobytes() == other[start : start + rows].tobytes()
-        for start in range(0, len(one), rows)
-    )
-
-
-def _converted(path: Path, to: str, bundle: Bundle, files: list[Path] | None = None) -> Converted:
-    return Converted(
-        path=path,
-        files=tuple(sorted(path.iterdir()) if files is None else files),
-        to=to,
-        num_tensors=len(bundle.weights),
-    )

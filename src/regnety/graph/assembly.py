@@ -3,9 +3,10 @@
 Opset 17 and IR version 8 are fixed: onnx's own defaults are newer than what older runtimes read.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from regnety.architecture.description import (
 )
 from regnety.architecture.fitting import check_shape
 from regnety.errors import WeightsError
+from regnety.graph.graph_arrays import Array, GraphArray, little_endian
 from regnety.graph.metadata import KEY, ModelMetadata
 from regnety.preprocessing import Preprocessing
 from regnety.version import __version__
@@ -33,33 +35,44 @@ INPUT_NAME = "images"
 INPUT_KINDS = ("uint8", "float")
 DTYPES = ("float32", "float16")
 """In which learned arrays are kept."""
-ELEMENTS_AT_A_TIME = 1 << 20
-"""Elements of an array that are converted at a time."""
 BATCH = "batch"
 """Name of the free dimension, by which an engine fixes it."""
 
 
-class TensorStore(Protocol):
-    """Where the arrays of a graph go: into it, or into a file beside it."""
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A graph and its arrays, not yet put together."""
 
-    def add(self, name: str, array: npt.NDArray[Any]) -> onnx.TensorProto:
-        """Keep an array; the answer stands for it in the graph."""
+    model: onnx.ModelProto
+    """The whole model but for its initializers."""
+    arrays: tuple[GraphArray, ...]
+    """Those, in their order."""
+
+    def whole(self) -> onnx.ModelProto:
+        """The model with all its arrays in it."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self.model)
+        for array in self.arrays:
+            model.graph.initializer.append(array.tensor(raw_data=bytes(little_endian(array.values()))))
+        return model
 
 
 def assemble(
     architecture: Architecture,
-    weights: Mapping[str, npt.NDArray[Any]],
+    weights: Mapping[str, Array],
     metadata: ModelMetadata,
-    store: TensorStore,
     *,
     input_kind: str,
     image_size: int | None,
     outputs: Sequence[str],
     dtype: str,
-) -> onnx.ModelProto:
-    """The whole model; layers behind the last output that is asked for are left away."""
+) -> Assembly:
+    """The whole model; layers behind the last output that is asked for are left away.
+
+    Of the weights only those of batch norms are read now.
+    """
     _check_choices(architecture, input_kind, outputs, dtype)
-    graph = _GraphNodes(architecture, weights, store, dtype)
+    graph = _GraphNodes(architecture, weights, dtype)
     missing = set(outputs)
     for name in _walk(graph, architecture, metadata.preprocessing, input_kind):
         missing.discard(name)
@@ -72,7 +85,6 @@ def assemble(
             "regnet",
             [_input_info(architecture, input_kind, image_size)],
             [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (BATCH, *shapes[name])) for name in outputs],
-            initializer=graph.initializers,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
@@ -80,24 +92,21 @@ def assemble(
         producer_version=__version__,
     )
     helper.set_model_props(model, {KEY: metadata.as_json()})
-    return model
+    return Assembly(model, tuple(graph.arrays))
 
 
 class _GraphNodes:
     """Nodes in the making; every function adds some and gives the name of their result."""
 
-    def __init__(
-        self, architecture: Architecture, weights: Mapping[str, npt.NDArray[Any]], store: TensorStore, dtype: str
-    ) -> None:
+    def __init__(self, architecture: Architecture, weights: Mapping[str, Array], dtype: str) -> None:
         self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
+        self.arrays: list[GraphArray] = []
         self._weights = weights
         self._shapes = architecture.state_dict_shapes()
-        self._store = store
         self._dtype = dtype
 
-    def weight(self, key: str) -> npt.NDArray[Any]:
-        """A tensor of the checkpoint, as it is there: read here, once, and checked."""
+    def weight(self, key: str) -> Array:
+        """A tensor of the checkpoint, as it is there: read here, and checked."""
         array = np.asarray(self._weights[key])
         check_shape(key, array.shape, self._shapes[key], source="weights")
         return array
@@ -106,17 +115,24 @@ class _GraphNodes:
         """A small tensor, in the accuracy in which norms are folded."""
         return self.weight(key).astype(np.float64)
 
-    def constant(self, name: str, array: npt.NDArray[Any]) -> str:
+    def constant(self, name: str, array: Array) -> str:
         """An array that is kept and used in float32."""
-        self.initializers.append(self._store.add(name, _converted(name, array, "float32")))
+        self.arrays.append(GraphArray(name=name, shape=array.shape, dtype="float32", source=lambda: array))
         return name
 
-    def parameter(self, name: str, array: npt.NDArray[Any], scale: npt.NDArray[np.float64] | None = None) -> str:
-        """A learned array, each of its rows times a factor where there is one.
+    def parameter(self, name: str, key: str, scale: npt.NDArray[np.float64] | None = None) -> str:
+        """A learned array out of the checkpoint, each of its rows times a factor where there is one."""
+        return self._kept(name, self._shapes[key], partial(self.weight, key), scale)
 
-        One that is kept in float16 is widened where it is used, so that the work stays float32.
-        """
-        self.initializers.append(self._store.add(name, _converted(name, array, self._dtype, scale)))
+    def _kept(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        source: Callable[[], Array],
+        scale: npt.NDArray[np.float64] | None = None,
+    ) -> str:
+        """One that is kept in float16 is widened where it is used, so that the work stays float32."""
+        self.arrays.append(GraphArray(name=name, shape=shape, dtype=self._dtype, source=source, scale=scale))
         if self._dtype == "float32":
             return name
         return self.node("Cast", [name], f"{name}.widened", to=onnx.TensorProto.FLOAT)
@@ -130,11 +146,11 @@ class _GraphNodes:
         norm = f"{layer.name}.bn"
         scale = self.precise(f"{norm}.weight") / np.sqrt(self.precise(f"{norm}.running_var") + BATCH_NORM_EPS)
         bias = self.precise(f"{norm}.bias") - self.precise(f"{norm}.running_mean") * scale
-        kernel = self.parameter(f"{layer.name}.weight", self.weight(f"{layer.name}.conv.weight"), scale)
+        kernel = self.parameter(f"{layer.name}.weight", f"{layer.name}.conv.weight", scale)
         output = output or layer.name
         result = self.node(
             "Conv",
-            [value, kernel, self.parameter(f"{layer.name}.bias", bias)],
+            [value, kernel, self._kept(f"{layer.name}.bias", bias.shape, lambda: bias)],
             f"{output}.linear" if layer.relu else output,
             kernel_shape=[layer.kernel_size] * 2,
             strides=[layer.stride] * 2,
@@ -162,8 +178,8 @@ class _GraphNodes:
 
     def classifier(self, head: Head, value: str, *, output: str) -> str:
         name = f"{head.name}.fc"
-        weight = self.parameter(f"{name}.weight", self.weight(f"{name}.weight"))
-        bias = self.parameter(f"{name}.bias", self.weight(f"{name}.bias"))
+        weight = self.parameter(f"{name}.weight", f"{name}.weight")
+        bias = self.parameter(f"{name}.bias", f"{name}.bias")
         return self.node("Gemm", [value, weight, bias], output, transB=1)
 
     def normalization(self, preprocessing: Preprocessing, value: str) -> str:
@@ -176,32 +192,9 @@ class _GraphNodes:
         return self.node("Mul", [value, self.constant("normalization.factor", factor)], "normalized")
 
     def _fully_connected(self, name: str, value: str) -> str:
-        weight = self.parameter(f"{name}.weight", self.weight(f"{name}.weight"))
-        bias = self.parameter(f"{name}.bias", self.weight(f"{name}.bias"))
+        weight = self.parameter(f"{name}.weight", f"{name}.weight")
+        bias = self.parameter(f"{name}.bias", f"{name}.bias")
         return self.node("Conv", [value, weight, bias], name, kernel_shape=[1, 1])
-
-
-def _converted(
-    name: str, array: npt.NDArray[Any], dtype: str, scale: npt.NDArray[np.float64] | None = None
-) -> npt.NDArray[Any]:
-    """An array in the type in which it is kept, some rows at a time: the largest layers have hundreds of megabytes.
-
-    Raises:
-        WeightsError: a value is not finite, or not in that type.
-    """
-    converted = np.empty(array.shape, dtype)
-    rows = max(1, ELEMENTS_AT_A_TIME // max(1, math.prod(array.shape[1:])))
-    for start in range(0, len(array), rows):
-        part = array[start : start + rows].astype(np.float64)
-        if scale is not None:
-            part *= scale[start : start + rows].reshape(-1, *(1,) * (array.ndim - 1))
-        with np.errstate(over="ignore"):
-            converted[start : start + rows] = part
-        if not np.isfinite(converted[start : start + rows]).all():
-            if np.isfinite(part).all():
-                raise WeightsError(f"{name} has values that are not finite in {dtype}")
-            raise WeightsError(f"{name}: has values that are not finite numbers; the weights are damaged")
-    return converted
 
 
 def _walk(

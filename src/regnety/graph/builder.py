@@ -3,9 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 import onnx
 
@@ -13,15 +12,15 @@ from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyDesign
 from regnety.architecture.fitting import check_keys
 from regnety.errors import WeightsError
-from regnety.graph.assembly import assemble
+from regnety.graph.assembly import Assembly, assemble
 from regnety.graph.metadata import ModelMetadata
+from regnety.graph.onnx_writing import write_one_file, write_two_files
 from regnety.preprocessing import Preprocessing
 from regnety.storage import replacing_together
 
 LARGEST_FILE = (1 << 31) - (1 << 24)
 """Bytes of weights in one file: protobuf ends at 2 GiB, and the nodes and the metadata need some of it."""
 DATA_SUFFIX = ".data"
-TENSOR_TYPES = {"float32": onnx.TensorProto.FLOAT, "float16": onnx.TensorProto.FLOAT16}
 
 
 def build_graph(
@@ -60,16 +59,7 @@ def build_graph(
     arguments = _GraphArguments(architecture, weights, image_size, dtype, preprocessing, labels, provenance)
     if arguments.size > LARGEST_FILE:
         raise WeightsError(f"the weights take {arguments.size} bytes, over protobuf's 2 GiB; use write_graph")
-    return assemble(
-        arguments.architecture,
-        weights,
-        arguments.metadata,
-        _InsideModel(),
-        input_kind=input,
-        image_size=image_size,
-        outputs=outputs,
-        dtype=dtype,
-    )
+    return arguments.assemble(weights, input, outputs).whole()
 
 
 def write_graph(
@@ -87,8 +77,8 @@ def write_graph(
 ) -> Path:
     """Write what `build_graph` builds, for models of any size.
 
-    Up to 2 GiB it is one file; above it the weights stand in `PATH.data` beside it, written layer by layer, so that
-    memory holds one layer at a time.
+    Up to 2 GiB it is one file; above it the weights stand in `PATH.data` beside it. Either is written layer by layer,
+    so that memory holds one layer at a time.
 
     Args:
         path: where the model goes.
@@ -108,26 +98,13 @@ def write_graph(
     path = Path(path)
     arguments = _GraphArguments(architecture, weights, image_size, dtype, preprocessing, labels, provenance)
 
-    def model(store: "_InsideModel | _BesideModel") -> bytes:
-        built = assemble(
-            arguments.architecture,
-            weights,
-            arguments.metadata,
-            store,
-            input_kind=input,
-            image_size=image_size,
-            outputs=outputs,
-            dtype=dtype,
-        )
-        return graph_bytes(built)
-
+    assembly = arguments.assemble(weights, input, outputs)
     data_name = path.name + DATA_SUFFIX
     with replacing_together(path, companions=[data_name]) as beside:
         if arguments.size <= LARGEST_FILE:
-            beside.write_bytes(model(_InsideModel()))
+            write_one_file(beside, assembly)
         else:
-            with beside.with_name(data_name).open("wb") as file:
-                beside.write_bytes(model(_BesideModel(file, data_name)))
+            write_two_files(beside, beside.with_name(data_name), assembly)
     return path
 
 
@@ -150,6 +127,8 @@ class _GraphArguments:
         provenance: Mapping[str, Any] | None,
     ) -> None:
         self.architecture = architecture.architecture()
+        self.image_size = image_size
+        self.dtype = dtype
         check_keys(self.architecture, weights.keys(), source="weights")
         if image_size is not None and (type(image_size) is not int or not 1 <= image_size <= 8192):
             raise WeightsError(f"image_size must be a whole number from 1 to 8192 pixels, or None, got {image_size!r}")
@@ -167,45 +146,19 @@ class _GraphArguments:
             math.prod(shape) for shape in self.architecture.state_dict_shapes().values()
         )
 
+    def assemble(self, weights: Mapping[str, npt.NDArray[Any]], input_kind: str, outputs: Sequence[str]) -> Assembly:
+        """The graph, with what differs between readers added."""
+        return assemble(
+            self.architecture,
+            weights,
+            self.metadata,
+            input_kind=input_kind,
+            image_size=self.image_size,
+            outputs=outputs,
+            dtype=self.dtype,
+        )
+
 
 def _imagenet_preprocessing(in_chans: int) -> Preprocessing:
     """ImageNet's mean and std, repeated over the channels as timm's adapted stems expect them."""
     return Preprocessing().for_channels(in_chans)
-
-
-class _InsideModel:
-    """Arrays within the graph."""
-
-    def add(self, name: str, array: npt.NDArray[Any]) -> onnx.TensorProto:
-        return onnx.TensorProto(
-            name=name, data_type=TENSOR_TYPES[array.dtype.name], dims=array.shape, raw_data=bytes(_little_endian(array))
-        )
-
-
-class _BesideModel:
-    """Arrays in one file beside the graph, each at a multiple of 4096 bytes so that it can be memory-mapped."""
-
-    ALIGNMENT = 4096
-
-    def __init__(self, file: BinaryIO, location: str) -> None:
-        self._file = file
-        self._location = location
-
-    def add(self, name: str, array: npt.NDArray[Any]) -> onnx.TensorProto:
-        self._file.seek(-self._file.tell() % self.ALIGNMENT, 1)
-        offset = self._file.tell()
-        self._file.write(_little_endian(array))
-        length = self._file.tell() - offset
-        entries = {"location": self._location, "offset": str(offset), "length": str(length)}
-        return onnx.TensorProto(
-            name=name,
-            data_type=TENSOR_TYPES[array.dtype.name],
-            dims=array.shape,
-            data_location=onnx.TensorProto.EXTERNAL,
-            external_data=[onnx.StringStringEntryProto(key=key, value=value) for key, value in entries.items()],
-        )
-
-
-def _little_endian(array: npt.NDArray[Any]) -> memoryview:
-    """The bytes of a contiguous array as the format wants them: its own memory on nearly every machine."""
-    return array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data

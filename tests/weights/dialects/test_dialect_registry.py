@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from both_ways import assert_same, read, stored, tensors_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 import designs
+from both_ways import assert_same, read, stored, tensors_of
 from bundles import SMALL_DESIGN, random_weights
 from regnety.architecture.design import AnyDesign, Design
 from regnety.catalog.models import list_models, model_info

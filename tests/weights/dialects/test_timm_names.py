@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from both_ways import check_both_ways, shapes_of_module, their_shapes
 
+from both_ways import check_both_ways, shapes_of_module, their_shapes
 from bundles import SMALL_DESIGN
 from regnety.architecture.design import AnyNetDesign, Design, StageDesign
 from regnety.catalog.models import EMBEDDED_MODEL, list_models, model_info

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import torch
-from both_ways import check_both_ways, shapes_of_module, their_shapes
 
 import designs
+from both_ways import check_both_ways, shapes_of_module, their_shapes
 from bundles import SMALL_DESIGN
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 import torch
-from both_ways import check_both_ways, shapes_of_module, state_of, stored, tensors_of, their_shapes
 from hypothesis import given
 
 import designs
+from both_ways import check_both_ways, shapes_of_module, state_of, stored, tensors_of, their_shapes
 from bundles import SMALL_DESIGN, random_weights
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from both_ways import assert_same, assert_same_logits, read, state_of, stored, their_shapes
 from hypothesis import given
 
 import designs
+from both_ways import assert_same, assert_same_logits, read, state_of, stored, their_shapes
 from bundles import SMALL_DESIGN, random_weights
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyDesign, Design

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+
 from torch_files import save
 
 TENSORS = {

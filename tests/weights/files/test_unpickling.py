@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch_files import save
 
 from regnety.errors import WeightsError
 from regnety.weights.files.arrays import StoredTensor
 from regnety.weights.files.content import Opaque
 from regnety.weights.files.reading import read_file
 from regnety.weights.files.unpickling import Unpickler
+from torch_files import save
 
 
 def load(program: bytes) -> Any:

@@ -1,0 +1,88 @@
+"""Where a conversion goes: the form that a name asks for, and whether what stands there may be replaced."""
+
+import os
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from regnety.bundle.bundle import BUNDLE_FILES, Bundle
+from regnety.bundle.hub_folders import PROCESSOR_FILE
+from regnety.errors import ExportError
+
+Target: TypeAlias = Literal["regnety", "timm", "pycls", "torchvision", "transformers", "vissl", "onnx"]
+ConvertedForm: TypeAlias = Literal["folder", "safetensors", "torch", "onnx"]
+
+TARGETS: tuple[Target, ...] = get_args(Target)
+FOLDER_TARGETS = ("regnety", "timm", "transformers")
+"""Whose programs read a folder with config.json."""
+TORCH_SUFFIXES = (".pth", ".pt", ".pyth", ".torch", ".bin", ".ckpt", ".tar")
+SUFFIXES: dict[str, ConvertedForm] = {
+    ".onnx": "onnx",
+    ".safetensors": "safetensors",
+    **dict.fromkeys(TORCH_SUFFIXES, "torch"),
+}
+FOLDER_FILES = {*BUNDLE_FILES, PROCESSOR_FILE}
+"""All that may stand in a folder that is replaced."""
+
+
+def check_target(path: str | Path, to: str, *, overwrite: bool) -> ConvertedForm:
+    """What a name asks for, once it is known that it can be written. The model need not be there yet.
+
+    A folder ends in a slash, is one already, or has no suffix.
+
+    Args:
+        path: where the model is to go.
+        to: one of `TARGETS`.
+        overwrite: whether what stands there may be replaced.
+
+    Raises:
+        ExportError: the name and `to` do not go together, a file's folder does not exist, something stands there that
+            may not be replaced, or something else would be lost with it.
+    """
+    form = _form_of(path, to)
+    _check_free(Path(path), form, overwrite=overwrite)
+    return form
+
+
+def check_not_its_source(path: Path, bundle: Bundle) -> None:
+    """Refuse to write a model over itself, or over a part of itself.
+
+    Raises:
+        ExportError: the place is the model's own, or one is within the other.
+    """
+    if bundle.path is None or not path.exists():
+        return
+    place, source = path.resolve(), bundle.path.resolve()
+    if place == source or place in source.parents or source in place.parents:
+        raise ExportError(f"{path}: is the model that is to be converted, or a part of it; name another place")
+
+
+def _form_of(path: str | Path, to: str) -> ConvertedForm:
+    if to not in TARGETS:
+        raise ExportError(f"a model can be converted to {', '.join(TARGETS)}, got {to!r}")
+    text, path = os.fspath(path), Path(path)
+    if text.endswith(("/", os.sep)) or not path.suffix or path.is_dir():
+        if to not in FOLDER_TARGETS:
+            wanted = "NAME.onnx" if to == "onnx" else "NAME.pth or NAME.safetensors"
+            raise ExportError(f"{path}: {to} keeps a model in one file; name it {wanted}")
+        return "folder"
+    if not path.parent.is_dir():
+        raise ExportError(f"{path}: there is no folder {path.parent}")
+    form = SUFFIXES.get(path.suffix.lower())
+    if (form == "onnx") != (to == "onnx"):
+        wanted = "an ONNX file ends in .onnx" if to == "onnx" else "--to onnx writes .onnx files"
+        raise ExportError(f"{path}: {wanted}")
+    if form is None:
+        raise ExportError(f"{path}: name it .safetensors or one of {', '.join(TORCH_SUFFIXES)}")
+    return form
+
+
+def _check_free(path: Path, form: ConvertedForm, *, overwrite: bool) -> None:
+    if not path.exists():
+        return
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else None
+    if names != set() and not overwrite:
+        raise ExportError(f"{path}: exists; name another place, or say --overwrite")
+    if form == "folder" and names is None:
+        raise ExportError(f"{path}: is a file; name another folder")
+    if names is not None and (others := sorted(names - FOLDER_FILES)):
+        raise ExportError(f"{path}: holds {others[0]}, which is no model's and would be lost; name another folder")
