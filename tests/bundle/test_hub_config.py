@@ -179,7 +179,11 @@ def test_classes_that_nobody_named_have_no_names(fields: dict[str, Any], num_cla
     [
         ({"size": 224, "resample": 3, "crop_pct": 0.875}, 224, 256),  # as in 2022
         ({"size": {"shortest_edge": 224}}, 224, 256),
-        ({"size": {"shortest_edge": 256}, "do_center_crop": True, "crop_size": {"height": 224, "width": 224}}, 224, 256),
+        (
+            {"size": {"shortest_edge": 256}, "do_center_crop": True, "crop_size": {"height": 224, "width": 224}},
+            224,
+            256,
+        ),
         ({"size": {"shortest_edge": 384}, "do_center_crop": True, "crop_size": {"height": 384}}, 384, 384),
     ],
 )
