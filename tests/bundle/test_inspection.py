@@ -172,7 +172,7 @@ def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["", "gone.pth", "gone/", "a\0b", "x" * 5000, "regnety_002", "hf-hub:me/birds"])
 def test_nothing_there(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UnknownModelError, match="no such file or folder$"):
+    with pytest.raises(UnknownModelError, match=r"no such file or folder$"):
         inspect_model(path)
 
 
