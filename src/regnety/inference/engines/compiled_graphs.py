@@ -7,7 +7,6 @@ own cache is not used: it reads and hashes the whole graph before it looks there
 import hashlib
 import io
 import logging
-import mmap
 import struct
 import zlib
 from collections.abc import Callable, Iterable
@@ -22,6 +21,8 @@ from regnety.version import __version__
 
 SUFFIX = ".blob"
 FOOTER = struct.Struct("<QQ")
+READ_AT_A_TIME = 1 << 20
+"""Bytes."""
 COMPANIONS = {".xml": (".bin",), ".onnx": (".onnx.data",)}
 """Files beside a graph that may hold its weights."""
 
@@ -78,9 +79,11 @@ def keep_compiled(path: Path, export: Callable[[io.BytesIO], None]) -> None:
             export(stream)
             if stream.error is not None:
                 raise stream.error
-            length = file.seek(0, io.SEEK_END)
-            with mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ) as content:
-                file.write(FOOTER.pack(length, checksum(content)))
+            file.seek(0)
+            sum_so_far = 0
+            while piece := file.read(READ_AT_A_TIME):
+                sum_so_far = checksum(piece, sum_so_far)
+            file.write(FOOTER.pack(file.tell(), sum_so_far))
     except OSError as error:
         logger.info("%s: the compiled graph is not kept: %s", path, error)
 
@@ -121,9 +124,14 @@ class _FileStream(io.BytesIO):
         return otherwise
 
 
-def checksum(content: Any) -> int:
-    """Of bytes, or what behaves like them: CRC-32, which costs milliseconds where a cryptographic one costs a start."""
-    return zlib.crc32(content)
+def checksum(content: Any, so_far: int = 0) -> int:
+    """Of bytes, or what behaves like them: CRC-32, which costs milliseconds where a cryptographic one costs a start.
+
+    Args:
+        content: the bytes.
+        so_far: the checksum of what stands before them.
+    """
+    return zlib.crc32(content, so_far)
 
 
 def _stamp(path: Path) -> tuple[int, int]:
