@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from regnety.bundle.bundle import Bundle
-from regnety.errors import EngineError
+from regnety.errors import EngineError, WeightsError
 from regnety.graph.metadata import FORMAT_VERSION, KEY, metadata_from_json
 from regnety.inference.foreign_comparison import compare_with_foreign_file
 from regnety.storage import cache_directory
@@ -40,6 +40,16 @@ def graph_of(bundle: Bundle, *, rebuild: bool = False, suffixes: tuple[str, ...]
     if not rebuild and _is_its_own_graph(bundle, suffixes):
         assert bundle.graph is not None
         return bundle.graph.path
+    try:
+        return _built(bundle, rebuild=rebuild)
+    except WeightsError as error:
+        if str(error).startswith(str(bundle.path or bundle.name)):
+            raise
+        raise WeightsError(f"{bundle.name}: {error}") from error
+
+
+def _built(bundle: Bundle, *, rebuild: bool) -> Path | bytes:
+    """A graph from the cache, or built now."""
     key = _cache_key(bundle)
     if key is None:
         return _in_memory(bundle)
