@@ -145,7 +145,7 @@ def test_a_few_counters_may_be_missing(tmp_path: Path) -> None:
         ("text.safetensors", b"hello", "unknown", "is no file of weights; it looks like text"),
         ("cut.pth", b"PK\x03\x04" + bytes(100), "unknown", "is a damaged zip file: "),
         ("text.onnx", b"hello", "ONNX", "is not a whole ONNX file: "),
-        ("text.xml", b"hello", "OpenVINO", ""),
+        ("text.xml", b"hello", "OpenVINO", "is not a whole OpenVINO model: "),
     ],
 )
 def test_what_is_no_model_is_described_as_far_as_it_goes(
