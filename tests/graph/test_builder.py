@@ -213,6 +213,13 @@ def test_written_graph_gives_the_same_answer(file_names: list[str], tmp_path: Pa
     assert (path.read_bytes() == in_memory) == (len(file_names) == 1)
 
 
+def test_two_files_where_a_caller_wants_them(tmp_path: Path) -> None:
+    size = sum(value.nbytes for key, value in WEIGHTS.items() if not key.endswith("tracked"))
+    for largest, names in ((size // 2, ["model.onnx", "model.onnx.data"]), (2 * size, ["model.onnx"])):
+        write_graph(tmp_path / "model.onnx", ARCHITECTURE, WEIGHTS, largest_file=largest)
+        assert files(tmp_path) == names
+
+
 def test_two_files_hold_the_same_model_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builder, "LARGEST_FILE", 1000)
     with pytest.raises(WeightsError, match=r"over protobuf's 2 GiB; use write_graph$"):

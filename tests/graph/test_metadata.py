@@ -62,6 +62,19 @@ def test_wrong_field_is_one_line_that_names_the_file(changes: dict[str, Any], me
     assert "\n" not in str(raised.value)
 
 
+def test_facts_in_facts_have_an_end() -> None:
+    def nested(levels: int) -> dict[str, Any]:
+        value: Any = "x"
+        for level in range(levels):
+            value = {"a": value} if level % 2 else [value]
+        return {**METADATA.as_dict(), "provenance": {"facts": value}}
+
+    assert metadata_from_dict(nested(19), source="birds.onnx").provenance
+    for levels in (20, 100_000):
+        with pytest.raises(WeightsError, match=r"^birds\.onnx: provenance is nested deeper than 20 levels$"):
+            metadata_from_dict(nested(levels), source="birds.onnx")
+
+
 @pytest.mark.parametrize(
     ("field", "wrong"),
     [("num_classes", "2"), ("num_classes", -2), ("num_classes", None), ("in_chans", 1.0), ("in_chans", 0)],

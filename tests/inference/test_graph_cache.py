@@ -1,6 +1,7 @@
 """The cache of graphs: used, made anew when the bundle is, and never in the way."""
 
 import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,27 @@ def test_no_space_left_costs_nothing_but_time(cache: Path, folder: Path, monkeyp
     monkeypatch.setattr("os.fsync", full)
     assert Predictor(folder).predict(PICTURE) == expected
     assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_the_weights_of_a_large_graph_stand_beside_it(
+    engine: str, cache: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = Predictor(folder, engine=engine, precision="f32").predict(PICTURE)
+    shutil.rmtree(cache.parent)
+    monkeypatch.setattr(graph_cache, "LARGEST_CACHED_FILE", 1000)
+    for _ in range(2):
+        assert Predictor(folder, engine=engine, precision="f32").predict(PICTURE) == expected
+    graph, data = sorted(cache.iterdir())
+    assert data.name == f"{graph.name}.data"
+    assert graph.stat().st_size < 20_000 < data.stat().st_size
+    for compiled in cache.parent.glob("openvino/*"):
+        compiled.unlink()
+    data.write_bytes(data.read_bytes()[:-4096])
+    assert Predictor(folder, engine=engine, precision="f32").predict(PICTURE) == expected
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert warning.startswith(f"{graph}: ")
+    assert warning.endswith("; it is built anew")
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.999])

@@ -130,7 +130,10 @@ class Bundle:
         Raises:
             WeightsError: there are more or fewer names than classes.
         """
-        return self._with(labels=None if labels is None else tuple(labels))
+        try:
+            return self._with(labels=None if labels is None else tuple(labels))
+        except WeightsError as error:
+            raise WeightsError(f"{self.name}: {error}") from None
 
     def save(
         self,

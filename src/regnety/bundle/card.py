@@ -43,7 +43,7 @@ def model_card(model: "str | Path | Bundle") -> str:
 
     bundle = Bundle.load(model)
     place = bundle.path if bundle.name == str(bundle.path) else None  # None where it is called otherwise
-    title = bundle.name if place is None else place.resolve().name
+    title = _printable(bundle.name if place is None else place.resolve().name)
     is_whole = bundle is not model and (place is None or place.is_file())  # a folder is the one that the card stands in
     return _card(title, title if is_whole else "THIS_FOLDER", bundle.metadata, notice=bundle.notice)
 
@@ -76,7 +76,7 @@ def _card(
     """
     parts = [
         f"---\n{_yaml(front_matter(metadata, published))}---",
-        f"# {' '.join(title.split())}",
+        f"# {title}",
         _introduction(model, metadata, published),
         _facts(metadata),
         *_restriction(metadata.provenance.get("license")),
@@ -88,6 +88,11 @@ def _card(
         *([f"<!--\n{_yaml(page.model_index())}-->"] if page else ()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _printable(text: str) -> str:
+    """A name that may be any file's on one line of any file: what cannot be shown or encoded as an escape."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(text.split()))
 
 
 def _introduction(model: str, metadata: ModelMetadata, published: PublishedWeights | None) -> str:

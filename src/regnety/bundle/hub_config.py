@@ -28,8 +28,10 @@ TIMM_FIELDS = {
     "group_min_ratio": "group_min_ratio",
 }
 """timm's `model_args` to the fields of a design."""
-TIMM_HARMLESS = {"in_chans", "num_classes", "drop_rate", "drop_path_rate", "global_pool", "pretrained", "img_size"}
-"""What changes training or the head alone."""
+TIMM_HARMLESS = {"in_chans", "num_classes", "drop_rate", "drop_path_rate", "pretrained", "img_size"}
+"""What changes training or the number of channels and classes alone."""
+TIMM_USUAL = {"global_pool": "avg", "output_stride": 32}
+"""What is named and is as every RegNet has it."""
 PILLOW_FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 """transformers writes Pillow's numbers."""
 CONVNEXT_CROP_BELOW = 384
@@ -94,7 +96,8 @@ def _timm(config: Mapping[str, Any]) -> HubConfig:
 
 
 def _timm_design(design: AnyDesign, arguments: Mapping[str, Any]) -> AnyDesign:
-    unknown = sorted(set(arguments) - TIMM_FIELDS.keys() - TIMM_HARMLESS)
+    usual = {name for name, value in TIMM_USUAL.items() if arguments.get(name) == value}
+    unknown = sorted(set(arguments) - TIMM_FIELDS.keys() - TIMM_HARMLESS - usual)
     if unknown:
         raise WeightsError(f"model_args has {unknown[0]}={arguments[unknown[0]]!r}, which no RegNet here has")
     assert isinstance(design, Design)

@@ -139,9 +139,7 @@ def _inspect_whole_model(path: Path, folder: Path | None) -> Inspection:
         facts=bundle.provenance,
         model=name_of(bundle.architecture),
         missing=tuple(_missing_beside_weights(bundle)),
-        **(
-            {"num_tensors": len(bundle.weights), "input_order": "RGB"} if not checkpoint else _of_checkpoint(checkpoint)
-        ),
+        **(_of_checkpoint(checkpoint) if checkpoint else {"num_tensors": len(bundle.weights), "input_order": "RGB"}),
         **_of_architecture(bundle.architecture),
     )
 

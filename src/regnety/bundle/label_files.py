@@ -60,7 +60,11 @@ def find_labels(named: str | Path | Sequence[str]) -> tuple[str, ...]:
     """
     if not isinstance(named, str | Path):
         return tuple(named)
-    return labels(named) if isinstance(named, str) and named in label_sets() else read_labels(named)
+    if isinstance(named, str) and named in label_sets():
+        return labels(named)
+    if not Path(named).suffix and not Path(named).exists():
+        raise DataError(f"{named}: no such file of class names, and no such set; there are {', '.join(label_sets())}")
+    return read_labels(named)
 
 
 def _read_text(path: Path) -> str:

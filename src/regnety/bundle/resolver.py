@@ -1,6 +1,7 @@
 """The resolver of MODEL: what every command and function that takes a model does with what it was given."""
 
 import os
+import re
 import reprlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ GRAPH_SUFFIXES = (".onnx", ".xml")
 HUB_SCHEMES = ("hf-hub:", "hf_hub:")
 LOCAL_SCHEME = "local-dir:"
 """timm's ways to say where a model is."""
+_REPOSITORY = re.compile(r"[A-Za-z][\w.-]*/[\w.-]+")
 ACCEPTED = "a model is a name, hf-hub:owner/name, a folder, a checkpoint or an .onnx or .xml file"
 
 
@@ -129,7 +131,8 @@ def _nothing_there(model: str | Path) -> UnknownModelError:
     text = str(model)
     endings = (*CHECKPOINT_SUFFIXES, *GRAPH_SUFFIXES)
     if isinstance(model, Path) or os.sep in text or "/" in text or text.lower().endswith(endings):
-        return UnknownModelError(f"{text}: no such file or folder; {ACCEPTED}")
+        on_hub = f" (on the Hub it would be {HUB_SCHEMES[0]}{text})" if _REPOSITORY.fullmatch(text) else ""
+        return UnknownModelError(f"{text}: no such file or folder{on_hub}; {ACCEPTED}")
     if is_name(text.partition(".")[0]):
         try:
             model_info(text)

@@ -57,8 +57,17 @@ class ModelInfo:
         return None if tag is None else self.weights[tag]
 
 
-def list_models(pattern: str = "*") -> list[str]:
-    """Names of all models that match a shell pattern, e.g. `regnety_*`, sorted; `list_weights` has those with tags."""
+def list_models(pattern: str = "*", *, pretrained: bool = False) -> list[str]:
+    """Names of all models that match a shell pattern, e.g. `regnety_*`, sorted.
+
+    Args:
+        pattern: for the whole name.
+        pretrained: those with published weights, with their tags, as timm lists them (`list_weights`).
+    """
+    if pretrained:
+        from regnety.catalog.published import list_weights
+
+        return list_weights(pattern)
     return [name for name in sorted(_models()) if fnmatch.fnmatchcase(name, pattern)]
 
 

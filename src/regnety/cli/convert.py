@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from regnety.cli.notices import say, say_notice
 from regnety.cli.options import complete_model, labels_option, quiet_option
+from regnety.cli.terminal import printable
 
 if TYPE_CHECKING:
     from regnety.export.conversion_targets import Target
@@ -38,7 +40,8 @@ def convert(model: str, output: str, to: "Target", overwrite: bool, labels: str 
         bundle = bundle.with_labels(find_labels(labels))
     converted = convert_model(bundle, output, to=to, overwrite=overwrite)
     if not quiet:
-        if bundle.notice is not None:
-            click.echo(f"regnety: {bundle.notice}", err=True)
+        say_notice(bundle)
+        if bundle.labels is not None and not converted.keeps_metadata:
+            say(f"{converted.path} holds weights alone; labels and preprocessing stay behind (a folder keeps them)")
         for file in converted.files:
-            print(f"{file.stat().st_size / 1e6:>9.1f} MB  {file}")
+            print(printable(f"{file.stat().st_size / 1e6:>9.1f} MB  {file}"))

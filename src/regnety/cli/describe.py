@@ -1,6 +1,7 @@
 """`regnety describe`."""
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False, metavar="[NAME]", shell_complete=complete_model)
+@click.argument("name", required=False, metavar="[MODEL]", shell_complete=complete_model)
 @click.option("--design", metavar="DESIGN", help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8")
 @click.option(
     "--image-size", type=int, default=224, metavar="PIXELS", help="Height and width that work is counted for."
@@ -37,13 +38,17 @@ def describe(
     Example:  regnety describe regnety_040 --plot widths.png
     """
     from regnety.architecture.notation import parse_design
-    from regnety.catalog.models import model_info
+    from regnety.bundle.bundle import Bundle
+    from regnety.catalog.models import is_name, model_info
 
     if (name is None) == (design is None):
         raise InvalidDesignError("describe wants the name of a model or a --design, one of them")
     if name is not None:
-        info = model_info(name)
-        architecture = info.design.architecture(info.num_classes)
+        if is_name(name) or not os.path.exists(name):
+            info = model_info(name)
+            architecture = info.design.architecture(info.num_classes)
+        else:
+            architecture = Bundle.load(name).architecture
     else:
         assert design is not None
         architecture = parse_design(design).architecture()

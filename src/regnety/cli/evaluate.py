@@ -8,6 +8,7 @@ import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.formats import ReportFormat, report_format_option
+from regnety.cli.notices import say_notice
 from regnety.cli.options import (
     check_sizes,
     crop_pct_option,
@@ -62,9 +63,10 @@ def evaluate(
     from regnety.inference.evaluation import evaluate as evaluate_bundle
 
     check_sizes(image_size, test_size)
-    bundle = Bundle.load(model or EMBEDDED_MODEL, quiet=quiet)
+    bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet)
     if labels is not None:
         bundle = bundle.with_labels(find_labels(labels))
+    say_notice(bundle, quiet=quiet)
     result = evaluate_bundle(
         bundle,
         read_evaluation_folder(data, split),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from regnety.cli.notices import say_notice
 from regnety.cli.options import image_size_option, labels_option, model_argument, quiet_option
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def export(
     from regnety.export.exporting import export_model
 
     bundle = Bundle.load(model, quiet=quiet)
+    say_notice(bundle, quiet=quiet)
     exported = export_model(
         bundle if labels is None else bundle.with_labels(find_labels(labels)),
         output,

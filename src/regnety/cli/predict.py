@@ -12,6 +12,7 @@ import click
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli import terminal
 from regnety.cli.formats import RowFormat, row_format
+from regnety.cli.notices import say, say_notice
 from regnety.cli.options import (
     check_sizes,
     crop_pct_option,
@@ -102,7 +103,7 @@ def predict(
 
     _silence_decoders()
     predictor = Predictor(
-        Bundle.load(model or EMBEDDED_MODEL, quiet=quiet),
+        Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet),
         engine=engine,
         precision=precision,
         exact=exact,
@@ -197,10 +198,9 @@ def _print_notices(predictor: "Predictor", model: str | None) -> None:
             "For ImageNet's thousand: --model regnety_040 (`regnety models` lists all).",
             file=sys.stderr,
         )
-    if bundle.notice is not None:
-        print(f"regnety: {bundle.notice}", file=sys.stderr)
+    say_notice(bundle)
     if bundle.labels is None:
-        print(f"regnety: {bundle.name} brings no class names, the index is shown; see --labels", file=sys.stderr)
+        say(f"{bundle.name} brings no class names, the index is shown; see --labels")
 
 
 def _print_engine(predictor: "Predictor") -> None:

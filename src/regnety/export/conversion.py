@@ -42,6 +42,8 @@ class Converted:
     """Whose names the weights have now."""
     num_tensors: int
     """How many the model has, all of them compared with what was written."""
+    keeps_metadata: bool
+    """Whether labels and preprocessing are in it too; a checkpoint file has weights alone."""
 
 
 def convert_model(model: str | Path | Bundle, path: str | Path, *, to: Target, overwrite: bool = False) -> Converted:
@@ -86,7 +88,9 @@ def convert_model(model: str | Path | Bundle, path: str | Path, *, to: Target, o
             else:
                 _write_checkpoint(beside, bundle, dialect, form)
             files = sorted(path.with_name(file.name) for file in beside.parent.iterdir())
-    return Converted(path=path, files=tuple(files), to=to, num_tensors=len(bundle.weights))
+    return Converted(
+        path=path, files=tuple(files), to=to, num_tensors=len(bundle.weights), keeps_metadata=form in ("folder", "onnx")
+    )
 
 
 def _write_bundle(path: Path, bundle: Bundle) -> None:

@@ -74,6 +74,7 @@ def write_graph(
     preprocessing: Preprocessing | None = None,
     labels: Sequence[str] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    largest_file: int | None = None,
 ) -> Path:
     """Write what `build_graph` builds, for models of any size.
 
@@ -91,6 +92,8 @@ def write_graph(
         preprocessing: as for `build_graph`.
         labels: as for `build_graph`.
         provenance: as for `build_graph`.
+        largest_file: bytes of weights above which they stand beside the model; None is protobuf's 2 GiB. Engines map
+            what stands there into memory, where they would copy what is inside.
 
     Raises:
         WeightsError: as `build_graph`, size excepted.
@@ -101,7 +104,7 @@ def write_graph(
     assembly = arguments.assemble(weights, input, outputs)
     data_name = path.name + DATA_SUFFIX
     with replacing_together(path, companions=[data_name]) as beside:
-        if arguments.size <= LARGEST_FILE:
+        if arguments.size <= (LARGEST_FILE if largest_file is None else largest_file):
             write_one_file(beside, assembly)
         else:
             write_two_files(beside, beside.with_name(data_name), assembly)

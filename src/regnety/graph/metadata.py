@@ -13,6 +13,8 @@ from regnety.preprocessing import Preprocessing, preprocessing_from_dict
 
 FORMAT_VERSION = 1
 KEY = "regnety"
+DEEPEST_PROVENANCE = 20
+"""Tables and lists in each other; it is plain facts, and what prints them has only so much of a stack."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,8 @@ def metadata_from_dict(values: Any, *, source: str) -> ModelMetadata:
         raise WeightsError(f"{source}: labels must be a list of names")
     if not isinstance(provenance, Mapping):
         raise WeightsError(f"{source}: provenance must be a table")
+    if _is_deep(provenance):
+        raise WeightsError(f"{source}: provenance is nested deeper than {DEEPEST_PROVENANCE} levels")
     try:
         return ModelMetadata(
             design=design_from_dict(values["design"]),
@@ -94,6 +98,19 @@ def metadata_from_dict(values: Any, *, source: str) -> ModelMetadata:
         raise WeightsError(f"{source}: lacks {error.args[0]!r} under the key {KEY!r}") from None
     except RegNetYError as error:
         raise WeightsError(f"{source}: {error}") from error
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a value has more levels than that; who prints it goes down level by level."""
+    layer = [value]
+    for _ in range(DEEPEST_PROVENANCE):
+        layer = [
+            inner
+            for part in layer
+            if isinstance(part, Mapping | list)
+            for inner in (part.values() if isinstance(part, Mapping) else part)
+        ]
+    return any(isinstance(part, Mapping | list) for part in layer)
 
 
 def metadata_from_json(text: str, *, source: str) -> ModelMetadata:

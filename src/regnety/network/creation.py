@@ -26,17 +26,20 @@ logger = logging.getLogger("regnety")
 @overload
 def create_model(
     model: Model,
-    *,
     pretrained: bool | None = None,
+    *,
     num_classes: int | None = None,
     in_chans: int | None = None,
     features_only: Literal[False] = False,
     out_indices: None = None,
     output_stride: int | None = None,
-    drop_rate: float = 0.0,
-    drop_path_rate: float = 0.0,
-    global_pool: str = "avg",
+    drop_rate: float | None = None,
+    drop_path_rate: float | None = None,
+    global_pool: str | None = None,
+    bn_momentum: float | None = None,
+    bn_eps: float | None = None,
     checkpoint_path: str | Path | None = None,
+    scriptable: bool | None = None,
     initialization: Initialization = "timm",
     generator: torch.Generator | None = None,
 ) -> RegNet: ...
@@ -45,17 +48,20 @@ def create_model(
 @overload
 def create_model(
     model: Model,
-    *,
     pretrained: bool | None = None,
+    *,
     num_classes: int | None = None,
     in_chans: int | None = None,
     features_only: Literal[True],
     out_indices: int | Sequence[int] | None = None,
     output_stride: int | None = None,
-    drop_rate: float = 0.0,
-    drop_path_rate: float = 0.0,
-    global_pool: str = "avg",
+    drop_rate: float | None = None,
+    drop_path_rate: float | None = None,
+    global_pool: str | None = None,
+    bn_momentum: float | None = None,
+    bn_eps: float | None = None,
     checkpoint_path: str | Path | None = None,
+    scriptable: bool | None = None,
     initialization: Initialization = "timm",
     generator: torch.Generator | None = None,
 ) -> FeatureExtractor: ...
@@ -63,17 +69,20 @@ def create_model(
 
 def create_model(
     model: Model,
-    *,
     pretrained: bool | None = None,
+    *,
     num_classes: int | None = None,
     in_chans: int | None = None,
     features_only: bool = False,
     out_indices: int | Sequence[int] | None = None,
     output_stride: int | None = None,
-    drop_rate: float = 0.0,
-    drop_path_rate: float = 0.0,
-    global_pool: str = "avg",
+    drop_rate: float | None = None,
+    drop_path_rate: float | None = None,
+    global_pool: str | None = None,
+    bn_momentum: float | None = None,
+    bn_eps: float | None = None,
     checkpoint_path: str | Path | None = None,
+    scriptable: bool | None = None,
     initialization: Initialization = "timm",
     generator: torch.Generator | None = None,
 ) -> RegNet | FeatureExtractor:
@@ -93,11 +102,14 @@ def create_model(
             is that many last maps, and None all.
         output_stride: stride, in pixels of the image, from which on stages dilate instead of striding: 8, 16 or 32 for
             the published models, which have 32; None leaves the strides of the design.
-        drop_rate: dropout before the classifier, 0 to 1.
-        drop_path_rate: stochastic depth of the last block, 0 to 1; it rises linearly from none in the first.
+        drop_rate: dropout before the classifier, 0 to 1; None is 0.
+        drop_path_rate: stochastic depth of the last block, 0 to 1; it rises linearly from none in the first. None is 0.
         global_pool: `avg`, `max`, `avgmax` (the mean of both), `catavgmax` (both), or "" for none, which wants
-            `num_classes=0`.
-        checkpoint_path: weights for a name or design: a bundle's folder, or a file.
+            `num_classes=0`; None is `avg`.
+        bn_momentum: share of a new batch in the running statistics of batch norm; None is 0.1.
+        bn_eps: what batch norm adds to the variance; None is 1e-5.
+        checkpoint_path: weights for a name or design: a bundle's folder, or a file; "" is None, as timm has it.
+        scriptable: timm's, without effect: every network can be scripted.
         initialization: how random weights are drawn, `timm` or `pycls` (`initialization.initialize`).
         generator: where they come from; None is torch's global generator.
 
@@ -112,22 +124,25 @@ def create_model(
     """
     if out_indices is not None and not features_only:
         raise InvalidDesignError(f"out_indices={out_indices!r} wants features_only=True")
-    source = find_source(model, pretrained=pretrained, checkpoint_path=checkpoint_path)
+    source = find_source(model, pretrained=pretrained, checkpoint_path=checkpoint_path or None)
     architecture = source.architecture.architecture(0 if features_only else num_classes, in_chans)
     device = torch.get_default_device()
     with torch.device(device if source.bundle is None else "meta"):  # nothing is drawn that will be loaded
         network = RegNet(
             architecture,
             output_stride=output_stride,
-            global_pool=global_pool,
-            drop_rate=drop_rate,
-            drop_path_rate=drop_path_rate,
+            global_pool="avg" if global_pool is None else global_pool,
+            drop_rate=drop_rate or 0.0,
+            drop_path_rate=drop_path_rate or 0.0,
         )
+    _set_batch_norm(network, bn_momentum, bn_eps)
     network.preprocessing = source.preprocessing.for_channels(architecture.in_chans)
     network.pretrained_cfg = pretrained_cfg_of(
         source.shown, num_classes=architecture.num_classes, in_chans=architecture.in_chans
     )
     result = FeatureExtractor(network, out_indices) if features_only else network
+    if source.bundle is not None and source.bundle.notice is not None:
+        logger.info("%s", source.bundle.notice)
     if source.bundle is None:
         initialize(result, initialization, generator=generator)
         return result
@@ -140,6 +155,13 @@ def create_model(
     skip = {*_fit_stem(network, source.bundle), *_fit_classifier(network, source.bundle)}
     load_weights(result, source.bundle.weights, skip=skip)
     return result
+
+
+def _set_batch_norm(network: RegNet, momentum: float | None, eps: float | None) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = module.momentum if momentum is None else momentum
+            module.eps = module.eps if eps is None else eps
 
 
 def _fit_stem(network: RegNet, bundle: Bundle) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regnety.architecture.description import BATCH_NORM_EPS
 from regnety.bundle.bundle import Bundle
 from regnety.errors import WeightsError
 from regnety.graph.metadata import ModelMetadata
@@ -46,6 +47,8 @@ def _obstacle(network: "RegNet") -> str | None:
         return "stages were pruned; save the whole network"
     if network.dilated:
         return f"it is dilated; make it without output_stride={network.feature_info[-1]['reduction']}"
+    if network.stem.bn.eps != BATCH_NORM_EPS:
+        return f"bn_eps is {network.stem.bn.eps:g}; every RegNet's is {BATCH_NORM_EPS:g}"
     if network.head.global_pool != "avg":
         return f"global_pool is {network.head.global_pool!r}; reset_classifier(..., global_pool='avg') before saving"
     return None

@@ -115,6 +115,7 @@ def _resolve(recipe: Recipe, splits: DataSplits) -> tuple[Recipe, Preprocessing,
             recipe.model,
             pretrained=recipe.pretrained or None,
             num_classes=num_classes,
+            in_chans=3,  # as photographs have
             initialization=recipe.initialization,
             generator=generator,
         )

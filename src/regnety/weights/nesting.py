@@ -145,9 +145,7 @@ def _facts(content: object) -> dict[str, Any]:
     facts = {name: content[name] for name in FACTS if name in content}
     for table in SETTINGS:
         settings = content.get(table)
-        if isinstance(
-            settings, Opaque
-        ):  # timm's and torchvision's is a Namespace, pycls's and VISSL's of a kind of dict
+        if isinstance(settings, Opaque):  # timm's is a Namespace, with attributes; VISSL's a kind of dict, with items
             settings = settings.items or settings.state
         if isinstance(settings, Mapping):
             facts |= {f"{table}.{name}": settings[name] for name in SETTING_FACTS if name in settings}

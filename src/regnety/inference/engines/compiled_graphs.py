@@ -5,12 +5,13 @@ own cache is not used: it reads and hashes the whole graph before it looks there
 """
 
 import hashlib
+import io
 import logging
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ from regnety.version import __version__
 
 SUFFIX = ".blob"
 FOOTER = struct.Struct("<QQ")
+READ_AT_A_TIME = 1 << 20
+"""Bytes."""
 COMPANIONS = {".xml": (".bin",), ".onnx": (".onnx.data",)}
 """Files beside a graph that may hold its weights."""
 
@@ -62,25 +65,73 @@ def read_compiled(path: Path) -> npt.NDArray[np.uint8] | None:
     return None
 
 
-def keep_compiled(path: Path, content: Any) -> None:
+def keep_compiled(path: Path, export: Callable[[io.BytesIO], None]) -> None:
     """Write a compiled graph, whole or not at all; a folder that cannot be written or a full disk is only noted.
 
     Args:
         path: where it goes.
-        content: bytes, or what behaves like them.
+        export: writes the graph to a stream, piece by piece.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as beside, beside.open("wb") as file:
-            file.write(content)
-            file.write(FOOTER.pack(len(content), checksum(content)))
+        with replacing(path) as beside, beside.open("w+b") as file:
+            stream = _FileStream(file)
+            export(stream)
+            if stream.error is not None:
+                raise stream.error
+            file.seek(0)
+            sum_so_far = 0
+            while piece := file.read(READ_AT_A_TIME):
+                sum_so_far = checksum(piece, sum_so_far)
+            file.write(FOOTER.pack(file.tell(), sum_so_far))
     except OSError as error:
         logger.info("%s: the compiled graph is not kept: %s", path, error)
 
 
-def checksum(content: Any) -> int:
-    """Of bytes, or what behaves like them: CRC-32, which costs milliseconds where a cryptographic one costs a start."""
-    return zlib.crc32(content)
+class _FileStream(io.BytesIO):
+    """A file in the shape of the only stream that OpenVINO writes to; so nothing is held in memory.
+
+    An exception would be lost among the C++ streams in between: the first one is kept, and nothing is done after it.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Pass on some bytes."""
+        return self._passed_on(lambda: self._file.write(data), len(data))
+
+    def flush(self) -> None:
+        """Pass on what is waiting."""
+        self._passed_on(lambda: self._file.flush() or 0, 0)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """OpenVINO goes back and fills in what it did not know before."""
+        return self._passed_on(lambda: self._file.seek(offset, whence), 0)
+
+    def tell(self) -> int:
+        """The place in the file."""
+        return self._passed_on(self._file.tell, 0)
+
+    def _passed_on(self, action: Callable[[], int], otherwise: int) -> int:
+        if self.error is None:
+            try:
+                return action()
+            except OSError as error:
+                self.error = error
+        return otherwise
+
+
+def checksum(content: Any, so_far: int = 0) -> int:
+    """Of bytes, or what behaves like them: CRC-32, which costs milliseconds where a cryptographic one costs a start.
+
+    Args:
+        content: the bytes.
+        so_far: the checksum of what stands before them.
+    """
+    return zlib.crc32(content, so_far)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -1,6 +1,5 @@
 """OpenVINO: an extra; the faster one on processors with AVX-512, and it has bf16 where the processor has."""
 
-import io
 import logging
 import threading
 from pathlib import Path
@@ -119,9 +118,7 @@ class OpenVinoEngine:
                 logger.warning("%s: OpenVINO cannot load it: %s; it is compiled anew", place, _reason(error))
         compiled = self._compile(graph, batch)
         if place is not None:
-            exported = io.BytesIO()
-            compiled.export_model(exported)
-            keep_compiled(place, exported.getbuffer())
+            keep_compiled(place, compiled.export_model)
         return compiled, None
 
     def _compile(self, graph: Path | bytes, batch: int | None) -> Any:
