@@ -17,7 +17,7 @@ SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --qu
 help:
 	@echo "make demo      classify examples/cat.png with the model that comes with the package (no PyTorch)"
 	@echo "make test      the tests that a newcomer runs"
-	@echo "make test-all  all tests that fit in an hour"
+	@echo "make test-all  all tests that fit in an hour, with timm, torchvision and transformers beside"
 	@echo "make soak      long shows: hundreds of runs in a row"
 	@echo "make lint      format, style, types, layers, and the documentation built strictly"
 	@echo "make docs      the documentation, in docs/_build/html"
@@ -29,7 +29,7 @@ demo: .venv/core
 test: .venv/test
 	$(BIN)/python -m pytest
 
-test-all: .venv/test
+test-all: .venv/peers
 	$(BIN)/python -m pytest -m "not soak"
 
 soak: .venv/test
@@ -61,6 +61,11 @@ clean:
 .venv/test: .venv/python pyproject.toml constraints.txt
 	@echo "installing regnety, PyTorch and the test tools"
 	@$(INSTALL) ".[test]"
+	@touch $@
+
+.venv/peers: .venv/python pyproject.toml constraints.txt
+	@echo "installing regnety, PyTorch, the test tools, and timm, torchvision and transformers to compare with"
+	@$(INSTALL) ".[test,peers]"
 	@touch $@
 
 .venv/docs: .venv/python pyproject.toml constraints.txt

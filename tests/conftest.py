@@ -1,6 +1,8 @@
 """What every test may use."""
 
+import importlib.util
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -28,39 +30,48 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def timm() -> Any:
-    """The package that ours is held to; a test that needs it is skipped where it is not installed.
+def torchvision() -> Any:
+    """torchvision; a test that needs it is skipped where it is not installed.
 
-    torchvision's wheel does not import beside a CPU-only torch unless two of its operators are there.
+    Its wheel does not import beside a torch that was built otherwise, for the processor alone as a rule, unless two of
+    its operators are there.
     """
     import torch
 
-    operators = torch.library.Library("torchvision", "DEF")
-    for operator, arguments in (("nms", "Tensor dets, Tensor scores"), ("qnms", "Tensor dets, Tensor scores")):
-        operators.define(f"{operator}({arguments}, float iou_threshold) -> Tensor")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        package = pytest.importorskip("timm", reason="needs timm: pip install timm")
-        import timm.data
-
-    assert timm.data
+        try:
+            return pytest.importorskip("torchvision", reason="needs torchvision: make test-all installs it")
+        except RuntimeError:  # operator torchvision::nms does not exist
+            for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+                del sys.modules[name]
+        operators = torch.library.Library("torchvision", "DEF")
+        for operator, arguments in (("nms", "Tensor dets, Tensor scores"), ("qnms", "Tensor dets, Tensor scores")):
+            operators.define(f"{operator}({arguments}, float iou_threshold) -> Tensor")
+        package: Any = importlib.import_module("torchvision")
     package.operators = operators  # they last as long as their library
     return package
 
 
 @pytest.fixture(scope="session")
-def torchvision(timm: Any) -> Any:
-    """torchvision, which imports once timm's fixture has defined its operators; skipped where it is not installed."""
+def timm(request: pytest.FixtureRequest) -> Any:
+    """The package that ours is held to; a test that needs it is skipped where it is not installed."""
+    if importlib.util.find_spec("timm") is None:
+        pytest.skip("needs timm: make test-all installs it")
+    request.getfixturevalue("torchvision")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pytest.importorskip("torchvision", reason="needs torchvision: pip install torchvision")
+        import timm
+        import timm.data
+
+    return timm
 
 
 @pytest.fixture(scope="session")
-def transformers(timm: Any) -> Any:
-    """transformers, which imports torchvision where it is installed; skipped where it is not itself."""
+def transformers(torchvision: Any) -> Any:
+    """transformers, which imports torchvision by itself; a test that needs it is skipped where it is not installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        package = pytest.importorskip("transformers", reason="needs transformers: pip install transformers")
+        package = pytest.importorskip("transformers", reason="needs transformers: make test-all installs it")
         assert package.RegNetForImageClassification  # imported now, whatever it warns of
     return package

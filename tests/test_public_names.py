@@ -9,6 +9,7 @@ import pytest
 import regnety as package
 from commands import one_line, python, regnety
 from pictures import write_colours
+from regnety.export.conversion import convert_model
 from regnety.version import __version__
 
 HEAVY = ("torch", "onnxruntime", "openvino", "onnx", "PIL", "numpy", "click", "pydantic", "huggingface_hub")
@@ -56,15 +57,23 @@ def test_importing_costs_nothing() -> None:
     assert result.stdout.split() == [], result.stderr
 
 
-@pytest.mark.parametrize("command", ["predict", "describe", "eval", "models"])
+@pytest.mark.parametrize(
+    "command", ["predict", "describe", "eval", "models", "export", "convert", "inspect", "card", "fetch"]
+)
 def test_the_runtime_half_never_imports_torch(command: str, tmp_path: Path) -> None:
     data = write_colours(tmp_path / "data", "red", count=2)
     (data / "red").rename(data / "cat")
+    checkpoint = convert_model("regnety_cifar10", tmp_path / "model.pth", to="vissl").path
     arguments = {
         "predict": [data / "cat" / "000.png"],
         "describe": ["regnety_002"],
         "eval": ["--data", data],
         "models": [],
+        "export": [checkpoint, "-o", tmp_path / "model.onnx"],
+        "convert": [checkpoint, tmp_path / "model.pyth", "--to", "pycls"],
+        "inspect": [checkpoint],
+        "card": [checkpoint],
+        "fetch": ["regnety_cifar10"],
     }
     result = python(RUN_MAIN, command, *arguments[command])
     assert result.stderr.splitlines()[-2:] == ["status 0", "False"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import designs
 import goldens
 from numerics import lively_network, random_images, run_torch
-from regnety.architecture.counting import complexity, model_index_flops, output_shapes
+from regnety.architecture.counting import complexity, model_index_flops, output_shapes, weights_bytes
 from regnety.catalog.models import model_info
 from regnety.errors import InvalidDesignError
 from regnety.network.creation import create_model
@@ -42,6 +42,12 @@ def test_torch_counts_the_same_parameters() -> None:
     network = create_model("regnety_002", num_classes=10, in_chans=1)
     counted = complexity(network.architecture).num_params
     assert counted == sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(("num_classes", "in_chans"), [(1000, 3), (0, 1)])
+def test_weights_take_as_many_bytes_as_torchs(num_classes: int, in_chans: int) -> None:
+    network = create_model("regnety_002", num_classes=num_classes, in_chans=in_chans)
+    assert weights_bytes(network.architecture) == sum(tensor.nbytes for tensor in network.state_dict().values())
 
 
 @pytest.mark.parametrize(("name", "image_size"), [("regnety_002", 45), ("regnetx_002", 64)])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from bundles import REGNETY_002, random_weights, small_bundle
 from commands import python, regnety
@@ -16,6 +17,7 @@ from regnety import Bundle, Predictor, WeightsError, create_model
 from regnety.bundle.checkpoint_files import read_checkpoint
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
+from regnety.export.conversion import convert_model
 from regnety.inference.graph_cache import graph_of
 from regnety.preprocessing import IMAGENET_MEAN, Preprocessing
 from regnety.weights.files.safetensors_files import SafetensorsWeights, write_safetensors
@@ -184,3 +186,19 @@ def test_a_bare_file_can_be_saved_as_a_bundle(file: Path, tmp_path: Path) -> Non
     again = Bundle.load(bundle.save(tmp_path / "bundle"))
     assert facts(again) == facts(bundle)
     assert again.notice is None
+
+
+def test_the_notice_says_what_was_read_and_whose_it_is(tmp_path: Path) -> None:
+    bundle = small_bundle(None, design=REGNETY_002, num_classes=10)
+    path = convert_model(bundle, tmp_path / "x.pyth", to="pycls").path
+    assert Bundle.load(path).notice == (
+        f"{path} has pycls's keys and fits regnety_002 with 10 classes by its shapes; the preprocessing of "
+        "regnety_002.pycls_in1k is assumed"
+    )
+    state = create_model(path).state_dict()
+    content = {name: dict(state) for name in ("state_dict", "state_dict_ema", "model")}
+    torch.save(content, tmp_path / "last.pth.tar")
+    assert Bundle.load(tmp_path / "last.pth.tar").notice == (
+        f"{tmp_path}/last.pth.tar fits regnety_002 with 10 classes by its shapes; of its state dicts state_dict_ema is "
+        "read, not state_dict, model; the preprocessing of regnety_002.pycls_in1k is assumed"
+    )

@@ -1,15 +1,22 @@
 """MODEL: a name, the folder of a bundle, or a file."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bundles import small_bundle
+from bundles import LABELS, random_weights, small_bundle
+from commands import one_line, regnety
+from pictures import noise
 from regnety import Bundle, Predictor, UnknownModelError, WeightsError
+from regnety.bundle.resolver import published_weights
 from regnety.catalog.models import model_info
+from regnety.export.conversion import convert_model
 from regnety.storage import cache_directory
+from regnety.weights.files.safetensors_files import write_safetensors
+from web_server import WebServer
 
 
 def test_a_bundle_is_itself() -> None:
@@ -123,3 +130,133 @@ def test_the_weights_file_of_a_bundle_is_the_bundle(tmp_path: Path) -> None:
     folder = small_bundle().save(tmp_path / "birds")
     bundle = Bundle.load(folder / "model.safetensors")
     assert (bundle.path, bundle.labels, bundle.notice) == (folder, Bundle.load(folder).labels, None)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("regnety_032", "regnety_032.ra_in1k"),
+        ("regnety_032.tv2_in1k", "regnety_032.tv2_in1k"),
+        ("regnet_y_400mf", "regnety_004.tv2_in1k"),
+        ("regnet_y_800mf", "regnety_008_tv.tv2_in1k"),
+        ("RegNetY-4.0GF", "regnety_040.pycls_in1k"),
+        ("RegNetX-200MF", "regnetx_002.pycls_in1k"),
+        ("hf-hub:timm/regnety_040.ra3_in1k", "regnety_040.ra3_in1k"),
+        ("hf_hub:timm/regnety_040.ra3_in1k", "regnety_040.ra3_in1k"),
+        ("hf-hub:me/regnety_040.ra3_in1k", None),
+        ("timm/regnety_040.ra3_in1k", None),
+        ("./regnety_032", None),
+        ("regnet_y_400MF", None),
+        ("RegNetY-4GF", None),
+    ],
+)
+def test_published_weights_by_every_name(model: str, name: str | None) -> None:
+    published = published_weights(model)
+    assert (None if published is None else published.name) == name
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of our own, and the folder of weights in it."""
+    monkeypatch.setenv("REGNETY_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "cache" / "weights"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize("alias", ["regnety_004.tv2_in1k", "regnet_y_400mf", "hf-hub:timm/regnety_004.tv2_in1k"])
+def test_another_name_reads_the_same_file(alias: str, cache: Path) -> None:
+    weights = random_weights(model_info("regnety_004").design.architecture())
+    write_safetensors(cache / "regnety_004.tv2_in1k.safetensors", weights)
+    bundle = Bundle.load(alias)
+    assert (bundle.name, bundle.path) == ("regnety_004.tv2_in1k", cache / "regnety_004.tv2_in1k.safetensors")
+    assert bundle.preprocessing.crop_pct == 0.965
+    assert bundle.labels is not None
+
+
+@pytest.mark.parametrize("name", ["regnety_002.pycls_in1k.pth", "regnety_002-e68ca334.pth"])
+def test_a_file_of_torch_that_was_put_into_the_cache(name: str, cache: Path) -> None:
+    """Under the name of the weights, or as its address calls it."""
+    bundle = small_bundle(None, design=model_info("regnety_002").design, num_classes=1000)
+    convert_model(bundle, cache / name, to="timm")
+    found = Bundle.load("regnety_002")
+    assert (found.name, found.path, found.notice) == ("regnety_002.pycls_in1k", cache / name, None)
+    assert (found.weights["head.fc.bias"] == bundle.weights["head.fc.bias"]).all()
+
+
+def test_a_folder_in_timms_way(tmp_path: Path) -> None:
+    folder = small_bundle().save(tmp_path / "birds")
+    assert Bundle.load(f"local-dir:{folder}").labels == LABELS
+    with pytest.raises(UnknownModelError, match=r"^gone/birds: no such file or folder; a model is a name"):
+        Bundle.load("local-dir:gone/birds")
+
+
+def test_a_folder_that_has_the_name_of_a_model_in_timms_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small_bundle().save("regnety_cifar10")
+    assert Bundle.load("local-dir:regnety_cifar10").labels == LABELS
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("hf-hub:", "names no repository of the Hub; one is hf-hub:OWNER/NAME[@REVISION]"),
+        ("hf-hub:birds", "names no repository of the Hub"),
+        ("hf-hub:me/birds/model.safetensors", "names no repository of the Hub"),
+        ("hf_hub:../birds", "names no repository of the Hub"),
+        ("hf-hub:me/birds", "config.json is not in the Hub's cache, and REGNETY_OFFLINE forbids to ask for it"),
+    ],
+)
+def test_repositories_that_cannot_be_had(model: str, message: str) -> None:
+    with pytest.raises(UnknownModelError, match=message.replace("[", r"\[")) as error:
+        Bundle.load(model)
+    assert "\n" not in str(error.value)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The Hub of every process that is started."""
+    monkeypatch.setenv("REGNETY_CACHE", str(tmp_path / "cache"))
+    with WebServer() as server:
+        monkeypatch.delenv("REGNETY_OFFLINE")
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+        yield server
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    noise(40, 30).save(tmp_path / "a.png")
+    return tmp_path / "a.png"
+
+
+def test_a_repository_answers_from_the_hub_and_then_from_its_cache(
+    hub: WebServer, tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small_bundle().save(tmp_path / "birds")
+    for name in ("config.json", "model.safetensors"):
+        hub.add_hub_file("me/birds", name, (folder / name).read_bytes())
+    answers = [
+        regnety("predict", picture, "--model", model, "--format", "json", "--quiet")
+        for model in ("hf-hub:me/birds", "hf_hub:me/birds@main", folder)
+    ]
+    monkeypatch.setenv("REGNETY_OFFLINE", "1")
+    hub.files.clear()
+    answers.append(regnety("predict", picture, "--model", "hf-hub:me/birds", "--format", "json", "--quiet"))
+    assert [answer.stderr for answer in answers] == [""] * 4
+    assert len({answer.stdout for answer in answers}) == 1
+    (row,) = json.loads(answers[0].stdout)
+    assert {entry["label"] for entry in row["predictions"]} == set(LABELS)
+
+
+def test_errors_of_the_hub_are_one_line(hub: WebServer, picture: Path) -> None:
+    def said(model: str) -> str:
+        return one_line(regnety("predict", picture, "--model", model))
+
+    assert said("hf-hub:me/none").startswith(f"{hub.url}/me/none: there is no such repository; or it is private")
+    hub.add_hub_file("me/resnet", "config.json", b'{"architecture": "resnet50", "num_classes": 3}')
+    hub.add_hub_file("me/resnet", "model.safetensors", b"x" * 100)
+    line = said("hf-hub:me/resnet")
+    assert line.endswith("config.json: is of the model 'resnet50', which is none of the RegNets that are known here")
+    hub.add_hub_file("me/bare", "model.safetensors", b"x" * 100)
+    assert said("hf-hub:me/bare") == f"{hub.url}/me/bare: has no config.json"

@@ -48,7 +48,7 @@ def test_what_was_assumed_is_said(source: Path, tmp_path: Path, capfd: pytest.Ca
     file = convert_model(source, tmp_path / "bare.pyth", to="pycls").path
     result = regnety_here(capfd, "convert", file, tmp_path / "there", "--to", "transformers")
     assert (result.returncode, result.stderr.count("\n")) == (0, 1)
-    assert result.stderr.startswith(f"regnety: {file} has pycls's keys, fits depth=5,w0=8,wa=")
+    assert result.stderr.startswith(f"regnety: {file} has pycls's keys and fits depth=5,w0=8,wa=")
     assert "ImageNet's preprocessing, and strides of 2, are assumed" in result.stderr
     result = regnety_here(capfd, "convert", file, tmp_path / "there.pth", "--to", "timm", "--quiet")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

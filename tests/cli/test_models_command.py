@@ -79,6 +79,16 @@ def test_a_file_in_the_cache_is_seen(tmp_path: Path) -> None:
     assert (row["cached"], row["path"], row["weights_bytes"]) == (True, str(path), path.stat().st_size)
 
 
+@pytest.mark.parametrize("file", ["regnety_002.pycls_in1k.pth", "regnety_002-e68ca334.pth"])
+def test_a_file_of_torch_is_seen_under_its_own_name(file: str, tmp_path: Path) -> None:
+    """That of the weights, put there by hand, and that of the address they come from."""
+    path = tmp_path / "weights" / file
+    path.parent.mkdir()
+    path.write_bytes(bytes(12_345))
+    (row,) = rows("regnety_002", REGNETY_CACHE=str(tmp_path))
+    assert (row["cached"], row["path"], row["weights_bytes"]) == (True, str(path), 12_345)
+
+
 def test_the_embedded_model_is_here() -> None:
     (row,) = rows("*cifar10")
     size = (embedded_bundle() / "model.safetensors").stat().st_size

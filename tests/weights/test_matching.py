@@ -1,5 +1,7 @@
 """A checkpoint is known by the shapes of its tensors."""
 
+from dataclasses import replace
+
 import pytest
 
 import goldens
@@ -7,7 +9,7 @@ from designs import small_design
 from regnety.catalog.models import model_info
 from regnety.errors import WeightsError
 from regnety.weights import matching
-from regnety.weights.matching import fitting_model, match_shapes
+from regnety.weights.matching import fitting_model, match_shapes, name_of
 
 SHAPES = goldens.state_dict_shapes()
 REGNETY_002 = SHAPES["regnety_002"]
@@ -22,6 +24,14 @@ def test_every_published_model_is_known(name: str) -> None:
     match = match_shapes(SHAPES[name], source="x")
     assert (match.model, match.architecture) == (name, model_info(name).design.architecture())
     assert str(match) == name
+
+
+def test_a_network_with_the_shapes_of_a_published_one_may_have_other_strides() -> None:
+    design = model_info("regnety_002").design
+    assert name_of(design.architecture(10, in_chans=1)) == "regnety_002"
+    assert name_of(replace(design, stage_strides=(1, 2, 2, 2)).architecture()) is None
+    assert name_of(replace(design, se_ratio=0.125).architecture()) is None
+    assert name_of(small_design(0).architecture()) is None
 
 
 def test_no_two_models_have_one_signature() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from regnety.errors import WeightsError
 from regnety.weights.files.arrays import StoredTensor
+from regnety.weights.files.content import Opaque
 from regnety.weights.nesting import NAMES, find_state_dict
 
 
@@ -142,6 +143,70 @@ def test_vissls_average_is_called_ema_model() -> None:
     assert (part.name, part.others) == ("classy_state_dict.ema_model.model", ("classy_state_dict.base_model.model",))
 
 
+def test_classyvisions_heads_stand_under_their_blocks() -> None:
+    trunk, head = {"stem.stem.0.weight": tensor()}, {"fc.weight": tensor(), "fc.bias": tensor()}
+    part = find_state_dict({"model": {"trunk": trunk, "heads": {"block4-0": {"default_head": head}}}}, source="x")
+    assert list(part.tensors) == [
+        "trunk.stem.stem.0.weight",
+        "heads.block4-0.default_head.fc.weight",
+        "heads.block4-0.default_head.fc.bias",
+    ]
+    assert list(part.tensors.values()) == [*trunk.values(), *head.values()]
+
+
+def test_heads_without_end_are_not_followed() -> None:
+    """One head in a thousand places under a thousand names would be a million tensors."""
+    heads = {"b" * 1000 + str(number): {"fc.weight": tensor()} for number in range(1000)}
+    blocks = {str(number): heads for number in range(1000)}
+    part = find_state_dict({"trunk": {"stem.stem.0.weight": tensor()}, "heads": blocks}, source="x")
+    assert len(part.tensors) < 20
+    assert max(map(len, part.tensors)) < 300
+
+
+def test_our_own_checkpoint_is_its_best_epoch() -> None:
+    content = {
+        "progression": {
+            "epochs_done": 7,
+            "history": [{"epoch": 1}],
+            "best_epoch": 5,
+            "best_top1": 81.5,
+            "seconds": 9.0,
+        },
+        "model": RAW,
+        "optimizer": OPTIMIZER,
+        "average": {"updates": 70, "state": {"stem.conv.weight": tensor()}},
+        "best": AVERAGED,
+    }
+    part = find_state_dict(content, source="x")
+    assert same(part.tensors, AVERAGED)
+    assert (part.name, part.others) == ("best", ("model",))
+    assert part.facts == {
+        "progression.epochs_done": 7,
+        "progression.best_epoch": 5,
+        "progression.best_top1": 81.5,
+    }
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Opaque("argparse.Namespace", state={"model": "regnety_002", "data": "/data"}),
+        Opaque("yacs.config.CfgNode", state={"__immutable__": False}, items={"model": "regnety_002"}),
+    ],
+)
+def test_settings_may_be_an_object(settings: Opaque) -> None:
+    assert find_state_dict({"state_dict": RAW, "args": settings}, source="x").facts == {"args.model": "regnety_002"}
+
+
+@pytest.mark.parametrize("content", [Opaque("birds.Net"), {"epoch": 3, "model": Opaque("birds.Net")}])
+def test_a_whole_network_is_said_to_be_code(content: object) -> None:
+    with pytest.raises(WeightsError) as raised:
+        find_state_dict(content, source="birds.pth")
+    assert str(raised.value) == (
+        "birds.pth: holds an object of the class birds.Net, which is code; save its state_dict() instead"
+    )
+
+
 def test_lightnings_checkpoint() -> None:
     wrapped = {f"model.{key}": value for key, value in RAW.items()}
     content = {
@@ -214,7 +279,7 @@ def test_depth_is_bounded() -> None:
 
 def test_a_table_that_stands_in_many_places_is_looked_at_once() -> None:
     content: dict[str, Any] = {"epoch": 1}
-    for _ in range(7):  # 17 names in 7 tables: 410 million ways down
+    for _ in range(7):  # 18 names in 7 tables: 612 million ways down
         content = dict.fromkeys(NAMES, content)
     with pytest.raises(WeightsError, match="holds no state dict"):
         find_state_dict(content, source="x")

@@ -59,6 +59,12 @@ def model_index_flops(architecture: Architecture | AnyDesign) -> int:
     return flops + (height * width + 1) * architecture.num_features
 
 
+def weights_bytes(architecture: Architecture | AnyDesign) -> int:
+    """Size of all weights in float32 with batch norm's counters in int64, as published files have them."""
+    shapes = architecture.architecture().state_dict_shapes().values()
+    return sum((4 if shape else 8) * math.prod(shape) for shape in shapes)
+
+
 @dataclass(frozen=True, slots=True)
 class _Convolution:
     macs: int

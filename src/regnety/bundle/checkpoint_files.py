@@ -9,6 +9,7 @@ from regnety.catalog.published import PublishedWeights, published_models
 from regnety.graph.metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
 from regnety.weights.checkpoint import Checkpoint, open_checkpoint
+from regnety.weights.dialects.listing import listed
 from regnety.weights.matching import Match, match_shapes
 
 TAG_OF_DIALECT = {
@@ -81,10 +82,10 @@ def _assumed_weights(match: Match, checkpoint: Checkpoint) -> PublishedWeights |
 
 
 def _notice(match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | None) -> str:
-    keys = "" if checkpoint.dialect.name == "timm" else f"has {checkpoint.dialect.owner} keys, "
-    part = f"holds {', '.join([checkpoint.part, *checkpoint.other_parts])} ({checkpoint.part} is taken), "
-    shown = f"the preprocessing of {assumed.name}" if assumed else "ImageNet's preprocessing, and strides of 2,"
-    return (
-        f"{checkpoint.path} {part if checkpoint.other_parts else ''}{keys}fits {match} by its shapes; "
-        f"{shown} {'is' if assumed else 'are'} assumed"
-    )
+    keys = "" if checkpoint.dialect.name == "timm" else f"has {checkpoint.dialect.owner} keys and "
+    notice = f"{checkpoint.path} {keys}fits {match} by its shapes"
+    if checkpoint.other_parts:
+        notice += f"; of its state dicts {checkpoint.part} is read, not {listed(checkpoint.other_parts)}"
+    if assumed is None:
+        return f"{notice}; ImageNet's preprocessing, and strides of 2, are assumed"
+    return f"{notice}; the preprocessing of {assumed.name} is assumed"

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
+from regnety.architecture.design import MAX_WIDTH, AnyDesign, AnyNetDesign, Design, StageDesign
 from regnety.architecture.linear_fit import simplest_design
+from regnety.architecture.validation import whole
 from regnety.catalog.models import is_name, model_info
 from regnety.errors import InvalidDesignError, WeightsError
 from regnety.graph.metadata import ModelMetadata
@@ -75,8 +76,8 @@ def _timm(config: Mapping[str, Any]) -> HubConfig:
     arguments = config.get("model_args") or {}
     if not isinstance(shown, Mapping) or not isinstance(arguments, Mapping):
         raise WeightsError("pretrained_cfg and model_args must be tables")
-    in_chans = _number(arguments.get("in_chans", _side(shown.get("input_size"), 0) or 3), "in_chans")
-    num_classes = _number(config.get("num_classes", shown.get("num_classes", 1000)), "num_classes")
+    in_chans = whole("in_chans", arguments.get("in_chans", _side(shown.get("input_size"), 0) or 3), 1, MAX_WIDTH)
+    num_classes = whole("num_classes", config.get("num_classes", shown.get("num_classes", 1000)), 0, MAX_WIDTH)
     labels = shown.get("label_names") or config.get("label_names") or config.get("labels")
     return HubConfig(
         "timm",
@@ -141,8 +142,11 @@ def _transformers(config: Mapping[str, Any], processor: Mapping[str, Any] | None
     if [stage.width for stage in design.fitted_stages()] != list(widths):
         raise WeightsError(f"hidden_sizes {list(widths)} are no multiples of groups_width {group_width}")
     names = config.get("id2label")
-    classes = len(names) if isinstance(names, Mapping) and names else _number(config.get("num_labels", 2), "num_labels")
-    in_chans = _number(config.get("num_channels", 3), "num_channels")
+    classes = len(names) if isinstance(names, Mapping) and names else config.get("num_labels", 2)
+    classes = whole("num_labels", classes, 0, MAX_WIDTH)
+    if config.get("architectures") == ["RegNetModel"]:  # whoever saved it without its head has the names all the same
+        names, classes = None, 0
+    in_chans = whole("num_channels", config.get("num_channels", 3), 1, MAX_WIDTH)
     return HubConfig(
         "transformers",
         ModelMetadata(
@@ -153,25 +157,50 @@ def _transformers(config: Mapping[str, Any], processor: Mapping[str, Any] | None
             labels=None if _is_default(names) else _labels(names, classes),
             provenance=_provenance(config, config),
         ),
-        None if processor else "has no preprocessor_config.json, and ImageNet's preprocessing is assumed",
+        _assumption(processor),
     )
 
 
-def _transformers_preprocessing(processor: Mapping[str, Any]) -> Preprocessing:
+def _assumption(processor: Mapping[str, Any] | None) -> str | None:
+    if not processor:
+        return "has no preprocessor_config.json, and ImageNet's preprocessing is assumed"
     size = processor.get("size", 224)
-    if isinstance(size, Mapping):
-        size = size.get("shortest_edge", size.get("height", 224))
+    two_sides = isinstance(size, Mapping) and "shortest_edge" not in size
+    if not processor.get("do_center_crop") and (two_sides or _resize_size(size) >= CONVNEXT_CROP_BELOW):
+        return "has its pictures squashed to a square by transformers; here the square in their middle is cut out"
+    return None
+
+
+def _transformers_preprocessing(processor: Mapping[str, Any]) -> Preprocessing:
+    size = _resize_size(processor.get("size", 224))
+    normalized = processor.get("do_normalize", True)
     values: dict[str, Any] = {
         "image_size": size,
         "crop_pct": processor.get("crop_pct") if size < CONVNEXT_CROP_BELOW else 1.0,
-        "interpolation": PILLOW_FILTERS.get(processor.get("resample", 3), "bicubic"),
-        "mean": _numbers(processor.get("image_mean")),
-        "std": _numbers(processor.get("image_std")),
+        "interpolation": _filter(processor.get("resample", 3)),
+        "mean": _numbers(processor.get("image_mean")) if normalized else (0.0, 0.0, 0.0),
+        "std": _numbers(processor.get("image_std")) if normalized else (1.0, 1.0, 1.0),
     }
     crop = processor.get("crop_size")  # the older processors resize and crop to sizes that they name
     if isinstance(crop, Mapping) and processor.get("do_center_crop") and isinstance(crop.get("height"), int):
         values.update(image_size=crop["height"], crop_pct=_crop_pct(crop["height"], size))
     return Preprocessing(**{name: value for name, value in values.items() if value is not None})
+
+
+def _resize_size(size: Any) -> int:
+    """What a processor resizes to, in pixels: a number, or a table of the shorter side or of both."""
+    if isinstance(size, Mapping):
+        size = size.get("shortest_edge", size.get("height"))
+    if _number(size, "size") < 1:
+        raise WeightsError(f"size must be at least 1 pixel, got {size}")
+    return int(size)
+
+
+def _filter(number: Any) -> str:
+    if _number(number, "resample") not in PILLOW_FILTERS:
+        known = ", ".join(f"{number} {name}" for number, name in PILLOW_FILTERS.items())
+        raise WeightsError(f"resample is {number}, what can be done here is {known}")
+    return PILLOW_FILTERS[number]
 
 
 def _crop_pct(image_size: int, resize_size: int) -> float:

@@ -20,12 +20,13 @@ WEIGHTS_FILES = (
 """In the order in which timm and transformers prefer them."""
 
 
-def read_folder(folder: Path, *, name: str | None = None) -> Bundle:
+def read_folder(folder: Path, *, name: str | None = None, weights: Path | None = None) -> Bundle:
     """Read a model's folder; of the weights only names and shapes are read now.
 
     Args:
         folder: with config.json and the weights beside it.
         name: how people and messages call it; None is the folder.
+        weights: which of its files, where timm or transformers wrote it; None is `weights_file`.
 
     Raises:
         WeightsError: a file is missing or damaged, or it is of no RegNet; the message begins with its name.
@@ -34,9 +35,7 @@ def read_folder(folder: Path, *, name: str | None = None) -> Bundle:
     if KEY in config:
         return read_bundle(folder, name=name)
     hub = _hub_config(folder, config)
-    path = next((folder / file for file in WEIGHTS_FILES if (folder / file).is_file()), None)
-    if path is None:
-        raise WeightsError(f"{folder}: has no weights beside its {CONFIG_FILE}; {WEIGHTS_FILES[0]} is looked for")
+    path = weights or weights_file(folder)
     from regnety.weights.checkpoint import open_checkpoint
 
     stamp = stamp_of(folder, folder / CONFIG_FILE, path)
@@ -48,13 +47,37 @@ def read_folder(folder: Path, *, name: str | None = None) -> Bundle:
     return Bundle(hub.metadata, checkpoint.weights, name=name, path=folder, stamp=stamp, notice=notice)
 
 
-def is_model_folder(folder: Path) -> bool:
-    """Whether a folder has a config.json that says what the weights beside it are."""
+def weights_file(folder: Path) -> Path:
+    """The weights in a model's folder, or the index of their shards.
+
+    Raises:
+        WeightsError: there are none.
+    """
+    path = next((folder / file for file in WEIGHTS_FILES if (folder / file).is_file()), None)
+    if path is None:
+        raise WeightsError(f"{folder}: has no weights beside its {CONFIG_FILE}; {WEIGHTS_FILES[0]} is looked for")
+    return path
+
+
+def folder_of(path: Path) -> Path | None:
+    """The folder whose weights a file is, where a config.json beside it says what they are; else None."""
+    if path.name not in WEIGHTS_FILES:
+        return None
+    owner = owner_of(path.parent)
+    return path.parent if owner and (owner != "regnety" or path.name == WEIGHTS_FILES[0]) else None
+
+
+def owner_of(folder: Path) -> str | None:
+    """Whose program reads a folder, by its config.json: `regnety`, `timm` or `transformers`; None for no model's."""
     try:
         config = read_config(folder)
     except WeightsError:
-        return False
-    return KEY in config or "architecture" in config or config.get("model_type") == "regnet"
+        return None
+    if KEY in config:
+        return "regnety"
+    if "architecture" in config:
+        return "timm"
+    return "transformers" if config.get("model_type") == "regnet" else None
 
 
 def describe_folder(folder: Path) -> ModelMetadata:

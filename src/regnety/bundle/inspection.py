@@ -1,5 +1,7 @@
 """What a model's file or folder is, as far as it says without any of its code being run or its weights being read."""
 
+import math
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -9,11 +11,13 @@ from typing import Any
 from regnety.architecture.counting import complexity
 from regnety.architecture.description import Architecture
 from regnety.architecture.fitting import differences
+from regnety.bundle.bundle import GRAPH_FILE, Bundle
+from regnety.bundle.hub_folders import CONFIG_FILE, PROCESSOR_FILE, folder_of, owner_of, weights_file
 from regnety.bundle.resolver import GRAPH_SUFFIXES, resolve
 from regnety.errors import UnknownModelError, WeightsError
 from regnety.weights.checkpoint import Checkpoint, checkpoint_of
 from regnety.weights.files.reading import read_file
-from regnety.weights.matching import architecture_of, closest_model, match_shapes
+from regnety.weights.matching import architecture_of, closest_model, match_shapes, name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,21 +30,21 @@ class Inspection:
     num_bytes: int
     """Of those files."""
     container: str
-    """`safetensors`, `torch zip`, `ONNX`, `bundle` and so on."""
+    """`safetensors`, `torch zip`, `ONNX` and so on; of a folder also whose it is: `timm folder, safetensors`."""
     problem: str | None = None
     """Why it is no usable model, in one line; None where it is one."""
     part: str | None = None
-    """Where in the file the state dict stands that is taken; empty where it is the whole."""
+    """Where in the file the state dict stands that is read; empty where it is the whole, None in a graph."""
     other_parts: tuple[str, ...] = ()
     """State dicts that are there too."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What else the file says: architecture, epoch, metric."""
     dialect: str | None = None
-    """Whose names its keys are."""
+    """Whose names its keys are; None for a graph, whose arrays have any."""
     prefix: str = ""
     """What stands before every key."""
     input_order: str | None = None
-    """`RGB` or `BGR`: what the file's own program shows it."""
+    """`RGB` or `BGR`: what the file's own program shows it. Read by regnety it takes RGB."""
     passed_over: tuple[str, ...] = ()
     """Tensors that no RegNet needs."""
     model: str | None = None
@@ -54,15 +58,18 @@ class Inspection:
     dtypes: Mapping[str, int] = field(default_factory=dict)
     """Number type to how many tensors have it."""
     missing: tuple[str, ...] = ()
-    """Tensors that the model, or the closest one, wants and the file lacks; then class names and the like."""
+    """Tensors that the model, or the closest one, wants and the file lacks; then `a classifier`, `class names` and
+    `preprocessing` where it does not bring them."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
+        """Plain JSON values; a number that JSON does not have, as a metric that is NaN, is None."""
+        return {**asdict(self), "facts": _as_json(self.facts)}
 
 
 def inspect_model(path: str | Path) -> Inspection:
-    """Look into a checkpoint, a graph file or a folder. Nothing of it is run, and no tensor is read.
+    """Look into a checkpoint, a graph file or a folder. Nothing of it is run; tensors are read of a graph alone.
+
+    The weights of a folder that says what they are, are described with what it says.
 
     A file that is damaged, or of no RegNet, is described as far as it goes, with `problem`.
 
@@ -70,10 +77,11 @@ def inspect_model(path: str | Path) -> Inspection:
         UnknownModelError: there is no such file or folder.
     """
     place = Path(path)
-    if not place.exists():
+    if not os.path.exists(path):
         raise UnknownModelError(f"{path}: no such file or folder")
-    if place.is_dir() or place.suffix.lower() in GRAPH_SUFFIXES:
-        return _inspect_whole_model(place)
+    folder = place if place.is_dir() else folder_of(place)
+    if folder is not None or place.suffix.lower() in GRAPH_SUFFIXES:
+        return _inspect_whole_model(place, folder)
     try:
         content = read_file(place)
     except WeightsError as error:
@@ -89,62 +97,75 @@ def _inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
     try:
         match = match_shapes(checkpoint.shapes, source=str(checkpoint.path))
         model, architecture = match.model, match.architecture
+        missing = [key for key in architecture.state_dict_shapes() if key not in checkpoint.shapes]
+        missing += ["class names" if architecture.num_classes else "a classifier", "preprocessing"]
     except WeightsError as error:
         problem = _without(checkpoint.path, error)
         closest = closest_model(checkpoint.shapes)
         if closest is not None:
             wrong = differences(architecture_of(closest, checkpoint.shapes), checkpoint.shapes)
             missing = [key for key in wrong if key not in checkpoint.shapes]
-    if architecture is not None:
-        missing = [key for key in architecture.state_dict_shapes() if key not in checkpoint.shapes]
-    if architecture is not None and architecture.num_classes:
-        missing.append("class names")
-    if architecture is not None and not architecture.num_classes:
-        missing.append("a classifier")
     return Inspection(
         path=str(checkpoint.path),
         files=tuple(map(str, checkpoint.files)),
         num_bytes=_bytes_of(checkpoint.files),
         container=checkpoint.container,
         problem=problem,
-        part=checkpoint.part,
-        other_parts=checkpoint.other_parts,
         facts=checkpoint.facts,
-        dialect=checkpoint.dialect.name,
-        prefix=checkpoint.prefix,
-        input_order="BGR" if checkpoint.dialect.bgr_input else "RGB",
-        passed_over=checkpoint.passed_over,
         model=model,
-        num_tensors=len(checkpoint.tensors),
-        dtypes=dict(Counter(tensor.dtype for tensor in checkpoint.tensors.values())),
-        missing=(*missing, "preprocessing"),
+        missing=tuple(missing),
+        **_of_checkpoint(checkpoint),
         **_of_architecture(architecture),
     )
 
 
-def _inspect_whole_model(path: Path) -> Inspection:
-    """A folder or a graph, which say themselves what they are."""
-    container = {".onnx": "ONNX", ".xml": "OpenVINO"}.get(path.suffix.lower(), "folder")
+def _inspect_whole_model(path: Path, folder: Path | None) -> Inspection:
+    """A folder, or the weights in it, or a graph: they say themselves what they are."""
     try:
         bundle = resolve(path)
+        checkpoint = None if folder is None or bundle.graph else _weights_of(path, folder)
     except WeightsError as error:
-        return _unusable(path, _files_of(path), container, error)
-    match = match_shapes(bundle.architecture.state_dict_shapes(), source=bundle.name)
-    missing = [] if bundle.labels else ["class names"] if bundle.metadata.num_classes else ["a classifier"]
-    files = bundle.graph.files if bundle.graph else _files_of(path)
+        owner = None if folder is None else owner_of(folder)
+        return _unusable(path, _files_of(path), f"{owner} folder" if owner else _kind(path), error)
+    beside = [] if folder is None else [folder / CONFIG_FILE, folder / PROCESSOR_FILE]
+    weights = bundle.graph.files if bundle.graph else checkpoint.files if checkpoint else ()
+    files = (*(file for file in beside if file.is_file()), *weights)
+    container = checkpoint.container if checkpoint else _kind(path if folder is None else folder / GRAPH_FILE)
     return Inspection(
         path=str(path),
         files=tuple(map(str, files)),
         num_bytes=_bytes_of(files),
-        container=container,
+        container=container if folder is None else f"{owner_of(folder)} folder, {container}",
         facts=bundle.provenance,
-        dialect="timm",
-        input_order="RGB",
-        model=match.model,
-        num_tensors=len(bundle.weights),
-        missing=tuple(missing),
+        model=name_of(bundle.architecture),
+        missing=tuple(_missing_beside_weights(bundle)),
+        **(
+            {"num_tensors": len(bundle.weights), "input_order": "RGB"} if not checkpoint else _of_checkpoint(checkpoint)
+        ),
         **_of_architecture(bundle.architecture),
     )
+
+
+def _weights_of(path: Path, folder: Path) -> Checkpoint:
+    return checkpoint_of(read_file(weights_file(folder) if path == folder else path))
+
+
+def _missing_beside_weights(bundle: Bundle) -> list[str]:
+    missing = [] if bundle.labels else ["class names"] if bundle.metadata.num_classes else ["a classifier"]
+    return missing if bundle.notice is None else [*missing, "preprocessing"]  # a notice says what was assumed
+
+
+def _of_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "part": checkpoint.part,
+        "other_parts": checkpoint.other_parts,
+        "dialect": checkpoint.dialect.name,
+        "prefix": checkpoint.prefix,
+        "input_order": "BGR" if checkpoint.dialect.bgr_input else "RGB",
+        "passed_over": checkpoint.passed_over,
+        "num_tensors": len(checkpoint.tensors),
+        "dtypes": dict(Counter(tensor.dtype for tensor in checkpoint.tensors.values())),
+    }
 
 
 def _of_architecture(architecture: Architecture | None) -> dict[str, Any]:
@@ -168,12 +189,24 @@ def _unusable(path: Path, files: Sequence[Path], container: str, error: WeightsE
     )
 
 
+def _kind(path: Path) -> str:
+    return {".onnx": "ONNX", ".xml": "OpenVINO"}.get(path.suffix.lower(), "folder")
+
+
 def _files_of(path: Path) -> tuple[Path, ...]:
     return tuple(sorted(file for file in path.iterdir() if file.is_file())) if path.is_dir() else (path,)
 
 
 def _bytes_of(files: Sequence[Path]) -> int:
     return sum(file.stat().st_size for file in files)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _as_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _without(path: Path, error: Exception) -> str:

@@ -111,10 +111,11 @@ def _resolve_hub(model: str, *, quiet: bool) -> Bundle:
 
 
 def _resolve_file(path: Path) -> Bundle:
-    from regnety.bundle.hub_folders import WEIGHTS_FILES, is_model_folder, read_folder
+    from regnety.bundle.hub_folders import folder_of, read_folder
 
-    if path.name in WEIGHTS_FILES and is_model_folder(path.parent):  # its labels and preprocessing stand beside it
-        return read_folder(path.parent)
+    folder = folder_of(path)
+    if folder is not None:  # labels and preprocessing stand beside it
+        return read_folder(folder, weights=path)
     if path.suffix.lower() in GRAPH_SUFFIXES:
         from regnety.bundle.graph_files import read_graph_file
 

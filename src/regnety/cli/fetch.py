@@ -1,6 +1,5 @@
 """`regnety fetch`."""
 
-import math
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -9,6 +8,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from regnety.architecture.counting import weights_bytes
 from regnety.catalog.models import embedded_bundle, model_info
 from regnety.catalog.published import list_weights, published_models
 from regnety.cli.options import quiet_option
@@ -90,10 +90,8 @@ def _is_here(name: str) -> bool:
 
 
 def _gigabytes(names: list[str]) -> str:
-    """The size of the files of these weights in float32, counters in int64."""
-    architectures = (model_info(name).design.architecture(model_info(name).num_classes) for name in names)
-    shapes = (shape for architecture in architectures for shape in architecture.state_dict_shapes().values())
-    return f"{sum((4 if shape else 8) * math.prod(shape) for shape in shapes) / 1e9:.1f} GB"
+    infos = map(model_info, names)
+    return f"{sum(weights_bytes(info.design.architecture(info.num_classes)) for info in infos) / 1e9:.1f} GB"
 
 
 def _bytes_of(path: Path) -> int:

@@ -1,18 +1,21 @@
 """`regnety inspect`."""
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from regnety.cli.formats import ReportFormat, report_format_option
-from regnety.cli.terminal import printable
+from regnety.cli.terminal import printable, shortened
 
 if TYPE_CHECKING:
     from regnety.bundle.inspection import Inspection
 
 MOST_NAMED = 6
 """Keys that are shown of a long list."""
+LONGEST_VALUE = 100
+"""Columns of a key, and of what the file says of itself."""
 
 
 @click.command()
@@ -23,7 +26,7 @@ MOST_NAMED = 6
 def inspect(path: str, output_format: ReportFormat) -> int:
     """Say what a checkpoint, a graph or a folder is: whose names it has, which design, what is missing.
 
-    Nothing of the file is run and no tensor is read. Exit status 1 where it is no model that can be used.
+    Nothing of the file is run. Exit status 1 where it is no model that can be used.
 
     Example:  regnety inspect model_best.pth.tar
     """
@@ -31,49 +34,60 @@ def inspect(path: str, output_format: ReportFormat) -> int:
 
     found = inspect_model(path)
     if output_format is ReportFormat.json:
-        print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False, default=str))
+        print(json.dumps(found.as_dict(), indent=2))  # in ASCII: what a file says may have power over a terminal
     else:
         _print(found)
     return 1 if found.problem else 0
 
 
 def _print(found: "Inspection") -> None:
-    def line(name: str, text: object) -> None:
-        print(f"{name:<14}  {printable(str(text))}")
+    rows = list(_rows(found))
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        print(f"{name:<{width}}  {printable(text)}")
 
-    line("file", found.path)
+
+def _rows(found: "Inspection") -> Iterator[tuple[str, str]]:
+    yield "file", found.path
     kind = f"{found.container}, {found.num_bytes / 1e6:,.1f} MB"
-    line("kind", kind if len(found.files) == 1 else f"{kind} in {len(found.files)} files")
+    yield "kind", kind if len(found.files) == 1 else f"{kind} in {len(found.files)} files"
     if found.part:
-        line("weights", f"under {found.part}{_others(found.other_parts)}")
-    for name, value in found.facts.items():
-        line(name.replace("_", " "), value)
+        others = f"; there is {', '.join(found.other_parts)} too" if found.other_parts else ""
+        yield "weights", f"under {found.part}{others}"
+    yield from ((_short(name), _short(value)) for name, value in found.facts.items())
     if found.dialect:
-        prefix = f", behind {found.prefix!r}" if found.prefix else ""
-        line("names", f"{found.dialect}'s{prefix}; its input is {found.input_order}")
+        yield "names", found.dialect + (f", behind {_short(found.prefix)}" if found.prefix else "")
     if found.num_tensors:
-        types = ", ".join(f"{count} {dtype}" for dtype, count in found.dtypes.items())
-        line("tensors", f"{found.num_tensors}{f': {types}' if types else ''}")
+        types = ", ".join(f"{count} {_short(dtype)}" for dtype, count in found.dtypes.items())
+        yield "tensors", f"{found.num_tensors}{f': {types}' if types else ''}"
     if found.passed_over:
-        line("passed over", _some(found.passed_over))
+        yield "passed over", _some(found.passed_over)
     if found.design:
-        line("model", found.model or "a design without a name")
-        line("design", ", ".join(f"{name}={value}" for name, value in found.design.items() if name != "stages"))
-        for stage in found.design.get("stages", ()):
-            line("", ", ".join(f"{name}={value}" for name, value in stage.items()))
-        line("parameters", f"{found.num_params:,}")
-        line("classes", found.num_classes)
-        line("input", f"{found.in_chans} channels")
+        yield "model", found.model or "a design without a name"
+        yield "design", _fields(found.design)
+        yield from (("", _fields(stage)) for stage in found.design.get("stages", ()))
+        yield "parameters", f"{found.num_params:,}"
+        yield "classes", str(found.num_classes)
+        channels = f"{found.in_chans} channel{'' if found.in_chans == 1 else 's'}"
+        yield "input", f"{channels}, {found.input_order}" if found.in_chans == 3 else channels
     if found.missing:
-        line("missing", _some(found.missing))
+        yield "missing", _some(found.missing)
     if found.problem:
-        line("problem", found.problem)
+        yield "problem", found.problem
 
 
-def _others(parts: tuple[str, ...]) -> str:
-    return f"; there is {', '.join(parts)} too" if parts else ""
+def _fields(design: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in design.items() if name != "stages")
 
 
 def _some(names: tuple[str, ...]) -> str:
     more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(_short, names[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
+
+
+def _short(value: object) -> str:
+    """What a file brings, on one line: its beginning and its end."""
+    text = printable(str(value))
+    if len(text) > 2 * LONGEST_VALUE:
+        text = text[:LONGEST_VALUE] + text[-LONGEST_VALUE:]
+    return shortened(text, LONGEST_VALUE)

@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 def models(pattern: str, output_format: RowFormat) -> None:
     """List models and their published weights: design, size, work, accuracy, licence, and whether they are here.
 
-    PATTERN is a shell pattern for names, with or without tag: 'regnety_*', '*.pycls_in1k'.
+    PATTERN is a shell pattern for names, with or without tag: 'regnety_*', '*.pycls_in1k'; or a name that torchvision
+    or pycls has for a model: regnet_y_3_2gf, RegNetY-3.2GF.
 
     Example:  regnety models 'regnety_0*'
     """
+    from regnety.catalog.aliases import our_name
     from regnety.catalog.models import how_to_find, list_models
     from regnety.catalog.published import list_weights
 
+    pattern = our_name(pattern)
     rows = [_published_row(name) for name in list_weights(pattern)]
     if list_models(pattern).count(EMBEDDED_MODEL):
         rows.insert(0, _embedded_row())
@@ -64,7 +67,7 @@ def _published_row(name: str) -> dict[str, Any]:
         "tag": published.tag,
         "default": published.tag == info.default_tag,
         **_size_and_work(info.design.architecture(published.num_classes), preprocessing),
-        **_place(published.cache_path),
+        **_place(published.cached_file, published.cache_path),
         "top1": accuracy and accuracy.top1,
         "top5": accuracy and accuracy.top5,
         "test_image_size": test.image_size,
@@ -81,14 +84,14 @@ def _embedded_row() -> dict[str, Any]:
     from regnety.bundle.bundle import WEIGHTS_FILE, Bundle
     from regnety.catalog.models import embedded_bundle
 
-    bundle = Bundle.load(EMBEDDED_MODEL)
+    bundle, weights = Bundle.load(EMBEDDED_MODEL), embedded_bundle() / WEIGHTS_FILE
     return {
         "name": EMBEDDED_MODEL,
         "model": EMBEDDED_MODEL,
         "tag": None,
         "default": True,
         **_size_and_work(bundle.architecture, bundle.preprocessing),
-        **_place(embedded_bundle() / WEIGHTS_FILE),
+        **_place(weights, weights),
         "top1": None,
         "top5": None,
         "test_image_size": bundle.preprocessing.image_size,
@@ -101,13 +104,10 @@ def _embedded_row() -> dict[str, Any]:
 
 
 def _size_and_work(architecture: "Architecture", preprocessing: "Preprocessing") -> dict[str, Any]:
-    import math
-
-    from regnety.architecture.counting import complexity
+    from regnety.architecture.counting import complexity, weights_bytes
 
     design = architecture.design.as_dict()
     counted = complexity(architecture, preprocessing.image_size)
-    shapes = architecture.state_dict_shapes().values()
     return {
         **{field: design[field] for field in ("depth", "w0", "wa", "wm", "group_width")},
         "num_classes": architecture.num_classes,
@@ -115,14 +115,15 @@ def _size_and_work(architecture: "Architecture", preprocessing: "Preprocessing")
         "macs": counted.macs,
         "image_size": preprocessing.image_size,
         "crop_pct": preprocessing.crop_pct,
-        "weights_bytes": sum((4 if shape else 8) * math.prod(shape) for shape in shapes),  # float32; counters int64
+        "weights_bytes": weights_bytes(architecture),
     }
 
 
-def _place(path: Path) -> dict[str, Any]:
-    """Where the weights are looked for, and the file's own size where it is there."""
-    size = {"weights_bytes": path.stat().st_size} if path.is_file() else {}
-    return {**size, "path": str(path), "cached": bool(size)}
+def _place(here: Path | None, path: Path) -> dict[str, Any]:
+    """The file on this disk and its own size, or where one is looked for."""
+    if here is None:
+        return {"path": str(path), "cached": False}
+    return {"weights_bytes": here.stat().st_size, "path": str(here), "cached": True}
 
 
 COLUMNS = {"name": 32, "top1": 10, "params": 8, "macs": 7, "here": 4, "licence": 12, "at test": 10, "on disk": 8}

@@ -58,6 +58,16 @@ def match_shapes(shapes: TensorShapes, *, source: str) -> Match:
         raise
 
 
+def name_of(architecture: Architecture) -> str | None:
+    """The published model whose network a description is, strides included; None for any other design."""
+    name = _models_by_signature().get(_design_signature(architecture.design))
+    if name is None:
+        return None
+    published = model_info(name).design.architecture(architecture.num_classes, architecture.in_chans)
+    same = (published.stem, published.stages) == (architecture.stem, architecture.stages)
+    return name if same else None
+
+
 def fitting_model(shapes: TensorShapes) -> Match | None:
     """What `match_shapes` finds, or None."""
     try:

@@ -7,19 +7,25 @@ in the other; optimizers, scalers and schedulers stand under other names and are
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from regnety.errors import WeightsError
 from regnety.weights.dialects.listing import listed
-from regnety.weights.files.arrays import StoredTensor
+from regnety.weights.files.arrays import StoredTensor, shown
+from regnety.weights.files.content import Opaque
 
+BEST = ("best",)
+"""What a run of `regnety train` would keep if it ended now, in its own checkpoints."""
 AVERAGED = ("state_dict_ema", "model_ema", "ema_state", "ema_state_dict", "ema_model_state_dict", "ema_model", "ema")
 """Weights averaged over the training (EMA), as timm, pycls, VISSL and others call them."""
 RAW = ("state_dict", "model", "model_state", "model_state_dict", "net", "weights", "params", "module")
 """Weights as the last step left them."""
 CLASSY = ("classy_state_dict", "base_model")
 """What VISSL and ClassyVision put around them."""
-NAMES = (*AVERAGED, *RAW, *CLASSY)
+NAMES = (*BEST, *AVERAGED, *RAW, *CLASSY)
+MOST_HEADS = 4
+"""Of a trunk, and of one of its blocks; a classifier is one."""
 MAX_DEPTH = 8
 """Tables around a state dict; VISSL's has three."""
 
@@ -27,9 +33,12 @@ FACTS = (
     *("arch", "architecture", "num_classes", "epoch", "iteration", "global_step", "phase_idx"),
     *("metric", "best_metric", "best_acc1", "test_err", "ema_err"),
 )
-SETTINGS = ("args", "hyper_parameters", "config", "cfg")
-"""Tables of a training's settings."""
-SETTING_FACTS = ("model", "arch", "num_classes", "img_size", "input_size", "crop_pct", "interpolation", "mean", "std")
+SETTINGS = ("args", "hyper_parameters", "config", "cfg", "progression")
+"""Tables of a training's settings, and of how far it has come."""
+SETTING_FACTS = (
+    *("model", "arch", "num_classes", "img_size", "input_size", "crop_pct", "interpolation", "mean", "std"),
+    *("epochs_done", "best_epoch", "best_top1"),
+)
 LONGEST_TEXT = 200
 LONGEST_LIST = 8
 LARGEST_NUMBER = 1 << 63
@@ -64,9 +73,7 @@ def find_state_dict(content: object, *, source: str) -> Part:
     """
     parts = list(_parts(content))
     if not parts:
-        raise WeightsError(
-            f"{source}: holds no state dict, that is tensors under names as stem.conv.weight; it is {_kind(content)}"
-        )
+        raise WeightsError(f"{source}: {_why_none(content)}")
     parts.sort(key=lambda part: _rank(part[0], content))
     (name, tensors), *others = parts
     return Part(name=name, tensors=tensors, others=tuple(other for other, _ in others), facts=_facts(content))
@@ -99,8 +106,23 @@ def _tensors(table: object, prefix: str = "") -> dict[str, StoredTensor]:
 
 
 def _trunk_and_heads(table: Mapping[Any, Any]) -> dict[str, StoredTensor]:
-    """VISSL saves its model in two parts; here under the keys that the model's own state dict has."""
-    return {**_tensors(table.get("trunk"), "trunk."), **_tensors(table.get("heads"), "heads.")}
+    """VISSL saves its model in two parts; here under the keys that the model's own state dict has.
+
+    ClassyVision's heads stand under the block to which they are attached, each under its own name.
+    """
+    tensors = {**_tensors(table.get("trunk"), "trunk."), **_tensors(table.get("heads"), "heads.")}
+    for block, heads in _named_tables(table.get("heads")):
+        for name, head in _named_tables(heads):
+            tensors |= _tensors(head, f"heads.{block}.{name}.")
+    return tensors
+
+
+def _named_tables(table: object) -> list[tuple[str, Mapping[Any, Any]]]:
+    """The first few tables in a table; what a file repeats without end is not followed without end."""
+    if not isinstance(table, Mapping):
+        return []
+    named = ((key, value) for key, value in table.items() if isinstance(key, str) and isinstance(value, Mapping))
+    return [(key[:LONGEST_TEXT], value) for key, value in islice(named, MOST_HEADS)]
 
 
 def _rank(name: str, content: object) -> int:
@@ -123,6 +145,10 @@ def _facts(content: object) -> dict[str, Any]:
     facts = {name: content[name] for name in FACTS if name in content}
     for table in SETTINGS:
         settings = content.get(table)
+        if isinstance(
+            settings, Opaque
+        ):  # timm's and torchvision's is a Namespace, pycls's and VISSL's of a kind of dict
+            settings = settings.items or settings.state
         if isinstance(settings, Mapping):
             facts |= {f"{table}.{name}": settings[name] for name in SETTING_FACTS if name in settings}
     return {name: value for name, value in facts.items() if _is_plain(value)}
@@ -136,6 +162,14 @@ def _is_plain(value: object) -> bool:
     if isinstance(value, int):
         return abs(value) <= LARGEST_NUMBER
     return isinstance(value, float) or (isinstance(value, str) and len(value) <= LONGEST_TEXT)
+
+
+def _why_none(content: object) -> str:
+    tables = content if isinstance(content, Mapping) else {}
+    network = next((value for value in (content, *map(tables.get, NAMES)) if isinstance(value, Opaque)), None)
+    if network is not None:
+        return f"holds an object of the class {shown(network.name)}, which is code; save its state_dict() instead"
+    return f"holds no state dict, that is tensors under names as stem.conv.weight; it is {_kind(content)}"
 
 
 def _kind(content: object) -> str:

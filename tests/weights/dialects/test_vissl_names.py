@@ -11,6 +11,7 @@ from bundles import SMALL_DESIGN, random_weights
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyDesign, Design
 from regnety.catalog.models import list_models, model_info
+from regnety.errors import WeightsError
 from regnety.weights.dialects.registry import in_dialect, translate
 from regnety.weights.dialects.vissl import VISSL
 from regnety.weights.files.arrays import StoredTensor
@@ -122,13 +123,27 @@ def bare(key: str) -> str:
     return key.removeprefix("trunk.").removeprefix("heads.")
 
 
-@pytest.mark.parametrize("spelling", [seer, swag, bare])
+def classy(key: str) -> str:
+    """ClassyVision's own checkpoints: its names, trunk and heads apart, a head under the block it is attached to."""
+    if key.startswith("heads."):
+        return key.replace("heads.0.clf.0", "heads.block2-0.default_head.fc")
+    return f"trunk.{swag(key)}"
+
+
+@pytest.mark.parametrize("spelling", [seer, swag, bare, classy])
 def test_other_spellings(spelling: Any) -> None:
     tensors = {spelling(key): tensor for key, tensor in THEIRS.items()}
     assert not tensors.keys() & THEIRS.keys() or spelling is seer
     translation = translate(tensors, source="x")
     assert translation.dialect is VISSL
     assert_same(read(translation.tensors), WEIGHTS)
+
+
+def test_two_heads_are_one_too_many() -> None:
+    tensors = {classy(key): tensor for key, tensor in THEIRS.items()}
+    tensors["heads.block2-0.other.fc.weight"] = tensors["heads.block2-0.default_head.fc.weight"]
+    with pytest.raises(WeightsError, match=r"default_head.fc.weight, heads.block2-0.other.fc.weight are both head.fc."):
+        translate(tensors, source="x")
 
 
 def test_spellings_are_those_of_the_published_files() -> None:

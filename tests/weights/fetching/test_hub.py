@@ -4,11 +4,16 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
+from huggingface_hub.utils import validate_repo_id
+from hypothesis import given
+from hypothesis import strategies as st
 
+import designs
 from commands import python
 from regnety.errors import UnknownModelError, WeightsError
 from regnety.weights.fetching.hub import NotOnHubError, fetch_from_hub, fetch_repo
@@ -317,10 +322,22 @@ def test_addresses(address: str, parts: tuple[str, str | None]) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "hf-hub:", "hf-hub:a", "hf-hub:a/b/c", "hf-hub:a/b@", "hf-hub:ä/b", "hf-hub:a/b c"]
+    "address",
+    [
+        *("", "hf-hub:", "hf-hub:a", "hf-hub:a/b/c", "hf-hub:a/b@", "hf-hub:ä/b", "hf-hub:a/b c"),
+        *("hf-hub:../b", "hf-hub:a/b.", "hf-hub:a/-b", "hf-hub:a/b--c", "hf-hub:a/b..c", "hf-hub:a/b.git"),
+        *(f"hf-hub:a/{'b' * 97}", f"hf-hub:{'a' * 97}/b"),
+    ],
 )
 def test_what_is_no_address(address: str) -> None:
     with pytest.raises(
         UnknownModelError, match=r"names no repository of the Hub; one is hf-hub:OWNER/NAME\[@REVISION\]$"
     ):
         parse_hub_address(address)
+
+
+@designs.examples(300)
+@given(st.text("aB0_.-/", min_size=1, max_size=12))
+def test_the_library_takes_every_address_that_is_one(address: str) -> None:
+    with suppress(UnknownModelError):
+        validate_repo_id(parse_hub_address(address)[0])

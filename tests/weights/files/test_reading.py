@@ -12,7 +12,6 @@ import onnx
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch_files import FORMS, save, state_dict
 
 from bundles import SMALL_DESIGN, random_weights
 from regnety.errors import WeightsError
@@ -21,6 +20,7 @@ from regnety.weights.files.arrays import FileWeights
 from regnety.weights.files.content import walk_tensors
 from regnety.weights.files.reading import read_file
 from regnety.weights.files.safetensors_files import write_safetensors
+from torch_files import FORMS, save, state_dict
 
 WEIGHTS = state_dict()
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch_files import FORMS, save, state_dict
 
 from regnety.errors import WeightsError
 from regnety.weights.files.arrays import StoredTensor
 from regnety.weights.files.content import walk_tensors
 from regnety.weights.files.reading import read_file
+from torch_files import FORMS, save, state_dict
 
 MATRIX = torch.arange(24, dtype=torch.float32).reshape(4, 6)
 

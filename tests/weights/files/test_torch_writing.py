@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch_files import save, state_dict
 
 from regnety.errors import WeightsError
 from regnety.weights.files.arrays import FileWeights, stored
 from regnety.weights.files.content import DEEPEST, Opaque
 from regnety.weights.files.reading import read_file
 from regnety.weights.files.torch_writing import write_torch
+from torch_files import save, state_dict
 
 MATRIX = np.arange(24, dtype=np.float32).reshape(4, 6)
 

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch_files import save
 
 from regnety.errors import WeightsError
 from regnety.weights.files.arrays import StoredTensor
 from regnety.weights.files.content import Opaque
 from regnety.weights.files.reading import read_file
 from regnety.weights.files.unpickling import Unpickler
+from torch_files import save
 
 
 def load(program: bytes) -> Any:
@@ -91,7 +91,7 @@ def test_arrays_of_numpy(name: str, protocol: int) -> None:
 def test_arrays_of_objects_are_listed() -> None:
     tensor = load(pickle.dumps(np.array([None, os.sep], object), 2))
     assert tensor.shape == (2,)
-    with pytest.raises(WeightsError, match=r"^is of type O8, which cannot be read"):
+    with pytest.raises(WeightsError, match=r"^is of type no number, which cannot be read"):
         tensor.read()
 
 
@@ -128,9 +128,8 @@ def test_objects_of_unknown_classes_are_known_by_name(protocol: int) -> None:
     assert isinstance(made, Opaque)
     assert made.name == f"{__name__}.Config"
     assert made.state == {"frozen": True}
-    if protocol >= 2:  # before, what a dict contains stood among what its class was called with
-        assert made.items == {"lr": 0.1}
-        assert load(pickle.dumps(Names(["a"]), protocol)).items == ["a"]
+    assert made.items == {"lr": 0.1}
+    assert load(pickle.dumps(Names(["a"]), protocol)).items == ["a"]
 
 
 def test_classes_as_keys_are_their_names() -> None:
@@ -197,7 +196,7 @@ REFUSED = {
     ),
     "a call through torch through torch": (
         b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._tensor\n_rebuild_from_type_v2\nN)NtR.",
-        "has a tensor that is rebuilt twice",
+        r"would run torch\._tensor\._rebuild_from_type_v2; nothing of it was run",
     ),
     "another codec": (b"\x80\x02c_codecs\nencode\nX\x01\0\0\0aX\x03\0\0\0zip\x86R.", "would encode a text"),
     "an extension": (b"\x80\x02\x82\x01.", "damaged at byte 3"),

@@ -15,7 +15,7 @@ from regnety.weights.dialects.timm import TIMM
 from regnety.weights.dialects.torchvision import TORCHVISION
 from regnety.weights.dialects.transformers import TRANSFORMERS
 from regnety.weights.dialects.vissl import VISSL
-from regnety.weights.files.arrays import Array, FileWeights, StoredTensor
+from regnety.weights.files.arrays import Array, StoredTensor, stored, tensor_of
 from regnety.weights.fitting import check_fit
 
 DIALECTS = {dialect.name: dialect for dialect in (TIMM, PYCLS, TORCHVISION, TRANSFORMERS, VISSL)}
@@ -100,7 +100,7 @@ def in_dialect(dialect: Dialect, architecture: Architecture, weights: Mapping[st
     check_fit(architecture, weights, source="the weights")
     tensors = {}
     for theirs, ours in dialect.their_keys(architecture).items():
-        tensor = _stored(weights, ours)
+        tensor = tensor_of(weights, ours) if ours in weights else stored(np.zeros((), np.int64))
         tensors[theirs] = _reversed(tensor) if dialect.bgr_input and ours == STEM_WEIGHT else tensor
     return tensors
 
@@ -148,15 +148,6 @@ def _prefixes(name: str) -> Iterator[str]:
 
 def _is_regnet(name: str, prefix: str) -> bool:
     return any(dialect.recognises([name.removeprefix(prefix)]) for dialect in DIALECTS.values())
-
-
-def _stored(weights: Mapping[str, Array], key: str) -> StoredTensor:
-    if key not in weights:
-        return StoredTensor((), "int64", lambda: np.zeros((), np.int64))
-    if isinstance(weights, FileWeights):
-        return weights.tensors[key]
-    array = weights[key]  # not kept: weights that are read when asked for are read again
-    return StoredTensor(array.shape, array.dtype.name, lambda: weights[key])
 
 
 def _reversed(stem: StoredTensor) -> StoredTensor:

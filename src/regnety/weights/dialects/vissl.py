@@ -1,7 +1,7 @@
 """VISSL: SEER and what else is built on ClassyVision's RegNet; SWAG's own files have ClassyVision's bare names.
 
 Checked against VISSL's `models/trunks/regnet.py`, `regnet_fsdp.py` and `models/base_ssl_model.py`, ClassyVision's
-`models/anynet.py`, and SWAG's `models/regnet.py`.
+`models/anynet.py` and `models/classy_model.py`, and SWAG's `models/regnet.py`.
 """
 
 import re
@@ -31,7 +31,7 @@ NAMES = ModuleNames(
         "f.final_bn": "conv3.bn",
     },
     head="heads.0.clf.0",
-    mark=r"(trunk\.)?_feature_blocks\.(conv1\.stem|res[0-9]+)\.|stem\.stem\.|trunk_output\..*\.(final_bn|excitation)\.",
+    mark=r"(trunk\.)?(_feature_blocks\.(conv1\.stem|res[0-9]+)|stem\.stem|trunk_output\..*\.(final_bn|excitation))\.",
 )
 
 BARE_NAMES = replace(
@@ -46,13 +46,16 @@ PRETEXT = re.compile(r"(heads\.)?[0-9]+\.(projection_head|prototypes[0-9]*)\.")
 """Heads of self-supervised training, which classify nothing."""
 SHARD = re.compile(r"\.block[0-9]+-part[0-9]+(?=\.)")
 """Networks too large for one device have the blocks of a stage in parts: `res2.block1-part0.block1-0`."""
+CLASSY_HEAD = re.compile(r"^heads\.[^.]+\.[^.]+\.(?=fc\.)")
+"""ClassyVision's heads have the name of the block that they are attached to, and one of their own."""
 
 
 def _our_key(key: str) -> str | None:
     if PRETEXT.match(key):
         return None
-    if key.startswith(("stem.", "trunk_output.", "head.")):
-        return BARE_NAMES.our_key(key)
+    bare = CLASSY_HEAD.sub("head.", key.removeprefix("trunk."), count=1)
+    if bare.startswith(("stem.", "trunk_output.", "head.")):
+        return BARE_NAMES.our_key(bare)
     part = {"_": "trunk.", "0": "heads."}.get(key[:1], "")  # trunk and heads are saved apart, without these
     return NAMES.our_key(part + SHARD.sub("", key, count=1))
 

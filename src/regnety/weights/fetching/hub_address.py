@@ -5,7 +5,10 @@ import re
 from regnety.errors import UnknownModelError
 
 HUB_PREFIX = "hf-hub:"
-_ADDRESS = re.compile(r"([\w.-]+/[\w.-]+)(?:@(\S+))?", re.ASCII)
+_WORD = r"\w(?:[\w.-]{0,94}\w)?"
+_ADDRESS = re.compile(rf"({_WORD}/{_WORD})(?:@(\S+))?", re.ASCII)
+_FORBIDDEN = re.compile(r"--|\.\.|\.git$")
+"""In the name of a repository; huggingface_hub refuses what the Hub does, with an error of its own."""
 
 
 def parse_hub_address(address: str) -> tuple[str, str | None]:
@@ -15,6 +18,6 @@ def parse_hub_address(address: str) -> tuple[str, str | None]:
         UnknownModelError: it is no such address.
     """
     parts = _ADDRESS.fullmatch(address.removeprefix(HUB_PREFIX))
-    if parts is None:
+    if parts is None or _FORBIDDEN.search(parts[1]):
         raise UnknownModelError(f"{address}: names no repository of the Hub; one is {HUB_PREFIX}OWNER/NAME[@REVISION]")
     return parts[1], parts[2]

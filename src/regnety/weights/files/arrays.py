@@ -88,3 +88,11 @@ class FileWeights(Mapping[str, Array]):
     def shape(self, key: str) -> tuple[int, ...]:
         """A tensor's shape, without reading it."""
         return self.tensors[key].shape
+
+
+def tensor_of(weights: Mapping[str, Array], key: str) -> StoredTensor:
+    """One of some weights, to be read later; only where they are not a file's, it is read once for its type."""
+    if isinstance(weights, FileWeights):
+        return weights.tensors[key]
+    array = weights[key]  # not kept: weights that are read when asked for are read again
+    return StoredTensor(array.shape, array.dtype.name, lambda: weights[key])

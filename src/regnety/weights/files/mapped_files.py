@@ -13,6 +13,9 @@ Buffer: TypeAlias = mmap.mmap | bytes
 def map_file(path: Path) -> Buffer:
     """The bytes of a file, read-only; they stay mapped while a view of them lives.
 
+    A file that is replaced meanwhile stays what it was; one that is cut short in its place ends the process when what
+    is gone is read, as with every map.
+
     Raises:
         WeightsError: there is no such file, it is a folder, a device or a pipe, or may not be read; the message begins
             with the path.

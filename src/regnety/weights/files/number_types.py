@@ -34,10 +34,10 @@ def checked_shape(shape: object) -> tuple[int, ...]:
     Raises:
         WeightsError: it is no row of whole numbers, or has more dimensions or elements than an array can.
     """
+    if isinstance(shape, tuple | list) and len(shape) > MOST_DIMENSIONS:
+        raise WeightsError(f"has a tensor of {len(shape)} dimensions; {MOST_DIMENSIONS} can be read")
     if not isinstance(shape, tuple | list) or any(type(size) is not int or size < 0 for size in shape):
         raise WeightsError("has a tensor whose shape is no row of whole numbers")
-    if len(shape) > MOST_DIMENSIONS:
-        raise WeightsError(f"has a tensor of {len(shape)} dimensions; {MOST_DIMENSIONS} can be read")
     if math.prod(size for size in shape if size) > MOST_ELEMENTS:
         raise WeightsError("has a tensor of more elements than an array can have")
     return tuple(shape)

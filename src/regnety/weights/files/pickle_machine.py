@@ -212,11 +212,16 @@ class Machine:
         self.charge(STEP_BYTES + len(module) + len(name))
         return Global(f"{module}.{name}")
 
-    def call(self, function: Any, arguments: Any) -> Any:
-        """What a function makes of arguments; it may copy them."""
+    def charge_copies(self, arguments: Any) -> None:
+        """Count what a function may make of arguments, which it may be given again and again."""
+        self.charge(STEP_BYTES)
         for argument in arguments if isinstance(arguments, tuple) else ():
             wider = 8 if isinstance(argument, dict | list | tuple | set) else 1  # a set of a list's values, say
             self.charge(wider * sys.getsizeof(argument))
+
+    def call(self, function: Any, arguments: Any) -> Any:
+        """What a function makes of arguments."""
+        self.charge_copies(arguments)
         return call(function, arguments)
 
     def call_class(self, cls: Any, *arguments: Any) -> Any:
@@ -225,7 +230,7 @@ class Machine:
 
     def make(self, cls: Any, arguments: Any) -> Any:
         """An object of a class, still empty."""
-        self.charge(STEP_BYTES)
+        self.charge_copies(arguments)
         return new(cls, arguments)
 
     def fill(self, state: Any) -> None:
@@ -236,6 +241,7 @@ class Machine:
         """What a persistent id stands for."""
         if self.persistent_load is None:
             raise WeightsError("has a pickle that refers to something outside of it")
+        self.charge(2 * STEP_BYTES)
         return self.persistent_load(key)
 
 

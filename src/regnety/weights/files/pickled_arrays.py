@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from regnety.errors import WeightsError
-from regnety.weights.files.arrays import Array, StoredTensor
+from regnety.weights.files.arrays import StoredTensor
 from regnety.weights.files.content import Opaque
 from regnety.weights.files.number_types import NUMPY_TYPES, checked_shape, read_values, unreadable
 
@@ -45,9 +45,8 @@ def scalar(kind: Any, value: Any) -> Any:
     dtype = kind.dtype() if isinstance(kind, NumberType) else None
     if dtype is None or dtype.itemsize == 0:
         return Opaque("numpy.generic", value)
-    if len(_bytes(value)) != dtype.itemsize:
-        raise WeightsError(f"has a {dtype} of {len(value)} bytes")
-    return np.frombuffer(_bytes(value), dtype)[0].item()
+    _check_size(value, dtype, 1)
+    return np.frombuffer(value, dtype)[0].item()
 
 
 def reconstruct(*_: Any) -> StoredTensor:
@@ -74,22 +73,13 @@ def _array(values: Any, kind: Any, shape: Any, columns_whole: Any) -> StoredTens
     shape = checked_shape(shape)
     dtype = kind.dtype() if isinstance(kind, NumberType) else None
     if dtype is None or dtype.name not in NUMPY_TYPES:
-        return unreadable(shape, kind.code or "object" if isinstance(kind, NumberType) else "object")
-    if len(_bytes(values)) != dtype.itemsize * math.prod(shape):
-        raise WeightsError(f"has an array of shape {shape} and {len(values)} bytes")
+        return unreadable(shape, "no number" if dtype is None else dtype.name)
+    _check_size(values, dtype, math.prod(shape))
     strides = tuple(math.prod(shape[:axis]) for axis in range(len(shape))) if columns_whole else None
-    return StoredTensor(
-        shape, dtype.name, partial(_read, values, dtype.name, shape, strides, kind.order == ">" and dtype.itemsize > 1)
-    )
+    read = partial(read_values, values, dtype.name, 0, shape, strides, big_endian=kind.order == ">")
+    return StoredTensor(shape, dtype.name, read)
 
 
-def _read(
-    values: bytes, dtype: str, shape: tuple[int, ...], strides: tuple[int, ...] | None, big_endian: bool
-) -> Array:
-    return read_values(values, dtype, 0, shape, strides, big_endian=big_endian)
-
-
-def _bytes(value: Any) -> bytes:
-    if not isinstance(value, bytes | bytearray):
-        raise WeightsError("has an array whose values are no bytes")
-    return bytes(value) if isinstance(value, bytearray) else value
+def _check_size(values: Any, dtype: np.dtype[Any], count: int) -> None:
+    if not isinstance(values, bytes) or len(values) != dtype.itemsize * count:
+        raise WeightsError(f"has {count} values of NumPy's {dtype} that do not have {dtype.itemsize * count} bytes")

@@ -90,7 +90,6 @@ _RENAMED = {
 }
 """Modules that had or have another name, to the one used here."""
 
-
 _OPAQUE = {
     *("argparse.Namespace", "types.SimpleNamespace", "builtins.slice", "builtins.range", "decimal.Decimal"),
     *("datetime.date", "datetime.datetime", "datetime.timedelta", "datetime.timezone", "uuid.UUID"),
@@ -163,10 +162,18 @@ def _bytes(value: Any = b"", encoding: Any = None) -> bytes:
 
 
 def _from_type(function: Any, cls: Any, arguments: Any, state: Any) -> Any:
-    """A tensor of a subclass, or one with attributes: the function that is given makes it."""
-    if _maker(function) is _from_type:  # which torch never nests, and a file could without end
-        raise WeightsError("has a tensor that is rebuilt twice")
+    """A tensor of a subclass, or one with attributes: made by the function that is given, which must be torch's."""
+    if not isinstance(function, Global) or not function.name.startswith("torch._utils."):
+        raise WeightsError(f"would run {_name(function)}; nothing of it was run")
     return call(function, arguments)
+
+
+def _reconstruct(cls: Any, base: Any, items: Any) -> Any:
+    """An object as protocols 0 and 1 have it: of a subclass of list or dict with its items."""
+    made = new(cls, ())
+    if isinstance(made, Opaque):
+        made.items = items
+    return made
 
 
 _MAKERS: dict[str, Callable[..., Any]] = {
@@ -201,7 +208,7 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     "builtins.bytes": _bytes,
     "builtins.bytearray": _bytes,
     "_codecs.encode": _encode,
-    "copyreg._reconstructor": lambda cls, base, state: new(cls, ()),
+    "copyreg._reconstructor": _reconstruct,
     **{f"pathlib.{name}": _path for name in ("Path", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")},
 }
 """What makes the same data as the function or class of that name."""

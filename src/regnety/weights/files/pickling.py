@@ -39,8 +39,8 @@ class Pickler:
             content: dict, list, tuple, str, int, float, bool and None, with `StoredTensor` and NumPy leaves.
 
         Raises:
-            WeightsError: it holds something else, or is nested deeper than `DEEPEST` levels; or a tensor
-                cannot be written; the message names the place.
+            WeightsError: it holds something else, or is nested deeper than `DEEPEST` levels, or a tensor cannot be
+                written; the message names the place.
         """
         return b"\x80\x02" + self._pickled(content, ()) + b"."
 

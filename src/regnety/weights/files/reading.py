@@ -7,19 +7,16 @@ from pathlib import Path
 from regnety.errors import WeightsError
 from regnety.weights.files.content import FileContent, walk_tensors
 from regnety.weights.files.mapped_files import Buffer, map_file
-from regnety.weights.files.recognition import LONGEST_HEAD, what_it_looks_like
+from regnety.weights.files.recognition import LONGEST_HEAD, UNKNOWN, what_it_looks_like
 from regnety.weights.files.safetensors_files import read_safetensors
 from regnety.weights.files.safetensors_header import looks_like_safetensors
-from regnety.weights.files.shards import read_shards
-from regnety.weights.files.torch_old import read_pickles
-from regnety.weights.files.torch_tar import is_tar, read_torch_tar
-from regnety.weights.files.torch_zip import read_torch_zip
 
-ZIP_BEGINNING = b"PK\x03\x04"
-EMPTY_ZIP_BEGINNING = b"PK\x05\x06"
+ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
 
-_OLD_PICKLE = re.compile(rb"\(?c[\w.]+\n[\w.]+\n|\([dl]p?\d*\n|\(i[\w.]+\n[\w.]+\n|L\d+L?\n|[\]}][q(]|\(")
-"""How pickles of protocols 0 and 1 begin, which do not say that they are some."""
+SAFETENSORS_SUFFIX = ".safetensors"
+
+_PICKLE = re.compile(rb"\x80[\x00-\x05]|[(\]}]|L\d+L?\n|c[\w.]+\n[\w.]+\n")
+"""How pickles begin: with their protocol; before 2, which did not say it, with a container, a number or a name."""
 
 
 def read_file(path: str | Path) -> FileContent:
@@ -36,18 +33,21 @@ def read_file(path: str | Path) -> FileContent:
     """
     path = Path(path)
     data = map_file(path)
+    head = data[:LONGEST_HEAD]
+    if head.lstrip()[:1] == b"{" and not looks_like_safetensors(head):
+        from regnety.weights.files.shards import read_shards
+
+        return read_shards(path, data, lambda shard: _read_one(shard, map_file(shard)))
+    return _read_one(path, data)
+
+
+def _read_one(path: Path, data: Buffer) -> FileContent:
+    """A file that stands for itself."""
     if not data:
         raise WeightsError(f"{path}: is empty")
-    if data[:LONGEST_HEAD].lstrip()[:1] == b"{" and not looks_like_safetensors(data[:LONGEST_HEAD]):
-        return read_shards(path, data, _read_one)
-    return _read_one(path)
-
-
-def _read_one(path: Path) -> FileContent:
-    """A file that stands for itself."""
-    data = map_file(path)
-    if looks_like_safetensors(data[:LONGEST_HEAD]):
-        return read_safetensors(path)
+    head = data[:LONGEST_HEAD]
+    if looks_like_safetensors(head) or (path.suffix.lower() == SAFETENSORS_SUFFIX and _is_nothing_known(head)):
+        return read_safetensors(path, data)
     try:
         container, content = _read_torch(path, data)
         for _ in walk_tensors(content):  # so that nobody who walks it later meets one nested too deep
@@ -59,12 +59,29 @@ def _read_one(path: Path) -> FileContent:
     return FileContent(path=path, files=(path,), container=container, content=content, metadata={})
 
 
+def _is_nothing_known(head: bytes) -> bool:
+    """Whether the name of a file is all that says what it was to be."""
+    from regnety.weights.files.torch_tar import is_tar
+
+    return (
+        not is_tar(head)
+        and not _PICKLE.match(head)
+        and not head.startswith(ZIP_BEGINNINGS)
+        and what_it_looks_like(head) == UNKNOWN
+    )
+
+
 def _read_torch(path: Path, data: Buffer) -> tuple[str, object]:
+    # Most files are safetensors, and their answer does not wait for what reads the others.
+    from regnety.weights.files.torch_old import read_pickles
+    from regnety.weights.files.torch_tar import is_tar, read_torch_tar
+    from regnety.weights.files.torch_zip import read_torch_zip
+
     head = data[:LONGEST_HEAD]
-    if head.startswith((ZIP_BEGINNING, EMPTY_ZIP_BEGINNING)):
+    if head.startswith(ZIP_BEGINNINGS):
         return "torch zip", read_torch_zip(path, data)
     if is_tar(head):
         return "torch tar", read_torch_tar(data)
-    if head[:1] == b"\x80" or _OLD_PICKLE.match(head):
+    if _PICKLE.match(head):
         return read_pickles(data)
     raise WeightsError(f"is no file of weights; it looks like {what_it_looks_like(head)}")

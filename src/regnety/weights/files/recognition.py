@@ -5,6 +5,8 @@ import re
 LONGEST_HEAD = 512
 """Bytes that are enough."""
 
+UNKNOWN = "nothing that is known"
+
 _BEGINNINGS = {
     b"version https://git-lfs": "a Git LFS pointer; the file itself was not downloaded (git lfs pull)",
     b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras's .h5; its weights must be converted first",
@@ -26,7 +28,7 @@ _BEGINNINGS = {
 }
 
 _PATTERNS = {
-    rb"\s*<(!doctype|html|head)": "an HTML page, so what was downloaded is a message to people",
+    rb"\s*<(!doctype|html|head)": "an HTML page, as a download that failed leaves one",
     rb"\x08[\x02-\x3f][\x12\x1a\x22\x28\x32\x3a\x42]": "an ONNX file, which is a model and not weights alone",
     rb".{4}TFL3": "a TensorFlow Lite file",
     rb"\n.{1,3}\n.*\x12": "a TensorFlow graph",
@@ -43,4 +45,4 @@ def what_it_looks_like(head: bytes) -> str:
     for pattern, name in _PATTERNS.items():
         if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
             return name
-    return "nothing that is known"
+    return UNKNOWN

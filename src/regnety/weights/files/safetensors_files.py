@@ -10,7 +10,7 @@ from regnety.errors import WeightsError
 from regnety.storage import replacing
 from regnety.weights.files.arrays import Array, FileWeights, StoredTensor, shown
 from regnety.weights.files.content import FileContent
-from regnety.weights.files.mapped_files import map_file
+from regnety.weights.files.mapped_files import Buffer, map_file
 from regnety.weights.files.number_types import FILE_TYPES, NUMPY_TYPES, as_bytes, read_values, unreadable
 from regnety.weights.files.safetensors_header import LENGTH_BYTES, TYPE_NAMES, read_header
 
@@ -21,13 +21,16 @@ FORMAT_NAMES = {name: theirs for theirs, name in TYPE_NAMES.items() if name in N
 """What is written: NumPy's names of types to the format's."""
 
 
-def read_safetensors(path: Path) -> FileContent:
+def read_safetensors(path: Path, data: Buffer) -> FileContent:
     """Read a file's header; its content is a dict of tensors in the header's order.
 
+    Args:
+        path: the file.
+        data: its bytes, mapped.
+
     Raises:
-        WeightsError: the file is missing or damaged; the message begins with its name.
+        WeightsError: the file is damaged; the message begins with its name.
     """
-    data = map_file(path)
     try:
         header = read_header(data)
     except WeightsError as error:
@@ -51,7 +54,7 @@ class SafetensorsWeights(FileWeights):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        super().__init__(read_safetensors(self.path).content, source=str(path))
+        super().__init__(read_safetensors(self.path, map_file(self.path)).content, source=str(path))
 
 
 def write_safetensors(

@@ -31,8 +31,7 @@ def read_pickles(data: Buffer) -> tuple[str, Any]:
         return "pickle", first
     if unpickler.load() != PROTOCOL_VERSION:
         raise WeightsError(f"is a file of torch.save of another version than {PROTOCOL_VERSION}")
-    system = unpickler.load()
-    big_endian = isinstance(system, dict) and system.get("little_endian") is False
+    unpickler.load()  # the system, which does not matter: the lowest byte always comes first
 
     def load_storage(key: Any) -> Any:
         kind, cls, *rest = key
@@ -44,7 +43,7 @@ def read_pickles(data: Buffer) -> tuple[str, Any]:
         if name not in storages:
             dtype, numel = storage_type(cls), whole_number(count)
             size = numel * ITEM_SIZES[dtype]
-            storages[name] = Storage(cls.name, dtype, numel, Region(data, -1, size, big_endian))
+            storages[name] = Storage(cls.name, dtype, numel, Region(data, -1, size))
         return storages[name] if view is None else view_of(storages[name], *view[1:])
 
     unpickler.persistent_load = load_storage
@@ -72,7 +71,7 @@ def place(storage: Storage, position: int) -> int:
     """Find the bytes of a storage behind its count; where they end."""
     region = storage.region
     end = position + COUNT_BYTES
-    count = int.from_bytes(region.data[position:end], "big" if region.big_endian else "little")
+    count = int.from_bytes(region.data[position:end], "little")
     if count != storage.numel or end + region.size > len(region.data):
         raise WeightsError(
             f"has a storage of {storage.numel} elements at byte {position}, where {count} are announced "

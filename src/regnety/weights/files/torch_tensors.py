@@ -42,6 +42,8 @@ ITEM_SIZES = {
 }
 """Bytes of one element of each type that a storage may have."""
 
+LONGEST_TYPE = 20
+"""Characters of the name of a type that is not known; a file can make it as long as it likes."""
 MOST_REPEATED = 1 << 24
 """Elements that an expanded tensor may have in a file of fewer bytes."""
 
@@ -137,7 +139,7 @@ def rebuild_tensor_v2(
     """`torch._utils._rebuild_tensor_v2`: the same with what only training needs."""
     tensor = rebuild_tensor(storage, offset, size, strides)
     if isinstance(metadata, dict) and any(metadata.values()):  # a view that is negated or conjugated when it is used
-        return unreadable(tensor.shape, f"{tensor.dtype} ({', '.join(str(name) for name in metadata)})")
+        return unreadable(tensor.shape, f"{tensor.dtype[:LONGEST_TYPE]}, negated or conjugated")
     return tensor
 
 
@@ -147,7 +149,7 @@ def rebuild_tensor_v3(
     """`torch._utils._rebuild_tensor_v3`: for types that have no storage class, over plain bytes."""
     name = dtype.name.removeprefix("torch.") if isinstance(dtype, Opaque) else ""
     if name not in ITEM_SIZES:
-        return unreadable(checked_shape(size), name)
+        return unreadable(checked_shape(size), name[:LONGEST_TYPE])
     if not isinstance(storage, Storage):
         raise WeightsError("has a tensor without a storage")
     typed = Storage(storage.name, name, storage.numel // ITEM_SIZES[name], storage.region, storage.shift)
@@ -164,7 +166,7 @@ def rebuild_parameter(tensor: Any, *_: Any) -> StoredTensor:
 def rebuild_sparse_tensor(layout: Any, parts: Any) -> StoredTensor:
     """`torch._utils._rebuild_sparse_tensor`: indices, values and the size that they are spread over."""
     values, size = parts[1:3] if len(parts) < 4 or isinstance(parts[2], tuple) else parts[2:4]
-    return unreadable(checked_shape(size), f"sparse {rebuild_parameter(values).dtype}")
+    return unreadable(checked_shape(size), f"sparse {rebuild_parameter(values).dtype[:LONGEST_TYPE]}")
 
 
 def rebuild_meta_tensor(dtype: Any, size: Any, *_: Any) -> StoredTensor:

@@ -1,0 +1,219 @@
+"""The Python of the RegNetY model page runs as it stands there, line by line, with regnety in place of timm.
+
+The network is a server on this machine, which has files of the published names and sizes: the Hub's, GitHub's. What is
+in them is random, so that the answers mean nothing; timm gives the same.
+"""
+
+import hashlib
+import json
+import re
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import constants
+from PIL import Image
+
+import goldens
+from bundles import REGNETY_002, random_weights
+from code_blocks import ROOT
+from commands import python
+from old_torch_files import write_of_size
+from regnety import labels
+from regnety.catalog import published as catalogue
+from regnety.weights.files.safetensors_files import write_safetensors
+from web_server import WebFile, WebServer
+
+BLOCK = re.compile(r"^```python *\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = BLOCK.findall((goldens.FOLDER / "model_page_code.txt").read_text("utf-8"))
+PAGE = goldens.models("model_page.json")["regnety_002"]
+TWO_IMPORTS = "from timm.data import resolve_data_config\nfrom timm.data.transforms_factory import create_transform\n"
+FINETUNE_CLASSES = 37
+NOWHERE = "http://127.0.0.1:9"
+"""The port is taken by nothing."""
+
+GITHUB_IS_HERE = """
+import http.client, os, urllib.request
+
+class Loopback(urllib.request.HTTPSHandler):
+    def https_open(self, request):
+        request.selector = f"/{request.host}{request.selector}"
+        request.host = os.environ["LOOPBACK"]
+        return self.do_open(http.client.HTTPConnection, request)
+
+urllib.request.HTTPSHandler = Loopback
+"""
+ONE_ADDRESS_HAS_ANOTHER_HASH = """
+import pathlib, regnety.catalog.published
+regnety.catalog.published._FILE = pathlib.Path(os.environ["CATALOGUE"])
+"""
+
+
+def with_regnety(blocks: list[str]) -> str:
+    """The page's code with the three changes that it promises to need, and no other."""
+    code = "".join(blocks)
+    assert code.count(TWO_IMPORTS) == code.count("import timm\n") == 1
+    code = code.replace(TWO_IMPORTS, "from regnety import resolve_data_config, create_transform\n")
+    code = code.replace("import timm\n", "import regnety\n").replace("timm.", "regnety.")
+    assert "timm" not in code
+    return code
+
+
+@pytest.fixture
+def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
+    """GitHub's part of the network; the process that runs the page is in an empty folder, with empty caches."""
+    with Image.open(ROOT / "examples" / "cat.png") as picture:
+        picture.convert("RGB").save(tmp_path / "photo.jpg")
+    monkeypatch.delenv("REGNETY_OFFLINE")
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("REGNETY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    with WebServer() as server:
+        monkeypatch.setenv("LOOPBACK", server.url.removeprefix("http://"))
+        server.files["/github.com/pytorch/hub/raw/master/images/dog.jpg"] = WebFile(
+            (tmp_path / "photo.jpg").read_bytes()
+        )
+        server.files["/raw.githubusercontent.com/pytorch/hub/master/imagenet_classes.txt"] = WebFile(
+            "".join(f"{label}\n" for label in labels("imagenet-1k")).encode()
+        )
+        yield server
+
+
+@pytest.fixture
+def hub(web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WebServer:
+    """The Hub, with the weights as it has them: timm's keys, in safetensors."""
+    path = tmp_path / "model.safetensors"
+    write_safetensors(path, random_weights(REGNETY_002.architecture()))
+    monkeypatch.setenv("HF_ENDPOINT", web.url)
+    web.add_hub_file("timm/regnety_002.pycls_in1k", path.name, path.read_bytes())
+    return web
+
+
+@pytest.fixture
+def address(web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The page's own address of the weights, and no Hub.
+
+    No random weights have the hash that its name carries, so the catalogue has the address with theirs.
+    """
+    path = tmp_path / "regnety_002.pth"
+    write_of_size(path, random_weights(REGNETY_002.architecture()), PAGE["Metadata"]["File Size"])
+    digits = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    url = PAGE["Weights"].replace("e68ca334", digits)
+    text = catalogue._FILE.read_text("utf-8")
+    assert text.count(PAGE["Weights"]) == 1
+    (tmp_path / "catalogue.json").write_text(text.replace(PAGE["Weights"], url), "utf-8")
+    monkeypatch.setenv("CATALOGUE", str(tmp_path / "catalogue.json"))
+    monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
+    web.files[url.removeprefix("https:/")] = WebFile(path.read_bytes())
+    return url
+
+
+def run_page(code: str, *prelude: str) -> tuple[list[str], str]:
+    """The lines that the page prints, and what was said on the side; the process ends with what it had."""
+    facts = "import json; print(json.dumps([model.num_classes, type(model).__module__.partition('.')[0], filename]))"
+    classes = f"NUM_FINETUNE_CLASSES = {FINETUNE_CLASSES}\n"
+    result = python("\n".join((*prelude, classes, code, facts)))
+    assert result.returncode == 0, result.stderr
+    *printed, last = result.stdout.splitlines()
+    assert json.loads(last) == [FINETUNE_CLASSES, "regnety", "imagenet_classes.txt"]
+    return printed, result.stderr
+
+
+def assert_answers(printed: list[str]) -> None:
+    """As the page says: the shape, and five names of classes with their probabilities, best first."""
+    shape, *answers = printed
+    assert shape == "torch.Size([1000])"
+    named = [answer.rpartition(" ") for answer in answers]
+    assert len(named) == len({name for name, _, _ in named}) == 5
+    assert {name for name, _, _ in named} <= set(labels("imagenet-1k"))
+    probabilities = [float(probability) for _, _, probability in named]
+    assert probabilities == sorted(set(probabilities), reverse=True)
+    assert 0 < probabilities[-1] < sum(probabilities) < 1
+
+
+def test_the_copy_of_the_code_is_the_pages(shared: Path) -> None:
+    assert BLOCK.findall((shared / "spec" / "regnety.md").read_text("utf-8")) == BLOCKS
+    assert len(BLOCKS) == 5
+
+
+def test_the_names_of_classes_are_those_of_the_pages_file(shared: Path) -> None:
+    """Which the page fetches from GitHub, and the server here makes of ours."""
+    names = (shared / "data" / "imagenet_classes.txt").read_text("utf-8").splitlines()
+    assert tuple(name.strip() for name in names) == labels("imagenet-1k")
+
+
+def test_the_tests_that_the_documentation_names_are_there() -> None:
+    text = (ROOT / "docs" / "reference" / "model-page.md").read_text("utf-8")
+    named = set(re.findall(r"`(tests/[\w/]+\.py)`", text))
+    assert len(named) > 10
+    assert [path for path in sorted(named) if not (ROOT / path).is_file()] == []
+
+
+def test_the_page_runs_line_by_line(hub: WebServer, tmp_path: Path) -> None:
+    printed, said = run_page(with_regnety(BLOCKS), GITHUB_IS_HERE)
+    assert_answers(printed)
+    assert said.splitlines()[-1] == (
+        f"regnety_002.pycls_in1k: the classifier head.fc is ({FINETUNE_CLASSES}, 368) and stays random: "
+        "the weights' is (1000, 368)"
+    )
+    assert sorted(path.name for path in (tmp_path / "empty").iterdir()) == ["dog.jpg", "imagenet_classes.txt"]
+    fetched = [request.path for request in hub.requests if request.method == "GET"]
+    assert fetched.count("/timm/regnety_002.pycls_in1k/resolve/main/model.safetensors") == 1
+
+
+def test_the_page_runs_from_its_own_address_without_the_hub(address: str, web: WebServer, tmp_path: Path) -> None:
+    printed, said = run_page(with_regnety(BLOCKS), GITHUB_IS_HERE, ONE_ADDRESS_HAS_ANOTHER_HASH)
+    assert_answers(printed)
+    assert f"{NOWHERE}/timm/regnety_002.pycls_in1k: model.safetensors cannot be had: " in said
+    assert f"; trying {address}\n" in said
+    (file,) = (tmp_path / "cache" / "weights").glob("*.pth")
+    assert file.name == address.rpartition("/")[2]
+    assert file.stat().st_size == 12_782_926
+    assert web.count("GET", address.removeprefix("https:/")) == 1
+
+
+def test_the_modules_that_the_page_takes_for_granted_are_there() -> None:
+    """It says `import urllib` alone, and then `urllib.request.urlretrieve`."""
+    code = (
+        "import regnety\nregnety.create_model('regnety_002')\nimport urllib\nprint(urllib.request.urlretrieve.__name__)"
+    )
+    assert python(code).stdout == "urlretrieve\n"
+
+
+@pytest.mark.slow
+def test_timm_prints_the_same(
+    timm: Any,
+    hub: WebServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The page as it is, with the weights and the picture that ours was given."""
+    printed, _ = run_page(with_regnety(BLOCKS), GITHUB_IS_HERE)
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    monkeypatch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    )
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "timms"))
+    monkeypatch.setattr(urllib.request, "HTTPSHandler", urllib.request.HTTPSHandler)  # what it was comes back
+    monkeypatch.setattr(urllib.request, "_opener", None)
+    exec(GITHUB_IS_HERE, {})
+    capsys.readouterr()
+    with warnings.catch_warnings(action="ignore"):
+        exec("".join(BLOCKS), {"NUM_FINETUNE_CLASSES": FINETUNE_CLASSES})
+    theirs = capsys.readouterr().out.splitlines()
+    assert (tmp_path / "timms" / "models--timm--regnety_002.pycls_in1k").is_dir()
+    assert printed[0] == theirs[0]
+    for ours, wanted in zip(printed[1:], theirs[1:], strict=True):
+        name, _, probability = ours.rpartition(" ")
+        wanted_name, _, wanted_probability = wanted.rpartition(" ")
+        assert name == wanted_name
+        assert float(probability) == pytest.approx(float(wanted_probability), rel=1e-4)
