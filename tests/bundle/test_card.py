@@ -213,3 +213,10 @@ def test_no_prediction_waits_for_the_card() -> None:
     loaded = python(code).stdout.split()
     assert "regnety.bundle.bundle" in loaded
     assert not {"yaml", "regnety.bundle.card"} & set(loaded)
+
+
+def test_a_name_that_cannot_be_shown_is_escaped(tmp_path: Path) -> None:
+    file = (small_bundle().save(tmp_path / "bundle") / "model.safetensors").rename(tmp_path / "a\x1b[31m.safetensors")
+    card = model_card(file)
+    assert "# a\\x1b[31m.safetensors\n" in card
+    assert "\x1b" not in card

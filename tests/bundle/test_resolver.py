@@ -260,3 +260,8 @@ def test_errors_of_the_hub_are_one_line(hub: WebServer, picture: Path) -> None:
     assert line.endswith("config.json: is of the model 'resnet50', which is none of the RegNets that are known here")
     hub.add_hub_file("me/bare", "model.safetensors", b"x" * 100)
     assert said("hf-hub:me/bare") == f"{hub.url}/me/bare: has no config.json"
+
+
+def test_a_repository_without_its_scheme_is_hinted_at() -> None:
+    with pytest.raises(UnknownModelError, match=r"no such file or folder \(on the Hub it would be hf-hub:me/birds\); "):
+        Bundle.load("me/birds")

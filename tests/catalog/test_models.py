@@ -105,3 +105,8 @@ def test_unknown_tag_is_refused_with_the_known_ones(name: str, message: str) -> 
     with pytest.raises(UnknownModelError) as raised:
         model_info(name)
     assert str(raised.value) == message
+
+
+def test_models_with_weights_have_their_tags() -> None:
+    assert list_models("regnety_016", pretrained=True) == ["regnety_016.pycls_in1k", "regnety_016.tv2_in1k"]
+    assert len(list_models(pretrained=True)) == 61

@@ -201,3 +201,11 @@ def test_no_library_keeps_a_file_about_its_user(tmp_path: Path) -> None:
     subprocess.run(line, env=environment, check=True, capture_output=True)
     kept = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert {Path(name).parent.as_posix() for name in kept} == {".cache/regnety/graphs"}
+
+
+def test_an_empty_name_is_no_model(tmp_path: Path) -> None:
+    """As an unset variable of a shell gives it: the embedded model is not what was asked for."""
+    for command in (["predict", "examples/cat.png"], ["eval", "--data", tmp_path]):
+        result = regnety(*command, "--model", "")
+        assert result.returncode == 2
+        assert "no model named ''" in result.stderr

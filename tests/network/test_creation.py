@@ -247,3 +247,34 @@ def test_half_precision_goes_through_numpy() -> None:
             torch.equal(torch.from_numpy(weights[key]), value.to(getattr(torch, str(weights[key].dtype))))
             for key, value in network.state_dict().items()
         )
+
+
+def test_the_call_of_timms_training_script() -> None:
+    """timm's train.py hands over every option, None where nothing was said."""
+    model = create_model(
+        "regnety_002",
+        pretrained=False,
+        in_chans=None,
+        num_classes=10,
+        drop_rate=None,
+        drop_path_rate=None,
+        global_pool=None,
+        bn_momentum=None,
+        bn_eps=None,
+        scriptable=False,
+        checkpoint_path="",
+    )
+    assert (model.num_classes, model.drop_rate, model.head.global_pool) == (10, 0.0, "avg")
+
+
+def test_pretrained_may_stand_second() -> None:
+    assert create_model("regnety_002", False).num_classes == 1000
+    assert len(create_model("regnety_cifar10", True).labels or ()) == 10
+
+
+def test_batch_norm_as_asked(tmp_path: Path) -> None:
+    model = create_model("regnety_002", bn_momentum=0.01, bn_eps=1e-3)
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert {(norm.momentum, norm.eps) for norm in norms} == {(0.01, 1e-3)}
+    with pytest.raises(WeightsError, match=r"a bundle cannot say that bn_eps is 0.001; every RegNet's is 1e-05$"):
+        model.save_pretrained(tmp_path / "bundle")

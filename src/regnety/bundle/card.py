@@ -80,7 +80,7 @@ def _card(
         _introduction(model, metadata, published),
         _facts(metadata),
         *_restriction(metadata.provenance.get("license")),
-        *([f"{notice}."] if notice else ()),
+        *([f"{_printable(notice)}."] if notice else ()),
         *([_accuracy(published)] if published and published.imagenet else ()),
         _usage(model, metadata),
         *([_page_section(page)] if page else ()),

@@ -131,7 +131,11 @@ def _nothing_there(model: str | Path) -> UnknownModelError:
     text = str(model)
     endings = (*CHECKPOINT_SUFFIXES, *GRAPH_SUFFIXES)
     if isinstance(model, Path) or os.sep in text or "/" in text or text.lower().endswith(endings):
-        on_hub = f" (on the Hub it would be {HUB_SCHEMES[0]}{text})" if _REPOSITORY.fullmatch(text) else ""
+        on_hub = (
+            f" (on the Hub it would be {HUB_SCHEMES[0]}{text})"
+            if isinstance(model, str) and _REPOSITORY.fullmatch(model)
+            else ""
+        )
         return UnknownModelError(f"{text}: no such file or folder{on_hub}; {ACCEPTED}")
     if is_name(text.partition(".")[0]):
         try:

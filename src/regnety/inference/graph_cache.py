@@ -14,9 +14,9 @@ from regnety.storage import cache_directory
 from regnety.version import __version__
 
 LARGEST_CACHED_FILE = 16 << 20
-"""Bytes of weights above which they stand beside a graph in the cache: ONNX Runtime starts regnety_320 in 0.6 s instead
-of 1.4 and with 760 MiB instead of 1280, as it maps them into memory and does not copy them (processor A of
-`benchmarks/load_large.py`)."""
+"""Bytes of weights above which they stand beside a graph in the cache. ONNX Runtime maps them into memory there, and
+copies what is inside: `regnety predict` with regnety_320 and a warm cache takes 800 MiB at its peak instead of 1,290
+(`benchmarks/load_large.py`, on a processor with AVX-512)."""
 
 logger = logging.getLogger("regnety")
 

@@ -22,7 +22,7 @@ from regnety.version import __version__
 SUFFIX = ".blob"
 FOOTER = struct.Struct("<QQ")
 READ_AT_A_TIME = 1 << 20
-"""Bytes."""
+"""Bytes; a file that is mapped would count as memory of this process."""
 COMPANIONS = {".xml": (".bin",), ".onnx": (".onnx.data",)}
 """Files beside a graph that may hold its weights."""
 
