@@ -210,7 +210,7 @@ def test_a_regnet_inside_of_another_network() -> None:
 def test_colours_that_cannot_be_turned(shape: tuple[int, ...]) -> None:
     tensors = {**THEIRS["pycls"], **stored({"stem.conv.weight": np.zeros(shape)})}
     assert refusal(tensors) == (
-        f"birds.pth: stem.conv.weight is {shape}; pycls's takes 3 channels: blue, green and red"
+        f"birds.pth: stem.conv.weight is {shape}; pycls's stems take 3 channels: blue, green, red"
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, islice
 
 import numpy as np
 
@@ -25,6 +25,8 @@ COUNTERS = ("n_averaged", "total_ops", "total_params")
 """What torch's AveragedModel and thop add to a state dict: the last part of such keys."""
 MAX_WRAPPERS = 8
 """Modules around a network, far above any, so that a hostile key with a million dots takes no time."""
+MAX_SEARCHED = 1000
+"""Keys of another network that are searched for a RegNet inside of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ def translate(tensors: Mapping[str, StoredTensor], *, source: str) -> Translatio
         shape = translated[STEM_WEIGHT].shape
         if len(shape) != 4 or shape[1] != 3:
             raise WeightsError(
-                f"{source}: {theirs[STEM_WEIGHT]} is {shape}; {dialect.owner} takes 3 channels: blue, green and red"
+                f"{source}: {theirs[STEM_WEIGHT]} is {shape}; {dialect.owner} stems take 3 channels: blue, green, red"
             )
         translated[STEM_WEIGHT] = _reversed(translated[STEM_WEIGHT])
     return Translation(dialect=dialect, tensors=translated, prefix=prefix, passed_over=tuple(passed_over))
@@ -118,7 +120,8 @@ def _recognise(names: Collection[str], *, source: str) -> tuple[str, Dialect]:
                 return prefix, dialect
     if not names:
         raise WeightsError(f"{source}: holds no weights")
-    inner = next((prefix for name in names for prefix in _prefixes(name) if _is_regnet(name, prefix)), None)
+    few = islice(names, MAX_SEARCHED)
+    inner = next((prefix for name in few for prefix in _prefixes(name) if _is_regnet(name, prefix)), None)
     if inner is not None:
         others = [name for name in names if not name.startswith(inner)]
         raise WeightsError(
