@@ -69,6 +69,8 @@ def test_maps_of_every_subset(timm: Any, out_indices: Any, output_stride: int) -
     wanted = filled(timm.create_model("regnety_002", features_only=True, **arguments), network)
     assert list(found.state_dict()) == list(wanted.state_dict())
     ours, theirs = found.feature_info, wanted.feature_info
+    assert ours.get_dicts() == theirs.get_dicts()
+    assert ours.get_dicts(["reduction"], [0]) == theirs.get_dicts(["reduction"], [0]) == [{"reduction": 2}]
     assert (ours.channels(), ours.reduction(), ours.module_name(), ours.out_indices) == (
         theirs.channels(),
         theirs.reduction(),

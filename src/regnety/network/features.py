@@ -35,6 +35,13 @@ class FeatureInfo:
             return self.info[idx][key]
         return [self.info[index][key] for index in (self.out_indices if idx is None else idx)]
 
+    def get_dicts(
+        self, keys: Sequence[str] | None = None, out_indices: Sequence[int] | None = None
+    ) -> list[dict[str, Any]]:
+        """The tables of the returned maps, or of those at `out_indices` among all; with some of their keys alone."""
+        rows = [self.info[index] for index in (self.out_indices if out_indices is None else out_indices)]
+        return rows if keys is None else [{key: row[key] for key in keys} for row in rows]
+
     def channels(self, idx: int | Sequence[int] | None = None) -> Any:
         """Channels of the maps."""
         return self.get("num_chs", idx)
