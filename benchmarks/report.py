@@ -2,8 +2,8 @@
 
     python benchmarks/report.py RESULTS PAGE
 
-reads RESULTS/files_to_labels-*.json and RESULTS/model_alone.json, and writes PAGE (Markdown) with its picture beside it.
-`make bench` runs the scripts and then this.
+reads RESULTS/files_to_labels-*.json and RESULTS/model_alone.json, and writes PAGE (Markdown) with its picture beside
+it. `make bench` runs the scripts and then this.
 """
 
 import json
