@@ -101,7 +101,7 @@ def evaluate(
     losses: list[float] = []
     errors: list[str] = []
     with Progress("evaluating", total=len(samples), quiet=quiet) as progress:
-        # An iterator: of a list the fastest engine here is found, and the same command would give another loss elsewhere.
+        # An iterator: for a list the fastest engine is found, and the same command would give another loss elsewhere.
         outputs = predictor.outputs(sample.path for sample in samples)
         for sample, output in zip(samples, outputs, strict=True):
             if output.outputs is None:
