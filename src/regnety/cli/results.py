@@ -1,6 +1,5 @@
 """Predictions on stdout or in a file, written one by one as they come: for people or for programs."""
 
-import csv
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,11 +9,12 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from regnety.cli import terminal
 from regnety.cli.formats import RowFormat
+from regnety.inference.jobs.row_files import csv_text, json_line
+from regnety.inference.jobs.rows import PredictionRows
 
 if TYPE_CHECKING:
     from regnety.inference.predictor import Prediction
 
-CSV_FIELDS = ("filename", "rank", "index", "label", "prob", "error")
 PROBABILITY = "probability"
 
 
@@ -51,29 +51,27 @@ class JsonLinesWriter:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._rows = PredictionRows()
 
     def write(self, prediction: "Prediction") -> None:
         """Add a line."""
-        self._stream.write(json.dumps(prediction.as_dict(), ensure_ascii=False) + "\n")
+        self._stream.write(json_line(self._rows.as_dict(prediction)))
 
     def end(self) -> None:
         """Nothing is open."""
 
 
 class CsvWriter:
-    """A row a file and rank. A file without an answer is one row: with its error, or with nothing sure enough."""
+    """A row a file and rank, as in a file of them."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._rows = csv.writer(stream, lineterminator="\n")
-        self._rows.writerow(CSV_FIELDS)
+        self._stream = stream
+        self._rows = PredictionRows()
+        stream.write(csv_text([[column.name for column in self._rows.columns]]))
 
     def write(self, prediction: "Prediction") -> None:
         """Add the rows of a prediction."""
-        name = prediction.filename
-        for rank, entry in enumerate(prediction.predictions, start=1):
-            self._rows.writerow([name, rank, entry.index, entry.label or "", entry.prob, ""])
-        if not prediction.predictions:
-            self._rows.writerow([name, "", "", "", "", prediction.error or ""])
+        self._stream.write(csv_text(self._rows.rows_of(prediction)))
 
     def end(self) -> None:
         """Nothing is open."""
