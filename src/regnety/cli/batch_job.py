@@ -34,6 +34,7 @@ def run_batch_job(
     description: str,
     about: Mapping[str, Any] = MappingProxyType({}),
     facts: Callable[[], Mapping[str, Any]] = dict,
+    on_earlier: Callable[[int], None] = lambda count: None,
     on_record: Callable[[Record], None] = lambda record: None,
 ) -> JobSummary:
     """Run a job of a command; the arguments are those of `run_job`.
@@ -56,6 +57,10 @@ def run_batch_job(
             on_record(record)
             pace.step()
 
+        def skip(count: int) -> None:
+            progress.advance(count)
+            on_earlier(count)
+
         try:
             with _terminated_like_ctrl_c():
                 summary = run_job(
@@ -68,7 +73,7 @@ def run_batch_job(
                     about=about,
                     resume=resume,
                     facts=facts,
-                    on_earlier=progress.advance,
+                    on_earlier=skip,
                     on_record=see,
                 )
         except JobInterrupted as interruption:
