@@ -8,6 +8,7 @@ RegNetYError                 what `except` at an edge catches; str() is one line
 ├── ImageError               a file that is no image, is truncated or is over the pixel limit
 ├── DataError                a data folder, or a file of class names, that cannot be used
 ├── RecipeError              a training recipe or run that contradicts itself
+├── JobError                 a batch job that cannot be begun, gone on with or written
 ├── EngineError              an engine or a precision that cannot be had here
 └── MissingExtraError        an optional dependency that is not installed
 """
@@ -43,6 +44,10 @@ class DataError(RegNetYError, ValueError):
 
 class RecipeError(RegNetYError, ValueError):
     """A training recipe, or the run it would continue, contradicts itself."""
+
+
+class JobError(RegNetYError, RuntimeError):
+    """A batch job cannot be begun, gone on with, or written where it is to be written."""
 
 
 class EngineError(RegNetYError, RuntimeError):
