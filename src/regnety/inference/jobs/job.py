@@ -137,7 +137,7 @@ def _begin(parts: Parts, settings: Mapping[str, Any], about: Mapping[str, Any], 
         raise JobError(f"{place.name}: is finished already; leave --resume away to make it anew")
     else:
         parts.begin(settings, about)
-    return DoneNames(lambda number: parts.read(number).names, parts.count)
+    return DoneNames(lambda number: parts.read(number).names, parts.sizes)
 
 
 def _answers(

@@ -43,22 +43,27 @@ class Parts:
         self.place = place
         self._row_format = row_format
         self._began = False
-        self._totals = (0, 0, 0)
+        self._parts: list[tuple[int, int]] = []
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many images have their rows in each part."""
+        return [images for images, _ in self._parts]
 
     @property
     def count(self) -> int:
         """How many parts there are."""
-        return self._totals[0]
+        return len(self._parts)
 
     @property
     def images(self) -> int:
         """How many images have their rows in them."""
-        return self._totals[1]
+        return sum(self.sizes)
 
     @property
     def unreadable(self) -> int:
         """How many of those have an error."""
-        return self._totals[2]
+        return sum(unreadable for _, unreadable in self._parts)
 
     def open(self) -> dict[str, Any] | None:
         """Look at what stands there: the settings that an unfinished job was begun with; None where there is none.
@@ -76,10 +81,11 @@ class Parts:
         if version > FORMAT_VERSION:
             raise JobError(f"{self.place.name}: its unfinished job is of a later release of regnety; install that")
         for number in range(sum(1 for name in names if _SIDECAR.fullmatch(name))):
-            for name in (_sidecar(number), self._rows(number)):
+            for name in (_sidecar(number), _rows(number, settings.get("row_format"))):
                 if name not in names:
                     raise self._damaged(name)
-            self._count(self.read(number))
+            part = self.read(number)
+            self._parts.append((len(part.names), part.unreadable))
         return settings
 
     def begin(self, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
@@ -88,11 +94,11 @@ class Parts:
         self._write_json(HEAD, {"format_version": FORMAT_VERSION, "settings": settings, "about": about})
 
     def append(self, part: Part, data: bytes, facts: Mapping[str, Any]) -> None:
-        """Keep a part: its rows, then what makes it count."""
-        self.place.write(self._rows(self.count), data)
+        """Keep a part: its rows, then what makes it count. Ctrl-C may come between any two steps of it."""
+        self.place.write(_rows(self.count, self._row_format), data)
         table = {"images": len(part.names), "unreadable": part.unreadable, "facts": facts, "names": part.names}
         self._write_json(_sidecar(self.count), table)
-        self._count(part)
+        self._parts.append((len(part.names), part.unreadable))
 
     def read(self, number: int) -> Part:
         """What is known of a part.
@@ -111,7 +117,7 @@ class Parts:
     def data(self) -> Iterator[bytes]:
         """The rows of all parts, in their order."""
         for number in range(self.count):
-            yield self.place.read(self._rows(number))
+            yield self.place.read(_rows(number, self._row_format))
 
     def remove(self) -> None:
         """All that there is, the head first: what a kill then leaves of the folder is no job any more."""
@@ -122,14 +128,6 @@ class Parts:
         """What was made for a job that came to no part."""
         if not self.count and (self._began or HEAD not in self.place.names()):
             self.remove()
-
-    def _count(self, part: Part) -> None:
-        """In one step, between whose halves no Ctrl-C comes."""
-        count, images, unreadable = self._totals
-        self._totals = count + 1, images + len(part.names), unreadable + part.unreadable
-
-    def _rows(self, number: int) -> str:
-        return f"{number:06d}.{self._row_format}"
 
     def _read_json(self, name: str) -> dict[str, Any]:
         try:
@@ -148,6 +146,10 @@ class Parts:
             f"{self.place.name}: its unfinished job cannot be gone on with, {name} is damaged or missing; "
             f"remove {self.place.folder_name} to begin anew"
         )
+
+
+def _rows(number: int, row_format: object) -> str:
+    return f"{number:06d}.{row_format}"
 
 
 def _sidecar(number: int) -> str:

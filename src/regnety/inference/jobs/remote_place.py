@@ -33,7 +33,7 @@ class RemotePlace:
         except ImportError:
             raise MissingExtraError(f"writing to {output.partition('://')[0]}://", "remote") from None
         parent, name = posixpath.split(self._output)
-        if not name:
+        if not name or output.endswith("/"):
             raise JobError(f"{output}: is a folder; name a file in it")
         self._folder = f"{parent}/.{name}.job"
         self.folder_name = output.removesuffix(name) + f".{name}.job"
@@ -71,10 +71,13 @@ class RemotePlace:
             return data
 
     def write(self, name: str, data: bytes) -> None:
-        """An object into the folder."""
+        """An object into the folder, which only a file system has to make; a bucket is never made."""
         with self._reported():
-            self._files.makedirs(self._folder, exist_ok=True)
-            self._files.pipe_file(f"{self._folder}/{name}", data)
+            try:
+                self._files.pipe_file(f"{self._folder}/{name}", data)
+            except FileNotFoundError:
+                self._files.mkdir(self._folder, create_parents=False)
+                self._files.pipe_file(f"{self._folder}/{name}", data)
 
     def remove(self, name: str) -> None:
         """An object of the folder."""
