@@ -10,17 +10,24 @@ from pictures import encoded, noise
 
 SMALL_PARTS = """
 import sys
+from regnety.inference import runner
 from regnety.inference.jobs.job import run_job
 run_job.__kwdefaults__["part_records"] = int(sys.argv.pop(1))
+if sys.argv.pop(1) == "untuned":
+    runner.MANY = 1 << 60
+"""
+MAIN = """
 from regnety.cli.main import main
 main()
 """
 
 
-def job_command(bundle: Path, *arguments: object, part_records: int = 16) -> list[str]:
-    """The line of a job; engine and precision are fixed, so that every run gives the same numbers."""
-    fixed = ("predict", "--model", bundle, "--engine", "onnxruntime", "--precision", "f32", "--top-k", "2")
-    return [sys.executable, "-c", SMALL_PARTS, str(part_records), *map(str, (*fixed, *arguments))]
+def job_command(bundle: object, *arguments: object, part_records: int = 16, tuned: bool = False) -> list[str]:
+    """The line of a job. Engine, precision and batch are fixed, so that all runs give the same bits, unless `tuned`."""
+    fixed = ("predict", "--model", bundle, "--top-k", "2", "--precision", "f32")
+    engine = () if tuned else ("--engine", "onnxruntime")
+    first = (SMALL_PARTS + MAIN, part_records, "tuned" if tuned else "untuned")
+    return [sys.executable, "-c", *map(str, (*first, *fixed, *engine, *arguments))]
 
 
 def started(line: list[str], **environment: str) -> subprocess.Popen[str]:

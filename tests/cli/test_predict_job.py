@@ -81,24 +81,21 @@ def test_killed_again_and_again_no_row_is_lost_and_none_is_double(folder: Path, 
     output = tmp_path / "labels.csv"
     generator = random.Random(1)
     kills = 0
-    for _ in range(6):
+    while not output.exists() and kills < 8:
         begun = parts_of(output)
         process = started(command(folder, output, "--resume"))
-        wait_for_parts(output, begun + generator.randrange(1, 5), process)
-        time.sleep(generator.random() * 0.05)
+        wait_for_parts(output, begun + generator.randrange(1, 4), process)
+        time.sleep(generator.random() * 0.03)
         process.kill()
         process.communicate(timeout=TIMEOUT_S)
-        if process.returncode == 1:
-            break
         kills += 1
-        assert parts_of(output) > begun
-        assert not output.exists()
+        assert output.exists() or parts_of(output) > begun
     assert kills >= 3
-    if not output.exists():
-        process = started(command(folder, output, "--resume"))
-        _, err = process.communicate(timeout=TIMEOUT_S)
-        assert process.returncode == 1, err
-        assert " of them before), 6 unreadable, " in err
+    finished = output.exists()  # it may have been killed while it removed the parts
+    process = started(command(folder, output, "--resume"))
+    _, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == (2 if finished else 1), err
+    assert finished or " of them before), 6 unreadable, " in err
     assert output.read_bytes() == whole
     assert os.listdir(tmp_path) == ["labels.csv"]
 

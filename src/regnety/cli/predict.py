@@ -139,8 +139,9 @@ def predict(
             print(f"regnety: {predictor.bundle.name} has no other test size; it is shown its own", file=sys.stderr)
     if is_job:
         assert output is not None
-        options = {"top_k": top_k, "min_probability": min_probability, "exact": exact, "exif_orientation": not no_exif}
-        failed = _run_job(predictor, sources, chosen_format, output, options, max_pixels, resume, quiet)
+        settings = {"top_k": top_k, "min_probability": min_probability, "pixels": way}
+        settings |= {"exif_orientation": not no_exif, "max_pixels": max_pixels}
+        failed = _run_job(predictor, sources, chosen_format, output, settings, resume, quiet)
     else:
         failed = _write(predictor, sources, chosen_format, output, top_k, min_probability, quiet)
     if failed:
@@ -171,29 +172,32 @@ def _run_job(
     sources: "list[ImageSource]",
     output_format: RowFormat,
     output: str,
-    options: dict[str, Any],
-    max_pixels: int,
+    settings: dict[str, Any],
     resume: bool,
     quiet: bool,
 ) -> bool:
     """Rows in a file; whether any image had no answer."""
     from regnety.cli.batch_job import run_batch_job
-    from regnety.inference.engines.selection import describe_engine
     from regnety.inference.jobs.rows import PredictionRows
     from regnety.inference.jobs.settings import model_settings
 
-    said = quiet
+    said, count = "", len(sources)
 
     def answer(images: "Iterator[ImageSource]") -> "Iterator[Prediction]":
-        with closing(predictor.stream(images, options["top_k"], on_error="record")) as predictions:  # type: ignore[type-var]
+        predictions = predictor.stream(images, settings["top_k"], on_error="record", count=count)
+        with closing(predictions):  # type: ignore[type-var]
             for prediction in predictions:
-                yield _sure_enough(prediction, options["min_probability"])
+                yield _sure_enough(prediction, settings["min_probability"])
+
+    def leave_out(earlier: int) -> None:
+        nonlocal count
+        count -= earlier
 
     def say_engine(prediction: "Prediction") -> None:
         nonlocal said
-        if not (said or prediction.error):
-            said = True
-            _print_engine(predictor)
+        if not quiet and predictor.engine is not None and said != (how := _engine_of(predictor)):
+            said = how
+            say(how)
 
     summary = run_batch_job(
         sources,
@@ -201,12 +205,13 @@ def _run_job(
         PredictionRows(),
         output,
         row_format=output_format.value,
-        settings={**model_settings(predictor.bundle), **options, "max_pixels": max_pixels},
+        settings={**model_settings(predictor.bundle), **settings},
         about={"model": predictor.bundle.name},
-        facts=lambda: {} if predictor.engine is None else {"engine": describe_engine(predictor.engine)},
+        facts=lambda: {} if predictor.engine is None else {"engine": _engine_of(predictor)},
         resume=resume,
         quiet=quiet,
         description="predict",
+        on_earlier=leave_out,
         on_record=say_engine,
     )
     return summary.unreadable > 0
