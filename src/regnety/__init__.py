@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from regnety.export.exporting import Exported, export_model
     from regnety.graph.builder import build_graph, write_graph
     from regnety.images.torch_transform import create_transform
+    from regnety.inference.duplicates import find_duplicates
+    from regnety.inference.embedding_files import Embeddings, read_embeddings, write_embeddings
+    from regnety.inference.embeddings import Embedder, Embedding, EmbeddingOrigin
+    from regnety.inference.neighbours import SimilarImage, find_neighbours
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
     from regnety.network.creation import create_model
     from regnety.preprocessing import Preprocessing
@@ -71,6 +75,10 @@ _HOMES = {
     "regnety.export.exporting": ("Exported", "export_model"),
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.images.torch_transform": ("create_transform",),
+    "regnety.inference.duplicates": ("find_duplicates",),
+    "regnety.inference.embedding_files": ("Embeddings", "read_embeddings", "write_embeddings"),
+    "regnety.inference.embeddings": ("Embedder", "Embedding", "EmbeddingOrigin"),
+    "regnety.inference.neighbours": ("SimilarImage", "find_neighbours"),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
     "regnety.network.creation": ("create_model",),
     "regnety.preprocessing": ("Preprocessing",),
@@ -88,6 +96,10 @@ __all__ = [
     "Converted",
     "DataError",
     "Design",
+    "Embedder",
+    "Embedding",
+    "EmbeddingOrigin",
+    "Embeddings",
     "EngineError",
     "ExportError",
     "Exported",
@@ -103,6 +115,7 @@ __all__ = [
     "PublishedWeights",
     "RecipeError",
     "RegNetYError",
+    "SimilarImage",
     "StageDesign",
     "UnknownModelError",
     "WeightsError",
@@ -114,6 +127,8 @@ __all__ = [
     "create_transform",
     "export_model",
     "fetch_weights",
+    "find_duplicates",
+    "find_neighbours",
     "inspect_model",
     "labels",
     "list_models",
@@ -121,9 +136,11 @@ __all__ = [
     "model_card",
     "model_index_flops",
     "model_info",
+    "read_embeddings",
     "read_labels",
     "resolve_data_config",
     "resolve_model_data_config",
+    "write_embeddings",
     "write_graph",
 ]
 
