@@ -9,7 +9,7 @@ from regnety.cli.formats import Command
 from regnety.images.formats import MAX_PIXELS
 
 ENGINES = ("auto", "onnxruntime", "openvino", "torch")
-PRECISIONS = ("auto", "f32", "bf16")
+PRECISIONS = ("auto", "f32", "bf16", "int8")
 
 
 def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

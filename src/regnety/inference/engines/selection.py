@@ -16,7 +16,7 @@ from regnety.inference.processor import BF16_FLAGS, has_bf16
 from regnety.storage import cache_directory
 
 ENGINES = ("auto", "onnxruntime", "openvino", "torch")
-PRECISIONS = ("auto", "f32", "bf16")
+PRECISIONS = ("auto", "f32", "bf16", "int8")
 BF16_ENGINES = ("openvino", "torch")
 """Those that compute in bf16, the better first."""
 
@@ -41,7 +41,7 @@ def start_engine(
         MissingExtraError: the engine is not installed.
         WeightsError: the model's graph cannot be loaded.
     """
-    name, taken = choose_engine(engine, precision)
+    name, taken = choose_engine_for(bundle, engine, precision)
     if name == "torch":
         return _torch_engine(bundle, precision=taken, threads=threads)
     suffixes: tuple[str, ...] = (".onnx",)
@@ -56,13 +56,36 @@ def start_engine(
         from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 
         def start(graph: Path | bytes) -> Engine:
-            return OnnxRuntimeEngine(graph, threads=threads, batch=1)
+            return OnnxRuntimeEngine(graph, threads=threads, batch=1, precision=taken)
 
     return _start_on_graph(start, bundle, suffixes)
 
 
+def choose_engine_for(bundle: Bundle, engine: str = "auto", precision: str = "auto") -> tuple[str, Precision]:
+    """`choose_engine` for a model: one that is quantized computes in int8, and no other does.
+
+    Raises:
+        EngineError: there is no such engine or precision, or not here, or the model has it not.
+    """
+    if bundle.metadata.calibration is None:
+        if precision == "int8":
+            raise EngineError(f"{bundle.name}: is not quantized; regnety quantize makes a model of it that is")
+        return choose_engine(engine, precision)
+    if precision in ("f32", "bf16"):
+        raise EngineError(
+            f"{bundle.name}: is quantized and computes in int8, not in {precision}; leave the precision at auto, or "
+            "name the model that it was made from"
+        )
+    name, _ = choose_engine(engine)
+    if name == "torch":
+        raise EngineError(f"{bundle.name}: is quantized, which the engine torch does not run; take another engine")
+    if engine == "auto" and bundle.graph is not None and bundle.graph.path.suffix.lower() == ".xml":
+        name = "openvino"
+    return name, "int8"
+
+
 def choose_engine(engine: str = "auto", precision: str = "auto") -> tuple[str, Precision]:
-    """The name of the engine to take and what it computes in.
+    """The name of the engine to take and what it computes in, for a model in floating point.
 
     Raises:
         EngineError: there is no such engine or precision, or not here.
