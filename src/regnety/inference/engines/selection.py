@@ -24,76 +24,76 @@ logger = logging.getLogger("regnety")
 
 
 def start_engine(
-    bundle: Bundle, *, engine: str = "auto", precision: str = "auto", threads: int, workers: int = 1
+    bundle: Bundle,
+    *,
+    outputs: tuple[str, ...] = ("logits",),
+    engine: str = "auto",
+    precision: str = "auto",
+    threads: int,
+    workers: int = 1,
+    batch: int = 1,
+    keep_compiled: bool = True,
 ) -> Engine:
-    """The engine that is asked for, ready to run one image of the bundle's own size at a time.
+    """The engine that is asked for, ready to run images of the bundle's own size.
 
     Args:
         bundle: the model.
+        outputs: of its graph that are wanted: `logits`, `pre_logits`.
         engine: one of `ENGINES`. `auto` is ONNX Runtime, or with bf16 an installed engine that has it.
         precision: one of `PRECISIONS`. `auto` is float32 with ONNX Runtime and where no engine is named; with another
-            engine it is bf16 where the processor has that.
+            engine it is bf16 where the processor has that. A model that is quantized computes in int8.
         threads: threads within one run.
         workers: threads that will call `run` at once; with more than one, `threads` should be 1.
+        batch: images in each run.
+        keep_compiled: whether what OpenVINO compiles is kept in the cache.
 
     Raises:
         EngineError: there is no such engine or precision, or not here.
         MissingExtraError: the engine is not installed.
         WeightsError: the model's graph cannot be loaded.
     """
-    name, taken = choose_engine_for(bundle, engine, precision)
+    name, taken = choose_engine(engine, precision, bundle)
     if name == "torch":
-        return _torch_engine(bundle, precision=taken, threads=threads)
+        return _torch_engine(bundle, outputs=outputs, precision=taken, threads=threads)
     suffixes: tuple[str, ...] = (".onnx",)
     if name == "openvino":
         suffixes = (".onnx", ".xml")
         from regnety.inference.engines.openvino import OpenVinoEngine
 
         def start(graph: Path | bytes) -> Engine:
-            cache = cache_directory() / "openvino"
-            return OpenVinoEngine(graph, threads=threads, workers=workers, batch=1, precision=taken, cache=cache)
+            cache = cache_directory() / "openvino" if keep_compiled else None
+            return OpenVinoEngine(graph, threads=threads, workers=workers, batch=batch, precision=taken, cache=cache)
     else:
         from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 
         def start(graph: Path | bytes) -> Engine:
-            return OnnxRuntimeEngine(graph, threads=threads, batch=1, precision=taken)
+            return OnnxRuntimeEngine(graph, threads=threads, batch=batch, precision=taken)
 
-    return _start_on_graph(start, bundle, suffixes)
-
-
-def choose_engine_for(bundle: Bundle, engine: str = "auto", precision: str = "auto") -> tuple[str, Precision]:
-    """`choose_engine` for a model: one that is quantized computes in int8, and no other does.
-
-    Raises:
-        EngineError: there is no such engine or precision, or not here, or the model has it not.
-    """
-    if bundle.metadata.calibration is None:
-        if precision == "int8":
-            raise EngineError(f"{bundle.name}: is not quantized; regnety quantize makes a model of it that is")
-        return choose_engine(engine, precision)
-    if precision in ("f32", "bf16"):
-        raise EngineError(
-            f"{bundle.name}: is quantized and computes in int8, not in {precision}; leave the precision at auto, or "
-            "name the model that it was made from"
-        )
-    name, _ = choose_engine(engine)
-    if name == "torch":
-        raise EngineError(f"{bundle.name}: is quantized, which the engine torch does not run; take another engine")
-    if engine == "auto" and bundle.graph is not None and bundle.graph.path.suffix.lower() == ".xml":
-        name = "openvino"
-    return name, "int8"
+    return _start_on_graph(start, bundle, outputs, suffixes)
 
 
-def choose_engine(engine: str = "auto", precision: str = "auto") -> tuple[str, Precision]:
-    """The name of the engine to take and what it computes in, for a model in floating point.
+def choose_engine(
+    engine: str = "auto", precision: str = "auto", bundle: Bundle | None = None
+) -> tuple[str, Precision]:
+    """The name of the engine to take and what it computes in.
+
+    Args:
+        engine: one of `ENGINES`.
+        precision: one of `PRECISIONS`.
+        bundle: the model: one that is quantized computes in int8, and no other does. None is one in floating point.
 
     Raises:
-        EngineError: there is no such engine or precision, or not here.
+        EngineError: there is no such engine or precision, or not here, or not of this model.
     """
     if engine not in ENGINES:
         raise EngineError(f"no engine named {engine!r}; there are {', '.join(ENGINES)}")
     if precision not in PRECISIONS:
         raise EngineError(f"no precision named {precision!r}; there are {', '.join(PRECISIONS)}")
+    if bundle is not None and bundle.metadata.calibration is not None:
+        return _engine_for_quantized(bundle, engine, precision), "int8"
+    if precision == "int8":
+        name = "the model" if bundle is None else bundle.name
+        raise EngineError(f"{name}: is not quantized; regnety quantize makes a model of it that computes in int8")
     if precision == "bf16":
         return _engine_with_bf16(engine), "bf16"
     if engine in BF16_ENGINES and precision == "auto" and has_bf16():
@@ -109,6 +109,20 @@ def installed_engines() -> dict[str, str | None]:
 def describe_engine(engine: Engine) -> str:
     """`onnxruntime 1.32.0, f32`."""
     return f"{engine.name} {engine.version}, {engine.precision}"
+
+
+def _engine_for_quantized(bundle: Bundle, engine: str, precision: str) -> str:
+    if precision in ("f32", "bf16"):
+        raise EngineError(
+            f"{bundle.name}: is quantized and computes in int8, not in {precision}; leave the precision at auto, or "
+            "name the model that it was made from"
+        )
+    if engine == "torch":
+        raise EngineError(f"{bundle.name}: is quantized, which the engine torch does not run; take another one")
+    if engine != "auto":
+        return engine
+    assert bundle.graph is not None
+    return "openvino" if bundle.graph.path.suffix.lower() == ".xml" else "onnxruntime"
 
 
 def _engine_with_bf16(engine: str) -> str:
@@ -129,19 +143,21 @@ def _engine_with_bf16(engine: str) -> str:
     raise EngineError("bf16 needs an engine that has it: pip install 'regnety[openvino]'")
 
 
-def _start_on_graph(start: Callable[[Path | bytes], Engine], bundle: Bundle, suffixes: tuple[str, ...]) -> Engine:
+def _start_on_graph(
+    start: Callable[[Path | bytes], Engine], bundle: Bundle, outputs: tuple[str, ...], suffixes: tuple[str, ...]
+) -> Engine:
     """A file in the cache that is damaged is made anew, once; a file of the user's is not touched."""
-    graph = graph_of(bundle, suffixes=suffixes)
+    graph = graph_of(bundle, outputs=outputs, suffixes=suffixes)
     try:
         return start(graph)
     except WeightsError as error:
         if isinstance(graph, bytes) or not graph.is_relative_to(cache_directory()):
             raise
         logger.warning("%s; it is built anew", error)
-        return start(graph_of(bundle, rebuild=True))
+        return start(graph_of(bundle, outputs=outputs, rebuild=True))
 
 
-def _torch_engine(bundle: Bundle, *, precision: Precision, threads: int) -> Engine:
+def _torch_engine(bundle: Bundle, *, outputs: tuple[str, ...], precision: Precision, threads: int) -> Engine:
     try:
         from regnety.inference.engines.torch import TorchEngine
     except MissingExtraError:
@@ -149,7 +165,7 @@ def _torch_engine(bundle: Bundle, *, precision: Precision, threads: int) -> Engi
     except Exception as error:  # a torch whose libraries do not load raises what its parts raise
         reason = " ".join(str(error).split())
         raise EngineError(f"torch is installed and cannot be loaded: {reason}; install it anew") from error
-    return TorchEngine(bundle, threads=threads, precision=precision)
+    return TorchEngine(bundle, outputs=outputs, threads=threads, precision=precision)
 
 
 def _version(name: str) -> str | None:
