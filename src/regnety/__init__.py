@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     )
     from regnety.export.conversion import Converted, convert_model
     from regnety.export.exporting import Exported, export_model
+    from regnety.export.quantizing import Quantized, quantize_model
+    from regnety.export.speeds import Speed
     from regnety.graph.builder import build_graph, write_graph
+    from regnety.graph.calibration import Calibration, MeasuredDrop
     from regnety.images.torch_transform import create_transform
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
     from regnety.network.creation import create_model
@@ -67,6 +70,9 @@ _HOMES = {
     ),
     "regnety.export.conversion": ("Converted", "convert_model"),
     "regnety.export.exporting": ("Exported", "export_model"),
+    "regnety.export.quantizing": ("Quantized", "quantize_model"),
+    "regnety.export.speeds": ("Speed",),
+    "regnety.graph.calibration": ("Calibration", "MeasuredDrop"),
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.images.torch_transform": ("create_transform",),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
@@ -81,6 +87,7 @@ __all__ = [
     "AnyNetDesign",
     "Architecture",
     "Bundle",
+    "Calibration",
     "ClassProbability",
     "Complexity",
     "Converted",
@@ -92,14 +99,17 @@ __all__ = [
     "ImageError",
     "Inspection",
     "InvalidDesignError",
+    "MeasuredDrop",
     "MissingExtraError",
     "ModelInfo",
     "Prediction",
     "Predictor",
     "Preprocessing",
     "PublishedWeights",
+    "Quantized",
     "RecipeError",
     "RegNetYError",
+    "Speed",
     "StageDesign",
     "UnknownModelError",
     "WeightsError",
@@ -118,6 +128,7 @@ __all__ = [
     "model_card",
     "model_index_flops",
     "model_info",
+    "quantize_model",
     "read_labels",
     "resolve_data_config",
     "resolve_model_data_config",

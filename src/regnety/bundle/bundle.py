@@ -177,7 +177,7 @@ class Bundle:
 
         folder = Path(folder)
         if folder.exists():
-            _check_replaceable(folder)
+            check_replaceable(folder)
         config = {KEY: self.metadata.as_dict()}
         if self.metadata.calibration is None:
             config = {**timm_config(self.architecture, self.preprocessing), **config}
@@ -247,9 +247,7 @@ def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
     from regnety.graph.onnx_files import read_onnx
 
     graph = read_onnx(folder / GRAPH_FILE)
-    return Bundle(
-        metadata, weights_in(graph, metadata), name=name, path=folder, stamp=stamps[GRAPH_FILE], graph=graph
-    )
+    return Bundle(metadata, weights_in(graph, metadata), name=name, path=folder, stamp=stamps[GRAPH_FILE], graph=graph)
 
 
 def weights_in(graph: StoredGraph, metadata: ModelMetadata) -> Mapping[str, Array]:
@@ -306,8 +304,12 @@ def is_bundle(folder: Path) -> bool:
         return False
 
 
-def _check_replaceable(folder: Path) -> None:
-    """An empty folder may be replaced, and a bundle of ours; nothing that is not a bundle's may be lost with it."""
+def check_replaceable(folder: Path) -> None:
+    """An empty folder may be replaced, and a bundle of ours; nothing that is not a bundle's may be lost with it.
+
+    Raises:
+        WeightsError: what stands there is neither.
+    """
     names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else None
     if names is None or (names and not is_bundle(folder)):
         raise WeightsError(f"{folder}: exists and is not a bundle; name another folder")

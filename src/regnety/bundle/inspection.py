@@ -138,7 +138,7 @@ def _inspect_whole_model(path: Path, folder: Path | None) -> Inspection:
         files=tuple(map(str, files)),
         num_bytes=_bytes_of(files),
         container=container if folder is None else f"{owner_of(folder)} folder, {container}",
-        calibration=bundle.metadata.calibration and bundle.metadata.calibration.as_dict(),
+        calibration=None if (made := bundle.metadata.calibration) is None else made.as_dict(),
         facts=bundle.provenance,
         model=name_of(bundle.architecture),
         missing=tuple(_missing_beside_weights(bundle)),

@@ -78,12 +78,13 @@ draft_option = click.option(
 engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="What runs the model.")
 
 
-def precision_option(default: str) -> Callable[[Command], Command]:
-    """--precision, whose default is not everywhere the same."""
+def precision_option(default: str | None, *, shown: str | None = None) -> Callable[[Command], Command]:
+    """--precision, whose default is not everywhere the same; `shown` says it where it depends on the model."""
     return click.option(
         "--precision",
         type=click.Choice(PRECISIONS),
         default=default,
+        show_default=shown or True,
         help="What it computes in; auto is bf16 where the processor and the engine that is taken have it.",
     )
 

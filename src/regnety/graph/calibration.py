@@ -108,7 +108,7 @@ def _check_fields(
     others: tuple[str, ...] = (),
     optional: tuple[str, ...] = (),
 ) -> None:
-    """Every field of a class, none left over; what is neither text nor a whole number nor checked before is a number."""
+    """Every field of a class, none left over. What is no text, no whole number and not checked before is a number."""
     known = [entry.name for entry in fields(kind)]
     for name in values:
         if name not in known:

@@ -12,7 +12,9 @@ from regnety.errors import WeightsError
 from regnety.graph.metadata import KEY, ModelMetadata
 
 
-def copy_quantized(source: Path, target: Path, metadata: ModelMetadata, *, outputs: Sequence[str] | None = None) -> None:
+def copy_quantized(
+    source: Path, target: Path, metadata: ModelMetadata, *, outputs: Sequence[str] | None = None
+) -> None:
     """Write an int8 graph once more, with what the model says of itself now.
 
     Args:

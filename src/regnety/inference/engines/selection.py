@@ -72,9 +72,7 @@ def start_engine(
     return _start_on_graph(start, bundle, outputs, suffixes)
 
 
-def choose_engine(
-    engine: str = "auto", precision: str = "auto", bundle: Bundle | None = None
-) -> tuple[str, Precision]:
+def choose_engine(engine: str = "auto", precision: str = "auto", bundle: Bundle | None = None) -> tuple[str, Precision]:
     """The name of the engine to take and what it computes in.
 
     Args:
