@@ -49,7 +49,7 @@ def graph_of(
         assert bundle.graph is not None
         return bundle.graph.path
     if bundle.metadata.calibration is not None:
-        raise WeightsError(_why_no_other_graph(bundle, suffixes))
+        raise WeightsError(_why_no_other_graph(bundle, outputs, suffixes))
     try:
         return _built(bundle, outputs, rebuild=rebuild)
     except WeightsError as error:
@@ -92,7 +92,7 @@ def _is_its_own_graph(bundle: Bundle, outputs: tuple[str, ...], suffixes: tuple[
     return graph.takes(wanted.image_size) and (inside.mean, inside.std) == (wanted.mean, wanted.std)
 
 
-def _why_no_other_graph(bundle: Bundle, suffixes: tuple[str, ...]) -> str:
+def _why_no_other_graph(bundle: Bundle, outputs: tuple[str, ...], suffixes: tuple[str, ...]) -> str:
     """A model in int8 is its graph: there are no weights to build another one from."""
     graph, size = bundle.graph, bundle.preprocessing.image_size
     assert graph is not None
@@ -104,7 +104,9 @@ def _why_no_other_graph(bundle: Bundle, suffixes: tuple[str, ...]) -> str:
             f"{bundle.name}: is quantized for pictures of {own} pixels, not for {size}x{size}; "
             f"quantize the model that it was made from with --image-size {size}"
         )
-    return f"{bundle.name}: is quantized to int8, and its graph is not one that can be run here, nor built anew"
+    if missing := [output for output in outputs if output not in graph.outputs]:
+        return f"{bundle.name}: is quantized to int8 and has no output {missing[0]}; it has {', '.join(graph.outputs)}"
+    return f"{bundle.name}: is quantized to int8, with another normalisation than the one that is wanted"
 
 
 def _require_onnx() -> None:
