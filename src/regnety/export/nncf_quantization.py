@@ -20,6 +20,10 @@ import onnx
 from regnety.architecture.description import Architecture, ConvNorm
 from regnety.errors import ExportError, MissingExtraError, RegNetYError
 from regnety.graph.assembly import INPUT_NAME
+from regnety.graph.builder import graph_bytes
+from regnety.inference.engines.engine import available_cores
+from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
+from regnety.inference.predictor import softmax
 from regnety.inference.engines.openvino_runtime import TELEMETRY, hidden
 
 NORMALIZATION = ("centered/Sub", "normalized/Mul")
@@ -46,7 +50,6 @@ def load_nncf() -> Any:
         with ExitStack() as stack:
             stack.enter_context(_quiet())
             stack.enter_context(hidden(TELEMETRY))
-            stack.enter_context(hidden("torch"))
             nncf = importlib.import_module("nncf")
             importlib.import_module("nncf.onnx.quantization.quantize_model")
     except Exception as error:  # any of its many parts may fail in its own way
@@ -90,15 +93,16 @@ def quantize_graph_within(
     Raises:
         ExportError: NNCF cannot do it.
     """
-    place = [output.name for output in graph.graph.output].index("logits")
 
-    def validate(session: Any, items: Iterable[tuple[Picture, int]]) -> tuple[float, list[Any]]:
-        """Top-1 in percent, and all outputs for each picture, by which layers are ranked."""
-        outputs, right = [], 0
+    def validate(tried: onnx.ModelProto, items: Iterable[tuple[Picture, int]]) -> tuple[float, list[float]]:
+        """Top-1 in percent, and the probability of each picture's class: layers are ranked on those that lost most."""
+        engine = OnnxRuntimeEngine(graph_bytes(tried), threads=available_cores())
+        probabilities, right = [], 0
         for picture, target in items:
-            outputs.append(session.run(None, {INPUT_NAME: picture}))
-            right += int(outputs[-1][place].argmax()) == target
-        return 100 * right / len(outputs), outputs
+            logits = engine.run(picture)["logits"][0]
+            probabilities.append(float(softmax(logits)[target]))
+            right += int(logits.argmax()) == target
+        return 100 * right / len(probabilities), probabilities
 
     with _quiet(), _named_errors():
         quantized: onnx.ModelProto = nncf.quantize_with_accuracy_control(
@@ -137,8 +141,8 @@ def _calibration(nncf: Any, pictures: Sequence[Picture]) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Its bars go to stdout, where results belong."""
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+    """Its bars go to stdout, where results belong; and it looks for torch wherever it is called."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), hidden("torch"):
         warnings.simplefilter("ignore")
         yield
 
