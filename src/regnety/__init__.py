@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     )
     from regnety.export.conversion import Converted, convert_model
     from regnety.export.exporting import Exported, export_model
+    from regnety.export.quantizing import Quantized, quantize_model
+    from regnety.export.speeds import Speed
     from regnety.graph.builder import build_graph, write_graph
+    from regnety.graph.calibration import Calibration, MeasuredDrop
     from regnety.images.torch_transform import create_transform
     from regnety.inference.duplicates import find_duplicates
     from regnety.inference.embedding_files import Embeddings, read_embeddings, write_embeddings
@@ -73,6 +76,9 @@ _HOMES = {
     ),
     "regnety.export.conversion": ("Converted", "convert_model"),
     "regnety.export.exporting": ("Exported", "export_model"),
+    "regnety.export.quantizing": ("Quantized", "quantize_model"),
+    "regnety.export.speeds": ("Speed",),
+    "regnety.graph.calibration": ("Calibration", "MeasuredDrop"),
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.images.torch_transform": ("create_transform",),
     "regnety.inference.duplicates": ("find_duplicates",),
@@ -91,6 +97,7 @@ __all__ = [
     "AnyNetDesign",
     "Architecture",
     "Bundle",
+    "Calibration",
     "ClassProbability",
     "Complexity",
     "Converted",
@@ -107,15 +114,18 @@ __all__ = [
     "Inspection",
     "InvalidDesignError",
     "JobError",
+    "MeasuredDrop",
     "MissingExtraError",
     "ModelInfo",
     "Prediction",
     "Predictor",
     "Preprocessing",
     "PublishedWeights",
+    "Quantized",
     "RecipeError",
     "RegNetYError",
     "SimilarImage",
+    "Speed",
     "StageDesign",
     "UnknownModelError",
     "WeightsError",
@@ -136,6 +146,7 @@ __all__ = [
     "model_card",
     "model_index_flops",
     "model_info",
+    "quantize_model",
     "read_embeddings",
     "read_labels",
     "resolve_data_config",

@@ -30,6 +30,7 @@ COMMANDS = {
     "convert": ("regnety.cli.convert", "convert"),
     "inspect": ("regnety.cli.inspect", "inspect"),
     "export": ("regnety.cli.export", "export"),
+    "quantize": ("regnety.cli.quantize", "quantize"),
     "fetch": ("regnety.cli.fetch", "fetch"),
     "info": ("regnety.cli.info", "info"),
     "completion": ("regnety.cli.completion", "completion"),
