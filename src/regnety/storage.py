@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-CACHE_FOLDERS = ("graphs", "openvino", "weights")
-"""What we keep in the cache: graphs as built, graphs as OpenVINO compiled them, weights by their names."""
+CACHE_FOLDERS = ("graphs", "latency", "openvino", "weights")
+"""What we keep in the cache: graphs as built, how long they took, graphs as OpenVINO compiled them, weights by name."""
 
 
 def cache_directory() -> Path:
