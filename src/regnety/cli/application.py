@@ -28,6 +28,8 @@ COMMANDS = {
     "inspect": ("regnety.cli.inspect", "inspect"),
     "export": ("regnety.cli.export", "export"),
     "fetch": ("regnety.cli.fetch", "fetch"),
+    "bench": ("regnety.cli.bench", "bench"),
+    "pick": ("regnety.cli.pick", "pick"),
     "info": ("regnety.cli.info", "info"),
     "completion": ("regnety.cli.completion", "completion"),
 }

@@ -79,7 +79,9 @@ class LatencyRow:
         return asdict(self)
 
 
-def engines_to_time(engines: Sequence[str] = ("auto",), precisions: Sequence[str] = ("auto",)) -> list[tuple[str, Any]]:
+def engines_to_time(
+    engines: Sequence[str] = ("auto",), precisions: Sequence[str] = ("auto",)
+) -> list[tuple[str, Precision]]:
     """Which engine in which precision there is to be timed here.
 
     Args:
