@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regnety.cli.formats import RowFormat
+from regnety.cli.tables import print_table
 
 if TYPE_CHECKING:
     from regnety.inference.latency import LatencyRow
@@ -20,11 +21,8 @@ def write_rows(rows: "Sequence[LatencyRow]", output_format: RowFormat, output: P
     """Print measurements, or write them to a file."""
     from regnety.cli.results import output_stream
 
-    if output_format is RowFormat.table and output is None:
-        print_rows(rows)
-        return
+    dicts = [row.as_dict() for row in rows]
     with output_stream(output) as stream:
-        dicts = [row.as_dict() for row in rows]
         if output_format is RowFormat.json:
             stream.write(json.dumps(dicts, indent=2, ensure_ascii=False) + "\n")
         elif output_format is RowFormat.jsonl:
@@ -36,7 +34,16 @@ def write_rows(rows: "Sequence[LatencyRow]", output_format: RowFormat, output: P
             writer.writeheader()
             writer.writerows(dicts)
         else:
-            print_rows(rows, stream)
+            print_table(COLUMNS, map(_cells, rows), right=NUMBERS, stream=stream)
+
+
+def figures(row: "LatencyRow") -> str:
+    """One row in a few words."""
+    memory = "" if row.memory_mib is None else f", {row.memory_mib:,.0f} MiB"
+    return (
+        f"{row.model} {row.engine} {row.precision} batch {row.batch_size}: "
+        f"{milliseconds(row.latency_p50_ms)} ms, {row.images_per_second:,.1f} images/s{memory}"
+    )
 
 
 def _cells(row: "LatencyRow") -> tuple[str, ...]:
@@ -52,7 +59,7 @@ def _cells(row: "LatencyRow") -> tuple[str, ...]:
         f"{row.images_per_second:,.1f}",
         "" if row.memory_mib is None else f"{row.memory_mib:,.0f}",
         "*" if row.auto else "",
-        f"{row.workers}×{row.images_per_run}",
+        f"{row.workers}x{row.images_per_run}",
         row.date[:10],
     )
 

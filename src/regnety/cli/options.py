@@ -1,14 +1,16 @@
 """Options that mean the same in every command that has them."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
-from regnety.cli.formats import Command, RowFormat
+from regnety.cli.formats import Command
 from regnety.images.formats import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from regnety.images.pixels import PixelWay
 
 ENGINES = ("auto", "onnxruntime", "openvino", "torch")
 PRECISIONS = ("auto", "f32", "bf16")
@@ -59,6 +61,20 @@ max_pixels_option = click.option(
     help="Width times height above which an image is refused before it is decoded.",
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No notices and no progress.")
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    metavar="NUMBER",
+    help="Threads, each with images of its own; one for each core if not given.",
+)
+exact_option = click.option(
+    "--exact", is_flag=True, help="timm's pixels to the last bit, instead of the fast way to them."
+)
+draft_option = click.option(
+    "--draft",
+    is_flag=True,
+    help="Large JPEGs decoded to a fraction of their size: faster, a grey level off in the mean.",
+)
 engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="What runs the model.")
 
 
@@ -68,79 +84,15 @@ def precision_option(default: str) -> Callable[[Command], Command]:
         "--precision",
         type=click.Choice(PRECISIONS),
         default=default,
-        help="What it computes in; auto is bf16 where the processor and an engine that is named have it.",
+        help="What it computes in; auto is bf16 where the processor and the engine that is taken have it.",
     )
 
 
-class CommaList(click.ParamType):
-    """Values with commas between them: `1,8`.
-
-    Args:
-        values: what each may be.
-        metavar: how help calls them.
-    """
-
-    name = "list"
-
-    def __init__(self, values: click.ParamType, metavar: str) -> None:
-        self._values = values
-        self._metavar = metavar
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """What stands in the usage line."""
-        return self._metavar
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        """The text as a tuple; a tuple is one already."""
-        if isinstance(value, tuple):
-            return value
-        return tuple(self._values.convert(part.strip(), param, ctx) for part in str(value).split(","))
-
-
-threads_option = click.option(
-    "--threads",
-    type=click.IntRange(1, 1024),
-    metavar="NUMBER",
-    help="Threads that a batch may use; one on each core if not given.",
-)
-fresh_option = click.option("--fresh", is_flag=True, help="Measure anew what the cache knows.")
-engines_option = click.option(
-    "--engines",
-    type=CommaList(click.Choice(ENGINES), "NAME,..."),
-    default="auto",
-    help=f"Out of {', '.join(ENGINES)}; auto is onnxruntime and openvino where they are installed.",
-)
-precisions_option = click.option(
-    "--precisions",
-    type=CommaList(click.Choice(PRECISIONS), "NAME,..."),
-    default="auto",
-    help=f"Out of {', '.join(PRECISIONS)}; auto is all that the processor and each engine have.",
-)
-batch_sizes_option = click.option(
-    "--batch-sizes",
-    type=CommaList(click.IntRange(1, 4096), "NUMBER,..."),
-    default="1,8",
-    help="Images that are given at once.",
-)
-plot_option = click.option(
-    "--plot",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Draw accuracy against latency into a .png or .svg file.",
-)
-output_option = click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A file instead of stdout: .json, .jsonl or .csv.",
-)
-open_format_option = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice([*RowFormat]),
-    help="How results are printed; a table unless --output says else.",
-)
+def pixel_way(exact: bool, draft: bool) -> "PixelWay":
+    """The way to pixels that two flags say; refuse both."""
+    if exact and draft:
+        raise click.UsageError("--exact and --draft contradict each other; give one of them")
+    return "exact" if exact else "draft" if draft else "fast"
 
 
 def check_sizes(image_size: int | None, test_size: bool) -> None:

@@ -147,9 +147,7 @@ class Timing:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def row(
-        self, engine: str, precision: Precision, *, batch_size: int, limit_ms: float | None = None
-    ) -> LatencyRow:
+    def row(self, engine: str, precision: Precision, *, batch_size: int, limit_ms: float | None = None) -> LatencyRow:
         """The fastest way to run a batch with that engine.
 
         Args:

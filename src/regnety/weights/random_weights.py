@@ -1,7 +1,7 @@
 """Random weights for what depends on shapes alone: how long a network takes, and how much memory.
 
-Drawn so that activations keep their size from layer to layer: values that fade away would end as denormal numbers, which
-processors multiply many times slower, and what was measured would be wrong.
+Drawn so that activations keep their size from layer to layer: values that fade away would end as denormal numbers,
+which processors multiply many times slower, and what was measured would be wrong.
 """
 
 import math
