@@ -53,8 +53,8 @@ def bench(
     Example:  regnety bench regnety_002 regnety_040 --batch-sizes 1,8 --plot pareto.png
     """
     from regnety.cli.latency_tables import figures, write_rows
+    from regnety.inference.latency import LatencyRow, engines_to_time
     from regnety.inference.latency import bench as bench_models
-    from regnety.inference.latency import engines_to_time
     from regnety.inference.timed_models import models_to_time, timed_model
     from regnety.progress import Progress
 
@@ -69,17 +69,22 @@ def bench(
     if not quiet and any(model.has_random_weights for model in timed):
         say("speed does not depend on weights: models that are named are measured with random ones")
     with Progress("bench", total=total, quiet=quiet) as progress:
-        rows = []
-        for row in bench_models(
-            timed,
-            engines=engines,
-            precisions=precisions,
-            batch_sizes=batch_sizes,
-            threads=threads,
-            fresh=fresh,
-            on_row=lambda row: (progress.say(figures(row)), progress.advance()),
-        ):
-            rows.append(row)
+
+        def on_row(row: LatencyRow) -> None:
+            progress.say(figures(row))
+            progress.advance()
+
+        rows = list(
+            bench_models(
+                timed,
+                engines=engines,
+                precisions=precisions,
+                batch_sizes=batch_sizes,
+                threads=threads,
+                fresh=fresh,
+                on_row=on_row,
+            )
+        )
     write_rows(rows, chosen_format, output)
     if chosen_format is RowFormat.table and not quiet:
         say(f"measured on {rows[0].processor or 'an unknown processor'}, {rows[0].cores} cores; times are of a batch")

@@ -9,7 +9,7 @@ from regnety.cli.formats import RowFormat
 from regnety.cli.options import ENGINES, PRECISIONS
 
 
-class CommaList(click.ParamType):
+class CommaList(click.ParamType[Any]):
     """Values with commas between them: `1,8`.
 
     Args:
@@ -19,7 +19,7 @@ class CommaList(click.ParamType):
 
     name = "list"
 
-    def __init__(self, values: click.ParamType, metavar: str) -> None:
+    def __init__(self, values: click.ParamType[Any], metavar: str) -> None:
         self._values = values
         self._metavar = metavar
 
