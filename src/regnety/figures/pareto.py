@@ -41,6 +41,8 @@ def plot_pareto(points: Sequence[ParetoPoint], path: str | Path, *, title: str =
     """
     front = pareto_front(points)
     with picture(path) as axes:
+        from matplotlib.ticker import NullFormatter
+
         axes.step(
             [point.latency_ms for point in front],
             [point.top1 for point in front],
@@ -67,6 +69,7 @@ def plot_pareto(points: Sequence[ParetoPoint], path: str | Path, *, title: str =
         axes.set_xscale("log")
         axes.margins(0.08, 0.1)
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("{x:g}" if _within_a_decade(points) else NullFormatter())
         axes.set_xlabel("latency in ms, median")
         axes.set_ylabel("top1 on ImageNet in %")
         axes.set_title(title, fontsize=10)
@@ -74,3 +77,9 @@ def plot_pareto(points: Sequence[ParetoPoint], path: str | Path, *, title: str =
         axes.grid(True, which="major", color="0.9")
         axes.set_axisbelow(True)
     return Path(path)
+
+
+def _within_a_decade(points: Sequence[ParetoPoint]) -> bool:
+    """Whether the powers of ten alone would leave the axis without figures."""
+    latencies = [point.latency_ms for point in points]
+    return max(latencies, default=1.0) < 12 * min(latencies, default=1.0)

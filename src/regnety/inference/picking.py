@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from regnety.errors import EngineError
 from regnety.inference.engines.engine import Precision
-from regnety.inference.latency import AUTO_ENGINES, LatencyRow, Timing, engines_to_time
+from regnety.inference.latency import AUTO_ENGINES, LatencyRow, Timing, engines_to_time, with_auto
 from regnety.inference.timed_models import TimedModel
 
 BYTES_PER_PARAMETER = 2
@@ -105,7 +105,7 @@ def _fitting_row(
         if _part_is_too_slow(timing, budget, engine, precision, batch_size):
             continue
         rows.append(timing.row(engine, precision, batch_size=batch_size, limit_ms=budget.latency_ms))
-    fitting = [row for row in rows if budget.admits(row)]
+    fitting = [row for row in with_auto(rows) if budget.admits(row)]
     return min(fitting, key=lambda row: row.latency_p50_ms, default=None)
 
 

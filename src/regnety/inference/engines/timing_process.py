@@ -19,14 +19,15 @@ import numpy as np
 from regnety.errors import RegNetYError
 from regnety.inference.engines.engine import Engine
 
-WARM_UP_RUNS = 2
+WARM_UP_RUNS, WARM_UP_S = 2, 1.0
+"""As many, unless they take longer."""
 MIN_RUNS, MIN_S = 10, 1.0
 """Runs and seconds after which it is enough, when both have passed."""
-MAX_RUNS, MAX_S = 2000, 30.0
+MAX_RUNS, MAX_S = 2000, 6.0
 """Either ends it; slow models get at least `FEWEST_RUNS`."""
 FEWEST_RUNS = 3
-FAR_OVER = 3.0
-"""So many times a limit needs no further runs to be over it."""
+GIVE_UP_RUNS = 2
+"""After which it may be plain that a model is too slow."""
 STATUS = Path("/proc/self/status")
 
 
@@ -46,11 +47,11 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     engine = started(request)
     shape = (request["batch_size"], *request["image_shape"])
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    times = timed(lambda: engine.run(images), limit_ms=request["limit_ms"])
-    limit_ms = request["limit_ms"]
+    give_up_ms = request["give_up_ms"]
+    times = timed(lambda: engine.run(images), give_up_ms=give_up_ms)
     return {
         **summary(times),
-        "cut_short": limit_ms is not None and is_far_over(times, limit_ms),
+        "cut_short": is_over(times, give_up_ms),
         "memory_mib": peak_memory_mib(),
         "engine_version": engine.version,
     }
@@ -82,33 +83,34 @@ def started(request: dict[str, Any]) -> Engine:
     return SideBySideEngine(engine, workers=workers)
 
 
-def timed(run: Callable[[], object], *, limit_ms: float | None = None) -> list[float]:
-    """Milliseconds of run after run, until there are enough, or it is plain that they are far over a limit."""
+def timed(run: Callable[[], object], *, give_up_ms: float | None = None) -> list[float]:
+    """Milliseconds of run after run, until there are enough, or it is plain that all are over a limit."""
+    begin = time.perf_counter()
     for _ in range(WARM_UP_RUNS):
         run()
+        if time.perf_counter() - begin > WARM_UP_S:
+            break
     times: list[float] = []
     begin = time.perf_counter()
-    while True:
+    while not enough(times, time.perf_counter() - begin, give_up_ms):
         start = time.perf_counter()
         run()
-        end = time.perf_counter()
-        times.append(1000 * (end - start))
-        if enough(times, end - begin, limit_ms):
-            return times
+        times.append(1000 * (time.perf_counter() - start))
+    return times
 
 
-def enough(times: Sequence[float], seconds: float, limit_ms: float | None = None) -> bool:
+def enough(times: Sequence[float], seconds: float, give_up_ms: float | None = None) -> bool:
     """Whether so many runs, which took so many seconds together, say how long one takes."""
+    if len(times) >= GIVE_UP_RUNS and is_over(times, give_up_ms):
+        return True
     if len(times) < FEWEST_RUNS:
         return False
-    if limit_ms is not None and is_far_over(times, limit_ms):
-        return True
     return (len(times) >= MIN_RUNS and seconds >= MIN_S) or len(times) >= MAX_RUNS or seconds >= MAX_S
 
 
-def is_far_over(times: Sequence[float], limit_ms: float) -> bool:
-    """Whether even the fastest run is so far over a limit that more of them cannot change it."""
-    return min(times) > FAR_OVER * limit_ms
+def is_over(times: Sequence[float], give_up_ms: float | None) -> bool:
+    """Whether even the fastest run is over a limit; None is no limit."""
+    return give_up_ms is not None and min(times) > give_up_ms
 
 
 def summary(times: Sequence[float]) -> dict[str, Any]:
