@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from regnety.export.exporting import Exported, export_model
     from regnety.graph.builder import build_graph, write_graph
     from regnety.images.torch_transform import create_transform
+    from regnety.inference.latency import bench
+    from regnety.inference.picking import pick
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
+    from regnety.inference.timing import LatencyRow
     from regnety.network.creation import create_model
     from regnety.preprocessing import Preprocessing
     from regnety.weights.fetching.published import fetch_weights
@@ -69,7 +72,10 @@ _HOMES = {
     "regnety.export.exporting": ("Exported", "export_model"),
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.images.torch_transform": ("create_transform",),
+    "regnety.inference.latency": ("bench",),
+    "regnety.inference.picking": ("pick",),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
+    "regnety.inference.timing": ("LatencyRow",),
     "regnety.network.creation": ("create_model",),
     "regnety.preprocessing": ("Preprocessing",),
     "regnety.weights.fetching.published": ("fetch_weights",),
@@ -92,6 +98,7 @@ __all__ = [
     "ImageError",
     "Inspection",
     "InvalidDesignError",
+    "LatencyRow",
     "MissingExtraError",
     "ModelInfo",
     "Prediction",
@@ -104,6 +111,7 @@ __all__ = [
     "UnknownModelError",
     "WeightsError",
     "__version__",
+    "bench",
     "build_graph",
     "complexity",
     "convert_model",
@@ -118,6 +126,7 @@ __all__ = [
     "model_card",
     "model_index_flops",
     "model_info",
+    "pick",
     "read_labels",
     "resolve_data_config",
     "resolve_model_data_config",

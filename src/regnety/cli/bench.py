@@ -53,9 +53,10 @@ def bench(
     Example:  regnety bench regnety_002 regnety_040 --batch-sizes 1,8 --plot pareto.png
     """
     from regnety.cli.latency_tables import figures, write_rows
-    from regnety.inference.latency import LatencyRow, engines_to_time
     from regnety.inference.latency import bench as bench_models
+    from regnety.inference.latency import engines_to_time
     from regnety.inference.timed_models import models_to_time, timed_model
+    from regnety.inference.timing import LatencyRow
     from regnety.progress import Progress
 
     chosen_format = row_format(output_format, output)

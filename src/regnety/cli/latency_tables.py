@@ -11,7 +11,7 @@ from regnety.cli.formats import RowFormat
 from regnety.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from regnety.inference.latency import LatencyRow
+    from regnety.inference.timing import LatencyRow
 
 NUMBERS = ("top1", "size", "batch", "p50 ms", "p99 ms", "images/s", "MiB")
 COLUMNS = ("model", "top1", "size", "engine", "", "batch", "p50 ms", "p99 ms", "images/s", "MiB", "auto", "runs", "on")
@@ -28,7 +28,7 @@ def write_rows(rows: "Sequence[LatencyRow]", output_format: RowFormat, output: P
         elif output_format is RowFormat.jsonl:
             stream.writelines(json.dumps(values, ensure_ascii=False) + "\n" for values in dicts)
         elif output_format is RowFormat.csv:
-            from regnety.inference.latency import LatencyRow
+            from regnety.inference.timing import LatencyRow
 
             writer = csv.DictWriter(stream, [field.name for field in fields(LatencyRow)], lineterminator="\n")
             writer.writeheader()

@@ -49,10 +49,9 @@ def pick(
     Example:  regnety pick --latency-ms 10 --memory-mib 200
     """
     from regnety.cli.latency_tables import figures, write_rows
-    from regnety.inference.latency import LatencyRow
-    from regnety.inference.picking import Budget
     from regnety.inference.picking import pick as pick_model
     from regnety.inference.timed_models import TimedModel, published_candidates
+    from regnety.inference.timing import LatencyRow
     from regnety.progress import Progress
 
     if latency_ms is None and memory_mib is None:
@@ -67,8 +66,9 @@ def pick(
             progress.advance()
 
         found = pick_model(
-            candidates,
-            Budget(latency_ms=latency_ms, memory_mib=memory_mib),
+            latency_ms=latency_ms,
+            memory_mib=memory_mib,
+            candidates=candidates,
             engine=engine,
             precision=precision,
             batch_size=batch_size,

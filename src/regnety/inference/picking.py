@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from regnety.errors import EngineError
 from regnety.inference.engines.engine import Precision
-from regnety.inference.latency import AUTO_ENGINES, LatencyRow, Timing, engines_to_time, with_auto
-from regnety.inference.timed_models import TimedModel
+from regnety.inference.latency import AUTO_ENGINES, engines_to_time, with_auto
+from regnety.inference.timed_models import TimedModel, published_candidates
+from regnety.inference.timing import LatencyRow, Timing
 
 BYTES_PER_PARAMETER = 2
 """In bf16; every run touches all of them, so they are resident."""
@@ -26,13 +27,11 @@ logger = logging.getLogger("regnety")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """What a model may take."""
+class _Budget:
+    """What a model may take; None is no limit."""
 
-    latency_ms: float | None = None
-    """Milliseconds for a batch, median; None is no limit."""
-    memory_mib: float | None = None
-    """Peak of the whole process; None is no limit."""
+    latency_ms: float | None
+    memory_mib: float | None
 
     def admits(self, row: LatencyRow) -> bool:
         """Whether what was measured is within it; memory that is not known is not."""
@@ -42,9 +41,10 @@ class Budget:
 
 
 def pick(
-    candidates: Sequence[TimedModel],
-    budget: Budget,
     *,
+    latency_ms: float | None = None,
+    memory_mib: float | None = None,
+    candidates: Sequence[TimedModel] | None = None,
     engine: str = "auto",
     precision: str = "auto",
     batch_size: int = 1,
@@ -53,17 +53,18 @@ def pick(
     count: int = 2,
     on_model: Callable[[TimedModel, LatencyRow | None], None] = lambda model, row: None,
 ) -> list[LatencyRow]:
-    """The most accurate models that fit, the best first.
+    """The most accurate models that fit on this machine, the best first: the answer and the runner-up.
 
     Args:
-        candidates: models whose accuracy is known, the most accurate first (`published_candidates`).
-        budget: what a model may take.
+        latency_ms: milliseconds that a batch may take, median; None is no limit.
+        memory_mib: what the whole process may have resident at its peak; None is no limit.
+        candidates: models whose accuracy is known, the most accurate first; None is all published ones at their sizes.
         engine: a name; `auto` is the faster one of ONNX Runtime and OpenVINO that fits, for each model.
         precision: `f32` or `bf16`; `auto` is the faster one that fits. Accuracies are those of float32.
         batch_size: images that are given at once.
         threads: that a batch may use; None is one on each core.
         fresh: measure anew what the cache knows.
-        count: how many are wanted: the answer and the runner-up.
+        count: how many are wanted.
         on_model: called when a model has been measured, with its fastest row that fits.
 
     Returns:
@@ -72,28 +73,32 @@ def pick(
     Raises:
         EngineError: the engine is not there, or no candidate can be run.
     """
+    budget = _Budget(latency_ms=latency_ms, memory_mib=memory_mib)
     pairs = engines_to_time((engine,), (precision,))
     found: list[LatencyRow] = []
-    failure: EngineError | None = None
-    for model in candidates:
+    failures: list[EngineError] = []
+    asked = published_candidates() if candidates is None else candidates
+    for model in asked:
+        row = None
         with Timing(model, threads=threads, fresh=fresh) as timing:
             try:
                 row = _fitting_row(timing, budget, pairs, batch_size)
             except EngineError as error:  # the largest may not have room here; a smaller one answers then
-                logger.warning("%s; it is left out", error)
-                failure, row = error, None
+                failures.append(error)
         on_model(model, row)
         if row is not None:
             found.append(row)
             if len(found) == count:
                 break
-    if not found and failure is not None:
-        raise failure
+    if failures and len(failures) == len(asked):
+        raise failures[0]
+    for error in failures:
+        logger.warning("%s; it is left out", error)
     return found
 
 
 def _fitting_row(
-    timing: Timing, budget: Budget, pairs: Sequence[tuple[str, Precision]], batch_size: int
+    timing: Timing, budget: _Budget, pairs: Sequence[tuple[str, Precision]], batch_size: int
 ) -> LatencyRow | None:
     """The fastest way to run a model within a budget."""
     if budget.memory_mib is not None:
@@ -109,7 +114,7 @@ def _fitting_row(
     return min(fitting, key=lambda row: row.latency_p50_ms, default=None)
 
 
-def _part_is_too_slow(timing: Timing, budget: Budget, engine: str, precision: Precision, batch_size: int) -> bool:
+def _part_is_too_slow(timing: Timing, budget: _Budget, engine: str, precision: Precision, batch_size: int) -> bool:
     """Whether the beginning of a large network takes longer than all of it may."""
     model, limit_ms = timing.model, budget.latency_ms
     if limit_ms is None or model.num_params < PARTS_FROM_PARAMS or engine not in AUTO_ENGINES:
