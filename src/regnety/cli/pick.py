@@ -82,4 +82,5 @@ def pick(
         click.get_current_context().exit(1)
     if output_format is RowFormat.table and not quiet:
         runner_up = f", the runner-up {found[1].model}" if len(found) > 1 else ", and no other fits"
-        say(f"the most accurate that fits is {found[0].model}{runner_up}; `regnety fetch {found[0].model}` brings it")
+        fetch = f"`regnety fetch {found[0].model}` brings its weights"
+        say(f"the most accurate that fits is {found[0].model}{runner_up}; {fetch}")

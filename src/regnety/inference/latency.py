@@ -101,8 +101,8 @@ def bench(
                     on_row(rows[-1])
         if not rows and failures:
             raise failures[0]
-        for error in failures:
-            logger.warning("%s; it is left out", error)
+        for failure in failures:
+            logger.warning("%s; it is left out", failure)
         yield from with_auto(rows)
 
 

@@ -92,8 +92,8 @@ def pick(
                 break
     if failures and len(failures) == len(asked):
         raise failures[0]
-    for error in failures:
-        logger.warning("%s; it is left out", error)
+    for failure in failures:
+        logger.warning("%s; it is left out", failure)
     return found
 
 
