@@ -100,6 +100,7 @@ class Timing:
         self._fresh = fresh
         self._written: dict[tuple[str, str], Path] = {}
         self._stack = ExitStack()
+        self._versions = installed_engines()
 
     def __enter__(self) -> "Timing":
         return self
@@ -154,7 +155,7 @@ class Timing:
         facts = {
             "graph": self.model.digest(engine, output),
             "engine": engine,
-            "engine_version": installed_engines()[engine],
+            "engine_version": self._versions[engine],
             "precision": precision,
             "batch_size": batch_size,
             **asdict(schedule),
