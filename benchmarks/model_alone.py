@@ -146,7 +146,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="model_alone.") as temporary:
         folder = Path(temporary)
         weights = write_weights(folder / "model.safetensors", model.bundle.architecture)
-        command = [options.timm_python, str(HERE / "timm_model.py"), name, str(weights), str(folder)]
+        command = [options.timm_python, str(HERE / "peers" / "timm_model.py"), name, str(weights), str(folder)]
         command += ["--image-size", str(model.image_size), "--batch-sizes", *map(str, options.batch_sizes)]
         if not options.no_torch:
             command += ["--eager", *(["--compiled"] if name in COMPILED else [])]

@@ -76,7 +76,8 @@ def pick(
             fresh=fresh,
             on_model=on_model,
         )
-    write_rows(found, output_format, None)
+    if found or output_format is not RowFormat.table:
+        write_rows(found, output_format, None)
     if not found:
         say(f"none of {len(candidates)} published models fits here")
         click.get_current_context().exit(1)

@@ -1,6 +1,6 @@
 """timm's model with given weights: its own export to ONNX, and how long it takes in torch, eager and compiled.
 
-    python benchmarks/timm_model.py MODEL WEIGHTS FOLDER [--batch-sizes 1 16] [--eager] [--compiled] [--seconds 3]
+    python timm_model.py MODEL WEIGHTS FOLDER [--batch-sizes 1 16] [--eager] [--compiled] [--seconds 3]
 
 runs in an environment with timm, torch and onnxscript. Writes FOLDER/timm.bBATCH.onnx for each batch, as
 `torch.onnx.export` makes it (float32 [batch, 3, size, size]), and prints a line of JSON with medians in milliseconds.
@@ -14,11 +14,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import shim  # noqa: F401
+import timm
 import torch
-
-OPERATORS = torch.library.Library("torchvision", "DEF")  # torchvision's wheel wants these beside a torch for CPUs
-OPERATORS.define("nms(Tensor boxes, Tensor scores, float threshold) -> Tensor")
-OPERATORS.define("qnms(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+from safetensors.torch import load_file
 
 
 def median_ms(model: Any, images: torch.Tensor, seconds: float) -> float:
@@ -45,9 +44,6 @@ def main() -> None:
     parser.add_argument("--compiled", action="store_true")
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
-    import timm  # after the operators
-    from safetensors.torch import load_file
-
     warnings.simplefilter("ignore")
     model = timm.create_model(options.model)
     model.load_state_dict(load_file(options.weights))
