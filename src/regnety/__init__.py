@@ -43,8 +43,11 @@ if TYPE_CHECKING:
     from regnety.inference.duplicates import find_duplicates
     from regnety.inference.embedding_files import Embeddings, read_embeddings, write_embeddings
     from regnety.inference.embeddings import Embedder, Embedding, EmbeddingOrigin
+    from regnety.inference.latency import bench
     from regnety.inference.neighbours import SimilarImage, find_neighbours
+    from regnety.inference.picking import pick
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
+    from regnety.inference.timing import LatencyRow
     from regnety.network.creation import create_model
     from regnety.preprocessing import Preprocessing
     from regnety.weights.fetching.published import fetch_weights
@@ -85,7 +88,10 @@ _HOMES = {
     "regnety.inference.embedding_files": ("Embeddings", "read_embeddings", "write_embeddings"),
     "regnety.inference.embeddings": ("Embedder", "Embedding", "EmbeddingOrigin"),
     "regnety.inference.neighbours": ("SimilarImage", "find_neighbours"),
+    "regnety.inference.latency": ("bench",),
+    "regnety.inference.picking": ("pick",),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
+    "regnety.inference.timing": ("LatencyRow",),
     "regnety.network.creation": ("create_model",),
     "regnety.preprocessing": ("Preprocessing",),
     "regnety.weights.fetching.published": ("fetch_weights",),
@@ -114,6 +120,7 @@ __all__ = [
     "Inspection",
     "InvalidDesignError",
     "JobError",
+    "LatencyRow",
     "MeasuredDrop",
     "MissingExtraError",
     "ModelInfo",
@@ -130,6 +137,7 @@ __all__ = [
     "UnknownModelError",
     "WeightsError",
     "__version__",
+    "bench",
     "build_graph",
     "complexity",
     "convert_model",
@@ -146,6 +154,7 @@ __all__ = [
     "model_card",
     "model_index_flops",
     "model_info",
+    "pick",
     "quantize_model",
     "read_embeddings",
     "read_labels",
