@@ -3,8 +3,8 @@
     python benchmarks/same_answers.py BUNDLE PHOTOGRAPHS [--int8 BUNDLE] [--timm-python PATH] [--output FILE.json]
 
 BUNDLE is a model that was trained (`regnety train`) and that timm can build; PHOTOGRAPHS a folder. The reference is
-timm's network in float32 on timm's own pixels. Counted are the photographs whose first class is another one; those whose two
-best probabilities are closer than a hundredth in the reference are counted apart, as nothing hangs on them.
+timm's network in float32 on timm's own pixels. Counted are the photographs whose first class is another one; those
+whose two best probabilities are closer than a hundredth in the reference are counted apart, as nothing hangs on them.
 """
 
 import argparse
