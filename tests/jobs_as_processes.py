@@ -10,16 +10,14 @@ from pictures import encoded, noise
 
 SMALL_PARTS = """
 import sys
+from regnety.cli.main import main
 from regnety.inference import runner
 from regnety.inference.jobs.job import run_job
 run_job.__kwdefaults__["part_records"] = int(sys.argv.pop(1))
 if sys.argv.pop(1) == "untuned":
     runner.MANY = 1 << 60
 """
-MAIN = """
-from regnety.cli.main import main
-main()
-"""
+MAIN = "main()\n"
 
 
 def job_command(bundle: object, *arguments: object, part_records: int = 16, tuned: bool = False) -> list[str]:

@@ -30,7 +30,10 @@ COMMANDS = {
     "convert": ("regnety.cli.convert", "convert"),
     "inspect": ("regnety.cli.inspect", "inspect"),
     "export": ("regnety.cli.export", "export"),
+    "quantize": ("regnety.cli.quantize", "quantize"),
     "fetch": ("regnety.cli.fetch", "fetch"),
+    "bench": ("regnety.cli.bench", "bench"),
+    "pick": ("regnety.cli.pick", "pick"),
     "info": ("regnety.cli.info", "info"),
     "completion": ("regnety.cli.completion", "completion"),
 }
