@@ -3,7 +3,7 @@
     OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \\
         python benchmarks/similar_images.py [--images 100000] [--features 368] [--repeats 5] [--output FILE.json]
 
-The embeddings are made here and look like pooled features: around centres, not negative, one in a hundred nearly a copy.
+The embeddings are made here and look like pooled features: around centres, not negative, a hundredth almost copies.
 Neighbours are found from the file, as `regnety neighbours` does it; then, with everything in memory and normalised, the
 search alone by NumPy in blocks and by faiss (`pip install faiss-cpu`), whose answers are compared. What is given is
 seconds of the processor, the least of the repeats, with one thread each: what else the machine does does not count, and
