@@ -23,8 +23,8 @@ from regnety.graph.assembly import INPUT_NAME
 from regnety.graph.builder import graph_bytes
 from regnety.inference.engines.engine import available_cores
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
-from regnety.inference.predictor import softmax
 from regnety.inference.engines.openvino_runtime import TELEMETRY, hidden
+from regnety.inference.predictor import softmax
 
 NORMALIZATION = ("centered/Sub", "normalized/Mul")
 """Nodes that turn pixels into normalised values: quantized they would round the picture before anything is computed."""
@@ -56,7 +56,7 @@ def load_nncf() -> Any:
         raise ExportError(f"NNCF is installed and cannot be loaded: {_one_line(error)}") from error
     finally:
         logging.setLoggerClass(logger_class)  # it sets its own for everybody
-    nncf.set_log_level(logging.CRITICAL)
+    logging.getLogger("nncf").setLevel(logging.CRITICAL)
     return nncf
 
 
