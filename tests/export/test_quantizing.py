@@ -134,6 +134,7 @@ def test_features_are_had_from_the_same_graph(folder: Path, result: Any) -> None
     assert np.abs(found - wanted).max() / wanted.std() < 0.3
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model_and_another_draws_others(folder: Path, tmp_path: Path) -> None:
     digests = []
     for seed in (0, 0, 1):
@@ -337,6 +338,7 @@ def test_a_loss_over_what_is_allowed_keeps_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_layers_go_back_to_float32_until_no_more_is_lost(folder: Path, tmp_path: Path) -> None:
     """Calibrated on pictures of one dark colour, nothing bright is in the ranges any more."""
     dark = [np.full((40, 40, 3), 3 + number % 3, np.uint8) for number in range(16)]
