@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ExportError,
         ImageError,
         InvalidDesignError,
+        JobError,
         MissingExtraError,
         RecipeError,
         RegNetYError,
@@ -39,7 +40,14 @@ if TYPE_CHECKING:
     from regnety.graph.builder import build_graph, write_graph
     from regnety.graph.calibration import Calibration, MeasuredDrop
     from regnety.images.torch_transform import create_transform
+    from regnety.inference.duplicates import find_duplicates
+    from regnety.inference.embedding_files import Embeddings, read_embeddings, write_embeddings
+    from regnety.inference.embeddings import Embedder, Embedding, EmbeddingOrigin
+    from regnety.inference.latency import bench
+    from regnety.inference.neighbours import SimilarImage, find_neighbours
+    from regnety.inference.picking import pick
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
+    from regnety.inference.timing import LatencyRow
     from regnety.network.creation import create_model
     from regnety.preprocessing import Preprocessing
     from regnety.weights.fetching.published import fetch_weights
@@ -62,6 +70,7 @@ _HOMES = {
         "ExportError",
         "ImageError",
         "InvalidDesignError",
+        "JobError",
         "MissingExtraError",
         "RecipeError",
         "RegNetYError",
@@ -75,7 +84,14 @@ _HOMES = {
     "regnety.graph.calibration": ("Calibration", "MeasuredDrop"),
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.images.torch_transform": ("create_transform",),
+    "regnety.inference.duplicates": ("find_duplicates",),
+    "regnety.inference.embedding_files": ("Embeddings", "read_embeddings", "write_embeddings"),
+    "regnety.inference.embeddings": ("Embedder", "Embedding", "EmbeddingOrigin"),
+    "regnety.inference.neighbours": ("SimilarImage", "find_neighbours"),
+    "regnety.inference.latency": ("bench",),
+    "regnety.inference.picking": ("pick",),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
+    "regnety.inference.timing": ("LatencyRow",),
     "regnety.network.creation": ("create_model",),
     "regnety.preprocessing": ("Preprocessing",),
     "regnety.weights.fetching.published": ("fetch_weights",),
@@ -93,12 +109,18 @@ __all__ = [
     "Converted",
     "DataError",
     "Design",
+    "Embedder",
+    "Embedding",
+    "EmbeddingOrigin",
+    "Embeddings",
     "EngineError",
     "ExportError",
     "Exported",
     "ImageError",
     "Inspection",
     "InvalidDesignError",
+    "JobError",
+    "LatencyRow",
     "MeasuredDrop",
     "MissingExtraError",
     "ModelInfo",
@@ -109,11 +131,13 @@ __all__ = [
     "Quantized",
     "RecipeError",
     "RegNetYError",
+    "SimilarImage",
     "Speed",
     "StageDesign",
     "UnknownModelError",
     "WeightsError",
     "__version__",
+    "bench",
     "build_graph",
     "complexity",
     "convert_model",
@@ -121,6 +145,8 @@ __all__ = [
     "create_transform",
     "export_model",
     "fetch_weights",
+    "find_duplicates",
+    "find_neighbours",
     "inspect_model",
     "labels",
     "list_models",
@@ -128,10 +154,13 @@ __all__ = [
     "model_card",
     "model_index_flops",
     "model_info",
+    "pick",
     "quantize_model",
+    "read_embeddings",
     "read_labels",
     "resolve_data_config",
     "resolve_model_data_config",
+    "write_embeddings",
     "write_graph",
 ]
 
