@@ -195,10 +195,25 @@ def test_an_engine_that_fails_is_left_out_while_there_is_another(
     ],
 )
 def test_a_process_that_fails_is_one_line(code: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "PROCESS", ("-c", code))
+    monkeypatch.setattr(timing, "PROCESS", code.replace("{", "{{").replace("}", "}}"))
     with pytest.raises(EngineError) as error:
         run_timing_process({}, name="tiny with openvino")
     assert str(error.value) == f"tiny with openvino cannot be timed: {reason}"
+
+
+def test_a_graph_that_has_no_place_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(EngineError, match=r"^tiny cannot be timed, its graph has no place: .*nowhere"):
+        list(bench([tiny_model()], engines=("onnxruntime",)))
+
+
+def test_modules_in_the_current_folder_are_not_taken_for_the_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "statistics.py").write_text("raise SystemExit('not the one')", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    (row,) = bench([tiny_model()], engines=("onnxruntime",), batch_sizes=(1,), threads=1)
+    assert row.runs >= 3
 
 
 def test_torch_is_auto_only_where_it_is_alone() -> None:
