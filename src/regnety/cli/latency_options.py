@@ -53,6 +53,12 @@ precisions_option = click.option(
     default="auto",
     help=f"Out of {', '.join(PRECISIONS)}; auto is all that the processor and each engine have.",
 )
+fastest_precision_option = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="auto",
+    help="What it computes in; auto is the faster one that the processor has.",
+)
 batch_sizes_option = click.option(
     "--batch-sizes",
     type=CommaList(click.IntRange(1, 4096), "NUMBER,..."),
