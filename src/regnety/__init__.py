@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ExportError,
         ImageError,
         InvalidDesignError,
+        JobError,
         MissingExtraError,
         RecipeError,
         RegNetYError,
@@ -34,9 +35,16 @@ if TYPE_CHECKING:
     )
     from regnety.export.conversion import Converted, convert_model
     from regnety.export.exporting import Exported, export_model
+    from regnety.export.quantizing import Quantized, quantize_model
+    from regnety.export.speeds import Speed
     from regnety.graph.builder import build_graph, write_graph
+    from regnety.graph.calibration import Calibration, MeasuredDrop
     from regnety.images.torch_transform import create_transform
+    from regnety.inference.duplicates import find_duplicates
+    from regnety.inference.embedding_files import Embeddings, read_embeddings, write_embeddings
+    from regnety.inference.embeddings import Embedder, Embedding, EmbeddingOrigin
     from regnety.inference.latency import bench
+    from regnety.inference.neighbours import SimilarImage, find_neighbours
     from regnety.inference.picking import pick
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
     from regnety.inference.timing import LatencyRow
@@ -62,6 +70,7 @@ _HOMES = {
         "ExportError",
         "ImageError",
         "InvalidDesignError",
+        "JobError",
         "MissingExtraError",
         "RecipeError",
         "RegNetYError",
@@ -70,8 +79,15 @@ _HOMES = {
     ),
     "regnety.export.conversion": ("Converted", "convert_model"),
     "regnety.export.exporting": ("Exported", "export_model"),
+    "regnety.export.quantizing": ("Quantized", "quantize_model"),
+    "regnety.export.speeds": ("Speed",),
+    "regnety.graph.calibration": ("Calibration", "MeasuredDrop"),
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.images.torch_transform": ("create_transform",),
+    "regnety.inference.duplicates": ("find_duplicates",),
+    "regnety.inference.embedding_files": ("Embeddings", "read_embeddings", "write_embeddings"),
+    "regnety.inference.embeddings": ("Embedder", "Embedding", "EmbeddingOrigin"),
+    "regnety.inference.neighbours": ("SimilarImage", "find_neighbours"),
     "regnety.inference.latency": ("bench",),
     "regnety.inference.picking": ("pick",),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
@@ -87,26 +103,36 @@ __all__ = [
     "AnyNetDesign",
     "Architecture",
     "Bundle",
+    "Calibration",
     "ClassProbability",
     "Complexity",
     "Converted",
     "DataError",
     "Design",
+    "Embedder",
+    "Embedding",
+    "EmbeddingOrigin",
+    "Embeddings",
     "EngineError",
     "ExportError",
     "Exported",
     "ImageError",
     "Inspection",
     "InvalidDesignError",
+    "JobError",
     "LatencyRow",
+    "MeasuredDrop",
     "MissingExtraError",
     "ModelInfo",
     "Prediction",
     "Predictor",
     "Preprocessing",
     "PublishedWeights",
+    "Quantized",
     "RecipeError",
     "RegNetYError",
+    "SimilarImage",
+    "Speed",
     "StageDesign",
     "UnknownModelError",
     "WeightsError",
@@ -119,6 +145,8 @@ __all__ = [
     "create_transform",
     "export_model",
     "fetch_weights",
+    "find_duplicates",
+    "find_neighbours",
     "inspect_model",
     "labels",
     "list_models",
@@ -127,9 +155,12 @@ __all__ = [
     "model_index_flops",
     "model_info",
     "pick",
+    "quantize_model",
+    "read_embeddings",
     "read_labels",
     "resolve_data_config",
     "resolve_model_data_config",
+    "write_embeddings",
     "write_graph",
 ]
 

@@ -80,7 +80,8 @@ def test_output_goes_to_a_file_whose_suffix_is_its_format(suffix: str, folder: P
     arguments = ("predict", folder / "photos", folder / "missing.jpg", "--model", folder / "bundle", "--top-k", "1")
     result = regnety(*arguments, "--output", path)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.endswith(f"regnety: {folder}/missing.jpg: no such file\n")
+    errors = [line for line in result.stderr.splitlines() if line.endswith(": no such file")]
+    assert errors == [f"regnety: {folder}/missing.jpg: no such file"]
     assert path.read_text() == regnety(*arguments, "--format", suffix).stdout
     assert os.listdir(tmp_path) == [path.name]
 
@@ -88,7 +89,10 @@ def test_output_goes_to_a_file_whose_suffix_is_its_format(suffix: str, folder: P
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--output", "{tmp}/a.txt"], "{tmp}/a.txt: name it .json, .jsonl or .csv, or say which with --format"),
+        (
+            ["--output", "{tmp}/a.txt"],
+            "{tmp}/a.txt: name it .json, .jsonl, .csv or .parquet, or say which with --format",
+        ),
         (["--output", "{tmp}/a.csv", "--format", "json"], "{tmp}/a.csv: the suffix says csv, --format says json"),
         (["--output", "{tmp}/no/a.csv"], "{tmp}/no/a.csv: there is no folder {tmp}/no"),
         (["--output", "{tmp}/folder.csv"], "{tmp}/folder.csv: "),
@@ -186,10 +190,10 @@ def hear_ctrl_c() -> None:
 
 
 @unix
-@pytest.mark.parametrize("output_format", ["json", "jsonl", "csv"])
-def test_ctrl_c_keeps_what_is_done(output_format: str, folder: Path, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_is_done(folder: Path, tmp_path: Path) -> None:
+    """One list is no job: what is done of it comes to its place."""
     noise(4000, 3000).save(tmp_path / "large.png", compress_level=1)
-    path = tmp_path / f"answers.{output_format}"
+    path = tmp_path / "answers.json"
     line = command(folder, *[tmp_path / "large.png"] * 400, "--output", path)
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c) as process:
         assert process.stderr is not None
@@ -198,14 +202,7 @@ def test_ctrl_c_keeps_what_is_done(output_format: str, folder: Path, tmp_path: P
         process.send_signal(signal.SIGINT)
         assert process.wait(TIMEOUT_S) == 130
         assert process.stderr.read().strip() == ""
-    text = path.read_text()
-    if output_format == "json":
-        kept = len(json.loads(text))
-    elif output_format == "jsonl":
-        kept = len([json.loads(entry) for entry in text.splitlines()])
-    else:
-        kept = (text.count("\n") - 1) // 4
-    assert 0 < kept < 400
+    assert 0 < len(json.loads(path.read_text())) < 400
     assert sorted(os.listdir(tmp_path)) == [path.name, "large.png"]
 
 
@@ -213,9 +210,9 @@ def test_ctrl_c_keeps_what_is_done(output_format: str, folder: Path, tmp_path: P
 def test_ctrl_c_at_any_time_is_quiet(folder: Path) -> None:
     """From the first moment that our code runs: while modules are imported, the engine starts, images are read."""
     code = "from regnety.cli.main import main; print('begun', flush=True); main()"
-    arguments = command(folder, *[folder / "photos" / "a.jpg"] * 2000, "--output", folder / "answers.jsonl")[3:]
-    for delay in (0, 0.05, 0.1, 0.2, 0.4, 0.8):
-        line = [sys.executable, "-c", code, *arguments]
+    arguments = command(folder, *[folder / "photos" / "a.jpg"] * 2000, "--output")[3:]
+    for delay in (0.002, 0.05, 0.1, 0.2, 0.4, 0.8):
+        line = [sys.executable, "-c", code, *arguments, str(folder / f"{delay}.jsonl")]
         with subprocess.Popen(
             line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c
         ) as process:

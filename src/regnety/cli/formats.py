@@ -1,6 +1,6 @@
 """How results are printed: a table for people, the rest for programs. The same names everywhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,11 @@ class RowFormat(StrEnum):
     json = "json"
     jsonl = "jsonl"
     csv = "csv"
+    parquet = "parquet"
+
+
+ROWS_OF_SUFFIXES = (RowFormat.json, RowFormat.jsonl, RowFormat.csv, RowFormat.parquet)
+"""Those that a file's suffix names."""
 
 
 class ReportFormat(StrEnum):
@@ -28,26 +33,29 @@ class ReportFormat(StrEnum):
     json = "json"
 
 
-def row_format(chosen: RowFormat | None, output: Path | None) -> RowFormat:
+def row_format(chosen: RowFormat | None, output: str | None) -> RowFormat:
     """What --format and the suffix of --output say together; a table where neither says anything.
 
     Raises:
-        RegNetYError: they contradict each other, or the suffix says nothing.
+        RegNetYError: they contradict each other, the suffix says nothing, or Parquet has no --output.
     """
     if output is None:
+        if chosen is RowFormat.parquet:
+            raise RegNetYError("parquet is no text for a terminal or a pipe; name a file with --output")
         return chosen or RowFormat.table
-    if not output.parent.is_dir():
-        raise RegNetYError(f"{output}: there is no folder {output.parent}")
-    suffix = output.suffix.lower().removeprefix(".")
-    of_suffix = RowFormat(suffix) if suffix in ("json", "jsonl", "csv") else None
+    path = Path(output)
+    if "://" not in output and not path.parent.is_dir():
+        raise RegNetYError(f"{output}: there is no folder {path.parent}")
+    suffix = path.suffix.lower().removeprefix(".")
+    of_suffix = RowFormat(suffix) if suffix in ROWS_OF_SUFFIXES else None
     if of_suffix is None and chosen is None:
-        raise RegNetYError(f"{output}: name it .json, .jsonl or .csv, or say which with --format")
+        raise RegNetYError(f"{output}: name it .json, .jsonl, .csv or .parquet, or say which with --format")
     if of_suffix is not None and chosen is not None and chosen is not of_suffix:
         raise RegNetYError(f"{output}: the suffix says {of_suffix}, --format says {chosen}")
     return chosen or of_suffix or RowFormat.table
 
 
-def _format_option(formats: type[StrEnum]) -> Callable[[Command], Command]:
+def _format_option(formats: Iterable[StrEnum]) -> Callable[[Command], Command]:
     return click.option(
         "--format",
         "output_format",
@@ -57,5 +65,5 @@ def _format_option(formats: type[StrEnum]) -> Callable[[Command], Command]:
     )
 
 
-row_format_option = _format_option(RowFormat)
+row_format_option = _format_option(name for name in RowFormat if name is not RowFormat.parquet)
 report_format_option = _format_option(ReportFormat)

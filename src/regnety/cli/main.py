@@ -27,8 +27,8 @@ def main() -> None:
 
 def run() -> int:
     """Run the command that the arguments name; its exit status."""
-    _prepare_streams()
     try:
+        _prepare_streams()
         status = _run_command()
         sys.stdout.flush()
     except BrokenPipeError:

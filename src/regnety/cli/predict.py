@@ -2,10 +2,11 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,7 +30,7 @@ from regnety.cli.options import (
     test_size_option,
     workers_option,
 )
-from regnety.errors import ImageError
+from regnety.errors import ImageError, RegNetYError
 
 if TYPE_CHECKING:
     from regnety.images.sources import ImageSource
@@ -53,10 +54,11 @@ STANDARD_INPUT = "-"
 @click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     metavar="FILE",
-    help="A file instead of stdout: .json, .jsonl or .csv.",
+    help="A file or an address instead of stdout: .json, .jsonl, .csv or .parquet.",
 )
+@click.option("--resume", is_flag=True, help="Go on with what was interrupted: images with rows are not asked again.")
 @click.option(
     "--format",
     "output_format",
@@ -81,7 +83,8 @@ def predict(
     top_k: int,
     min_probability: float,
     recursive: bool,
-    output: Path | None,
+    output: str | None,
+    resume: bool,
     output_format: RowFormat | None,
     engine: str,
     precision: str,
@@ -102,9 +105,12 @@ def predict(
     """
     if min_probability != min_probability:
         raise click.BadParameter("nan is no probability", param_hint="'--min-probability'")
-    if output == Path(STANDARD_INPUT):
+    if output == STANDARD_INPUT:
         output = None
     chosen_format = row_format(output_format, output)
+    is_job = _is_job(chosen_format, output)
+    if resume and not is_job:
+        raise RegNetYError("--resume goes on with an --output of .jsonl, .csv or .parquet")
     check_sizes(image_size, test_size)
     way = pixel_way(exact, draft)
     from regnety.bundle.bundle import Bundle
@@ -125,22 +131,97 @@ def predict(
         labels=labels,
     )
     sources = _sources(images, recursive)
-    if output is not None and output.exists() and any(_is_same(output, source) for source in sources):
+    if output is not None and os.path.exists(output) and any(_is_same(output, source) for source in sources):
         raise ImageError(f"{output}: is one of the images; name another file for the answers")
     if not quiet:
         _print_notices(predictor, model)
         if test_size and predictor.bundle.preprocessing.test_image_size is None:
             print(f"regnety: {predictor.bundle.name} has no other test size; it is shown its own", file=sys.stderr)
-    failed = _write(predictor, sources, chosen_format, output, top_k, min_probability, quiet)
+    if is_job:
+        assert output is not None
+        settings = {"top_k": top_k, "min_probability": min_probability, "pixels": way}
+        settings |= {"exif_orientation": not no_exif, "max_pixels": max_pixels}
+        failed = _run_job(predictor, sources, chosen_format, output, settings, resume, quiet)
+    else:
+        failed = _write(predictor, sources, chosen_format, output, top_k, min_probability, quiet)
     if failed:
         click.get_current_context().exit(1)
+
+
+def _is_job(output_format: RowFormat, output: str | None) -> bool:
+    """Rows in a file are a batch job, which can be gone on with; one list, a device and a pipe are written as it comes.
+
+    Raises:
+        RegNetYError: the format cannot be written there.
+    """
+    address = output is not None and "://" in output
+    rows = output_format in (RowFormat.jsonl, RowFormat.csv, RowFormat.parquet)
+    if address and not rows:
+        raise RegNetYError(f"{output}: .jsonl, .csv and .parquet can be written to an address, {output_format} cannot")
+    if output is None or not rows:
+        return False
+    if address or not os.path.exists(output) or os.path.isfile(output) or os.path.isdir(output):
+        return True
+    if output_format is RowFormat.parquet:
+        raise RegNetYError(f"{output}: is a device or a pipe, parquet is written to a file")
+    return False
+
+
+def _run_job(
+    predictor: "Predictor",
+    sources: "list[ImageSource]",
+    output_format: RowFormat,
+    output: str,
+    settings: dict[str, Any],
+    resume: bool,
+    quiet: bool,
+) -> bool:
+    """Rows in a file; whether any image had no answer."""
+    from regnety.cli.batch_job import run_batch_job
+    from regnety.inference.jobs.rows import PredictionRows
+    from regnety.inference.jobs.settings import model_settings
+
+    said, count = "", len(sources)
+
+    def answer(images: "Iterator[ImageSource]") -> "Iterator[Prediction]":
+        predictions = predictor.stream(images, settings["top_k"], on_error="record", count=count)
+        with closing(predictions):  # type: ignore[type-var]
+            for prediction in predictions:
+                yield _sure_enough(prediction, settings["min_probability"])
+
+    def leave_out(earlier: int) -> None:
+        nonlocal count
+        count -= earlier
+
+    def say_engine(prediction: "Prediction") -> None:
+        nonlocal said
+        if not quiet and predictor.engine is not None and said != (how := _engine_of(predictor)):
+            said = how
+            say(how)
+
+    summary = run_batch_job(
+        sources,
+        answer,
+        PredictionRows(),
+        output,
+        row_format=output_format.value,
+        settings={**model_settings(predictor.bundle), **settings},
+        about={"model": predictor.bundle.name},
+        facts=lambda: {} if predictor.engine is None else {"engine": _engine_of(predictor)},
+        resume=resume,
+        quiet=quiet,
+        description="predict",
+        on_earlier=leave_out,
+        on_record=say_engine,
+    )
+    return summary.unreadable > 0
 
 
 def _write(
     predictor: "Predictor",
     sources: "list[ImageSource]",
     output_format: RowFormat,
-    output: Path | None,
+    output: str | None,
     top_k: int,
     min_probability: float,
     quiet: bool,
@@ -151,7 +232,7 @@ def _write(
 
     failed, said = False, ""
     names = [source_name(source) or "" for source in sources]
-    with output_stream(output) as stream:
+    with output_stream(None if output is None else Path(output)) as stream:
         writer = make_writer(output_format, stream, names, predictor.bundle.labels)
         try:
             with closing(predictor.stream(sources, top_k, on_error="record")) as predictions:  # type: ignore[type-var]
@@ -196,7 +277,7 @@ def _sources(places: tuple[str, ...], recursive: bool) -> "list[ImageSource]":
     return sources
 
 
-def _is_same(output: Path, source: "ImageSource") -> bool:
+def _is_same(output: str, source: "ImageSource") -> bool:
     return isinstance(source, str) and os.path.exists(source) and os.path.samefile(output, source)
 
 

@@ -1,6 +1,5 @@
 """Predictions on stdout or in a file, written one by one as they come: for people or for programs."""
 
-import csv
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,6 @@ from regnety.cli.formats import RowFormat
 if TYPE_CHECKING:
     from regnety.inference.predictor import Prediction
 
-CSV_FIELDS = ("filename", "rank", "index", "label", "prob", "error")
 PROBABILITY = "probability"
 
 
@@ -50,30 +48,34 @@ class JsonLinesWriter:
     """A line a prediction."""
 
     def __init__(self, stream: TextIO) -> None:
+        from regnety.inference.jobs.row_files import json_line
+
         self._stream = stream
+        self._line = json_line
 
     def write(self, prediction: "Prediction") -> None:
         """Add a line."""
-        self._stream.write(json.dumps(prediction.as_dict(), ensure_ascii=False) + "\n")
+        self._stream.write(self._line(prediction.as_dict()))
 
     def end(self) -> None:
         """Nothing is open."""
 
 
 class CsvWriter:
-    """A row a file and rank. A file without an answer is one row: with its error, or with nothing sure enough."""
+    """A row a file and rank, as in a file of them."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._rows = csv.writer(stream, lineterminator="\n")
-        self._rows.writerow(CSV_FIELDS)
+        from regnety.inference.jobs.row_files import csv_text
+        from regnety.inference.jobs.rows import PredictionRows
+
+        self._stream = stream
+        self._rows = PredictionRows()
+        self._text = csv_text
+        stream.write(csv_text([[column.name for column in self._rows.columns]]))
 
     def write(self, prediction: "Prediction") -> None:
         """Add the rows of a prediction."""
-        name = prediction.filename
-        for rank, entry in enumerate(prediction.predictions, start=1):
-            self._rows.writerow([name, rank, entry.index, entry.label or "", entry.prob, ""])
-        if not prediction.predictions:
-            self._rows.writerow([name, "", "", "", "", prediction.error or ""])
+        self._stream.write(self._text(self._rows.rows_of(prediction)))
 
     def end(self) -> None:
         """Nothing is open."""

@@ -1,0 +1,127 @@
+"""Around a batch job: progress, what could not be read, and how it ended; the same for every command that has one."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from regnety.cli.notices import say
+from regnety.cli.terminal import printable
+from regnety.inference.jobs.job import JobInterrupted, JobSummary, run_job
+from regnety.inference.jobs.rows import Rows
+from regnety.progress import Progress
+
+if TYPE_CHECKING:
+    from regnety.images.sources import ImageSource
+
+Record = TypeVar("Record")
+LISTED_ERRORS = 20
+"""Images that could not be read and are named on stderr; the output names all of them."""
+ADVANCE_S = 0.2
+
+
+def run_batch_job(
+    sources: "Sequence[ImageSource]",
+    answer: "Callable[[Iterator[ImageSource]], Iterator[Record]]",
+    rows: Rows[Record],
+    output: str,
+    *,
+    row_format: str,
+    settings: Mapping[str, Any],
+    resume: bool,
+    quiet: bool,
+    description: str,
+    about: Mapping[str, Any] = MappingProxyType({}),
+    facts: Callable[[], Mapping[str, Any]] = dict,
+    on_earlier: Callable[[int], None] = lambda count: None,
+    on_record: Callable[[Record], None] = lambda record: None,
+) -> JobSummary:
+    """Run a job of a command; the arguments are those of `run_job`.
+
+    Args:
+        description: what is being done, for the progress.
+        quiet: no progress and no summary; errors are told.
+    """
+    failed = 0
+    with Progress(description, total=len(sources), quiet=quiet) as progress:
+        pace = _Pace(progress)
+
+        def see(record: Record) -> None:
+            nonlocal failed
+            error = rows.error(record)
+            if error is not None:
+                failed += 1
+                if failed <= LISTED_ERRORS:
+                    print(f"regnety: {printable(error)}", file=sys.stderr)
+            on_record(record)
+            pace.step()
+
+        def skip(count: int) -> None:
+            progress.advance(count)
+            on_earlier(count)
+
+        try:
+            with _terminated_like_ctrl_c():
+                summary = run_job(
+                    sources,
+                    answer,
+                    rows,
+                    output,
+                    row_format=row_format,
+                    settings=settings,
+                    about=about,
+                    resume=resume,
+                    facts=facts,
+                    on_earlier=skip,
+                    on_record=see,
+                )
+        except JobInterrupted as interruption:
+            if interruption.images:
+                say(f"{output}: interrupted; {interruption.images} images are kept, --resume goes on with them")
+            raise
+    if failed > LISTED_ERRORS:
+        say(f"{failed - LISTED_ERRORS} more images could not be read; {output} says why")
+    if not quiet:
+        say(_told(summary, output))
+    return summary
+
+
+def _told(summary: JobSummary, output: str) -> str:
+    earlier = f" ({summary.earlier} of them before)" if summary.earlier else ""
+    speed = (summary.images - summary.earlier) / max(summary.seconds, 1e-9)
+    return f"{output}: {summary.images} images{earlier}, {summary.unreadable} unreadable, {speed:.1f} images/s"
+
+
+class _Pace:
+    """Hands steps on to a bar now and then: drawing costs more than counting."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._began = self._last = time.monotonic()
+        self._steps = self._told = 0
+
+    def step(self) -> None:
+        """One more image."""
+        self._steps += 1
+        now = time.monotonic()
+        if now - self._last >= ADVANCE_S:
+            self._last = now
+            self._progress.advance(self._steps - self._told, images_per_s=self._steps / (now - self._began))
+            self._told = self._steps
+
+
+@contextmanager
+def _terminated_like_ctrl_c() -> Iterator[None]:
+    """A scheduler that ends a process asks it with SIGTERM first: what is answered is kept then too."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,175 @@
+"""The parts of a job, as they stand in its folder.
+
+job.json        the settings that all parts have in common
+000000.csv      the rows of the first images
+000000.json     their names, how many could not be read, and what they were answered with; it comes last, and a
+                part counts once it is there
+000001.csv      and so on
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from regnety.errors import JobError
+from regnety.inference.jobs.places import Place
+
+FORMAT_VERSION = 1
+HEAD = "job.json"
+_SIDECAR = re.compile(r"(\d{6,})\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is known of some images' rows without reading them."""
+
+    names: tuple[str, ...]
+    """Of the images, as they were given, in the order of their rows."""
+    unreadable: int
+    """How many of them have an error."""
+
+
+class Parts:
+    """The parts in a job's folder.
+
+    Args:
+        place: where.
+        row_format: csv, jsonl or parquet.
+    """
+
+    def __init__(self, place: Place, row_format: str) -> None:
+        self.place = place
+        self._row_format = row_format
+        self._began = False
+        self._parts: list[tuple[int, int]] = []
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many images have their rows in each part."""
+        return [images for images, _ in self._parts]
+
+    @property
+    def count(self) -> int:
+        """How many parts there are."""
+        return len(self._parts)
+
+    @property
+    def images(self) -> int:
+        """How many images have their rows in them."""
+        return sum(self.sizes)
+
+    @property
+    def unreadable(self) -> int:
+        """How many of those have an error."""
+        return sum(unreadable for _, unreadable in self._parts)
+
+    def open(self) -> dict[str, Any] | None:
+        """Look at what stands there: the settings that an unfinished job was begun with; None where there is none.
+
+        Raises:
+            JobError: a file of the job is damaged or missing, or a later release wrote it.
+        """
+        names = set(self.place.names())
+        if HEAD not in names:
+            return None
+        head = self._read_json(HEAD)
+        version, settings = head.get("format_version"), head.get("settings")
+        if not isinstance(version, int) or not isinstance(settings, dict):
+            raise self._damaged(HEAD)
+        if version > FORMAT_VERSION:
+            raise JobError(f"{self.place.name}: its unfinished job is of a later release of regnety; install that")
+        for number in range(sum(1 for name in names if _SIDECAR.fullmatch(name))):
+            for name in (_sidecar(number), _rows(number, settings.get("row_format"))):
+                if name not in names:
+                    raise self._damaged(name)
+            part = self.read(number)
+            self._parts.append((len(part.names), part.unreadable))
+        return settings
+
+    def begin(self, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        """A job without parts yet, and what is worth knowing about it."""
+        self._began = True
+        self._write_json(HEAD, {"format_version": FORMAT_VERSION, "settings": settings, "about": about})
+
+    def append(self, part: Part, data: bytes, facts: Mapping[str, Any]) -> None:
+        """Keep a part: its rows, then what makes it count. Ctrl-C may come between any two steps of it."""
+        self.place.write(_rows(self.count, self._row_format), data)
+        table = {"images": len(part.names), "unreadable": part.unreadable, "facts": facts, "names": part.names}
+        self._write_json(_sidecar(self.count), table)
+        self._parts.append((len(part.names), part.unreadable))
+
+    def read(self, number: int) -> Part:
+        """What is known of a part.
+
+        Raises:
+            JobError: its file is damaged.
+        """
+        table = self._read_json(_sidecar(number))
+        names, unreadable = table.get("names"), table.get("unreadable")
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise self._damaged(_sidecar(number))
+        if not isinstance(unreadable, int):
+            raise self._damaged(_sidecar(number))
+        return Part(tuple(names), unreadable)
+
+    def data(self) -> Iterator[bytes]:
+        """The rows of all parts, in their order."""
+        for number in range(self.count):
+            yield self.place.read(_rows(number, self._row_format))
+
+    def remove(self) -> None:
+        """All that there is, the head first: what a kill then leaves of the folder is no job any more."""
+        self.place.remove(HEAD)
+        self.place.remove_folder()
+
+    def remove_if_empty(self) -> None:
+        """What was made for a job that came to no part."""
+        if not self.count and (self._began or HEAD not in self.place.names()):
+            self.remove()
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        try:
+            table = json.loads(self.place.read(name))
+        except (ValueError, RecursionError):
+            raise self._damaged(name) from None
+        if not isinstance(table, dict):
+            raise self._damaged(name)
+        return table
+
+    def _write_json(self, name: str, table: Mapping[str, Any]) -> None:
+        self.place.write(name, json.dumps(table).encode("ascii"))
+
+    def _damaged(self, name: str) -> JobError:
+        return JobError(
+            f"{self.place.name}: its unfinished job cannot be gone on with, {name} is damaged or missing; "
+            f"remove {self.place.folder_name} to begin anew"
+        )
+
+
+def _rows(number: int, row_format: object) -> str:
+    return f"{number:06d}.{row_format}"
+
+
+def _sidecar(number: int) -> str:
+    return f"{number:06d}.json"
+
+
+def check_settings(stored: Mapping[str, Any], wanted: Mapping[str, Any], place: Place) -> None:
+    """See that a job is gone on with as it was begun.
+
+    Raises:
+        JobError: a setting differs; the message names it.
+    """
+    for name in dict.fromkeys((*stored, *wanted)):
+        if stored.get(name) != wanted.get(name):
+            raise JobError(
+                f"{place.name}: its unfinished job was begun with {name} {_described(stored.get(name))}, now it is "
+                f"{_described(wanted.get(name))}; say the same, or remove {place.folder_name} to begin anew"
+            )
+
+
+def _described(value: object, limit: int = 60) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

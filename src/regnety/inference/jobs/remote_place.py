@@ -1,0 +1,112 @@
+"""An output at an address: an object store, or whatever else fsspec reaches."""
+
+import hashlib
+import posixpath
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from regnety.errors import JobError, MissingExtraError, RegNetYError
+from regnety.storage import locked
+
+
+class RemotePlace:
+    """An address. A store puts an object there as a whole, so nothing is renamed.
+
+    Args:
+        output: like s3://bucket/labels.csv.
+
+    Raises:
+        MissingExtraError: fsspec, or what it needs for this address, is not installed.
+        JobError: there is no such kind of address.
+    """
+
+    def __init__(self, output: str) -> None:
+        self.name = output
+        try:
+            import fsspec
+
+            with self._reported():
+                self._files, self._output = fsspec.core.url_to_fs(output)
+        except ImportError:
+            raise MissingExtraError(f"writing to {output.partition('://')[0]}://", "remote") from None
+        parent, name = posixpath.split(self._output)
+        if not name or output.endswith("/"):
+            raise JobError(f"{output}: is a folder; name a file in it")
+        self._folder = f"{parent}/.{name}.job"
+        self.folder_name = output.removesuffix(name) + f".{name}.job"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """A store has no locks: jobs of this machine and user are kept apart, others are not."""
+        digest = hashlib.sha256(f"{Path.home()}\n{self.name}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+        def refuse() -> None:
+            raise JobError(f"{self.name}: another process is at work on it")
+
+        with locked(Path(tempfile.gettempdir()) / f"regnety-job-{digest}", on_wait=refuse):
+            yield
+
+    def is_finished(self) -> bool:
+        """Whether the output is there."""
+        with self._reported():
+            self._files.invalidate_cache()
+            return bool(self._files.exists(self._output))
+
+    def names(self) -> list[str]:
+        """Of the objects in the folder."""
+        with self._reported():
+            self._files.invalidate_cache()
+            try:
+                return [posixpath.basename(path) for path in self._files.ls(self._folder, detail=False)]
+            except FileNotFoundError:
+                return []
+
+    def read(self, name: str) -> bytes:
+        """An object of the folder."""
+        with self._reported():
+            data: bytes = self._files.cat_file(f"{self._folder}/{name}")
+            return data
+
+    def write(self, name: str, data: bytes) -> None:
+        """An object into the folder, which only a file system has to make; a bucket is never made."""
+        with self._reported():
+            try:
+                self._files.pipe_file(f"{self._folder}/{name}", data)
+            except FileNotFoundError:
+                self._files.mkdir(self._folder, create_parents=False)
+                self._files.pipe_file(f"{self._folder}/{name}", data)
+
+    def remove(self, name: str) -> None:
+        """An object of the folder."""
+        with self._reported():
+            try:
+                self._files.rm_file(f"{self._folder}/{name}")
+            except FileNotFoundError:
+                return
+
+    def remove_folder(self) -> None:
+        """The folder with its objects."""
+        with self._reported():
+            self._files.invalidate_cache()
+            if self._files.exists(self._folder):
+                self._files.rm(self._folder, recursive=True)
+
+    @contextmanager
+    def output(self) -> Iterator[IO[bytes]]:
+        """Uploaded piece by piece; the object is there once all are, and not at all after an error."""
+        with self._reported(), self._files.transaction, self._files.open(self._output, "wb") as file:
+            yield file
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Each store has its own errors; to a user all are one line about the output."""
+        try:
+            yield
+        except (RegNetYError, ImportError):
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise JobError(f"{self.name}: {reason}") from error

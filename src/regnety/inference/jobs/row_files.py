@@ -1,0 +1,187 @@
+"""Files of rows: how a part is written, and how parts become one file, with no more of them in memory than it takes.
+
+Names need not be text: Linux names files with bytes, and Python hands on those that are no UTF-8 as lone surrogates.
+JSON lines keep them as an escape that `json` reads back; CSV and Parquet, which are UTF-8, have them spelled out
+(`caf\\udce9.jpg`).
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from regnety.errors import JobError, MissingExtraError
+from regnety.inference.jobs.rows import Column, Rows
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Record = TypeVar("Record")
+Written = TypeVar("Written", contravariant=True)
+ROW_FORMATS = ("csv", "jsonl", "parquet")
+ROW_GROUP_ROWS = 1 << 16
+ROW_GROUP_BYTES = 16 << 20
+"""Where a row group of Parquet ends: what is held of the parts while they are joined."""
+
+
+class RowFile(Protocol[Written]):
+    """One format."""
+
+    def encode(self, records: Sequence[Written]) -> bytes:
+        """A part: these answers."""
+
+    def join(self, parts: Iterable[bytes], file: IO[bytes]) -> None:
+        """The whole: all parts, in their order."""
+
+
+def row_file(row_format: str, rows: Rows[Record], facts: Mapping[str, Any]) -> "RowFile[Record]":
+    """The file of a format.
+
+    Args:
+        row_format: one of `ROW_FORMATS`.
+        rows: what stands in it.
+        facts: about the whole file, as JSON values; Parquet keeps them, under the key `regnety` of its metadata.
+
+    Raises:
+        MissingExtraError: Parquet needs pyarrow.
+        JobError: the format cannot hold these rows.
+    """
+    if row_format == "parquet":
+        return ParquetFile(rows, facts)
+    if row_format == "jsonl":
+        return JsonLinesFile(rows)
+    vectors = [column.name for column in rows.columns if column.kind == "vector"]
+    if vectors:
+        raise JobError(f"csv has no place for {vectors[0]}, a list of numbers in each row; parquet and jsonl have")
+    return CsvFile(rows)
+
+
+def csv_text(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows of CSV, each ended by a line feed; a value with a line break of any kind in it stands in quotes."""
+    lines: list[str] = []
+    writer = csv.writer(_Lines(lines), lineterminator="\r\n")  # a carriage return is quoted only where it ends lines
+    writer.writerows(rows)
+    return "".join([f"{line[:-2]}\n" for line in lines])
+
+
+class _Lines:
+    """What csv takes for a file; it writes a row at a time."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.write = lines.append
+
+
+def json_line(record: Mapping[str, Any]) -> str:
+    """One line of JSON."""
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
+class CsvFile(Generic[Record]):
+    """UTF-8 with a header."""
+
+    def __init__(self, rows: Rows[Record]) -> None:
+        self._rows = rows
+
+    def encode(self, records: Sequence[Record]) -> bytes:
+        """Rows without a header."""
+        return _utf8(csv_text(row for record in records for row in self._rows.rows_of(record)))
+
+    def join(self, parts: Iterable[bytes], file: IO[bytes]) -> None:
+        """The header once, then the parts."""
+        file.write(_utf8(csv_text([[column.name for column in self._rows.columns]])))
+        for part in parts:
+            file.write(part)
+
+
+class JsonLinesFile(Generic[Record]):
+    """A line an answer."""
+
+    def __init__(self, rows: Rows[Record]) -> None:
+        self._rows = rows
+
+    def encode(self, records: Sequence[Record]) -> bytes:
+        """Lines."""
+        return _utf8("".join(json_line(self._rows.as_dict(record)) for record in records))
+
+    def join(self, parts: Iterable[bytes], file: IO[bytes]) -> None:
+        """The parts, one after the other."""
+        for part in parts:
+            file.write(part)
+
+
+class ParquetFile(Generic[Record]):
+    """Typed columns in row groups, compressed with zstd, texts as dictionaries."""
+
+    def __init__(self, rows: Rows[Record], facts: Mapping[str, Any]) -> None:
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet
+        except ImportError:
+            raise MissingExtraError("Parquet", "table") from None
+        self._rows = rows
+        fields = [pa.field(column.name, _arrow_type(column)) for column in rows.columns]
+        self._schema = pa.schema(fields, metadata={"regnety": json.dumps(facts)})
+        self._options: dict[str, Any] = {
+            "compression": "zstd",
+            "use_dictionary": [column.name for column in rows.columns if column.kind == "text"],
+        }
+
+    def encode(self, records: Sequence[Record]) -> bytes:
+        """A Parquet file of its own."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rows = [row for record in records for row in self._rows.rows_of(record)]
+        columns = [
+            _arrow_array(column, [row[number] for row in rows]) for number, column in enumerate(self._rows.columns)
+        ]
+        file = io.BytesIO()
+        pq.write_table(pa.Table.from_arrays(columns, schema=self._schema), file, **self._options)
+        return file.getvalue()
+
+    def join(self, parts: Iterable[bytes], file: IO[bytes]) -> None:
+        """As few row groups as memory allows."""
+        import pyarrow.parquet as pq
+
+        with pq.ParquetWriter(file, self._schema, **self._options) as writer:
+            for table in self._row_groups(parts):
+                writer.write_table(table, row_group_size=max(1, table.num_rows))
+
+    def _row_groups(self, parts: Iterable[bytes]) -> "Iterator[pyarrow.Table]":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        waiting: list[pyarrow.Table] = []
+        for part in parts:
+            waiting.append(pq.read_table(pa.BufferReader(part), schema=self._schema))
+            if (
+                sum(table.num_rows for table in waiting) >= ROW_GROUP_ROWS
+                or sum(table.nbytes for table in waiting) >= ROW_GROUP_BYTES
+            ):
+                yield pa.concat_tables(waiting)
+                waiting = []
+        if waiting:
+            yield pa.concat_tables(waiting)
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _arrow_type(column: Column) -> "pyarrow.DataType":
+    import pyarrow as pa
+
+    if column.kind == "vector":
+        return pa.list_(pa.float32(), -1 if column.size is None else column.size)
+    return {"text": pa.string(), "integer": pa.int32(), "real": pa.float64()}[column.kind]
+
+
+def _arrow_array(column: Column, values: list[Any]) -> "pyarrow.Array":
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, _arrow_type(column))
+    except UnicodeEncodeError:
+        spelled = [None if value is None else _utf8(value).decode("utf-8") for value in values]
+        return pa.array(spelled, _arrow_type(column))

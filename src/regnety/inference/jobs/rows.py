@@ -1,0 +1,75 @@
+"""What an answer becomes in a file: columns and rows for CSV and Parquet, an object for JSON lines."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from regnety.inference.predictor import Prediction
+
+Record = TypeVar("Record", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of CSV and Parquet."""
+
+    name: str
+    kind: Literal["text", "integer", "real", "vector"]
+    """string, int32, float64, or a list of float32; any of them may be empty."""
+    size: int | None = None
+    """Number of values of a vector."""
+
+
+class Rows(Protocol[Record]):
+    """How the answers of one kind are written."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Of every row, in their order."""
+
+    def filename(self, record: Record) -> str | None:
+        """The name of the image that this is the answer to, as it was given."""
+
+    def error(self, record: Record) -> str | None:
+        """Why there is no answer, in one line; None where there is one."""
+
+    def rows_of(self, record: Record) -> Iterable[Sequence[Any]]:
+        """At least one row, a value a column: str, int, float, a float32 array [size], or None."""
+
+    def as_dict(self, record: Record) -> Mapping[str, Any]:
+        """Plain JSON values."""
+
+
+class PredictionRows:
+    """A row a file and rank. A file without an answer is one row: with its error, or with nothing sure enough."""
+
+    columns = (
+        Column("filename", "text"),
+        Column("rank", "integer"),
+        Column("index", "integer"),
+        Column("label", "text"),
+        Column("prob", "real"),
+        Column("error", "text"),
+    )
+
+    def filename(self, record: "Prediction") -> str | None:
+        """As it was given."""
+        return record.filename
+
+    def error(self, record: "Prediction") -> str | None:
+        """Why there is no answer."""
+        return record.error
+
+    def rows_of(self, record: "Prediction") -> Iterable[Sequence[Any]]:
+        """A row a rank, from 1."""
+        if not record.predictions:
+            return [(record.filename, None, None, None, None, record.error)]
+        return [
+            (record.filename, rank, entry.index, entry.label, entry.prob, None)
+            for rank, entry in enumerate(record.predictions, start=1)
+        ]
+
+    def as_dict(self, record: "Prediction") -> Mapping[str, Any]:
+        """The fields of `--format json`."""
+        return record.as_dict()

@@ -1,0 +1,139 @@
+"""Outputs at addresses: fsspec's memory, and a real S3 server on this machine."""
+
+import csv
+import io
+import json
+import sys
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from job_records import Answers, answer, prediction
+from regnety.errors import JobError, MissingExtraError
+from regnety.inference.jobs.job import JobInterrupted, run_job
+from regnety.inference.jobs.places import place_of
+from regnety.inference.jobs.rows import PredictionRows
+
+fsspec = pytest.importorskip("fsspec")
+
+NAMES = [f"photos/{number:03d}.jpg" for number in range(30)]
+
+
+def run(output: str, answers: Any = answer, **options: Any) -> None:
+    arguments: dict[str, Any] = {"row_format": "csv", "settings": {"top_k": 2}, "part_records": 8, **options}
+    run_job(iter(NAMES), answers, PredictionRows(), output, **arguments)
+
+
+def names_in(data: bytes) -> list[str]:
+    return [row["filename"] for row in csv.DictReader(io.StringIO(data.decode()))]
+
+
+WANTED = [name for name in NAMES for _ in range(max(1, len(prediction(name).predictions)))]
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[dict[str, Any]]:
+    """A server on 127.0.0.1, and how it is reached."""
+    server_module = pytest.importorskip("moto.server")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield {"endpoint_url": f"http://{host}:{port}", "key": "key", "secret": "secret"}
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket of that server, which the environment names as in any deployment."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3["endpoint_url"])
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3["key"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3["secret"])
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    name = f"bucket-{uuid.uuid4().hex}"
+    fsspec.filesystem("s3").mkdir(name)
+    return f"s3://{name}"
+
+
+def memory() -> str:
+    return f"memory://{uuid.uuid4().hex}"
+
+
+@pytest.mark.parametrize("kind", ["memory", "s3"])
+def test_an_address_is_written_interrupted_and_gone_on_with(kind: str, request: pytest.FixtureRequest) -> None:
+    top = memory() if kind == "memory" else request.getfixturevalue("bucket")
+    output = f"{top}/folder/labels.csv"
+    files = fsspec.core.url_to_fs(output)[0]
+    with pytest.raises(JobInterrupted):
+        run(output, Answers(20, KeyboardInterrupt()))
+    assert not files.exists(output)
+    assert files.exists(f"{top}/folder/.labels.csv.job/000002.json")
+    with pytest.raises(
+        JobError, match=rf"{output}: an unfinished job of 20 images is there; .*{top}/folder/.labels.csv"
+    ):
+        run(output)
+    answers = Answers()
+    run(output, answers, resume=True)
+    assert answers.asked == NAMES[20:]
+    assert names_in(files.cat_file(output)) == WANTED
+    assert [name.rpartition("/")[2] for name in files.find(f"{top}/folder")] == ["labels.csv"]
+    with pytest.raises(JobError, match="is finished already"):
+        run(output, resume=True)
+
+
+def test_parquet_on_s3(bucket: str) -> None:
+    import pyarrow.parquet as pq
+
+    run(f"{bucket}/labels.parquet", row_format="parquet")
+    with fsspec.open(f"{bucket}/labels.parquet", "rb") as file:
+        assert pq.read_table(file).column("filename").to_pylist() == WANTED
+
+
+@pytest.mark.parametrize("size", [10, 12 << 20])
+def test_an_upload_that_fails_leaves_no_object(size: int, bucket: str) -> None:
+    """Also after some pieces of it are there: S3 takes them from five MiB on."""
+    place = place_of(f"{bucket}/labels.csv")
+
+    def fail() -> None:
+        with place.output() as file:
+            file.write(bytes(size))
+            raise OSError("the store is gone")
+
+    with pytest.raises(JobError, match=rf"^{bucket}/labels\.csv: the store is gone$"):
+        fail()
+    assert not place.is_finished()
+    with place.output() as file:
+        file.write(bytes(size))
+    assert place.is_finished()
+    assert fsspec.filesystem("s3").size(f"{bucket}/labels.csv") == size
+
+
+def test_two_at_once_of_one_user() -> None:
+    output = f"{memory()}/labels.csv"
+    with place_of(output).locked(), pytest.raises(JobError, match=r"labels\.csv: another process is at work on it"):
+        run(output)
+
+
+def test_addresses_that_cannot_be_written(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(JobError, match=rf"^{bucket}x/labels\.csv: .*bucket"):
+        run(f"{bucket}x/labels.csv")
+    with pytest.raises(JobError, match=r"^nothing://labels\.csv: Protocol not known: nothing"):
+        run("nothing://labels.csv")
+    with pytest.raises(JobError, match="is a folder; name a file in it"):
+        run("memory://folder/")
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(
+        MissingExtraError, match=r"writing to memory:// needs an extra: pip install 'regnety\[remote\]'"
+    ):
+        run("memory://labels.csv")
+
+
+def test_the_head_tells_what_the_job_is() -> None:
+    output = f"{memory()}/labels.csv"
+    with pytest.raises(JobInterrupted):
+        run(output, Answers(20, KeyboardInterrupt()), about={"model": "small"})
+    head = json.loads(place_of(output).read("job.json"))
+    assert head["settings"] == {"row_format": "csv", "top_k": 2}
+    assert head["about"]["model"] == "small"
