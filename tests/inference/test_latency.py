@@ -51,6 +51,7 @@ def test_ways_to_run_a_batch() -> None:
         (("onnxruntime",), ("auto",), [("onnxruntime", "f32")]),
         (("torch", "auto"), ("f32",), [("torch", "f32"), ("onnxruntime", "f32"), ("openvino", "f32")]),
         (("openvino", "openvino"), ("bf16", "f32"), [("openvino", "bf16"), ("openvino", "f32")]),
+        (("onnxruntime", "openvino"), ("bf16",), [("openvino", "bf16")]),
     ],
 )
 def test_engines_and_precisions(engines: Any, precisions: Any, expected: Any) -> None:
