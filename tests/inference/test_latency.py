@@ -1,12 +1,16 @@
 """What is measured, what is kept of it, and for how long that is true."""
 
 import json
+import types
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from bundles import small_bundle
+from quantized_models import CALIBRATION
+from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError
 from regnety.inference import latency, latency_cache, timing
 from regnety.inference.latency import bench, engines_to_time, with_auto
@@ -56,6 +60,19 @@ def test_ways_to_run_a_batch() -> None:
 )
 def test_engines_and_precisions(engines: Any, precisions: Any, expected: Any) -> None:
     assert engines_to_time(engines, precisions) == expected
+
+
+@pytest.mark.usefixtures("everything_installed")
+def test_a_quantized_model_is_timed_in_int8_and_no_other() -> None:
+    floating = small_bundle()
+    metadata = replace(floating.metadata, calibration=CALIBRATION)
+    quantized = types.SimpleNamespace(name="birds", metadata=metadata, graph=None)
+    assert engines_to_time(bundle=cast(Bundle, quantized)) == [("onnxruntime", "int8"), ("openvino", "int8")]
+    for precisions in (("f32", "bf16"), ("f32",)):
+        with pytest.raises(EngineError, match="birds: is quantized and computes in int8, not in f32"):
+            engines_to_time(precisions=precisions, bundle=cast(Bundle, quantized))
+    with pytest.raises(EngineError, match="small: is not quantized"):
+        engines_to_time(precisions=("int8",), bundle=floating)
 
 
 @pytest.mark.usefixtures("everything_installed")

@@ -59,7 +59,9 @@ def bench(
     from regnety.inference.timing import LatencyRow
     from regnety.progress import Progress
 
-    chosen_format = row_format(output_format, output)
+    chosen_format = row_format(output_format, None if output is None else str(output))
+    if chosen_format is RowFormat.parquet:
+        raise click.UsageError("a table of measurements is written as .json, .jsonl or .csv; name such a file")
     if plot is not None:
         from regnety.figures.pareto import ParetoPoint, plot_pareto
         from regnety.figures.picture_files import check_place

@@ -81,6 +81,6 @@ output_option = click.option(
 open_format_option = click.option(
     "--format",
     "output_format",
-    type=click.Choice([*RowFormat]),
+    type=click.Choice([name for name in RowFormat if name is not RowFormat.parquet]),
     help="How results are printed; a table unless --output says else.",
 )
