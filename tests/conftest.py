@@ -4,10 +4,13 @@ import importlib.util
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from s3_server import S3Server
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 """Data that stays outside of the repository: CIFAR-10, one photograph, the reference figures."""
@@ -75,3 +78,18 @@ def transformers(torchvision: Any) -> Any:
         package = pytest.importorskip("transformers", reason="needs transformers: make test-all installs it")
         assert package.RegNetForImageClassification  # imported now, whatever it warns of
     return package
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A store that serves a whole test run; started when it is first wanted."""
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The store, which this process and those that it starts are told of."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server
