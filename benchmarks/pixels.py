@@ -137,8 +137,8 @@ def time_large_files() -> list[dict[str, Any]]:
             {
                 "format": name,
                 "megabytes": len(data) / 1e6,
-                "fast_ms": milliseconds(lambda data=data: load_pixels(data, Preprocessing(), exact=False)),
-                "exact_ms": milliseconds(lambda data=data: load_pixels(data, Preprocessing(), exact=True), repeats=1),
+                "fast_ms": milliseconds(lambda data=data: load_pixels(data, Preprocessing(), way="fast")),
+                "exact_ms": milliseconds(lambda data=data: load_pixels(data, Preprocessing(), way="exact"), repeats=1),
             }
         )
     return rows
@@ -149,7 +149,7 @@ def compare_answers(folder: Path, count: int) -> dict[str, Any]:
     files = [str(source) for source in list_images([folder], recursive=True)]
     chosen = [files[index] for index in np.random.default_rng(0).permutation(len(files))[:count]]
     images = [enlarged(Path(name)) for name in chosen]
-    exact, fast = (Predictor(exact=way).predict(images) for way in (True, False))
+    exact, fast = (Predictor(pixels=way).predict(images) for way in ("exact", "fast"))
     changed = close = close_changed = 0
     largest = 0.0
     for one, other in zip(exact, fast, strict=True):

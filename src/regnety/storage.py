@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-CACHE_FOLDERS = ("graphs", "openvino", "weights")
-"""What we keep in the cache: graphs as built, graphs as OpenVINO compiled them, weights by their names."""
+CACHE_FOLDERS = ("graphs", "openvino", "plans", "weights")
+"""What we keep in the cache: graphs as built, graphs as OpenVINO compiled them, how models are run fastest, weights by
+their names."""
 
 
 def cache_directory() -> Path:

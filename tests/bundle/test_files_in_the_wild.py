@@ -71,7 +71,7 @@ def test_it_answers_as_its_network(found: Found) -> None:
         with pytest.raises(WeightsError, match=lacks):
             Predictor(found.path)
         return
-    predictor = Predictor(found.path, exact=True)
+    predictor = Predictor(found.path, pixels="exact")
     assert predictor.bundle.labels == found.file.labels
     (answer,) = predictor.predict(PICTURE, top_k=source.num_classes)
     transform = create_transform(**resolve_data_config({}, model=create_model(found.path)))

@@ -18,8 +18,8 @@ SIZES = [(500, 375), (375, 500), (640, 480), (1, 1), (3, 5), (37, 91), (200, 10)
 
 
 def differences(source: Any, preprocessing: Preprocessing, **options: Any) -> np.ndarray:
-    exact = load_pixels(source, preprocessing, exact=True, **options)
-    fast = load_pixels(source, preprocessing, exact=False, **options)
+    exact = load_pixels(source, preprocessing, way="exact", **options)
+    fast = load_pixels(source, preprocessing, way="fast", **options)
     assert fast.shape == exact.shape == (preprocessing.image_size, preprocessing.image_size, 3)
     assert fast.dtype == np.uint8
     return np.abs(exact.astype(int) - fast)
@@ -76,7 +76,7 @@ def test_only_what_the_filter_touches_is_copied(monkeypatch: pytest.MonkeyPatch)
     parts: list[tuple[int, ...]] = []
     resized = module._resized
     monkeypatch.setattr(module, "_resized", lambda part, *rest: parts.append(part.shape) or resized(part, *rest))
-    load_pixels(noise(4000, 100), Preprocessing(image_size=64), exact=False)
+    load_pixels(noise(4000, 100), Preprocessing(image_size=64), way="fast")
     assert parts == [(96, 96, 3)]
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pictures import encoded, noise, png_that_claims, smooth
 from regnety.errors import ImageError
-from regnety.images.pixels import load_pixels
+from regnety.images.pixels import PIXEL_WAYS, PixelWay, load_pixels
 from regnety.preprocessing import Preprocessing
 
 ORIENTATION = 0x0112
@@ -255,27 +255,27 @@ def test_the_corpus_is_large_enough() -> None:
     assert len({name for name, *_ in RIGHT}) == len(RIGHT)
 
 
-@pytest.mark.parametrize("exact", [True, False], ids=["exact", "fast"])
+@pytest.mark.parametrize("way", PIXEL_WAYS)
 @pytest.mark.parametrize(("data", "image", "loss"), [case[1:] for case in RIGHT], ids=[case[0] for case in RIGHT])
-def test_it_is_the_right_picture(data: bytes, image: Image.Image, loss: int, exact: bool) -> None:
+def test_it_is_the_right_picture(data: bytes, image: Image.Image, loss: int, way: PixelWay) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of profiles and palettes; the command silences them too
-        found = load_pixels(data, SHOWN, exact=exact, exif_orientation=True)
-    wanted = load_pixels(image, SHOWN, exact=exact)
+        found = load_pixels(data, SHOWN, way=way, exif_orientation=True)
+    wanted = load_pixels(image, SHOWN, way=way)
     assert np.abs(found.astype(int) - wanted).mean() <= loss
 
 
-@pytest.mark.parametrize("exact", [True, False], ids=["exact", "fast"])
+@pytest.mark.parametrize("way", PIXEL_WAYS)
 @pytest.mark.parametrize(("data", "message"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
-def test_it_is_one_clear_error(data: bytes, message: str, exact: bool, request: pytest.FixtureRequest) -> None:
+def test_it_is_one_clear_error(data: bytes, message: str, way: PixelWay, request: pytest.FixtureRequest) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if "with a hole" in request.node.name or "90% is left" in request.node.name:  # some formats do not notice
             with contextlib.suppress(ImageError):
-                assert load_pixels(data, SHOWN, exact=exact).shape == (32, 32, 3)
+                assert load_pixels(data, SHOWN, way=way).shape == (32, 32, 3)
             return
         with pytest.raises(ImageError) as error:
-            load_pixels(data, SHOWN, exact=exact)
+            load_pixels(data, SHOWN, way=way)
     assert str(error.value).startswith("image: ")
     assert message in str(error.value)
     assert "\n" not in str(error.value)
@@ -285,8 +285,8 @@ def test_it_is_one_clear_error(data: bytes, message: str, exact: bool, request: 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
 def test_tiny_and_long_ones(size: tuple[int, int], file_format: str) -> None:
     data = encoded(smooth(*size), file_format)
-    exact = load_pixels(data, SHOWN, exact=True)
-    assert np.abs(exact.astype(int) - load_pixels(data, SHOWN, exact=False)).mean() < 0.1
+    exact = load_pixels(data, SHOWN, way="exact")
+    assert np.abs(exact.astype(int) - load_pixels(data, SHOWN, way="fast")).mean() < 0.1
     assert exact.mean() == pytest.approx(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).mean(), abs=25)
 
 
@@ -300,8 +300,8 @@ def test_heic_is_read_upright_with_its_extra() -> None:
         file = io.BytesIO()
         heif = pillow_heif.from_pillow(stored)
         heif.save(file, quality=95, exif=exif.tobytes())
-        found = load_pixels(file.getvalue(), SHOWN, exact=False, exif_orientation=True)
-        assert np.abs(found.astype(int) - load_pixels(corners(), SHOWN, exact=False)).mean() < 6
+        found = load_pixels(file.getvalue(), SHOWN, way="fast", exif_orientation=True)
+        assert np.abs(found.astype(int) - load_pixels(corners(), SHOWN, way="fast")).mean() < 6
         with pytest.raises(ImageError, match="pixels are over the limit of 100"):
             load_pixels(file.getvalue(), SHOWN, max_pixels=100)
 
@@ -320,7 +320,7 @@ def test_twenty_five_megapixels_are_seen(file_format: str) -> None:
     image = smooth(6250, 4000)
     data = encoded(image, file_format, **({"lossless": False, "method": 0} if file_format == "WEBP" else {}))
     start = time.perf_counter()
-    found = load_pixels(data, Preprocessing(), exact=False)
+    found = load_pixels(data, Preprocessing(), way="fast")
     print(f"{file_format}: {time.perf_counter() - start:.2f} s")
-    wanted = load_pixels(image, Preprocessing(), exact=True)
+    wanted = load_pixels(image, Preprocessing(), way="exact")
     assert np.abs(found.astype(int) - wanted).mean() < 6

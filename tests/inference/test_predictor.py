@@ -34,7 +34,7 @@ def predictor() -> Predictor:
 
 @pytest.fixture(params=[1, 2, 5], ids=lambda cores: f"{cores} cores")
 def cores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr("regnety.inference.predictor.available_cores", lambda: request.param)
+    monkeypatch.setattr("regnety.inference.tuning.available_cores", lambda: request.param)
     return int(request.param)
 
 
@@ -63,7 +63,7 @@ def test_every_source_of_a_picture_has_the_same_answer(predictor: Predictor, tmp
 
 def test_the_answer_is_the_networks() -> None:
     """Torch, on the same pixels, normalised by hand."""
-    predictor = Predictor(small_bundle(), exact=True)
+    predictor = Predictor(small_bundle(), pixels="exact")
     pictures = [noise(60, 50), smooth(40, 90), smooth(33, 33)]
     pixels = np.stack([load_pixels(picture, SMALL) for picture in pictures]) / 255
     normalised = (pixels - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]

@@ -1,12 +1,16 @@
 """Options that mean the same in every command that has them."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from regnety.cli.formats import Command
 from regnety.images.formats import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from regnety.images.pixels import PixelWay
 
 ENGINES = ("auto", "onnxruntime", "openvino", "torch")
 PRECISIONS = ("auto", "f32", "bf16")
@@ -57,6 +61,20 @@ max_pixels_option = click.option(
     help="Width times height above which an image is refused before it is decoded.",
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No notices and no progress.")
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    metavar="NUMBER",
+    help="Threads, each with images of its own; one for each core if not given.",
+)
+exact_option = click.option(
+    "--exact", is_flag=True, help="timm's pixels to the last bit, instead of the fast way to them."
+)
+draft_option = click.option(
+    "--draft",
+    is_flag=True,
+    help="Large JPEGs decoded to a fraction of their size: faster, a grey level off in the mean.",
+)
 engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="What runs the model.")
 
 
@@ -66,8 +84,15 @@ def precision_option(default: str) -> Callable[[Command], Command]:
         "--precision",
         type=click.Choice(PRECISIONS),
         default=default,
-        help="What it computes in; auto is bf16 where the processor and an engine that is named have it.",
+        help="What it computes in; auto is bf16 where the processor and the engine that is taken have it.",
     )
+
+
+def pixel_way(exact: bool, draft: bool) -> "PixelWay":
+    """The way to pixels that two flags say; refuse both."""
+    if exact and draft:
+        raise click.UsageError("--exact and --draft contradict each other; give one of them")
+    return "exact" if exact else "draft" if draft else "fast"
 
 
 def check_sizes(image_size: int | None, test_size: bool) -> None:

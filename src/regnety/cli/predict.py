@@ -17,14 +17,18 @@ from regnety.cli.notices import say, say_notice
 from regnety.cli.options import (
     check_sizes,
     crop_pct_option,
+    draft_option,
     engine_option,
+    exact_option,
     image_size_option,
     labels_option,
     max_pixels_option,
     model_option,
+    pixel_way,
     precision_option,
     quiet_option,
     test_size_option,
+    workers_option,
 )
 from regnety.errors import ImageError, RegNetYError
 
@@ -63,7 +67,9 @@ STANDARD_INPUT = "-"
 )
 @engine_option
 @precision_option("auto")
-@click.option("--exact", is_flag=True, help="timm's pixels to the last bit, instead of the fast way to them.")
+@workers_option
+@exact_option
+@draft_option
 @click.option("--no-exif", is_flag=True, help="Do not turn photographs upright as their EXIF says.")
 @max_pixels_option
 @image_size_option
@@ -82,7 +88,9 @@ def predict(
     output_format: RowFormat | None,
     engine: str,
     precision: str,
+    workers: int | None,
     exact: bool,
+    draft: bool,
     no_exif: bool,
     max_pixels: int,
     image_size: int | None,
@@ -104,6 +112,7 @@ def predict(
     if resume and not is_job:
         raise RegNetYError("--resume goes on with an --output of .jsonl, .csv or .parquet")
     check_sizes(image_size, test_size)
+    way = pixel_way(exact, draft)
     from regnety.bundle.bundle import Bundle
     from regnety.inference.predictor import Predictor
 
@@ -112,7 +121,8 @@ def predict(
         Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet),
         engine=engine,
         precision=precision,
-        exact=exact,
+        workers=workers,
+        pixels=way,
         exif_orientation=not no_exif,
         max_pixels=max_pixels,
         image_size=image_size,
@@ -215,16 +225,16 @@ def _write(
     from regnety.cli.results import make_writer, output_stream
     from regnety.images.sources import source_name
 
-    failed = said = False
+    failed, said = False, ""
     names = [source_name(source) or "" for source in sources]
     with output_stream(None if output is None else Path(output)) as stream:
         writer = make_writer(output_format, stream, names, predictor.bundle.labels)
         try:
             with closing(predictor.stream(sources, top_k, on_error="record")) as predictions:  # type: ignore[type-var]
                 for prediction in predictions:
-                    if not (said or quiet or prediction.error):
-                        said = True
-                        _print_engine(predictor)
+                    if not quiet and predictor.engine is not None and said != (how := _engine_of(predictor)):
+                        said = how
+                        say(how)
                     writer.write(_sure_enough(prediction, min_probability))
                     if prediction.error is not None:
                         failed = True
@@ -279,11 +289,15 @@ def _print_notices(predictor: "Predictor", model: str | None) -> None:
         say(f"{bundle.name} brings no class names, the index is shown; see --labels")
 
 
-def _print_engine(predictor: "Predictor") -> None:
+def _engine_of(predictor: "Predictor") -> str:
+    """What answers: of a few images only the engine, of many how it was found best to run it."""
     from regnety.inference.engines.selection import describe_engine
 
     assert predictor.engine is not None
-    print(f"regnety: {describe_engine(predictor.engine)}", file=sys.stderr)
+    assert predictor.plan is not None
+    plan = predictor.plan
+    batches = f", {plan.workers} threads with batches of {plan.batch}" if plan.batch > 1 else ""
+    return describe_engine(predictor.engine) + batches
 
 
 def _silence_decoders() -> None:

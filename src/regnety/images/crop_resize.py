@@ -27,7 +27,11 @@ _per_thread = threading.local()
 
 
 def crop_resize(
-    pixels: npt.NDArray[np.uint8], preprocessing: Preprocessing, *, orientation: int = 1
+    pixels: npt.NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    *,
+    orientation: int = 1,
+    size: tuple[int, int] | None = None,
 ) -> npt.NDArray[np.uint8]:
     """uint8 [height, width, 3] as stored -> uint8 [image_size, image_size, 3], upright.
 
@@ -35,9 +39,14 @@ def crop_resize(
         pixels: a picture of any size.
         preprocessing: size, crop and filter; not `nearest`.
         orientation: EXIF's, 1 to 8; the turn is made on the small result.
+        size: width and height of the picture as it is stored, where it was decoded to some eighths of them.
     """
     height, width = pixels.shape[:2]
-    box = stored_box(width, height, preprocessing, orientation)
+    stored_width, stored_height = size or (width, height)
+    box = stored_box(stored_width, stored_height, preprocessing, orientation)
+    if size is not None:  # sides are rounded up, the pixels are the exact eighths
+        scale = round(8 * max(width, height) / max(size)) / 8
+        box = (box[0] * scale, box[1] * scale, min(box[2] * scale, width), min(box[3] * scale, height))
     support = SUPPORT[preprocessing.interpolation]
     side = preprocessing.image_size
     columns = _needed(box[0], box[2], width, side, support)
@@ -46,7 +55,7 @@ def crop_resize(
     down = (box[1] - rows[0], box[3] - rows[0])
     part = pixels[rows[0] : rows[1], columns[0] : columns[1]]
     directions = [("across", across), ("down", down)]
-    if (orientation in _TRANSPOSED) != _down_first(width, height, preprocessing, orientation):
+    if (orientation in _TRANSPOSED) != _down_first(stored_width, stored_height, preprocessing, orientation):
         directions.reverse()
     return _upright(_resized(part, directions, side, preprocessing.interpolation), orientation)
 

@@ -56,12 +56,20 @@ def read_jpeg_header(data: bytes) -> JpegHeader | None:
     return None
 
 
-def decode_jpeg(data: bytes) -> npt.NDArray[np.uint8] | None:
-    """Bytes -> uint8 [height, width, 3] in RGB; None for what this decoder does not read, or not without a warning."""
+def decode_jpeg(data: bytes, *, smallest_side: int | None = None) -> npt.NDArray[np.uint8] | None:
+    """Bytes -> uint8 [height, width, 3] in RGB; None for what this decoder does not read, or not without a warning.
+
+    Args:
+        data: the file.
+        smallest_side: in pixels: decode to the smallest of 1/8, 2/8, 3/8 and 4/8 of the picture (rounded up) both of
+            whose sides have as many, where there is one. It is the coefficients that are scaled, which spares most of
+            the work.
+    """
     import simplejpeg
 
+    scaled = {} if smallest_side is None else {"min_width": smallest_side, "min_height": smallest_side, "min_factor": 2}
     try:
-        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB")
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", **scaled)
     except ValueError:
         return None
     return pixels

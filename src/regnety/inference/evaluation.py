@@ -87,7 +87,7 @@ def evaluate(
         bundle,
         engine=engine,
         precision=precision,
-        exact=True,
+        pixels="exact",
         exif_orientation=bundle.preprocessing.exif_orientation,
         image_size=image_size,
         crop_pct=crop_pct,

@@ -21,7 +21,13 @@ copies what is inside: `regnety predict` with regnety_320 and a warm cache takes
 logger = logging.getLogger("regnety")
 
 
-def graph_of(bundle: Bundle, *, rebuild: bool = False, suffixes: tuple[str, ...] = (".onnx",)) -> Path | bytes:
+def graph_of(
+    bundle: Bundle,
+    *,
+    outputs: tuple[str, ...] = ("logits",),
+    rebuild: bool = False,
+    suffixes: tuple[str, ...] = (".onnx",),
+) -> Path | bytes:
     """A bundle's graph with a uint8 input of the model's own size, as a file, or as bytes where none can be kept.
 
     A bundle that was read from such a graph is that file. Any other is built and kept; one that was made in memory,
@@ -30,6 +36,7 @@ def graph_of(bundle: Bundle, *, rebuild: bool = False, suffixes: tuple[str, ...]
 
     Args:
         bundle: the model.
+        outputs: that are wanted: `logits`, `pre_logits`.
         rebuild: build it from the weights and write the file anew, where the one that there is cannot be loaded.
         suffixes: of the files that the engine reads: `.onnx`, and `.xml` for OpenVINO's own.
 
@@ -37,22 +44,22 @@ def graph_of(bundle: Bundle, *, rebuild: bool = False, suffixes: tuple[str, ...]
         WeightsError: the weights are damaged, or a stranger's file computes something else than they do.
         EngineError: the graph must be built, and the package onnx cannot be imported.
     """
-    if not rebuild and _is_its_own_graph(bundle, suffixes):
+    if not rebuild and _is_its_own_graph(bundle, outputs, suffixes):
         assert bundle.graph is not None
         return bundle.graph.path
     try:
-        return _built(bundle, rebuild=rebuild)
+        return _built(bundle, outputs, rebuild=rebuild)
     except WeightsError as error:
         if str(error).startswith(str(bundle.path or bundle.name)):
             raise
         raise WeightsError(f"{bundle.name}: {error}") from error
 
 
-def _built(bundle: Bundle, *, rebuild: bool) -> Path | bytes:
+def _built(bundle: Bundle, outputs: tuple[str, ...], *, rebuild: bool) -> Path | bytes:
     """A graph from the cache, or built now."""
-    key = _cache_key(bundle)
+    key = _cache_key(bundle, outputs)
     if key is None:
-        return _in_memory(bundle)
+        return _in_memory(bundle, outputs)
     path = cache_directory() / "graphs" / f"{key}.onnx"
     try:
         if rebuild or not path.exists():
@@ -61,19 +68,21 @@ def _built(bundle: Bundle, *, rebuild: bool) -> Path | bytes:
 
             compare_with_foreign_file(bundle)
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_graph(path, bundle.architecture, bundle.weights, largest_file=LARGEST_CACHED_FILE, **_options(bundle))
+            write_graph(
+                path, bundle.architecture, bundle.weights, largest_file=LARGEST_CACHED_FILE, **_options(bundle, outputs)
+            )
         return path
     except OSError as error:
         logger.info("%s: the graph is not kept: %s", path, error)
-        return _in_memory(bundle)
+        return _in_memory(bundle, outputs)
 
 
-def _is_its_own_graph(bundle: Bundle, suffixes: tuple[str, ...]) -> bool:
-    """Whether the file that a bundle was read from takes pixels of the wanted size and gives logits."""
+def _is_its_own_graph(bundle: Bundle, outputs: tuple[str, ...], suffixes: tuple[str, ...]) -> bool:
+    """Whether the file that a bundle was read from takes pixels of the wanted size and gives what is wanted."""
     graph = bundle.graph
     if graph is None or KEY not in graph.properties or graph.path.suffix.lower() not in suffixes:
         return False
-    if graph.input_kind != "uint8" or "logits" not in graph.outputs:
+    if graph.input_kind != "uint8" or not set(outputs) <= set(graph.outputs):
         return False
     inside = metadata_from_json(graph.properties[KEY], source=str(graph.path)).preprocessing
     wanted = bundle.preprocessing
@@ -91,17 +100,18 @@ def _require_onnx() -> None:
         ) from error
 
 
-def _in_memory(bundle: Bundle) -> bytes:
+def _in_memory(bundle: Bundle, outputs: tuple[str, ...]) -> bytes:
     _require_onnx()
     from regnety.graph.builder import build_graph, graph_bytes
 
     compare_with_foreign_file(bundle)
-    return graph_bytes(build_graph(bundle.architecture, bundle.weights, **_options(bundle)))
+    return graph_bytes(build_graph(bundle.architecture, bundle.weights, **_options(bundle, outputs)))
 
 
-def _options(bundle: Bundle) -> dict[str, Any]:
+def _options(bundle: Bundle, outputs: tuple[str, ...]) -> dict[str, Any]:
     return {
         "input": "uint8",
+        "outputs": outputs,
         "image_size": bundle.preprocessing.image_size,
         "preprocessing": bundle.preprocessing,
         "labels": bundle.labels,
@@ -109,9 +119,9 @@ def _options(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _cache_key(bundle: Bundle) -> str | None:
-    """Changes with the release, with size and crop, and when a file of the bundle is written anew."""
+def _cache_key(bundle: Bundle, outputs: tuple[str, ...]) -> str | None:
+    """Changes with the release, with size, crop and outputs, and when a file of the bundle is written anew."""
     if bundle.stamp is None:
         return None
-    facts = f"{__version__}\n{FORMAT_VERSION}\n{bundle.preprocessing}\n{bundle.stamp}"
+    facts = f"{__version__}\n{FORMAT_VERSION}\n{bundle.preprocessing}\n{outputs}\n{bundle.stamp}"
     return hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()[:32]

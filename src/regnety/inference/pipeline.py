@@ -1,26 +1,30 @@
 """From the bytes of images to a model's outputs: read, decode, resize and infer, in order, on all cores.
 
-Everything that asks a model about images goes through here. Each image is one task from its bytes to its outputs, so
-that nothing waits for a batch to fill, an unreadable image has its own error, and no answer can take another's place.
+Everything that asks a model about images goes through here. A task is a few images from their bytes to their outputs,
+in one thread: as many as the engine takes in one run, most often one. Tasks overlap, so that while one thread waits
+for a disk or a network another one decodes and a third infers; none waits for a neighbour's image, an unreadable image
+has its own error, and no answer can take another's place. So many tasks are ahead of whoever takes the answers, and no
+more: memory is flat.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from regnety.errors import ImageError
 from regnety.images.formats import MAX_PIXELS
-from regnety.images.pixels import load_pixels
+from regnety.images.pixels import PixelWay, load_pixels
 from regnety.images.sources import ImageSource, source_name
 from regnety.inference.engines.engine import Engine
 from regnety.preprocessing import Preprocessing
 
 TASKS_AHEAD = 4
-"""Images in work or waiting to be taken, per worker: bounds the memory, whatever the number of images."""
+"""Tasks in work or waiting to be taken, per worker: bounds the memory, whatever the number of images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Pipeline:
         engine: the compiled graph, with a uint8 input.
         preprocessing: what the model wants to be shown.
         workers: threads; more than one wants an engine with single-threaded runs.
-        exact: Pillow's pixels; else the fast way to them.
+        batch: images in a run of the engine, which is compiled for as many.
+        pixels: the way to them, one of `PIXEL_WAYS`.
         exif_orientation: turn pictures upright; None is what the model was trained with.
         max_pixels: width times height above which a picture is refused before it is decoded.
     """
@@ -52,45 +57,84 @@ class Pipeline:
         preprocessing: Preprocessing,
         *,
         workers: int = 1,
-        exact: bool = False,
+        batch: int = 1,
+        pixels: PixelWay = "fast",
         exif_orientation: bool | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.engine = engine
         self._preprocessing = preprocessing
         self._workers = workers
-        self._exact = exact
+        self._batch = batch
+        self._way: PixelWay = pixels
         self._exif_orientation = exif_orientation
         self._max_pixels = max_pixels
 
     def stream(self, sources: Iterable[ImageSource]) -> Iterator[Output]:
         """One output for each source, in their order, as soon as it is there, while later ones are in work."""
+        tasks = _in_groups(sources, self._batch)
         if self._workers == 1:
-            yield from map(self._answer, sources)
+            for task in tasks:
+                yield from self._answer(task)
             return
-        waiting: deque[Future[Output]] = deque()
+        waiting: deque[Future[list[Output]]] = deque()
         with ThreadPoolExecutor(self._workers, thread_name_prefix="regnety") as pool:
             try:
-                for source in sources:
-                    waiting.append(pool.submit(self._answer, source))
+                for task in tasks:
+                    waiting.append(pool.submit(self._answer, task))
                     while waiting and (waiting[0].done() or len(waiting) >= TASKS_AHEAD * self._workers):
-                        yield waiting.popleft().result()
+                        yield from waiting.popleft().result()
                 while waiting:
-                    yield waiting.popleft().result()
+                    yield from waiting.popleft().result()
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _answer(self, source: ImageSource) -> Output:
-        name = source_name(source)
-        try:
-            pixels = load_pixels(
-                source,
-                self._preprocessing,
-                exact=self._exact,
-                exif_orientation=self._exif_orientation,
-                max_pixels=self._max_pixels,
-            )
-        except ImageError as error:
-            return Output(name, None, error)
-        outputs = self.engine.run(pixels[None])
-        return Output(name, {key: value[0] for key, value in outputs.items()})
+    def load(self, source: ImageSource) -> npt.NDArray[np.uint8]:
+        """The pixels of one image as the model is shown them, [image_size, image_size, 3].
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        return load_pixels(
+            source,
+            self._preprocessing,
+            way=self._way,
+            exif_orientation=self._exif_orientation,
+            max_pixels=self._max_pixels,
+        )
+
+    def _answer(self, sources: list[ImageSource]) -> list[Output]:
+        """A task: the images of one run of the engine."""
+        loaded: list[npt.NDArray[np.uint8] | ImageError] = []
+        for source in sources:
+            try:
+                loaded.append(self.load(source))
+            except ImageError as error:
+                loaded.append(error)
+        answers = self._run([pixels for pixels in loaded if isinstance(pixels, np.ndarray)])
+        return [
+            Output(source_name(source), None, found)
+            if isinstance(found, ImageError)
+            else Output(source_name(source), next(answers))
+            for source, found in zip(sources, loaded, strict=True)
+        ]
+
+    def _run(self, images: list[npt.NDArray[np.uint8]]) -> Iterator[dict[str, npt.NDArray[np.float32]]]:
+        """The outputs of up to a batch of images; the engine is always given as many as it was compiled for."""
+        if not images:
+            return
+        if self._batch == 1:
+            batch = images[0][None]
+        else:
+            batch = np.zeros((self._batch, *images[0].shape), np.uint8)
+            np.stack(images, out=batch[: len(images)])
+        outputs = self.engine.run(batch)
+        for row in range(len(images)):
+            yield {name: value[row] for name, value in outputs.items()}
+
+
+def _in_groups(sources: Iterable[ImageSource], size: int) -> Iterator[list[ImageSource]]:
+    """`size` sources at a time, the last ones fewer."""
+    remaining = iter(sources)
+    while group := list(islice(remaining, size)):
+        yield group

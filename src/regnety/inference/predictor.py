@@ -1,9 +1,7 @@
 """`Predictor`: images in, class probabilities out."""
 
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import asdict, dataclass, replace
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,10 +13,12 @@ from regnety.bundle.label_files import find_labels
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import ImageError, WeightsError
 from regnety.images.formats import MAX_PIXELS
+from regnety.images.pixels import PixelWay
 from regnety.images.sources import ImageSource, NamedImage
-from regnety.inference.engines.engine import Engine, available_cores
-from regnety.inference.engines.selection import start_engine
-from regnety.inference.pipeline import Output, Pipeline
+from regnety.inference.engines.engine import Engine
+from regnety.inference.pipeline import Output
+from regnety.inference.runner import Runner
+from regnety.inference.tuning import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,13 @@ class Predictor:
 
     Args:
         model: whatever a model may be (`Bundle.load`); the one that comes with the package where nothing is named.
-        engine: `onnxruntime`, `openvino`, `torch`, or `auto`: ONNX Runtime, or with `precision="bf16"` one that has it.
-        precision: `f32`, `bf16`, or `auto`: bf16 where the processor and an engine that was named have it.
-        exact: pixels as timm's to the last bit; else the fast way, a grey level or two from them here and there.
+        engine: `onnxruntime`, `openvino`, `torch`, or `auto`: ONNX Runtime for a few images, or with `precision="bf16"`
+            one that has it; for many whichever of those that are installed is the fastest here.
+        precision: `f32`, `bf16`, or `auto`: bf16 where the processor and the engine that is taken have it, but for a
+            few images only where that engine was named.
+        workers: threads, each with images of its own; None is one for each core.
+        pixels: the way to them: `fast`, a grey level or two from timm's here and there; `exact`, timm's to the last
+            bit; `draft`, faster still for large photographs (`PixelWay`).
         exif_orientation: turn photographs upright as their EXIF orientation says.
         max_pixels: width times height above which a picture is refused before it is decoded.
         image_size: height and width that the model is shown, in pixels; None is its own.
@@ -75,7 +79,8 @@ class Predictor:
             not allowed, or there are more or fewer labels than classes.
         DataError: the file of labels cannot be read.
         EngineError: there is no such engine here, or it has not the precision.
-        ValueError: both `image_size` and `use_test_size` are given, or `max_pixels` is below 1.
+        ValueError: both `image_size` and `use_test_size` are given, `max_pixels` or `workers` is below 1, or there is
+            no such way to pixels.
     """
 
     def __init__(
@@ -84,7 +89,8 @@ class Predictor:
         *,
         engine: str = "auto",
         precision: str = "auto",
-        exact: bool = False,
+        workers: int | None = None,
+        pixels: PixelWay = "fast",
         exif_orientation: bool = True,
         max_pixels: int = MAX_PIXELS,
         image_size: int | None = None,
@@ -103,15 +109,25 @@ class Predictor:
             bundle = bundle.with_labels(find_labels(labels))
         shown = bundle.preprocessing.shown(image_size=image_size, crop_pct=crop_pct, use_test_size=use_test_size)
         self.bundle = bundle.with_preprocessing(shown)
-        self.engine: Engine | None = None
-        """What runs the model, from the first image on."""
-        self._engine_name = engine
-        self._precision = precision
-        self._exact = exact
-        self._exif_orientation = exif_orientation
-        self._max_pixels = max_pixels
-        self._pipelines: dict[int, Pipeline] = {}
-        self._starting = threading.Lock()
+        self._runner = Runner(
+            self.bundle,
+            engine=engine,
+            precision=precision,
+            workers=workers,
+            pixels=pixels,
+            exif_orientation=exif_orientation,
+            max_pixels=max_pixels,
+        )
+
+    @property
+    def engine(self) -> Engine | None:
+        """What runs the model, from the first image on; where there are many it may be another one after a while."""
+        return self._runner.engine
+
+    @property
+    def plan(self) -> Plan | None:
+        """In how many threads and how large batches it is run, as soon as there is an engine."""
+        return self._runner.plan
 
     def predict(
         self,
@@ -140,6 +156,7 @@ class Predictor:
         top_k: int = 5,
         *,
         on_error: Literal["raise", "record"] = "raise",
+        count: float | None = None,
     ) -> Iterator[Prediction]:
         """Classify images as they come, in their order: each is asked for when a worker has time for it.
 
@@ -149,6 +166,8 @@ class Predictor:
             images: as for `predict`, of any length.
             top_k: as for `predict`.
             on_error: as for `predict`.
+            count: how many there will be, where that is known and `images` has no length; infinity where they are
+                surely many. From some dozens on it is seen to that the fastest engine runs them.
 
         Raises:
             ImageError: as `predict`.
@@ -158,46 +177,23 @@ class Predictor:
             raise ValueError(f"top_k must be a whole number of at least 1, got {top_k!r}")
         if on_error not in ("raise", "record"):
             raise ValueError(f"on_error must be 'raise' or 'record', got {on_error!r}")
-        return self._predictions([images] if _is_single(images) else images, top_k, on_error)  # type: ignore[list-item, arg-type]
+        sources: Iterable[ImageSource] = [images] if _is_single(images) else images  # type: ignore[list-item, assignment]
+        return self._predictions(sources, top_k, on_error, len(sources) if isinstance(sources, Sized) else count)
 
-    def outputs(self, sources: Iterable[ImageSource]) -> Iterator[Output]:
-        """The logits of each image, in order, as they are ready."""
-        remaining = iter(sources)
-        first = list(islice(remaining, 2))
-        if first:
-            yield from self._pipeline(len(first)).stream(chain(first, remaining))
+    def outputs(self, sources: Iterable[ImageSource], *, count: float | None = None) -> Iterator[Output]:
+        """The logits of each image, in order, as they are ready; `count` is as for `stream`."""
+        return self._runner.stream(sources, count=count)
 
-    def _predictions(self, images: Iterable[ImageSource], top_k: int, on_error: str) -> Iterator[Prediction]:
-        for number, output in enumerate(self.outputs(images)):
+    def _predictions(
+        self, images: Iterable[ImageSource], top_k: int, on_error: str, count: float | None
+    ) -> Iterator[Prediction]:
+        for number, output in enumerate(self.outputs(images, count=count)):
             if output.error is not None and output.filename is None:  # its place says which one it was
                 message = f"images[{number}]{str(output.error).removeprefix('image')}"
                 output = replace(output, error=ImageError(message))
             if output.error is not None and on_error == "raise":
                 raise output.error
             yield self._prediction(output, top_k)
-
-    def _pipeline(self, count: int) -> Pipeline:
-        """One image takes all cores; more take one core each, which gives more images a second."""
-        cores = available_cores()
-        workers = 1 if count == 1 else cores
-        with self._starting:
-            if workers not in self._pipelines:
-                self._pipelines[workers] = Pipeline(
-                    start_engine(
-                        self.bundle,
-                        engine=self._engine_name,
-                        precision=self._precision,
-                        threads=cores if count == 1 else 1,
-                        workers=workers,
-                    ),
-                    self.bundle.preprocessing,
-                    workers=workers,
-                    exact=self._exact,
-                    exif_orientation=self._exif_orientation,
-                    max_pixels=self._max_pixels,
-                )
-            self.engine = self._pipelines[workers].engine
-            return self._pipelines[workers]
 
     def _prediction(self, output: Output, top_k: int) -> Prediction:
         if output.outputs is None:

@@ -24,17 +24,28 @@ logger = logging.getLogger("regnety")
 
 
 def start_engine(
-    bundle: Bundle, *, engine: str = "auto", precision: str = "auto", threads: int, workers: int = 1
+    bundle: Bundle,
+    *,
+    outputs: tuple[str, ...] = ("logits",),
+    engine: str = "auto",
+    precision: str = "auto",
+    threads: int,
+    workers: int = 1,
+    batch: int = 1,
+    keep_compiled: bool = True,
 ) -> Engine:
-    """The engine that is asked for, ready to run one image of the bundle's own size at a time.
+    """The engine that is asked for, ready to run images of the bundle's own size.
 
     Args:
         bundle: the model.
+        outputs: of its graph that are wanted: `logits`, `pre_logits`.
         engine: one of `ENGINES`. `auto` is ONNX Runtime, or with bf16 an installed engine that has it.
         precision: one of `PRECISIONS`. `auto` is float32 with ONNX Runtime and where no engine is named; with another
             engine it is bf16 where the processor has that.
         threads: threads within one run.
         workers: threads that will call `run` at once; with more than one, `threads` should be 1.
+        batch: images in each run.
+        keep_compiled: whether what OpenVINO compiles is kept in the cache.
 
     Raises:
         EngineError: there is no such engine or precision, or not here.
@@ -43,22 +54,22 @@ def start_engine(
     """
     name, taken = choose_engine(engine, precision)
     if name == "torch":
-        return _torch_engine(bundle, precision=taken, threads=threads)
+        return _torch_engine(bundle, outputs=outputs, precision=taken, threads=threads)
     suffixes: tuple[str, ...] = (".onnx",)
     if name == "openvino":
         suffixes = (".onnx", ".xml")
         from regnety.inference.engines.openvino import OpenVinoEngine
 
         def start(graph: Path | bytes) -> Engine:
-            cache = cache_directory() / "openvino"
-            return OpenVinoEngine(graph, threads=threads, workers=workers, batch=1, precision=taken, cache=cache)
+            cache = cache_directory() / "openvino" if keep_compiled else None
+            return OpenVinoEngine(graph, threads=threads, workers=workers, batch=batch, precision=taken, cache=cache)
     else:
         from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 
         def start(graph: Path | bytes) -> Engine:
-            return OnnxRuntimeEngine(graph, threads=threads, batch=1)
+            return OnnxRuntimeEngine(graph, threads=threads, batch=batch)
 
-    return _start_on_graph(start, bundle, suffixes)
+    return _start_on_graph(start, bundle, outputs, suffixes)
 
 
 def choose_engine(engine: str = "auto", precision: str = "auto") -> tuple[str, Precision]:
@@ -106,19 +117,21 @@ def _engine_with_bf16(engine: str) -> str:
     raise EngineError("bf16 needs an engine that has it: pip install 'regnety[openvino]'")
 
 
-def _start_on_graph(start: Callable[[Path | bytes], Engine], bundle: Bundle, suffixes: tuple[str, ...]) -> Engine:
+def _start_on_graph(
+    start: Callable[[Path | bytes], Engine], bundle: Bundle, outputs: tuple[str, ...], suffixes: tuple[str, ...]
+) -> Engine:
     """A file in the cache that is damaged is made anew, once; a file of the user's is not touched."""
-    graph = graph_of(bundle, suffixes=suffixes)
+    graph = graph_of(bundle, outputs=outputs, suffixes=suffixes)
     try:
         return start(graph)
     except WeightsError as error:
         if isinstance(graph, bytes) or not graph.is_relative_to(cache_directory()):
             raise
         logger.warning("%s; it is built anew", error)
-        return start(graph_of(bundle, rebuild=True))
+        return start(graph_of(bundle, outputs=outputs, rebuild=True))
 
 
-def _torch_engine(bundle: Bundle, *, precision: Precision, threads: int) -> Engine:
+def _torch_engine(bundle: Bundle, *, outputs: tuple[str, ...], precision: Precision, threads: int) -> Engine:
     try:
         from regnety.inference.engines.torch import TorchEngine
     except MissingExtraError:
@@ -126,7 +139,7 @@ def _torch_engine(bundle: Bundle, *, precision: Precision, threads: int) -> Engi
     except Exception as error:  # a torch whose libraries do not load raises what its parts raise
         reason = " ".join(str(error).split())
         raise EngineError(f"torch is installed and cannot be loaded: {reason}; install it anew") from error
-    return TorchEngine(bundle, threads=threads, precision=precision)
+    return TorchEngine(bundle, outputs=outputs, threads=threads, precision=precision)
 
 
 def _version(name: str) -> str | None:

@@ -1,0 +1,149 @@
+"""A model on the engine that suits the work: one image, a few, or so many that it pays to find out which is fastest."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import suppress
+from itertools import chain, islice
+
+import numpy as np
+
+from regnety.bundle.bundle import Bundle
+from regnety.errors import ImageError
+from regnety.images.formats import MAX_PIXELS
+from regnety.images.pixels import PIXEL_WAYS, PixelWay
+from regnety.images.sources import ImageSource
+from regnety.inference.engines.engine import Engine
+from regnety.inference.engines.selection import choose_engine, start_engine
+from regnety.inference.pipeline import Output, Pipeline
+from regnety.inference.tuning import Plan, remembered_plan, tune, untuned_plan
+
+MANY = 64
+"""Images from which on a plan that is remembered is followed, and after which the time of the rest is estimated."""
+SAMPLE = 8
+"""Images on which plans are tried."""
+LONG_S = 2.0
+"""Expected seconds of the rest above which it pays to find a plan, which takes a second or two."""
+
+
+class Runner:
+    """A model that is ready to be asked about images. May be used from several threads.
+
+    Args:
+        bundle: the model; its preprocessing says what it is shown.
+        outputs: which of the graph's outputs are wanted: `logits`, `pre_logits`.
+        engine: one of `ENGINES`; `auto` is ONNX Runtime for a few images, and for many what is fastest here.
+        precision: one of `PRECISIONS`; `auto` is bf16 where the processor has it and an engine with it is taken.
+        workers: threads, each with a single-threaded run of its own; None is one for each core, and for a single image
+            one run on all cores.
+        pixels: the way to them, one of `PIXEL_WAYS`.
+        exif_orientation: turn photographs upright as their EXIF orientation says.
+        max_pixels: width times height above which a picture is refused before it is decoded.
+
+    Raises:
+        EngineError: there is no such engine or precision, or not here.
+        ValueError: there are no such workers, or there is no such way to pixels.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        outputs: tuple[str, ...] = ("logits",),
+        engine: str = "auto",
+        precision: str = "auto",
+        workers: int | None = None,
+        pixels: PixelWay = "fast",
+        exif_orientation: bool = True,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        if workers is not None and (not isinstance(workers, int) or workers < 1):
+            raise ValueError(f"workers must be a whole number of at least 1, got {workers!r}")
+        if pixels not in PIXEL_WAYS:
+            raise ValueError(f"pixels must be one of {', '.join(PIXEL_WAYS)}, got {pixels!r}")
+        self.bundle = bundle
+        self.engine: Engine | None = None
+        """What runs the model, from the first image on; it may be another one later, where there are many."""
+        self.plan: Plan | None = None
+        """How it is run, as soon as there is an engine."""
+        choose_engine(engine, precision)  # says at once what is not to be had
+        self._outputs = outputs
+        self._engine_name = engine
+        self._precision = precision
+        self._workers = workers
+        self._way: PixelWay = pixels
+        self._exif_orientation = exif_orientation
+        self._max_pixels = max_pixels
+        self._pipelines: dict[Plan, Pipeline] = {}
+        self._starting = threading.Lock()
+
+    def stream(self, sources: Iterable[ImageSource], *, count: float | None = None) -> Iterator[Output]:
+        """The outputs of each image, in order, as they are ready.
+
+        Args:
+            sources: images, as many as there are.
+            count: how many, where it is known and `sources` has no length; infinity where they are surely many. With
+                None every image is answered as it comes, by what is taken for a few.
+        """
+        count = len(sources) if isinstance(sources, Sized) else count
+        remaining = iter(sources)
+        first = list(islice(remaining, 2))
+        if not first:
+            return
+        plan = untuned_plan(self._engine_name, self._precision, single=len(first) == 1, workers=self._workers)
+        remaining = chain(first, remaining)
+        if count is not None and count >= MANY and plan.engine != "torch":
+            remembered = remembered_plan(
+                self.bundle, self._engine_name, self._precision, workers=self._workers, outputs=self._outputs
+            )
+            if remembered is None:
+                begin = time.monotonic()
+                yield from self._pipeline(plan).stream(islice(remaining, MANY))
+                if (count - MANY) * (time.monotonic() - begin) / MANY > LONG_S:
+                    sample = list(islice(remaining, SAMPLE))
+                    remembered = self._tuned(sample, self._pipeline(plan))
+                    remaining = chain(sample, remaining)
+            plan = remembered or plan
+        yield from self._pipeline(plan).stream(remaining)
+
+    def _tuned(self, sources: list[ImageSource], pipeline: Pipeline) -> Plan | None:
+        """The fastest plan, tried on these images; None where none of them can be read."""
+        images = []
+        for source in sources:
+            with suppress(ImageError):
+                images.append(pipeline.load(source))
+        if not images:
+            return None
+        with self._starting:
+            self._pipelines.clear()  # an engine in memory is as large as its weights
+            return tune(
+                self.bundle,
+                np.stack(images),
+                self._engine_name,
+                self._precision,
+                workers=self._workers,
+                outputs=self._outputs,
+            )
+
+    def _pipeline(self, plan: Plan) -> Pipeline:
+        with self._starting:
+            if plan not in self._pipelines:
+                self._pipelines[plan] = Pipeline(
+                    start_engine(
+                        self.bundle,
+                        outputs=self._outputs,
+                        engine=plan.engine,
+                        precision=plan.precision,
+                        threads=plan.threads,
+                        workers=plan.workers,
+                        batch=plan.batch,
+                    ),
+                    self.bundle.preprocessing,
+                    workers=plan.workers,
+                    batch=plan.batch,
+                    pixels=self._way,
+                    exif_orientation=self._exif_orientation,
+                    max_pixels=self._max_pixels,
+                )
+            self.engine, self.plan = self._pipelines[plan].engine, plan
+            return self._pipelines[plan]
