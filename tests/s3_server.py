@@ -75,7 +75,9 @@ class S3Server:
         return self._ask("GET", place)
 
     def _ask(self, method: str, place: str, data: bytes | None = None) -> bytes:
-        request = urllib.request.Request(f"{self.url}/{urllib.parse.quote(place)}", data, method=method)
+        address = f"{self.url}/{urllib.parse.quote(place)}"
+        headers = {"Content-Type": "application/octet-stream"}  # urllib's own would be a form's
+        request = urllib.request.Request(address, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=ENDING_S) as response:
             answer: bytes = response.read()
         return answer

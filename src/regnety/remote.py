@@ -59,7 +59,8 @@ def what_went_wrong(error: BaseException, address: str) -> str:
     if isinstance(error, UnknownSchemeError):
         return said
     if isinstance(error, FileNotFoundError):
-        is_bucket = "/" not in address.partition("://")[2].rstrip("/")
+        scheme, _, path = address.partition("://")
+        is_bucket = scheme in S3 and "/" not in path.rstrip("/")
         return "there is no such bucket" if is_bucket or "bucket" in said.lower() else "no such file or folder"
     if isinstance(error, IsADirectoryError):
         return "is a folder, not a file"

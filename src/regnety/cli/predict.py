@@ -191,9 +191,9 @@ def _run_job(
 
     def say_engine(prediction: "Prediction") -> None:
         nonlocal said
-        if not (said or prediction.error):
+        if not said and predictor.engine is not None:
             said = True
-            _print_engine(predictor)
+            say(_engine_of(predictor))
 
     summary = run_batch_job(
         sources,

@@ -42,7 +42,8 @@ class Unreadable:
 
 
 ImageSource: TypeAlias = Union[str, Path, bytes, NamedImage, Unreadable, "Image.Image", npt.NDArray[np.uint8]]
-"""A path, an address (http://, https://, s3:// and others of fsspec), the bytes of a file, a PIL image, or uint8 pixels [height, width, 3] in RGB."""
+"""A path, an address (http://, https://, s3:// and others of fsspec), the bytes of a file, a PIL image, or uint8 pixels
+[height, width, 3] in RGB."""
 
 
 def source_name(source: object) -> str | None:
