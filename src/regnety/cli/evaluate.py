@@ -19,6 +19,7 @@ from regnety.cli.options import (
     precision_option,
     quiet_option,
     test_size_option,
+    workers_option,
 )
 
 
@@ -35,6 +36,7 @@ from regnety.cli.options import (
 @report_format_option
 @engine_option
 @precision_option("f32")
+@workers_option
 @image_size_option
 @crop_pct_option
 @test_size_option
@@ -47,6 +49,7 @@ def evaluate(
     output_format: ReportFormat,
     engine: str,
     precision: str,
+    workers: int | None,
     image_size: int | None,
     crop_pct: float | None,
     test_size: bool,
@@ -75,6 +78,7 @@ def evaluate(
         image_size=image_size,
         crop_pct=crop_pct,
         use_test_size=test_size,
+        workers=workers,
         quiet=quiet,
     )
     if output_format is ReportFormat.json:

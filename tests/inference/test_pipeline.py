@@ -1,0 +1,73 @@
+"""Images through the pipeline: in groups as large as the engine's runs, each with its own answer or error."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from bundles import SMALL, small_bundle
+from pictures import encoded, noise
+from regnety.images.sources import ImageSource, NamedImage
+from regnety.inference.engines.selection import start_engine
+from regnety.inference.pipeline import TASKS_AHEAD, Pipeline
+
+GOOD = [encoded(noise(40, 30, seed=seed)) for seed in range(23)]
+
+
+def alone(engine: str = "onnxruntime") -> list[np.ndarray]:
+    """Each image by itself, one after the other."""
+    pipeline = Pipeline(start_engine(small_bundle(), engine=engine, threads=1), SMALL)
+    return [output.outputs["logits"] for output in pipeline.stream(GOOD) if output.outputs is not None]
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize(("workers", "batch"), [(1, 4), (2, 1), (2, 4), (3, 8), (2, 64)])
+def test_batches_and_workers_change_no_answer(engine: str, workers: int, batch: int) -> None:
+    started = start_engine(
+        small_bundle(), engine=engine, precision="f32", threads=1, workers=workers, batch=batch, keep_compiled=False
+    )
+    outputs = list(Pipeline(started, SMALL, workers=workers, batch=batch).stream(GOOD))
+    wanted = alone()
+    assert len(outputs) == len(wanted) == len(GOOD)
+    for output, logits in zip(outputs, wanted, strict=True):
+        assert output.outputs is not None
+        assert output.outputs["logits"].shape == (4,)
+        np.testing.assert_allclose(output.outputs["logits"], logits, atol=2e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4, 8])
+def test_bad_images_among_the_good_ones_of_a_batch(batch: int) -> None:
+    engine = start_engine(small_bundle(), threads=1, workers=2, batch=batch)
+    sources: list[ImageSource] = []
+    for number, data in enumerate(GOOD):
+        sources.append(NamedImage(f"{number}.png", b"" if number % 3 == 1 or 8 <= number < 16 else data))
+    outputs = list(Pipeline(engine, SMALL, workers=2, batch=batch).stream(sources))
+    assert [output.filename for output in outputs] == [f"{number}.png" for number in range(len(GOOD))]
+    for number, (output, logits) in enumerate(zip(outputs, alone(), strict=True)):
+        if number % 3 == 1 or 8 <= number < 16:
+            assert output.outputs is None
+            assert str(output.error) == f"{number}.png: is empty"
+        else:
+            assert output.outputs is not None
+            np.testing.assert_allclose(output.outputs["logits"], logits, atol=2e-5)
+
+
+@pytest.mark.parametrize(("workers", "batch"), [(1, 1), (2, 1), (2, 4)])
+def test_no_more_is_read_than_is_taken(workers: int, batch: int) -> None:
+    """Of an endless stream only so much is ahead of whoever takes the answers."""
+    asked = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal asked
+        while True:
+            asked += 1
+            yield GOOD[0]
+
+    engine = start_engine(small_bundle(), threads=1, workers=workers, batch=batch)
+    stream = Pipeline(engine, SMALL, workers=workers, batch=batch).stream(endless())
+    for taken in range(1, 60):
+        next(stream)
+        assert asked <= taken + batch * (TASKS_AHEAD * workers + 1)
+    stream.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("regnety")]
