@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ray_cluster import RayCluster
 from s3_server import S3Server
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
@@ -93,3 +94,11 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return s3_server
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
+    """A Ray cluster that serves a whole test run and sees the store; started when it is first wanted."""
+    environment = {"REGNETY_CACHE": str(tmp_path_factory.getbasetemp() / "cache"), "REGNETY_OFFLINE": "1"}
+    with RayCluster({**environment, **s3_server.environment}) as cluster:
+        yield cluster

@@ -1,6 +1,7 @@
 """Around a batch job: progress, what could not be read, and how it ended; the same for every command that has one."""
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from regnety.cli.notices import say
+from regnety.cli.terminal import printable
 from regnety.inference.jobs.job import JobInterrupted, JobSummary, run_job
 from regnety.inference.jobs.rows import Rows
 from regnety.progress import Progress
@@ -34,6 +36,7 @@ def run_batch_job(
     description: str,
     about: Mapping[str, Any] = MappingProxyType({}),
     facts: Callable[[], Mapping[str, Any]] = dict,
+    on_earlier: Callable[[int], None] = lambda count: None,
     on_record: Callable[[Record], None] = lambda record: None,
 ) -> JobSummary:
     """Run a job of a command; the arguments are those of `run_job`.
@@ -52,9 +55,13 @@ def run_batch_job(
             if error is not None:
                 failed += 1
                 if failed <= LISTED_ERRORS:
-                    say(error)
+                    print(f"regnety: {printable(error)}", file=sys.stderr)
             on_record(record)
             pace.step()
+
+        def skip(count: int) -> None:
+            progress.advance(count)
+            on_earlier(count)
 
         try:
             with _terminated_like_ctrl_c():
@@ -68,7 +75,7 @@ def run_batch_job(
                     about=about,
                     resume=resume,
                     facts=facts,
-                    on_earlier=progress.advance,
+                    on_earlier=skip,
                     on_record=see,
                 )
         except JobInterrupted as interruption:

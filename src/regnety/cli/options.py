@@ -78,6 +78,19 @@ draft_option = click.option(
 engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="What runs the model.")
 
 
+ray_option = click.option(
+    "--ray",
+    metavar="CLUSTER",
+    help="Work on a Ray cluster: local starts one here, auto takes the one that runs, or HOST:PORT.",
+)
+ray_workers_option = click.option(
+    "--ray-workers",
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    help="Processes on the cluster, each with the model and --workers threads; as many as fit if not given.",
+)
+
+
 def precision_option(default: str) -> Callable[[Command], Command]:
     """--precision, whose default is not everywhere the same."""
     return click.option(

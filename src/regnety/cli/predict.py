@@ -27,14 +27,22 @@ from regnety.cli.options import (
     pixel_way,
     precision_option,
     quiet_option,
+    ray_option,
+    ray_workers_option,
     test_size_option,
     workers_option,
 )
 from regnety.errors import ImageError, RegNetYError
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from regnety.bundle.bundle import Bundle
     from regnety.images.sources import ImageSource
+    from regnety.inference.cluster.ray_predictor import RayPredictor
     from regnety.inference.predictor import Prediction, Predictor
+
+    AnyPredictor: TypeAlias = Predictor | RayPredictor
 
 STANDARD_INPUT = "-"
 
@@ -68,6 +76,8 @@ STANDARD_INPUT = "-"
 @engine_option
 @precision_option("auto")
 @workers_option
+@ray_option
+@ray_workers_option
 @exact_option
 @draft_option
 @click.option("--no-exif", is_flag=True, help="Do not turn photographs upright as their EXIF says.")
@@ -89,6 +99,8 @@ def predict(
     engine: str,
     precision: str,
     workers: int | None,
+    ray: str | None,
+    ray_workers: int | None,
     exact: bool,
     draft: bool,
     no_exif: bool,
@@ -99,7 +111,7 @@ def predict(
     labels: str | None,
     quiet: bool,
 ) -> None:
-    """Classify photographs: files, folders, http(s) addresses, or - for standard input.
+    """Classify photographs: files, folders, addresses (http://, https://, s3://), or - for standard input.
 
     Example:  regnety predict photo.jpg holiday/ --top-k 3 --format json
     """
@@ -113,12 +125,16 @@ def predict(
         raise RegNetYError("--resume goes on with an --output of .jsonl, .csv or .parquet")
     check_sizes(image_size, test_size)
     way = pixel_way(exact, draft)
+    if ray_workers is not None and ray is None:
+        raise click.UsageError("--ray-workers is for --ray")
     from regnety.bundle.bundle import Bundle
-    from regnety.inference.predictor import Predictor
 
     _silence_decoders()
-    predictor = Predictor(
+    predictor = _predictor(
         Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet),
+        ray,
+        ray_workers,
+        quiet,
         engine=engine,
         precision=precision,
         workers=workers,
@@ -139,12 +155,30 @@ def predict(
             print(f"regnety: {predictor.bundle.name} has no other test size; it is shown its own", file=sys.stderr)
     if is_job:
         assert output is not None
-        options = {"top_k": top_k, "min_probability": min_probability, "exact": exact, "exif_orientation": not no_exif}
-        failed = _run_job(predictor, sources, chosen_format, output, options, max_pixels, resume, quiet)
+        settings = {"top_k": top_k, "min_probability": min_probability, "pixels": way}
+        settings |= {"exif_orientation": not no_exif, "max_pixels": max_pixels}
+        failed = _run_job(predictor, sources, chosen_format, output, settings, resume, quiet)
     else:
         failed = _write(predictor, sources, chosen_format, output, top_k, min_probability, quiet)
     if failed:
         click.get_current_context().exit(1)
+
+
+def _predictor(
+    bundle: "Bundle", ray: str | None, ray_workers: int | None, quiet: bool, **options: Any
+) -> "AnyPredictor":
+    """On this machine, or on the cluster that --ray names, which is left when the command ends."""
+    if ray is None:
+        from regnety.inference.predictor import Predictor
+
+        return Predictor(bundle, **options)
+    from regnety.inference.cluster.ray_predictor import RayPredictor
+
+    predictor = RayPredictor(bundle, address=ray, ray_workers=ray_workers, **options)
+    click.get_current_context().call_on_close(predictor.close)
+    if not quiet:
+        say(predictor.describe())
+    return predictor
 
 
 def _is_job(output_format: RowFormat, output: str | None) -> bool:
@@ -167,33 +201,36 @@ def _is_job(output_format: RowFormat, output: str | None) -> bool:
 
 
 def _run_job(
-    predictor: "Predictor",
+    predictor: "AnyPredictor",
     sources: "list[ImageSource]",
     output_format: RowFormat,
     output: str,
-    options: dict[str, Any],
-    max_pixels: int,
+    settings: dict[str, Any],
     resume: bool,
     quiet: bool,
 ) -> bool:
     """Rows in a file; whether any image had no answer."""
     from regnety.cli.batch_job import run_batch_job
-    from regnety.inference.engines.selection import describe_engine
     from regnety.inference.jobs.rows import PredictionRows
     from regnety.inference.jobs.settings import model_settings
 
-    said = quiet
+    said, count = "", len(sources)
 
     def answer(images: "Iterator[ImageSource]") -> "Iterator[Prediction]":
-        with closing(predictor.stream(images, options["top_k"], on_error="record")) as predictions:  # type: ignore[type-var]
+        predictions = predictor.stream(images, settings["top_k"], on_error="record", count=count)
+        with closing(predictions):  # type: ignore[type-var]
             for prediction in predictions:
-                yield _sure_enough(prediction, options["min_probability"])
+                yield _sure_enough(prediction, settings["min_probability"])
+
+    def leave_out(earlier: int) -> None:
+        nonlocal count
+        count -= earlier
 
     def say_engine(prediction: "Prediction") -> None:
         nonlocal said
-        if not said and predictor.engine is not None:
-            said = True
-            say(_engine_of(predictor))
+        if not quiet and predictor.engine is not None and said != (how := _engine_of(predictor)):
+            said = how
+            say(how)
 
     summary = run_batch_job(
         sources,
@@ -201,19 +238,20 @@ def _run_job(
         PredictionRows(),
         output,
         row_format=output_format.value,
-        settings={**model_settings(predictor.bundle), **options, "max_pixels": max_pixels},
+        settings={**model_settings(predictor.bundle), **settings},
         about={"model": predictor.bundle.name},
-        facts=lambda: {} if predictor.engine is None else {"engine": describe_engine(predictor.engine)},
+        facts=lambda: {} if predictor.engine is None else {"engine": _engine_of(predictor)},
         resume=resume,
         quiet=quiet,
         description="predict",
+        on_earlier=leave_out,
         on_record=say_engine,
     )
     return summary.unreadable > 0
 
 
 def _write(
-    predictor: "Predictor",
+    predictor: "AnyPredictor",
     sources: "list[ImageSource]",
     output_format: RowFormat,
     output: str | None,
@@ -276,7 +314,7 @@ def _is_same(output: str, source: "ImageSource") -> bool:
     return isinstance(source, str) and os.path.exists(source) and os.path.samefile(output, source)
 
 
-def _print_notices(predictor: "Predictor", model: str | None) -> None:
+def _print_notices(predictor: "AnyPredictor", model: str | None) -> None:
     bundle = predictor.bundle
     if model is None and bundle.labels is not None:
         print(
@@ -289,7 +327,7 @@ def _print_notices(predictor: "Predictor", model: str | None) -> None:
         say(f"{bundle.name} brings no class names, the index is shown; see --labels")
 
 
-def _engine_of(predictor: "Predictor") -> str:
+def _engine_of(predictor: "AnyPredictor") -> str:
     """What answers: of a few images only the engine, of many how it was found best to run it."""
     from regnety.inference.engines.selection import describe_engine
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from regnety.cli import terminal
 from regnety.cli.formats import RowFormat
-from regnety.inference.jobs.row_files import csv_text, json_line
-from regnety.inference.jobs.rows import PredictionRows
 
 if TYPE_CHECKING:
     from regnety.inference.predictor import Prediction
@@ -50,12 +48,14 @@ class JsonLinesWriter:
     """A line a prediction."""
 
     def __init__(self, stream: TextIO) -> None:
+        from regnety.inference.jobs.row_files import json_line
+
         self._stream = stream
-        self._rows = PredictionRows()
+        self._line = json_line
 
     def write(self, prediction: "Prediction") -> None:
         """Add a line."""
-        self._stream.write(json_line(self._rows.as_dict(prediction)))
+        self._stream.write(self._line(prediction.as_dict()))
 
     def end(self) -> None:
         """Nothing is open."""
@@ -65,13 +65,17 @@ class CsvWriter:
     """A row a file and rank, as in a file of them."""
 
     def __init__(self, stream: TextIO) -> None:
+        from regnety.inference.jobs.row_files import csv_text
+        from regnety.inference.jobs.rows import PredictionRows
+
         self._stream = stream
         self._rows = PredictionRows()
+        self._text = csv_text
         stream.write(csv_text([[column.name for column in self._rows.columns]]))
 
     def write(self, prediction: "Prediction") -> None:
         """Add the rows of a prediction."""
-        self._stream.write(csv_text(self._rows.rows_of(prediction)))
+        self._stream.write(self._text(self._rows.rows_of(prediction)))
 
     def end(self) -> None:
         """Nothing is open."""

@@ -1,7 +1,7 @@
 """`Predictor`: images in, class probabilities out."""
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,7 +49,9 @@ class Prediction:
         return {
             "filename": self.filename,
             "error": self.error,
-            "predictions": [asdict(entry) for entry in self.predictions],
+            "predictions": [
+                {"index": entry.index, "label": entry.label, "prob": entry.prob} for entry in self.predictions
+            ],
         }
 
 

@@ -71,12 +71,16 @@ def connected(address: str = AUTO) -> Iterator[Cluster]:
         MissingExtraError: Ray is not installed.
         ClusterError: nothing answers at the address, or what answers is not a Ray of our version.
     """
+    if address == AUTO:
+        address = os.environ.get("RAY_ADDRESS") or AUTO
+    if address not in (AUTO, LOCAL):
+        _check_reachable(address)
     ray = _imported()
     if ray.is_initialized():
         yield _described(ray, started=False)
         return
     try:
-        started = _connect(ray, os.environ.get("RAY_ADDRESS", AUTO) if address == AUTO else address)
+        started = _connect(ray, address)
         _silence()
         yield _described(ray, started=started)
     finally:
@@ -99,8 +103,6 @@ def _imported() -> Any:
 def _connect(ray: Any, address: str) -> bool:
     """Whether an instance was started for it."""
     quiet = {"log_to_driver": False, "logging_level": SILENT}
-    if address not in (AUTO, LOCAL):
-        _check_reachable(address)
     try:
         with _native_half_silent():
             if address != LOCAL:

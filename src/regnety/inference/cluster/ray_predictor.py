@@ -22,7 +22,9 @@ from regnety.errors import ClusterError, ImageError, RegNetYError
 from regnety.images.sources import ImageSource
 from regnety.inference.cluster.connection import AUTO, connected
 from regnety.inference.cluster.shipped_model import ShippedModel, ship
+from regnety.inference.engines.engine import Engine
 from regnety.inference.predictor import Prediction, Predictor
+from regnety.inference.tuning import Plan
 
 WINDOW = 32_768
 """Images for each worker that are on their way at a time, as names: bounds the memory, whatever the number of images.
@@ -52,7 +54,8 @@ class RayPredictor:
         ValueError: as `Predictor`, or `ray_workers` is below 1.
     """
 
-    engine = None
+    engine: Engine | None = None
+    plan: Plan | None = None
     """Each worker has its own."""
 
     def __init__(
@@ -178,11 +181,12 @@ class _Worker:
         return pa.table({"answers": [pickle.dumps(self._answers(block["images"][0].as_py()))]})
 
     def _answers(self, pickled: bytes) -> "list[Prediction | _Failure]":
-        from ray._private.worker import global_worker
+        from ray._private.worker import global_worker  # Ray says it nowhere else
 
+        worker: Any = global_worker
         if self._failure is not None:
             return [self._failure]
-        if global_worker.core_worker.get_current_task_attempt_number() >= ATTEMPTS:  # Ray would go on for ever
+        if worker.core_worker.get_current_task_attempt_number() >= ATTEMPTS:  # Ray would go on for ever
             return [_Failure(f"{ATTEMPTS} workers died of the same images")]
         images = pickle.loads(pickled)
         try:

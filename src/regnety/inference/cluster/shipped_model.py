@@ -15,7 +15,7 @@ from regnety.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class ShippedModel:
-    """What a worker needs to have the model: its graph, which is a model by itself, and what was asked for beside it."""
+    """What a worker needs to have the model: its graph, a model by itself, and what was asked for beside it."""
 
     version: str
     metadata: ModelMetadata

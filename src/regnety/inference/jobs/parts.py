@@ -9,7 +9,7 @@ job.json        the settings that all parts have in common
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,22 +156,20 @@ def _sidecar(number: int) -> str:
     return f"{number:06d}.json"
 
 
-def describe(value: object, limit: int = 60) -> str:
-    """A setting in a message."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
 def check_settings(stored: Mapping[str, Any], wanted: Mapping[str, Any], place: Place) -> None:
     """See that a job is gone on with as it was begun.
 
     Raises:
         JobError: a setting differs; the message names it.
     """
-    names: Sequence[str] = [*stored, *(name for name in wanted if name not in stored)]
-    for name in names:
+    for name in dict.fromkeys((*stored, *wanted)):
         if stored.get(name) != wanted.get(name):
             raise JobError(
-                f"{place.name}: its unfinished job was begun with {name} {describe(stored.get(name))}, now it is "
-                f"{describe(wanted.get(name))}; say the same, or remove {place.folder_name} to begin anew"
+                f"{place.name}: its unfinished job was begun with {name} {_described(stored.get(name))}, now it is "
+                f"{_described(wanted.get(name))}; say the same, or remove {place.folder_name} to begin anew"
             )
+
+
+def _described(value: object, limit: int = 60) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

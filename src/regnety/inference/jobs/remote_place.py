@@ -33,7 +33,7 @@ class RemotePlace:
         except ImportError:
             raise MissingExtraError(f"writing to {output.partition('://')[0]}://", "remote") from None
         parent, name = posixpath.split(self._output)
-        if not name:
+        if not name or output.endswith("/"):
             raise JobError(f"{output}: is a folder; name a file in it")
         self._folder = f"{parent}/.{name}.job"
         self.folder_name = output.removesuffix(name) + f".{name}.job"

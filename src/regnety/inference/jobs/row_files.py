@@ -59,15 +59,17 @@ def row_file(row_format: str, rows: Rows[Record], facts: Mapping[str, Any]) -> "
 
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:
     """Rows of CSV, each ended by a line feed; a value with a line break of any kind in it stands in quotes."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")  # what is quoted depends on it: a carriage return, only so
-    lines = []
-    for row in rows:
-        writer.writerow(row)
-        lines.append(text.getvalue()[:-2] + "\n")
-        text.seek(0)
-        text.truncate()
-    return "".join(lines)
+    lines: list[str] = []
+    writer = csv.writer(_Lines(lines), lineterminator="\r\n")  # a carriage return is quoted only where it ends lines
+    writer.writerows(rows)
+    return "".join([f"{line[:-2]}\n" for line in lines])
+
+
+class _Lines:
+    """What csv takes for a file; it writes a row at a time."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.write = lines.append
 
 
 def json_line(record: Mapping[str, Any]) -> str:
@@ -178,6 +180,8 @@ def _arrow_type(column: Column) -> "pyarrow.DataType":
 def _arrow_array(column: Column, values: list[Any]) -> "pyarrow.Array":
     import pyarrow as pa
 
-    if column.kind == "text":
-        values = [None if value is None else _utf8(value).decode("utf-8") for value in values]
-    return pa.array(values, _arrow_type(column))
+    try:
+        return pa.array(values, _arrow_type(column))
+    except UnicodeEncodeError:
+        spelled = [None if value is None else _utf8(value).decode("utf-8") for value in values]
+        return pa.array(spelled, _arrow_type(column))

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from regnety.bundle.bundle import Bundle
-from regnety.bundle.digest import weights_digest
+from regnety.bundle.fingerprint import fingerprint
 
 
 def model_settings(bundle: Bundle) -> dict[str, Any]:
@@ -13,7 +13,7 @@ def model_settings(bundle: Bundle) -> dict[str, Any]:
     preprocessing = bundle.preprocessing.as_dict()
     labels = None if bundle.labels is None else json.dumps(bundle.labels).encode("ascii")
     return {
-        "weights": weights_digest(bundle),
+        "weights": fingerprint(bundle),
         **{name: preprocessing[name] for name in ("image_size", "crop_pct", "interpolation", "mean", "std")},
         "labels": None if labels is None else hashlib.sha256(labels).hexdigest(),
     }
