@@ -86,7 +86,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(
     predictor: RayPredictor, photos: list[ImageSource], ray_cluster: RayCluster
 ) -> None:
     named = [source for source in photos if isinstance(source, str)]
-    sources = [source for _ in range(16) for source in named]
+    sources = [source for _ in range(10) for source in named]
     wanted = Predictor(small_bundle(), engine="onnxruntime").predict(sources, on_error="record")
     got, killed = [], []
     for answer in predictor.stream(iter(sources), on_error="record"):
@@ -107,9 +107,14 @@ class Deadly:
 
 
 def test_images_that_end_every_worker_are_given_up(predictor: RayPredictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    sources: Any = [NamedImage("a", encoded(noise(40, 40))), Deadly()]
-    with pytest.raises(ClusterError, match=r"^Ray worker: 4 workers died of the same images$"):
-        list(predictor.stream(sources))
+    """Within a block, of which there are 16."""
+    monkeypatch.setattr(ray_predictor, "ATTEMPTS", 2)
+    harmless = [NamedImage(f"{number}", encoded(noise(40, 40))) for number in range(40)]
+    sources: Any = [*harmless[:31], Deadly(), *harmless[31:]]
+    answers = predictor.stream(sources)
+    assert [next(answers).filename for _ in range(30)] == [image.name for image in harmless[:30]]
+    with pytest.raises(ClusterError, match=r"^Ray worker: 2 workers died of the same images; the first is 30$"):
+        list(answers)
 
 
 def test_an_unreadable_image_raises_where_that_is_wanted(predictor: RayPredictor) -> None:

@@ -8,7 +8,8 @@ another one and gives it the images whose answers had not come back.
 import math
 import pickle
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -19,7 +20,7 @@ from typing import Any, Literal
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import ClusterError, ImageError, RegNetYError
-from regnety.images.sources import ImageSource
+from regnety.images.sources import ImageSource, source_name
 from regnety.inference.cluster.connection import AUTO, connected
 from regnety.inference.cluster.shipped_model import ShippedModel, ship
 from regnety.inference.engines.engine import Engine
@@ -126,11 +127,12 @@ class RayPredictor:
         """
         remaining, number = iter(images), 0
         model: ShippedModel | None = None
+        ledger: Any = None
         while window := list(islice(remaining, WINDOW * self.ray_workers)):
             if model is None:
-                model = ship(self.bundle, same_machine=self.cluster.started)
+                model, ledger = ship(self.bundle, same_machine=self.cluster.started), _start_ledger()
             answered = 0
-            for prediction in self._window(window, model, top_k):
+            for prediction in self._window(window, number, top_k, model, ledger):
                 placed = _at(prediction, number + answered)
                 answered += 1
                 if placed.error is not None and on_error == "raise":
@@ -140,17 +142,19 @@ class RayPredictor:
                 raise ClusterError(f"Ray gave {answered} answers to {len(window)} images")
             number += answered
 
-    def _window(self, images: list[ImageSource], model: ShippedModel, top_k: int) -> Iterator[Prediction]:
+    def _window(
+        self, images: list[ImageSource], number: int, top_k: int, model: ShippedModel, ledger: Any
+    ) -> Iterator[Prediction]:
         size = min(BLOCK, max(1, math.ceil(len(images) / (BLOCKS * self.ray_workers))))
-        blocks = [images[start : start + size] for start in range(0, len(images), size)]
+        blocks = {number + start: images[start : start + size] for start in range(0, len(images), size)}
         workers = min(self.ray_workers, len(blocks))
         options = {**self._options, "workers": self.workers, "top_k": top_k, "count": len(images) / workers}
         try:
-            for answers in _mapped(blocks, workers, self.workers, (model, options)):
-                for answer in answers:
-                    if isinstance(answer, _Failure):
-                        raise ClusterError(f"Ray worker: {answer.reason}")
-                    yield answer
+            for answer in _mapped(blocks, workers, self.workers, (model, ledger, options)):
+                if isinstance(answer, _Failure):
+                    first = "" if answer.block is None else f"; the first is {source_name(blocks[answer.block][0])}"
+                    raise ClusterError(f"Ray worker: {answer.reason}{first}")
+                yield answer
         except RegNetYError:
             raise
         except Exception as error:  # Ray raises what its parts do
@@ -159,53 +163,86 @@ class RayPredictor:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why a worker cannot work; one line."""
+    """Why there is no answer of a worker."""
 
     reason: str
+    """One line."""
+    block: int | None = None
+    """Which one is to blame, if one is."""
+
+
+class _Ledger:
+    """How often each block was begun: it outlives the workers."""
+
+    def __init__(self, attempts: int) -> None:
+        self._attempts = attempts
+        self._begun: Counter[int] = Counter()
+
+    def begin(self, block: int) -> str | None:
+        """Why it must not be begun again; else None."""
+        if self._begun[block] == self._attempts:
+            return f"{self._attempts} workers died of the same images"
+        self._begun[block] += 1
+        return None
+
+    def end(self, block: int) -> None:
+        """It is answered."""
+        del self._begun[block]
+
+
+def _start_ledger() -> Any:
+    import ray
+
+    return ray.remote(num_cpus=0)(_Ledger).remote(ATTEMPTS)
 
 
 class _Worker:
     """Runs in a process of its own, maybe on another machine."""
 
-    def __init__(self, model: ShippedModel, options: dict[str, Any]) -> None:
+    def __init__(self, model: ShippedModel, ledger: Any, options: dict[str, Any]) -> None:
         self._top_k, self._count = options.pop("top_k"), options.pop("count")
+        self._ledger = ledger
         self._failure: _Failure | None = None
         try:
             self._predictor = Predictor(model.bundle(), **options)
         except (RegNetYError, OSError) as error:  # told with the first block: what is raised here, Ray would repeat
             self._failure = _Failure(" ".join(str(error).split()))
 
-    def __call__(self, block: Any) -> Any:
+    def __call__(self, table: Any) -> Any:
         import pyarrow as pa
 
-        return pa.table({"answers": [pickle.dumps(self._answers(block["images"][0].as_py()))]})
+        answers = self._answers(table["block"][0].as_py(), table["images"][0].as_py())
+        return pa.table({"answers": [pickle.dumps(answers)]})
 
-    def _answers(self, pickled: bytes) -> "list[Prediction | _Failure]":
-        from ray._private.worker import global_worker  # Ray says it nowhere else
+    def _answers(self, block: int, images: bytes) -> "list[Prediction | _Failure]":
+        import ray
 
-        worker: Any = global_worker
         if self._failure is not None:
             return [self._failure]
-        if worker.core_worker.get_current_task_attempt_number() >= ATTEMPTS:  # Ray would go on for ever
-            return [_Failure(f"{ATTEMPTS} workers died of the same images")]
-        images = pickle.loads(pickled)
+        refused = ray.get(self._ledger.begin.remote(block))
+        if refused:  # Ray would go on for ever
+            return [_Failure(refused, block)]
+        sources: list[ImageSource] = pickle.loads(images)
         try:
-            return list(self._predictor.stream(iter(images), self._top_k, on_error="record", count=self._count))
+            answers = list(self._predictor.stream(iter(sources), self._top_k, on_error="record", count=self._count))
         except RegNetYError as error:
             return [_Failure(str(error))]
+        self._ledger.end.remote(block)
+        return [*answers]
 
 
 def _mapped(
-    blocks: list[list[ImageSource]], workers: int, threads: int, arguments: tuple[Any, ...]
-) -> "Iterator[list[Prediction | _Failure]]":
-    """The answers to each block, in their order."""
+    blocks: Mapping[int, list[ImageSource]], workers: int, threads: int, arguments: tuple[Any, ...]
+) -> "Iterator[Prediction | _Failure]":
+    """The answers to all blocks, in their order."""
     import pyarrow as pa
     import ray.data
 
     context = ray.data.DataContext.get_current().copy()
     context.execution_options.preserve_order = True
     with ray.data.DataContext.current(context):
-        dataset = ray.data.from_blocks([pa.table({"images": [pickle.dumps(block)]}) for block in blocks]).map_batches(
+        tables = [pa.table({"block": [number], "images": [pickle.dumps(block)]}) for number, block in blocks.items()]
+        dataset = ray.data.from_blocks(tables).map_batches(
             _Worker,
             batch_size=None,
             batch_format="pyarrow",
@@ -215,7 +252,7 @@ def _mapped(
         )
     for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
         for answers in batch["answers"]:
-            yield pickle.loads(answers.as_py())
+            yield from pickle.loads(answers.as_py())
 
 
 def _at(prediction: Prediction, number: int) -> Prediction:
