@@ -23,6 +23,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("REGNETY_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("HF_HOME", str(tmp_path_factory.getbasetemp() / "hub"))
     monkeypatch.setenv("REGNETY_OFFLINE", "1")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # a token would be kept in the user's home
 
 
 @pytest.fixture(scope="session")

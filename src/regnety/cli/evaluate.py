@@ -35,7 +35,7 @@ from regnety.cli.options import (
 @click.option("--split", metavar="NAME", help="Split to take; else test, else val.")
 @report_format_option
 @engine_option
-@precision_option("f32")
+@precision_option(None, shown="f32, or int8 if the model is quantized")
 @workers_option
 @image_size_option
 @crop_pct_option
@@ -48,7 +48,7 @@ def evaluate(
     split: str | None,
     output_format: ReportFormat,
     engine: str,
-    precision: str,
+    precision: str | None,
     workers: int | None,
     image_size: int | None,
     crop_pct: float | None,

@@ -1,5 +1,6 @@
 """Where an image comes from, and its bytes: a path, an address of the web or of a store, the bytes themselves."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
@@ -51,6 +52,18 @@ def source_name(source: object) -> str | None:
     if isinstance(source, NamedImage | Unreadable):
         return source.name
     return str(source) if isinstance(source, str | Path) else None
+
+
+def is_single_image(images: object) -> bool:
+    """Whether what was given as images is a single one; also what is no image at all, which then has its error."""
+    if isinstance(images, np.ndarray):
+        return images.ndim != 4
+    return (
+        not isinstance(images, Iterable)
+        or isinstance(images, str | Path | bytes | bytearray | memoryview | NamedImage | Unreadable)
+        or hasattr(images, "convert")
+        or hasattr(images, "read")
+    )
 
 
 def read_image_file(source: object) -> bytes:

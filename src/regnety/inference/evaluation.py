@@ -1,4 +1,4 @@
-"""Accuracy of a model on labelled photographs, in float32 and with the exact way to pixels."""
+"""Accuracy of a model on labelled photographs, with the exact way to pixels, in float32 unless told otherwise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def evaluate(
     samples: Sequence[Sample],
     *,
     engine: str = "auto",
-    precision: str = "f32",
+    precision: str | None = None,
     image_size: int | None = None,
     crop_pct: float | None = None,
     use_test_size: bool = False,
@@ -68,8 +68,8 @@ def evaluate(
     Args:
         bundle: the model.
         samples: labelled photographs.
-        engine: as for `Predictor`, like the four after it; but in float32 unless told otherwise.
-        precision: as for `Predictor`.
+        engine: as for `Predictor`, like the four after it.
+        precision: as for `Predictor`; None is `f32`, or `int8` for a model that is quantized.
         image_size: as for `Predictor`.
         crop_pct: as for `Predictor`.
         use_test_size: as for `Predictor`.
@@ -85,6 +85,8 @@ def evaluate(
     for sample in samples:
         if sample.label not in index:
             raise DataError(f"{sample.path.parent}: {bundle.name} has no class named {sample.label!r}")
+    if precision is None:
+        precision = "f32" if bundle.metadata.calibration is None else "int8"
     predictor = Predictor(
         bundle,
         engine=engine,
@@ -101,7 +103,7 @@ def evaluate(
     losses: list[float] = []
     errors: list[str] = []
     with Progress("evaluating", total=len(samples), quiet=quiet) as progress:
-        # An iterator: of a list the fastest engine here is found, and the same command would give another loss elsewhere.
+        # An iterator: for a list the fastest engine is found, and the same command would give another loss elsewhere.
         outputs = predictor.outputs(sample.path for sample in samples)
         for sample, output in zip(samples, outputs, strict=True):
             if output.outputs is None:

@@ -1,0 +1,116 @@
+"""How long models take on this machine, and how much memory: measured, never computed from their work.
+
+regnety_040 is faster than regnety_032 on most hardware in spite of a quarter more multiply-adds; so whoever wants to
+know asks the machine. Each figure comes from a process of its own, which loads one graph with one engine and does
+nothing else (`engines/timing_process.py`), and is kept in the cache.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+
+from regnety.errors import EngineError
+from regnety.inference.engines.engine import Precision
+from regnety.inference.engines.selection import choose_engine, installed_engines
+from regnety.inference.processor import has_bf16
+from regnety.inference.timed_models import TimedModel, timed_model
+from regnety.inference.timing import LatencyRow, Timing
+
+AUTO_ENGINES = ("onnxruntime", "openvino")
+"""Among which `auto` chooses where they are installed."""
+
+logger = logging.getLogger("regnety")
+
+
+def engines_to_time(
+    engines: Sequence[str] = ("auto",), precisions: Sequence[str] = ("auto",)
+) -> list[tuple[str, Precision]]:
+    """Which engine in which precision there is to be timed here.
+
+    Args:
+        engines: names; `auto` is ONNX Runtime and OpenVINO, where they are installed.
+        precisions: `auto` is all that the processor and the engine have.
+
+    Raises:
+        EngineError: nothing is left, or something that was named is not there.
+    """
+    named = [name for name in engines if name != "auto"]
+    there = installed_engines()
+    for name in named:
+        if name in there and there[name] is None:
+            raise EngineError(f"the engine {name} is not installed: pip install 'regnety[{name}]'")
+    wanted = [*named, *(name for name in AUTO_ENGINES if "auto" in engines and there[name] is not None)]
+    if "auto" in precisions:
+        precisions = ("f32", "bf16") if has_bf16() else ("f32",)
+        named = []  # an engine that does not have one of them is not asked for it
+    pairs = []
+    for name in dict.fromkeys(wanted):
+        for precision in dict.fromkeys(precisions):
+            try:
+                pairs.append(choose_engine(name, precision))
+            except EngineError:
+                if name in named and len(precisions) == 1:
+                    raise
+    if not pairs:
+        raise EngineError(f"no engine here computes in {' or '.join(precisions)}; `regnety info` says what there is")
+    return pairs
+
+
+def bench(
+    models: Iterable[str | TimedModel],
+    *,
+    engines: Sequence[str] = ("auto",),
+    precisions: Sequence[str] = ("auto",),
+    batch_sizes: Sequence[int] = (1, 8),
+    threads: int | None = None,
+    fresh: bool = False,
+    on_row: Callable[[LatencyRow], None] = lambda row: None,
+) -> Iterator[LatencyRow]:
+    """Latency, throughput and memory of models: a row for each engine, precision and batch.
+
+    Args:
+        models: names, or whatever else a model may be. Named ones are neither fetched nor read: random weights take
+            as long.
+        engines: names; `auto` is ONNX Runtime and OpenVINO, where they are installed.
+        precisions: `f32`, `bf16`; `auto` is all that the processor and the engine have.
+        batch_sizes: images that are given at once.
+        threads: that a batch may use; None is one on each core.
+        fresh: measure anew what the cache knows.
+        on_row: called with each row when it is there; the fastest is not known yet.
+
+    Yields:
+        The rows of one model after the other, the fastest of each batch marked `auto`.
+
+    Raises:
+        UnknownModelError: there is no such model.
+        EngineError: an engine is not there, or none can run a model.
+    """
+    pairs = engines_to_time(engines, precisions)
+    for model in models:
+        rows = []
+        failures: list[EngineError] = []
+        timed = model if isinstance(model, TimedModel) else timed_model(model)
+        with Timing(timed, threads=threads, fresh=fresh) as timing:
+            for batch_size, (engine, precision) in product(dict.fromkeys(batch_sizes), pairs):
+                try:
+                    rows.append(timing.row(engine, precision, batch_size=batch_size))
+                except EngineError as error:  # what others took is not lost by it
+                    failures.append(error)
+                else:
+                    on_row(rows[-1])
+        if not rows and failures:
+            raise failures[0]
+        for failure in failures:
+            logger.warning("%s; it is left out", failure)
+        yield from with_auto(rows)
+
+
+def with_auto(rows: Sequence[LatencyRow]) -> list[LatencyRow]:
+    """The rows of one model, the fastest of each batch marked: torch only where there is nothing else to take."""
+    marked = []
+    for row in rows:
+        rivals = [other for other in rows if other.batch_size == row.batch_size]
+        rivals = [other for other in rivals if other.engine in AUTO_ENGINES] or rivals
+        marked.append(replace(row, auto=row is min(rivals, key=lambda other: other.latency_p50_ms)))
+    return marked
