@@ -1,10 +1,10 @@
 """Whether answers stay the same: each way to pixels and each precision, beside timm, with a trained model.
 
-    python benchmarks/same_answers.py BUNDLE PHOTOGRAPHS [--int8 BUNDLE] [--timm-python PATH] [--output same_answers.json]
+    python benchmarks/same_answers.py BUNDLE PHOTOGRAPHS [--int8 BUNDLE] [--timm-python PATH] [--output FILE.json]
 
-BUNDLE is a model that was trained (`regnety train`) and that timm can build; PHOTOGRAPHS a folder. The reference is timm's
-network in float32 on timm's own pixels. Counted are the photographs whose first class is another one; those whose two
-best probabilities are closer than a hundredth in the reference are counted apart, as nothing hangs on them.
+BUNDLE is a model that was trained (`regnety train`) and that timm can build; PHOTOGRAPHS a folder. The reference is
+timm's network in float32 on timm's own pixels. Counted are the photographs whose first class is another one; those
+whose two best probabilities are closer than a hundredth in the reference are counted apart, as nothing hangs on them.
 """
 
 import argparse
@@ -50,10 +50,9 @@ def main() -> None:
         subprocess.run([*loop, str(options.photographs), str(reference), "32", "2"], check=True)
         wanted = first_classes(reference)
         close = sum(margin < CLOSE_CALL for _, margin in wanted.values())
-        print(
-            f"{config['architecture']}, {len(wanted)} photographs, {len({index for index, _ in wanted.values()})} different"
-        )
-        print(f"answers, {close} close calls; {processor()}\n")
+        given = len({index for index, _ in wanted.values()})
+        print(f"{config['architecture']}, {len(wanted)} photographs, {given} different answers, {close} close calls")
+        print(f"{processor()}\n")
         ways = {name: (options.bundle, flags) for name, flags in WAYS.items()}
         if options.int8 is not None:
             ways |= {
@@ -65,9 +64,8 @@ def main() -> None:
             command = [*regnety_command(), "predict", str(options.photographs), "--model", str(bundle), "--quiet"]
             subprocess.run([*command, *flags, "-o", str(answers)], check=True)
             rows[name] = compare(answers, wanted)
-            print(
-                f"{name:26}{rows[name]['other_answer']:6} other answers, {rows[name]['of_them_close_calls']} of them close calls"
-            )
+            counts = rows[name]
+            print(f"{name:26}{counts['other_answer']:6} others, {counts['of_them_close_calls']} of them close calls")
     if options.output is not None:
         report = {"processor": processor(), "photographs": len(wanted), "close_calls": close, "rows": rows}
         options.output.write_text(json.dumps(report, indent=2) + "\n", "utf-8")

@@ -134,6 +134,7 @@ def test_features_are_had_from_the_same_graph(folder: Path, result: Any) -> None
     assert np.abs(found - wanted).max() / wanted.std() < 0.3
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model_and_another_draws_others(folder: Path, tmp_path: Path) -> None:
     digests = []
     for seed in (0, 0, 1):
@@ -242,6 +243,7 @@ def test_it_is_not_quantized_again(folder: Path, result: Any, tmp_path: Path) ->
         ({"max_drop": -1.0, "data": "data"}, ValueError, "^max_drop is in points of top-1, from 0 to 100, got -1.0$"),
         ({"samples": 7}, ValueError, "^samples must be a whole number of at least 8, got 7$"),
         ({"calibrate": PICTURES[:7]}, DataError, "^calibrate: calibration needs at least 8 photographs, here are 7$"),
+        ({"calibrate": "nowhere"}, DataError, "^nowhere: there is no such folder of photographs to calibrate on$"),
         ({"data": "nowhere"}, DataError, "^nowhere: there is no such folder$"),
         ({"path": "model.onnx"}, ExportError, "^model.onnx: an int8 model is a folder; name one without a suffix$"),
         ({"image_size": 40, "use_test_size": True}, ValueError, "^image_size and use_test_size contradict each other"),
@@ -336,6 +338,7 @@ def test_a_loss_over_what_is_allowed_keeps_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_layers_go_back_to_float32_until_no_more_is_lost(folder: Path, tmp_path: Path) -> None:
     """Calibrated on pictures of one dark colour, nothing bright is in the ranges any more."""
     dark = [np.full((40, 40, 3), 3 + number % 3, np.uint8) for number in range(16)]
@@ -355,7 +358,7 @@ def test_layers_go_back_to_float32_until_no_more_is_lost(folder: Path, tmp_path:
 
 
 def test_nncf_leaves_no_trace(folder: Path, tmp_path: Path) -> None:
-    """Nothing on stdout, no class of loggers for everybody, no telemetry, and no torch."""
+    """Nothing on stdout, no class of loggers for everybody, no telemetry."""
     code = (
         "import logging, sys, regnety\n"
         "regnety.quantize_model(sys.argv[1], sys.argv[2], calibrate=sys.argv[3], samples=8)\n"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--output", "-o", required=True, metavar="FOLDER", help="Bundle to write.")
 @click.option(
     "--calibrate",
-    type=click.Path(exists=True, path_type=Path),
+    type=click.Path(path_type=Path),
     required=True,
     metavar="FOLDER",
     help="Photographs like those that the model will meet; labels are not needed.",

@@ -56,7 +56,7 @@ def load_nncf() -> Any:
         raise ExportError(f"NNCF is installed and cannot be loaded: {_one_line(error)}") from error
     finally:
         logging.setLoggerClass(logger_class)  # it sets its own for everybody
-    nncf.set_log_level(logging.CRITICAL)
+    logging.getLogger("nncf").setLevel(logging.CRITICAL)
     return nncf
 
 

@@ -213,6 +213,8 @@ def _calibration_pictures(
 ) -> tuple[list[Picture], list[str]]:
     """As many as are wanted of those that can be read, drawn at random, and a line for each that cannot."""
     place = calibrate if isinstance(calibrate, str | Path) else None
+    if place is not None and not Path(place).exists():
+        raise DataError(f"{place}: there is no such folder of photographs to calibrate on")
     sources = list(list_images([place], recursive=True) if place is not None else calibrate)  # type: ignore[arg-type]
     pictures: list[Picture] = []
     errors: list[str] = []
