@@ -152,6 +152,18 @@ def test_no_duplicates(folder: Path, tmp_path: Path) -> None:
     assert regnety("duplicates", tmp_path / "e.parquet", "--threshold", "1", "--format", "json").stdout == "[]\n"
 
 
+@pytest.mark.parametrize("command", ["embed", "neighbours"])
+def test_torch_is_not_loaded(command: str, folder: Path, tmp_path: Path) -> None:
+    picture = folder / "photos" / "red" / "000.png"
+    arguments = {
+        "embed": (picture, "--model", folder / "model", "-o", tmp_path / "e.parquet", "--quiet"),
+        "neighbours": (folder / "e.parquet", picture),
+    }[command]
+    loaded = python(LOADED, command, *arguments).stderr.split()
+    assert "onnxruntime" in loaded
+    assert not {"torch", "faiss"} & {*loaded}
+
+
 def test_duplicates_load_no_engine(folder: Path) -> None:
     result = python(LOADED, "duplicates", folder / "e.parquet", "--quiet", "--format", "json")
     assert result.stderr == "\n"

@@ -112,7 +112,7 @@ def test_a_colour_finds_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_nearest_neighbours_of_photographs_are_of_their_class(shared: Path, tmp_path: Path) -> None:
-    """The embedded model, on photographs that it was not trained on: 83 % of 2,000, as its top1 is 88 %."""
+    """The embedded model, on photographs that it was not trained on: 84 % of 1,100; its top1 is 88 %."""
     import zipfile
 
     with zipfile.ZipFile(shared / "data" / "cifar10.zip") as archive:
@@ -129,5 +129,5 @@ def test_nearest_neighbours_of_photographs_are_of_their_class(shared: Path, tmp_
         Path(name).parent.name == Path(found[1].filename).parent.name
         for name, found in zip(filenames, answers, strict=True)
     ]
-    assert len(right) > 1000
-    assert np.mean(right) == pytest.approx(0.8, abs=0.05)
+    assert len(right) == 1100
+    assert np.mean(right) == pytest.approx(0.84, abs=0.03)

@@ -125,10 +125,26 @@ class Embedder:
         crop_pct: float | None = None,
         use_test_size: bool = False,
     ) -> None:
+        if not isinstance(max_pixels, int | np.integer) or max_pixels < 1:
+            raise ValueError(f"max_pixels must be a whole number of at least 1, got {max_pixels!r}")
         bundle = Bundle.load(model)
         shown = bundle.preprocessing.shown(image_size=image_size, crop_pct=crop_pct, use_test_size=use_test_size)
-        self._start(
-            bundle.with_preprocessing(shown),
+        bundle = bundle.with_preprocessing(shown)
+        if bundle.metadata.in_chans != 3:
+            raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
+        self.bundle = bundle
+        self.origin = EmbeddingOrigin(
+            model=_place_of(bundle),
+            weights=fingerprint(bundle),
+            num_features=bundle.architecture.num_features,
+            preprocessing=bundle.preprocessing,
+            exif_orientation=exif_orientation,
+            pixels=pixels,
+        )
+        """What the embeddings come from."""
+        self._runner = Runner(
+            bundle,
+            outputs=(OUTPUT,),
             engine=engine,
             precision=precision,
             workers=workers,
@@ -171,8 +187,7 @@ class Embedder:
             raise UnknownModelError(
                 f"{reason}; the embeddings came from it, --model (model=) says where it is"
             ) from error
-        embedder = cls.__new__(cls)
-        embedder._start(
+        embedder = cls(
             bundle.with_preprocessing(origin.preprocessing),
             engine=engine,
             precision=precision,
@@ -189,42 +204,6 @@ class Embedder:
                 f"({origin.num_features} features) with weights {origin.weights[:12]}"
             )
         return embedder
-
-    def _start(
-        self,
-        bundle: Bundle,
-        *,
-        engine: str,
-        precision: str,
-        workers: int | None,
-        pixels: PixelWay,
-        exif_orientation: bool,
-        max_pixels: int,
-    ) -> None:
-        if not isinstance(max_pixels, int | np.integer) or max_pixels < 1:
-            raise ValueError(f"max_pixels must be a whole number of at least 1, got {max_pixels!r}")
-        if bundle.metadata.in_chans != 3:
-            raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
-        self.bundle = bundle
-        self.origin = EmbeddingOrigin(
-            model=_place_of(bundle),
-            weights=fingerprint(bundle),
-            num_features=bundle.architecture.num_features,
-            preprocessing=bundle.preprocessing,
-            exif_orientation=exif_orientation,
-            pixels=pixels,
-        )
-        """What the embeddings come from."""
-        self._runner = Runner(
-            bundle,
-            outputs=(OUTPUT,),
-            engine=engine,
-            precision=precision,
-            workers=workers,
-            pixels=pixels,
-            exif_orientation=exif_orientation,
-            max_pixels=max_pixels,
-        )
 
     @property
     def engine(self) -> Engine | None:

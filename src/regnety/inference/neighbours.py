@@ -1,8 +1,8 @@
 """`find_neighbours`: the images that are most similar to others, by the cosine of their embeddings.
 
-Every stored embedding is looked at, some megabytes at a time, so that memory is flat and the answer exact. A library of
-vector search would not be faster at that (`benchmarks/neighbours.py`); its approximate indices are, where there are
-many millions.
+Every stored embedding is looked at, some megabytes at a time, so that memory is flat and the answer exact. Most of the
+time goes into reading them: a library of vector search would give the same answers and gain nothing
+(`benchmarks/similar_images.py`), unless there are so many millions that an approximate index pays.
 """
 
 from dataclasses import dataclass
