@@ -10,15 +10,17 @@ BIN := .venv/bin
 endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
+FILES_TO_LABELS := $(BIN)/python benchmarks/files_to_labels.py --folder build/benchmarks
 SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --builder html
 
-.PHONY: demo test test-all soak lint docs clean help
+.PHONY: demo test test-all soak bench lint docs clean help
 
 help:
 	@echo "make demo      classify examples/cat.png with the model that comes with the package (no PyTorch)"
 	@echo "make test      the tests that a newcomer runs"
 	@echo "make test-all  all tests that fit in an hour, with timm, torchvision and transformers beside"
 	@echo "make soak      long shows: hundreds of runs in a row"
+	@echo "make bench     measure beside timm and others, and write docs/reference/benchmarks.md (an hour)"
 	@echo "make lint      format, style, types, layers, and the documentation built strictly"
 	@echo "make docs      the documentation, in docs/_build/html"
 	@echo "make clean     remove .venv and the built documentation"
@@ -34,6 +36,14 @@ test-all: .venv/peers
 
 soak: .venv/test
 	$(BIN)/python -m pytest -m soak
+
+bench: .venv/peers
+	mkdir -p benchmarks/results
+	$(FILES_TO_LABELS) --output benchmarks/results/files_to_labels-1-002.json
+	$(FILES_TO_LABELS) --size 4000x3000 --count 200 --output benchmarks/results/files_to_labels-2-002-large.json
+	$(FILES_TO_LABELS) --model regnety_040 --output benchmarks/results/files_to_labels-3-040.json
+	$(BIN)/python benchmarks/model_alone.py --output benchmarks/results/model_alone.json
+	$(BIN)/python benchmarks/report.py benchmarks/results docs/reference/benchmarks.md
 
 lint: .venv/lint
 	$(BIN)/ruff format --check .

@@ -6,21 +6,17 @@ gives FOLDER/MODEL.safetensors (regnety_002 where none is named; in timm's keys)
 FOLDER/classes.txt.
 """
 
-import math
 import sys
-import zlib
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 import regnety
 from regnety.architecture.description import Architecture
 from regnety.weights.files.arrays import FileWeights, StoredTensor
 from regnety.weights.files.safetensors_files import write_safetensors
+from regnety.weights.random_weights import random_values
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "cat.png"
 
@@ -34,24 +30,11 @@ def write_model(folder: Path, name: str) -> Path:
 def write_weights(path: Path, architecture: Architecture) -> Path:
     """The same for any description: of a file of gigabytes one tensor is made at a time."""
     tensors = {
-        key: StoredTensor(shape, "int64" if key.endswith("tracked") else "float32", partial(values_of, key, shape))
+        key: StoredTensor(shape, "int64" if key.endswith("tracked") else "float32", partial(random_values, key, shape))
         for key, shape in architecture.state_dict_shapes().items()
     }
     write_safetensors(path, FileWeights(tensors, source=str(path)))
     return path
-
-
-def values_of(key: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """One tensor, the same every time."""
-    if key.endswith("num_batches_tracked"):
-        return np.array(0, np.int64)
-    values = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(shape, np.float32)
-    if key.endswith("running_var"):
-        return np.float32(0.75) + np.float32(0.5) * np.abs(values)
-    if key.endswith("bn.weight"):
-        return np.float32(0.3 if ".conv3." in key else 1.0) * (1 + np.float32(0.1) * values)
-    values *= np.float32(math.sqrt(2 / math.prod(shape[1:])) if len(shape) > 1 else 0.1)
-    return values
 
 
 def write_photograph(path: Path) -> Path:

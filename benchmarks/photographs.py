@@ -1,4 +1,5 @@
-"""Writes photographs as a camera's, for benchmarks: the detail falls off with its size as in nature, with grain on top.
+"""Writes photographs as a camera's, for benchmarks: the detail falls off with its size as in nature, with grain on top,
+and things in them that have edges, colours and patterns.
 
     python benchmarks/photographs.py FOLDER [--count 1000] [--size 500x375] [--seed 0]
 
@@ -47,9 +48,30 @@ def photograph(
     part = of[top : top + height, left : left + width]
     if random.random() < 0.5:
         part = part[:, ::-1]
-    part = (part - 120) * random.uniform(0.6, 1.4) + random.uniform(70, 180, 3).astype(np.float32)
+    part = (part - 120) * random.uniform(0.3, 1.2) + random.uniform(50, 200, 3).astype(np.float32)
+    for _ in range(random.integers(2, 12)):
+        _place_thing(random, part)
     grain = GRAIN * random.standard_normal((height, width, 1), np.float32)
     return Image.fromarray(np.clip(part + grain, 0, 255).astype(np.uint8))
+
+
+def _place_thing(random: np.random.Generator, picture: npt.NDArray[np.float32]) -> None:
+    """An ellipse or a bar of its own colour, plain or striped."""
+    height, width = picture.shape[:2]
+    size = random.uniform(0.05, 0.35) * min(width, height)
+    middle_x, middle_y = random.uniform(0, width), random.uniform(0, height)
+    left, top = max(0, int(middle_x - 2 * size)), max(0, int(middle_y - 2 * size))
+    right, bottom = min(width, int(middle_x + 2 * size)), min(height, int(middle_y + 2 * size))
+    x = np.arange(left, right, dtype=np.float32) - np.float32(middle_x)
+    y = np.arange(top, bottom, dtype=np.float32)[:, None] - np.float32(middle_y)
+    angle, stretch = random.uniform(0, np.pi), random.uniform(0.5, 1.9)
+    along = (np.cos(angle) * x + np.sin(angle) * y) / np.float32(stretch * size)
+    across = (np.cos(angle) * y - np.sin(angle) * x) * np.float32(stretch / size)
+    inside = along**2 + across**2 < 1 if random.random() < 0.5 else np.maximum(abs(along), abs(across)) < 0.7
+    colour = random.uniform(0, 255, 3).astype(np.float32)
+    stripes = np.sin(along * np.float32(random.uniform(3, 60))) > 0 if random.random() < 0.6 else np.ones_like(inside)
+    place = picture[top:bottom, left:right]
+    place[inside & stripes] = 0.25 * place[inside & stripes] + 0.75 * colour
 
 
 def write_photographs(folder: Path, count: int, width: int, height: int, *, seed: int = 0) -> list[Path]:

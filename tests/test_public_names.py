@@ -79,6 +79,13 @@ def test_the_runtime_half_never_imports_torch(command: str, tmp_path: Path) -> N
     assert result.stderr.splitlines()[-2:] == ["status 0", "False"]
 
 
+def test_quantizing_loads_no_torch_either(tmp_path: Path) -> None:
+    pytest.importorskip("nncf", reason="needs NNCF: make test installs it")
+    data = write_colours(tmp_path / "data", count=3)
+    result = python(RUN_MAIN, "quantize", "regnety_cifar10", "--calibrate", data, "--samples", 8, "-o", tmp_path / "q")
+    assert result.stderr.splitlines()[-2:] == ["status 0", "False"]
+
+
 def test_the_version_is_printed() -> None:
     as_module = regnety("--version")
     as_command = python("from regnety.cli.main import main; main()", "--version")

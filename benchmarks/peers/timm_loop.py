@@ -2,7 +2,8 @@
 
     python timm_loop.py MODEL WEIGHTS FOLDER OUTPUT BATCH WORKERS
 
-MODEL is timm's name, WEIGHTS a file for it. timm's own `inference.py`, which its package leaves out, does the same.
+MODEL is a name or a folder of timm's, WEIGHTS a file for it, or nothing. timm's own `inference.py`, which its package
+leaves out, does the same.
 """
 
 import sys
@@ -15,7 +16,8 @@ from timm.data import create_dataset, create_loader, resolve_data_config
 
 def main() -> None:
     name, weights, folder, output, batch, workers = sys.argv[1:]
-    model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": weights}).eval()
+    overlay = {"file": weights} if weights else None
+    model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay).eval()
     config = resolve_data_config({}, model=model)
     dataset = create_dataset("", folder, class_map="")
     loader = create_loader(

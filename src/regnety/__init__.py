@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from regnety.catalog.models import ModelInfo, list_models, model_info
     from regnety.catalog.published import PublishedWeights, list_weights
     from regnety.errors import (
+        ClusterError,
         DataError,
         EngineError,
         ExportError,
@@ -35,9 +36,20 @@ if TYPE_CHECKING:
     )
     from regnety.export.conversion import Converted, convert_model
     from regnety.export.exporting import Exported, export_model
+    from regnety.export.quantizing import Quantized, quantize_model
+    from regnety.export.speeds import Speed
     from regnety.graph.builder import build_graph, write_graph
+    from regnety.graph.calibration import Calibration, MeasuredDrop
     from regnety.images.torch_transform import create_transform
+    from regnety.inference.cluster.ray_predictor import RayPredictor
+    from regnety.inference.duplicates import find_duplicates
+    from regnety.inference.embedding_files import Embeddings, read_embeddings, write_embeddings
+    from regnety.inference.embeddings import Embedder, Embedding, EmbeddingOrigin
+    from regnety.inference.latency import bench
+    from regnety.inference.neighbours import SimilarImage, find_neighbours
+    from regnety.inference.picking import pick
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
+    from regnety.inference.timing import LatencyRow
     from regnety.network.creation import create_model
     from regnety.preprocessing import Preprocessing
     from regnety.weights.fetching.published import fetch_weights
@@ -55,6 +67,7 @@ _HOMES = {
     "regnety.catalog.models": ("ModelInfo", "list_models", "model_info"),
     "regnety.catalog.published": ("PublishedWeights", "list_weights"),
     "regnety.errors": (
+        "ClusterError",
         "DataError",
         "EngineError",
         "ExportError",
@@ -69,9 +82,20 @@ _HOMES = {
     ),
     "regnety.export.conversion": ("Converted", "convert_model"),
     "regnety.export.exporting": ("Exported", "export_model"),
+    "regnety.export.quantizing": ("Quantized", "quantize_model"),
+    "regnety.export.speeds": ("Speed",),
+    "regnety.graph.calibration": ("Calibration", "MeasuredDrop"),
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.images.torch_transform": ("create_transform",),
+    "regnety.inference.duplicates": ("find_duplicates",),
+    "regnety.inference.embedding_files": ("Embeddings", "read_embeddings", "write_embeddings"),
+    "regnety.inference.embeddings": ("Embedder", "Embedding", "EmbeddingOrigin"),
+    "regnety.inference.neighbours": ("SimilarImage", "find_neighbours"),
+    "regnety.inference.latency": ("bench",),
+    "regnety.inference.picking": ("pick",),
+    "regnety.inference.cluster.ray_predictor": ("RayPredictor",),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
+    "regnety.inference.timing": ("LatencyRow",),
     "regnety.network.creation": ("create_model",),
     "regnety.preprocessing": ("Preprocessing",),
     "regnety.weights.fetching.published": ("fetch_weights",),
@@ -83,11 +107,17 @@ __all__ = [
     "AnyNetDesign",
     "Architecture",
     "Bundle",
+    "Calibration",
     "ClassProbability",
+    "ClusterError",
     "Complexity",
     "Converted",
     "DataError",
     "Design",
+    "Embedder",
+    "Embedding",
+    "EmbeddingOrigin",
+    "Embeddings",
     "EngineError",
     "ExportError",
     "Exported",
@@ -95,18 +125,25 @@ __all__ = [
     "Inspection",
     "InvalidDesignError",
     "JobError",
+    "LatencyRow",
+    "MeasuredDrop",
     "MissingExtraError",
     "ModelInfo",
     "Prediction",
     "Predictor",
     "Preprocessing",
     "PublishedWeights",
+    "Quantized",
+    "RayPredictor",
     "RecipeError",
     "RegNetYError",
+    "SimilarImage",
+    "Speed",
     "StageDesign",
     "UnknownModelError",
     "WeightsError",
     "__version__",
+    "bench",
     "build_graph",
     "complexity",
     "convert_model",
@@ -114,6 +151,8 @@ __all__ = [
     "create_transform",
     "export_model",
     "fetch_weights",
+    "find_duplicates",
+    "find_neighbours",
     "inspect_model",
     "labels",
     "list_models",
@@ -121,9 +160,13 @@ __all__ = [
     "model_card",
     "model_index_flops",
     "model_info",
+    "pick",
+    "quantize_model",
+    "read_embeddings",
     "read_labels",
     "resolve_data_config",
     "resolve_model_data_config",
+    "write_embeddings",
     "write_graph",
 ]
 

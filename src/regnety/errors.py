@@ -6,9 +6,10 @@ RegNetYError                 what `except` at an edge catches; str() is one line
 ├── WeightsError             a checkpoint, bundle or graph that is damaged or does not fit
 ├── ExportError              a file cannot be written in that form, or answers otherwise than the model it came from
 ├── ImageError               a file that is no image, is truncated or is over the pixel limit
-├── DataError                a data folder, or a file of class names, that cannot be used
+├── DataError                a data folder, a file of class names or one of embeddings that cannot be used
 ├── RecipeError              a training recipe or run that contradicts itself
 ├── JobError                 a batch job that cannot be begun, gone on with or written
+├── ClusterError             a Ray cluster that cannot be had, or whose workers cannot work
 ├── EngineError              an engine or a precision that cannot be had here
 └── MissingExtraError        an optional dependency that is not installed
 """
@@ -39,7 +40,7 @@ class ImageError(RegNetYError, ValueError):
 
 
 class DataError(RegNetYError, ValueError):
-    """A data folder cannot be trained or evaluated on, or a file does not say which class names there are."""
+    """A data folder cannot be trained or evaluated on, or a file of class names or of embeddings cannot be used."""
 
 
 class RecipeError(RegNetYError, ValueError):
@@ -48,6 +49,10 @@ class RecipeError(RegNetYError, ValueError):
 
 class JobError(RegNetYError, RuntimeError):
     """A batch job cannot be begun, gone on with, or written where it is to be written."""
+
+
+class ClusterError(RegNetYError, RuntimeError):
+    """A Ray cluster cannot be reached or started, or its workers cannot run the model."""
 
 
 class EngineError(RegNetYError, RuntimeError):

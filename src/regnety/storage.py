@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-CACHE_FOLDERS = ("graphs", "openvino", "plans", "weights")
-"""What we keep in the cache: graphs as built, graphs as OpenVINO compiled them, how models are run fastest, weights by
-their names."""
+CACHE_FOLDERS = ("graphs", "latency", "openvino", "plans", "weights")
+"""What we keep in the cache: graphs as built, how long models take, graphs as OpenVINO compiled them, how models are
+run fastest, weights by their names."""
 
 
 def cache_directory() -> Path:

@@ -218,7 +218,7 @@ BUNDLE, CONFIG, WEIGHTS = "{folder}: ", "{folder}/config.json: ", "{folder}/mode
         (write("config.json", b"[" * 100_000), CONFIG),
         (write("config.json", b'{"num_classes": 4}'), CONFIG + "has no table under the key 'regnety'"),
         (write("config.json", b'{"architecture": "regnety_002"}'), BUNDLE + "lacks s3.b1.conv1.conv.weight, which"),
-        (change("regnety", "format_version", to=2), CONFIG + "has format_version 2, this release reads up to 1"),
+        (change("regnety", "format_version", to=3), CONFIG + "has format_version 3, this release reads up to 2"),
         (change("regnety", "format_version", to="1"), CONFIG + "format_version is '1', not a whole number"),
         (change("regnety", "labels", to=["a", "b"]), CONFIG + "there are 2 labels for 4 classes"),
         (change("regnety", "labels", to="abcd"), CONFIG + "labels must be a list of names"),

@@ -1,12 +1,14 @@
 """The JSON under the key `regnety`: written, read back, and refused where it is not understood."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 
 import designs
+from quantized_models import CALIBRATION
 from regnety.architecture.design import AnyDesign, Design
 from regnety.errors import WeightsError
 from regnety.graph.metadata import FORMAT_VERSION, ModelMetadata, metadata_from_dict, metadata_from_json
@@ -33,13 +35,17 @@ def test_every_field_survives_json() -> None:
     assert metadata_from_json(METADATA.as_json(), source="here") == METADATA
     assert METADATA.as_json() == METADATA.as_json()
     assert json.loads(METADATA.as_json()) == METADATA.as_dict()
-    assert METADATA.as_dict()["format_version"] == FORMAT_VERSION == 1
+    assert METADATA.as_dict()["format_version"] == 1
+
+
+def test_a_model_in_int8_has_a_later_version_which_says_to_an_earlier_release_what_it_is() -> None:
+    assert replace(METADATA, calibration=CALIBRATION).as_dict()["format_version"] == FORMAT_VERSION == 2
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 2}, "^birds.onnx: has format_version 2, this release reads up to 1; .* --upgrade regnety$"),
+        ({"format_version": 3}, "^birds.onnx: has format_version 3, this release reads up to 2; .* --upgrade regnety$"),
         ({"format_version": 10**9}, "^birds.onnx: has format_version 1000000000, .* --upgrade regnety$"),
         ({"format_version": None}, "^birds.onnx: format_version is None, not a whole number$"),
         ({"format_version": 0}, "^birds.onnx: format_version is 0, not a whole number"),

@@ -38,7 +38,8 @@ class Bundle:
 
     Args:
         metadata: design, classes, labels, preprocessing, provenance.
-        weights: key to array, as the description names them; read when they are first asked for.
+        weights: key to array, as the description names them; read when they are first asked for. Nothing for a model
+            that computes in int8, which is its graph.
         name: how people and messages call it.
         path: the file or folder it came from, if any.
         stamp: what identifies the files it was read from, as they were then; None for a model made in memory.
@@ -46,7 +47,7 @@ class Bundle:
         graph: the ONNX file or OpenVINO model that it was read from; None where it was read from weights.
 
     Raises:
-        WeightsError: the weights do not fit the design.
+        WeightsError: the weights do not fit the design, or a model in int8 has no graph.
     """
 
     def __init__(
@@ -61,13 +62,29 @@ class Bundle:
         graph: StoredGraph | None = None,
     ) -> None:
         self.metadata = metadata
-        self.weights = weights
+        self._weights = weights
         self.name = name
         self.path = path
         self.stamp = stamp
         self.notice = notice
         self.graph = graph
-        check_fit(self.architecture, weights, source=str(path or name))
+        if metadata.calibration is None:
+            check_fit(self.architecture, weights, source=str(path or name))
+        elif graph is None:
+            raise WeightsError(f"{path or name}: computes in int8, and has no graph that does")
+
+    @property
+    def weights(self) -> Mapping[str, Array]:
+        """Key to array, as the description names them.
+
+        Raises:
+            WeightsError: the model computes in int8, and keeps no weights in floating point.
+        """
+        if self.metadata.calibration is not None:
+            raise WeightsError(
+                f"{self.name}: is quantized to int8 and keeps no float weights; name the model that it was made from"
+            )
+        return self._weights
 
     @cached_property
     def architecture(self) -> Architecture:
@@ -116,7 +133,7 @@ class Bundle:
         """The same model with some of its metadata changed."""
         return Bundle(
             replace(self.metadata, **changes),
-            self.weights,
+            self._weights,
             name=self.name,
             path=self.path,
             stamp=self.stamp,
@@ -144,31 +161,47 @@ class Bundle:
     ) -> Path:
         """Write config.json, model.safetensors and README.md; the folder is replaced as a whole.
 
+        A model that computes in int8 has its graph, model.onnx, in place of the weights, and nothing of timm's in
+        config.json.
+
         Args:
             folder: where; what stood there is replaced if it was a bundle.
             dtype: floating-point type of the weights in the file.
             add_files: called with the folder beside its place before it goes there; what it raises keeps it away.
 
         Raises:
-            WeightsError: something else stands at that place, or a value is not finite in `dtype`.
+            WeightsError: something else stands at that place, or a value is not finite in `dtype`; or it is an int8
+                model of OpenVINO's.
         """
         from regnety.bundle.card import model_card  # no prediction needs it
 
         folder = Path(folder)
         if folder.exists():
-            _check_replaceable(folder)
-        keys = [key for key in self.architecture.state_dict_shapes() if key in self.weights]
-        weights = FileWeights({key: _stored_as(key, self.weights, dtype) for key in keys}, source=self.name)
-        config = {**timm_config(self.architecture, self.preprocessing), KEY: self.metadata.as_dict()}
+            check_replaceable(folder)
+        config = {KEY: self.metadata.as_dict()}
+        if self.metadata.calibration is None:
+            config = {**timm_config(self.architecture, self.preprocessing), **config}
         with replacing_folder(folder) as beside:
-            write_safetensors(beside / WEIGHTS_FILE, weights)
+            self._write_weights(beside, dtype)
             (beside / CONFIG_FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
             (beside / CARD_FILE).write_text(model_card(self), "utf-8")
             if add_files is not None:
                 add_files(beside)
-        if obstacle := TIMM.obstacle(self.architecture):
+        if self.metadata.calibration is None and (obstacle := TIMM.obstacle(self.architecture)):
             logger.warning("%s: timm cannot load this bundle: %s", folder, obstacle)
         return folder
+
+    def _write_weights(self, folder: Path, dtype: str) -> None:
+        """The weights, or the graph of a model that has none."""
+        if self.metadata.calibration is not None:
+            from regnety.graph.quantized import copy_quantized  # it needs the package onnx
+
+            assert self.graph is not None
+            copy_quantized(self.graph.path, folder / GRAPH_FILE, self.metadata)
+            return
+        keys = [key for key in self.architecture.state_dict_shapes() if key in self.weights]
+        weights = FileWeights({key: _stored_as(key, self.weights, dtype) for key in keys}, source=self.name)
+        write_safetensors(folder / WEIGHTS_FILE, weights)
 
     def __repr__(self) -> str:
         return f"Bundle({self.name!r}, num_classes={self.metadata.num_classes})"
@@ -203,19 +236,31 @@ def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
     Raises:
         WeightsError: a file is missing or damaged; the message begins with its name.
     """
-    only_graph = (folder / GRAPH_FILE).exists() and not (folder / WEIGHTS_FILE).exists()
     # The stamp comes before anything is read: a file that is replaced meanwhile gets another one.
-    stamp = stamp_of(folder, folder / CONFIG_FILE, folder / (GRAPH_FILE if only_graph else WEIGHTS_FILE))
+    stamps = {file: stamp_of(folder, folder / CONFIG_FILE, folder / file) for file in (GRAPH_FILE, WEIGHTS_FILE)}
     metadata = metadata_from_dict(read_config(folder).get(KEY), source=str(folder / CONFIG_FILE))
     name = name or str(folder)
-    if not only_graph:
-        return Bundle(metadata, SafetensorsWeights(folder / WEIGHTS_FILE), name=name, path=folder, stamp=stamp)
-    from regnety.graph.extraction import ExtractedWeights
+    only_graph = (folder / GRAPH_FILE).exists() and not (folder / WEIGHTS_FILE).exists()
+    if not only_graph and metadata.calibration is None:
+        weights = SafetensorsWeights(folder / WEIGHTS_FILE)
+        return Bundle(metadata, weights, name=name, path=folder, stamp=stamps[WEIGHTS_FILE])
     from regnety.graph.onnx_files import read_onnx
 
     graph = read_onnx(folder / GRAPH_FILE)
-    weights = ExtractedWeights(metadata.design.architecture(metadata.num_classes, metadata.in_chans), graph)
-    return Bundle(metadata, weights, name=name, path=folder, stamp=stamp, graph=graph)
+    return Bundle(metadata, weights_in(graph, metadata), name=name, path=folder, stamp=stamps[GRAPH_FILE], graph=graph)
+
+
+def weights_in(graph: StoredGraph, metadata: ModelMetadata) -> Mapping[str, Array]:
+    """The weights of a graph that regnety wrote; of one in int8 nothing, as none are left there.
+
+    Raises:
+        WeightsError: a layer is not in the file.
+    """
+    if metadata.calibration is not None:
+        return {}
+    from regnety.graph.extraction import ExtractedWeights
+
+    return ExtractedWeights(metadata.design.architecture(metadata.num_classes, metadata.in_chans), graph)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -259,8 +304,12 @@ def is_bundle(folder: Path) -> bool:
         return False
 
 
-def _check_replaceable(folder: Path) -> None:
-    """An empty folder may be replaced, and a bundle of ours; nothing that is not a bundle's may be lost with it."""
+def check_replaceable(folder: Path) -> None:
+    """An empty folder may be replaced, and a bundle of ours; nothing that is not a bundle's may be lost with it.
+
+    Raises:
+        WeightsError: what stands there is neither.
+    """
     names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else None
     if names is None or (names and not is_bundle(folder)):
         raise WeightsError(f"{folder}: exists and is not a bundle; name another folder")

@@ -13,6 +13,7 @@ from regnety.catalog.citation import CITATION
 from regnety.catalog.model_page import PageEntry, page_entry
 from regnety.catalog.models import is_name, model_info
 from regnety.catalog.published import PublishedWeights
+from regnety.graph.calibration import Calibration
 from regnety.graph.metadata import ModelMetadata
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def _card(
         _introduction(model, metadata, published),
         _facts(metadata),
         *_restriction(metadata.provenance.get("license")),
+        *([_quantization(metadata.calibration)] if metadata.calibration else ()),
         *([f"{_printable(notice)}."] if notice else ()),
         *([_accuracy(published)] if published and published.imagenet else ()),
         _usage(model, metadata),
@@ -128,6 +130,19 @@ def _facts(metadata: ModelMetadata) -> str:
     return table
 
 
+def _quantization(calibration: Calibration) -> str:
+    text = (
+        f"## int8\n\nIt computes in int8: `model.onnx` is quantized, and there are no weights in floating point. "
+        f"Ranges were measured on {calibration.num_images} photographs ({calibration.method}, NNCF "
+        f"{calibration.version}). Figures of accuracy in the table are of the model that it was made from."
+    )
+    measured = calibration.measured
+    if measured is None:
+        return text
+    row = (measured.count, f"{measured.top1_float:.2f}", f"{measured.top1_int8:.2f}", f"{measured.drop:.2f}")
+    return f"{text}\n\n{_table(('images', 'top1 before', 'top1 in int8', 'points lost'), [row])}"
+
+
 def _accuracy(published: PublishedWeights) -> str:
     rows = [(row.image_size, f"{row.crop_pct:g}", row.top1, row.top5) for row in published.imagenet]
     return (
@@ -163,6 +178,8 @@ import regnety
 model = regnety.create_model({quoted}{pretrained}).eval()
 transform = regnety.create_transform(**regnety.resolve_data_config({{}}, model=model))
 ```"""
+    if metadata.calibration is not None:
+        return f"## Use\n\n{ask.rstrip()}"
     return f"## Use\n\n{ask if metadata.num_classes else ''}{build}"
 
 

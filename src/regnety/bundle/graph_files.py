@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from regnety.bundle.bundle import Bundle, stamp_of
+from regnety.bundle.bundle import Bundle, stamp_of, weights_in
 from regnety.catalog.models import model_info
 from regnety.errors import WeightsError
-from regnety.graph.extraction import ExtractedWeights
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_json
 from regnety.graph.stored_graph import StoredGraph
 
@@ -34,9 +33,7 @@ def read_graph_file(path: str | Path) -> Bundle:
     if KEY not in graph.properties:
         return _foreign_bundle(graph, stamp)
     metadata = metadata_from_json(graph.properties[KEY], source=str(path))
-    architecture = metadata.design.architecture(metadata.num_classes, metadata.in_chans)
-    weights = ExtractedWeights(architecture, graph)
-    return Bundle(metadata, weights, name=str(path), path=path, stamp=stamp, graph=graph)
+    return Bundle(metadata, weights_in(graph, metadata), name=str(path), path=path, stamp=stamp, graph=graph)
 
 
 def _foreign_bundle(graph: StoredGraph, stamp: str | None) -> Bundle:

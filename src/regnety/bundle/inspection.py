@@ -37,6 +37,8 @@ class Inspection:
     """Where in the file the state dict stands that is read; empty where it is the whole, None in a graph."""
     other_parts: tuple[str, ...] = ()
     """State dicts that are there too."""
+    calibration: Mapping[str, Any] | None = None
+    """How it came to compute in int8; None for a model in floating point."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What else the file says: architecture, epoch, metric."""
     dialect: str | None = None
@@ -136,10 +138,11 @@ def _inspect_whole_model(path: Path, folder: Path | None) -> Inspection:
         files=tuple(map(str, files)),
         num_bytes=_bytes_of(files),
         container=container if folder is None else f"{owner_of(folder)} folder, {container}",
+        calibration=None if (made := bundle.metadata.calibration) is None else made.as_dict(),
         facts=bundle.provenance,
         model=name_of(bundle.architecture),
         missing=tuple(_missing_beside_weights(bundle)),
-        **(_of_checkpoint(checkpoint) if checkpoint else {"num_tensors": len(bundle.weights), "input_order": "RGB"}),
+        **(_of_checkpoint(checkpoint) if checkpoint else _of_graph(bundle)),
         **_of_architecture(bundle.architecture),
     )
 
@@ -164,6 +167,14 @@ def _of_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         "num_tensors": len(checkpoint.tensors),
         "dtypes": dict(Counter(tensor.dtype for tensor in checkpoint.tensors.values())),
     }
+
+
+def _of_graph(bundle: Bundle) -> dict[str, Any]:
+    """The layers of a graph in floating point; the arrays of one in int8, which are what it has."""
+    if bundle.metadata.calibration is None or bundle.graph is None:
+        return {"num_tensors": len(bundle.weights), "input_order": "RGB"}
+    types = Counter("unknown" if array.dtype is None else array.dtype.name for array in bundle.graph.arrays.values())
+    return {"num_tensors": len(bundle.graph.arrays), "input_order": "RGB", "dtypes": dict(types)}
 
 
 def _of_architecture(architecture: Architecture | None) -> dict[str, Any]:

@@ -23,15 +23,23 @@ COMMANDS = {
     "describe": ("regnety.cli.describe", "describe"),
     "card": ("regnety.cli.card", "card"),
     "train": ("regnety.cli.train", "train"),
+    "embed": ("regnety.cli.embed", "embed"),
+    "neighbours": ("regnety.cli.neighbours", "neighbours"),
+    "duplicates": ("regnety.cli.duplicates", "duplicates"),
     "eval": ("regnety.cli.evaluate", "evaluate"),
     "convert": ("regnety.cli.convert", "convert"),
     "inspect": ("regnety.cli.inspect", "inspect"),
     "export": ("regnety.cli.export", "export"),
+    "quantize": ("regnety.cli.quantize", "quantize"),
     "fetch": ("regnety.cli.fetch", "fetch"),
+    "bench": ("regnety.cli.bench", "bench"),
+    "pick": ("regnety.cli.pick", "pick"),
     "info": ("regnety.cli.info", "info"),
     "completion": ("regnety.cli.completion", "completion"),
 }
 """Command to its module and its name in there."""
+SPELLINGS = {"neighbors": "neighbours"}
+"""Other spellings of commands, which no list shows."""
 
 
 class _Commands(click.Group):
@@ -41,6 +49,7 @@ class _Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        cmd_name = SPELLINGS.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name]

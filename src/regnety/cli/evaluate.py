@@ -19,6 +19,7 @@ from regnety.cli.options import (
     precision_option,
     quiet_option,
     test_size_option,
+    workers_option,
 )
 
 
@@ -34,7 +35,8 @@ from regnety.cli.options import (
 @click.option("--split", metavar="NAME", help="Split to take; else test, else val.")
 @report_format_option
 @engine_option
-@precision_option("f32")
+@precision_option(None, shown="f32, or int8 if the model is quantized")
+@workers_option
 @image_size_option
 @crop_pct_option
 @test_size_option
@@ -46,7 +48,8 @@ def evaluate(
     split: str | None,
     output_format: ReportFormat,
     engine: str,
-    precision: str,
+    precision: str | None,
+    workers: int | None,
     image_size: int | None,
     crop_pct: float | None,
     test_size: bool,
@@ -75,6 +78,7 @@ def evaluate(
         image_size=image_size,
         crop_pct=crop_pct,
         use_test_size=test_size,
+        workers=workers,
         quiet=quiet,
     )
     if output_format is ReportFormat.json:

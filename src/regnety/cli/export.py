@@ -68,7 +68,7 @@ def _print(exported: "Exported") -> None:
         print(f"output      {name} float32 [{', '.join(('batch', *map(str, shape)))}]")
     print(
         f"difference  {exported.largest_difference:.1e} of the outputs' deviation at most, "
-        f"from the model in float32 ({exported.engine})"
+        f"from the model in {exported.precision} ({exported.engine})"
     )
 
 

@@ -54,6 +54,8 @@ def _rows(found: "Inspection") -> Iterator[tuple[str, str]]:
     if found.part:
         others = f"; there is {', '.join(found.other_parts)} too" if found.other_parts else ""
         yield "weights", f"under {found.part}{others}"
+    if found.calibration:
+        yield "precision", _quantization(found.calibration)
     yield from ((_short(name), _short(value)) for name, value in found.facts.items())
     if found.dialect:
         yield "names", found.dialect + (f", behind {_short(found.prefix)}" if found.prefix else "")
@@ -74,6 +76,14 @@ def _rows(found: "Inspection") -> Iterator[tuple[str, str]]:
         yield "missing", _some(found.missing)
     if found.problem:
         yield "problem", found.problem
+
+
+def _quantization(calibration: Mapping[str, Any]) -> str:
+    text = f"{calibration['precision']}, calibrated on {calibration['num_images']} images"
+    measured = calibration["measured"]
+    if measured:
+        text += f"; top1 {measured['top1_int8']:.2f} % of {measured['count']}, {measured['top1_float']:.2f} % before"
+    return text
 
 
 def _fields(design: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from regnety.images.pixels import PixelWay
 
 ENGINES = ("auto", "onnxruntime", "openvino", "torch")
-PRECISIONS = ("auto", "f32", "bf16")
+PRECISIONS = ("auto", "f32", "bf16", "int8")
 
 
 def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -76,14 +76,26 @@ draft_option = click.option(
     help="Large JPEGs decoded to a fraction of their size: faster, a grey level off in the mean.",
 )
 engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="What runs the model.")
+ray_option = click.option(
+    "--ray",
+    metavar="CLUSTER",
+    help="Work on a Ray cluster: local starts one here, auto takes the one that runs, or HOST:PORT.",
+)
+ray_workers_option = click.option(
+    "--ray-workers",
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    help="Processes on the cluster, each with the model and --workers threads; as many as fit if not given.",
+)
 
 
-def precision_option(default: str) -> Callable[[Command], Command]:
-    """--precision, whose default is not everywhere the same."""
+def precision_option(default: str | None, *, shown: str | None = None) -> Callable[[Command], Command]:
+    """--precision, whose default is not everywhere the same; `shown` says it where it depends on the model."""
     return click.option(
         "--precision",
         type=click.Choice(PRECISIONS),
         default=default,
+        show_default=shown or True,
         help="What it computes in; auto is bf16 where the processor and the engine that is taken have it.",
     )
 

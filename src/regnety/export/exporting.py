@@ -36,7 +36,9 @@ class Exported:
     engine: str
     """What ran the file for the comparison: `onnxruntime 1.32.0`."""
     largest_difference: float
-    """From the source in float32, in standard deviations of the output."""
+    """From the source, in standard deviations of the output."""
+    precision: str = "float32"
+    """In which that source was run; `int8` for a model that is quantized."""
 
 
 def export_model(
@@ -63,8 +65,11 @@ def export_model(
         outputs: any of `stem`, `s1` and so on, `pre_logits`, `logits`.
         fp16: keep the weights in float16, which halves the file; the work stays float32.
 
+    A model that is quantized keeps its graph: the input is `uint8`, the size its own, and fp16 is none of its.
+
     Raises:
-        ExportError: the path says no form, something else stands there, or the file answers otherwise than the model.
+        ExportError: the path says no form, something else stands there, the file answers otherwise than the model, or
+            a model that is quantized cannot be had so.
         WeightsError: the model is damaged, or an argument is not allowed.
         UnknownModelError: the name is not known, or its weights are not on this disk.
         MissingExtraError: an OpenVINO model is asked for, and OpenVINO is not installed.
@@ -74,6 +79,10 @@ def export_model(
     bundle = Bundle.load(model)
     if image_size is not None:
         bundle = bundle.with_preprocessing(replace(bundle.preprocessing, image_size=image_size))
+    if bundle.metadata.calibration is not None:
+        from regnety.export.quantized_files import export_quantized
+
+        return export_quantized(bundle, path, form, input=input, outputs=outputs, fp16=fp16)
     compare_with_foreign_file(bundle)
     export = _Export(bundle, input, outputs, "float16" if fp16 else "float32")
     if form == "folder":

@@ -23,12 +23,22 @@ def write_openvino(path: Path, bundle: Bundle, *, fp16: bool, **options: Any) ->
     Raises:
         MissingExtraError: OpenVINO is not installed.
     """
-    openvino = load_openvino_package()
+    load_openvino_package()  # before anything is written
     with tempfile.TemporaryDirectory(prefix="regnety-") as folder:
         graph = write_graph(Path(folder) / "model.onnx", bundle.architecture, bundle.weights, **options)
-        model = openvino.Core().read_model(str(graph))
-        model.set_rt_info(bundle.metadata.as_json(), KEY)
-        try:
-            openvino.save_model(model, str(path), compress_to_fp16=fp16)
-        except RuntimeError as error:  # all that it says of a full disk
-            raise OSError(errno.EIO, f"OpenVINO could not write it: {error}", str(path)) from error
+        write_openvino_model(graph, path, bundle, fp16=fp16)
+
+
+def write_openvino_model(graph: Path, path: Path, bundle: Bundle, *, fp16: bool) -> None:
+    """The same for an ONNX file that there is already.
+
+    Raises:
+        MissingExtraError: OpenVINO is not installed.
+    """
+    openvino = load_openvino_package()
+    model = openvino.Core().read_model(str(graph))
+    model.set_rt_info(bundle.metadata.as_json(), KEY)
+    try:
+        openvino.save_model(model, str(path), compress_to_fp16=fp16)
+    except RuntimeError as error:  # all that it says of a full disk
+        raise OSError(errno.EIO, f"OpenVINO could not write it: {error}", str(path)) from error

@@ -1,22 +1,16 @@
 """The paper's picture of a design: the straight line u_j, and the steps w_j that a RegNet is built from.
 
-Radosavovic et al. (arXiv:2003.13678), section 3.3. Without pyplot: no window, no backend, nothing global.
+Radosavovic et al. (arXiv:2003.13678), section 3.3.
 """
 
-import errno
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from regnety.architecture.design import AnyDesign, Design
-from regnety.errors import InvalidDesignError, MissingExtraError
-from regnety.storage import replacing
+from regnety.figures.picture_files import picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-METADATA: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
-"""What a picture would say of itself and of the day it was made; without it, the same design gives the same bytes."""
-STYLE: dict[str, Any] = {"svg.hashsalt": "regnety"}
 
 
 def plot_widths(design: AnyDesign, path: str | Path, *, title: str | None = None, log_scale: bool = False) -> Path:
@@ -34,31 +28,14 @@ def plot_widths(design: AnyDesign, path: str | Path, *, title: str | None = None
         MissingExtraError: matplotlib is not installed.
         OSError: the file cannot be written.
     """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in METADATA:
-        raise InvalidDesignError(f"{path}: a picture is written as {' or '.join(METADATA)}; name such a file")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
-    try:
-        from matplotlib import style
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "matplotlib":
-            raise
-        raise MissingExtraError("a plot", "plot") from None
-    with style.context(["default", STYLE]):  # whatever the user's matplotlibrc says
-        figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
-        axes = figure.add_subplot()
+    with picture(path) as axes:
         _draw(axes, design)
         axes.set_title(title or _parameters(design), fontsize=10)
         if log_scale:
             axes.set_yscale("log", base=2)
         else:
             axes.set_ylim(bottom=0)
-        with replacing(path) as beside:
-            figure.savefig(beside, format=suffix[1:], metadata=METADATA[suffix])
-    return path
+    return Path(path)
 
 
 def _draw(axes: "Axes", design: AnyDesign) -> None:

@@ -9,9 +9,12 @@ from regnety.architecture import validation
 from regnety.architecture.design import MAX_WIDTH, AnyDesign
 from regnety.architecture.notation import design_from_dict
 from regnety.errors import RegNetYError, WeightsError
+from regnety.graph.calibration import Calibration, calibration_from_dict
 from regnety.preprocessing import Preprocessing, preprocessing_from_dict
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The latest that is read. What is written has the lowest that can say it: 2 where a graph computes in int8, which a
+reader of 1 would take for a damaged one; else 1."""
 KEY = "regnety"
 DEEPEST_PROVENANCE = 20
 """Tables and lists in each other; it is plain facts, and what prints them has only so much of a stack."""
@@ -29,6 +32,8 @@ class ModelMetadata:
     """Class names by index; None where they are not known, never guessed."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Licence, source, data, command: plain JSON values."""
+    calibration: Calibration | None = None
+    """How its graph came to compute in int8; None for a model in floating point, which has weights."""
 
     def __post_init__(self) -> None:
         validation.whole("num_classes", self.num_classes, 0, MAX_WIDTH)
@@ -43,14 +48,14 @@ class ModelMetadata:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; `metadata_from_dict` reads them back."""
         return {
-            "format_version": FORMAT_VERSION,
+            "format_version": 1 if self.calibration is None else 2,
             "design": self.design.as_dict(),
             "num_classes": self.num_classes,
             "in_chans": self.in_chans,
             "labels": None if self.labels is None else list(self.labels),
             "preprocessing": self.preprocessing.as_dict(),
             "provenance": dict(self.provenance),
-            "calibration": None,
+            "calibration": None if self.calibration is None else self.calibration.as_dict(),
         }
 
     def as_json(self) -> str:
@@ -93,6 +98,7 @@ def metadata_from_dict(values: Any, *, source: str) -> ModelMetadata:
             preprocessing=preprocessing_from_dict(values["preprocessing"]),
             labels=None if labels is None else tuple(labels),
             provenance=dict(provenance),
+            calibration=calibration_from_dict(values.get("calibration")),
         )
     except KeyError as error:
         raise WeightsError(f"{source}: lacks {error.args[0]!r} under the key {KEY!r}") from None

@@ -41,12 +41,15 @@ def graph_of(
         suffixes: of the files that the engine reads: `.onnx`, and `.xml` for OpenVINO's own.
 
     Raises:
-        WeightsError: the weights are damaged, or a stranger's file computes something else than they do.
+        WeightsError: the weights are damaged, or a stranger's file computes something else than they do; or the model
+            computes in int8, and its own graph, the only one that there is of it, is not what is wanted.
         EngineError: the graph must be built, and the package onnx cannot be imported.
     """
     if not rebuild and _is_its_own_graph(bundle, outputs, suffixes):
         assert bundle.graph is not None
         return bundle.graph.path
+    if bundle.metadata.calibration is not None:
+        raise WeightsError(_why_no_other_graph(bundle, outputs, suffixes))
     try:
         return _built(bundle, outputs, rebuild=rebuild)
     except WeightsError as error:
@@ -87,6 +90,23 @@ def _is_its_own_graph(bundle: Bundle, outputs: tuple[str, ...], suffixes: tuple[
     inside = metadata_from_json(graph.properties[KEY], source=str(graph.path)).preprocessing
     wanted = bundle.preprocessing
     return graph.takes(wanted.image_size) and (inside.mean, inside.std) == (wanted.mean, wanted.std)
+
+
+def _why_no_other_graph(bundle: Bundle, outputs: tuple[str, ...], suffixes: tuple[str, ...]) -> str:
+    """A model in int8 is its graph: there are no weights to build another one from."""
+    graph, size = bundle.graph, bundle.preprocessing.image_size
+    assert graph is not None
+    if graph.path.suffix.lower() not in suffixes:
+        return f"{bundle.name}: is an int8 model of OpenVINO's, which no other engine runs; take the engine openvino"
+    if not graph.takes(size):
+        own = "x".join(map(str, graph.image_size or ()))
+        return (
+            f"{bundle.name}: is quantized for pictures of {own} pixels, not for {size}x{size}; "
+            f"quantize the model that it was made from with --image-size {size}"
+        )
+    if missing := [output for output in outputs if output not in graph.outputs]:
+        return f"{bundle.name}: is quantized to int8 and has no output {missing[0]}; it has {', '.join(graph.outputs)}"
+    return f"{bundle.name}: is quantized to int8, with another normalisation than the one that is wanted"
 
 
 def _require_onnx() -> None:

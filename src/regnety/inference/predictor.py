@@ -14,7 +14,7 @@ from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import ImageError, WeightsError
 from regnety.images.formats import MAX_PIXELS
 from regnety.images.pixels import PixelWay
-from regnety.images.sources import ImageSource, NamedImage
+from regnety.images.sources import ImageSource, is_single_image
 from regnety.inference.engines.engine import Engine
 from regnety.inference.pipeline import Output
 from regnety.inference.runner import Runner
@@ -179,7 +179,7 @@ class Predictor:
             raise ValueError(f"top_k must be a whole number of at least 1, got {top_k!r}")
         if on_error not in ("raise", "record"):
             raise ValueError(f"on_error must be 'raise' or 'record', got {on_error!r}")
-        sources: Iterable[ImageSource] = [images] if _is_single(images) else images  # type: ignore[list-item, assignment]
+        sources: Iterable[ImageSource] = [images] if is_single_image(images) else images  # type: ignore[list-item, assignment]
         return self._predictions(sources, top_k, on_error, len(sources) if isinstance(sources, Sized) else count)
 
     def outputs(self, sources: Iterable[ImageSource], *, count: float | None = None) -> Iterator[Output]:
@@ -221,15 +221,3 @@ def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     exponentials = np.exp(logits.astype(np.float64) - float(logits.max()))
     probabilities: npt.NDArray[np.float64] = exponentials / exponentials.sum()
     return probabilities
-
-
-def _is_single(images: object) -> bool:
-    """Also what is no image at all, which then has its error."""
-    if isinstance(images, np.ndarray):
-        return images.ndim != 4
-    return (
-        not isinstance(images, Iterable)
-        or isinstance(images, str | Path | bytes | bytearray | memoryview | NamedImage)
-        or hasattr(images, "convert")
-        or hasattr(images, "read")
-    )

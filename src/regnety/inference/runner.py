@@ -66,7 +66,7 @@ class Runner:
         """What runs the model, from the first image on; it may be another one later, where there are many."""
         self.plan: Plan | None = None
         """How it is run, as soon as there is an engine."""
-        choose_engine(engine, precision)  # says at once what is not to be had
+        choose_engine(engine, precision, bundle)  # says at once what is not to be had
         self._outputs = outputs
         self._engine_name = engine
         self._precision = precision
@@ -90,7 +90,9 @@ class Runner:
         first = list(islice(remaining, 2))
         if not first:
             return
-        plan = untuned_plan(self._engine_name, self._precision, single=len(first) == 1, workers=self._workers)
+        plan = untuned_plan(
+            self._engine_name, self._precision, single=len(first) == 1, workers=self._workers, bundle=self.bundle
+        )
         remaining = chain(first, remaining)
         if count is not None and count >= MANY and plan.engine != "torch":
             remembered = remembered_plan(

@@ -52,7 +52,9 @@ class Plan:
     """Images in one run."""
 
 
-def untuned_plan(engine: str, precision: str, *, single: bool, workers: int | None = None) -> Plan:
+def untuned_plan(
+    engine: str, precision: str, *, single: bool, workers: int | None = None, bundle: Bundle | None = None
+) -> Plan:
     """What is taken for a few images.
 
     Args:
@@ -60,11 +62,12 @@ def untuned_plan(engine: str, precision: str, *, single: bool, workers: int | No
         precision: one of `PRECISIONS`.
         single: whether there is one image only; it takes all threads. More take one each, which gives more a second.
         workers: threads; None is one for each core.
+        bundle: the model, as for `choose_engine`.
 
     Raises:
         EngineError: there is no such engine or precision, or not here.
     """
-    name, taken = choose_engine(engine, precision)
+    name, taken = choose_engine(engine, precision, bundle)
     threads = workers or available_cores()
     return Plan(name, taken, *((1, threads) if single else (threads, 1)), batch=1)
 
@@ -104,22 +107,28 @@ def tune(
     """
     threads = workers or available_cores()
     rates: dict[Plan, float] = {}
-    for name, taken in candidates(engine, precision):
+    for name, taken in candidates(engine, precision, bundle):
         try:
             rates |= _tried(bundle, outputs, images, name, taken, threads)
         except RegNetYError as error:
             logger.warning("%s cannot be tried: %s", name, error)
     if not rates:
-        return untuned_plan(engine, precision, single=False, workers=workers)
+        return untuned_plan(engine, precision, single=False, workers=workers, bundle=bundle)
     best = max(rates, key=rates.__getitem__)
     _remember(_place(bundle, engine, precision, workers, outputs), best, rates)
     return best
 
 
-def candidates(engine: str, precision: str) -> Iterator[tuple[str, Precision]]:
+def candidates(engine: str, precision: str, bundle: Bundle | None = None) -> Iterator[tuple[str, Precision]]:
     """The engines to try, each with what it computes in; torch only where it is named, as it is slow to import."""
-    if engine != "auto":
-        yield choose_engine(engine, precision)
+    taken = choose_engine(engine, precision, bundle)
+    if engine != "auto" or taken == ("openvino", "int8"):
+        yield taken
+        return
+    if bundle is not None and bundle.metadata.calibration is not None:
+        yield taken
+        if find_spec("openvino") is not None:
+            yield "openvino", "int8"
         return
     if precision != "bf16":
         yield "onnxruntime", "f32"

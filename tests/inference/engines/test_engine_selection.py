@@ -57,7 +57,14 @@ ALL = ("onnxruntime", "openvino", "torch")
         ("torch", "f32", True, ALL, ("torch", "f32")),
         ("torch", "bf16", False, ALL, NO_BF16),
         ("tensorrt", "auto", True, ALL, "no engine named 'tensorrt'; there are auto, onnxruntime, openvino, torch"),
-        ("auto", "f16", True, ALL, "no precision named 'f16'; there are auto, f32, bf16"),
+        ("auto", "f16", True, ALL, "no precision named 'f16'; there are auto, f32, bf16, int8"),
+        (
+            "auto",
+            "int8",
+            True,
+            ALL,
+            "the model: is not quantized; regnety quantize makes a model of it that computes in int8",
+        ),
     ],
 )
 def test_the_choice(
@@ -78,7 +85,7 @@ def test_the_choice(
         assert str(error.value) == chosen
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", [name for name in PRECISIONS if name != "int8"])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_is_chosen_runs(engine: str, precision: str) -> None:
     bundle = small_bundle()

@@ -6,7 +6,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-Precision = Literal["f32", "bf16"]
+Precision = Literal["f32", "bf16", "int8"]
+"""`int8` is of graphs that are quantized and of no others; what is not quantized in them computes in floating point."""
 
 
 class Engine(Protocol):

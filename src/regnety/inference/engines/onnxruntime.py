@@ -20,12 +20,13 @@ ERRORS_ONLY = 3
 
 
 class OnnxRuntimeEngine:
-    """A session of ONNX Runtime on the processor, in float32.
+    """A session of ONNX Runtime on the processor, in float32, or in int8 where the graph is quantized.
 
     Args:
         graph: an ONNX file, or a model's bytes.
         threads: threads within one run; 1 is best where several threads call `run` at once.
         batch: fixes the batch before the graph is compiled; None leaves it free.
+        precision: `int8` says that the graph is a quantized one.
 
     Raises:
         WeightsError: the graph cannot be loaded.
@@ -33,9 +34,11 @@ class OnnxRuntimeEngine:
 
     name = "onnxruntime"
     version: str = onnxruntime.__version__
-    precision: Precision = "f32"
 
-    def __init__(self, graph: Path | bytes, *, threads: int, batch: int | None = None) -> None:
+    def __init__(
+        self, graph: Path | bytes, *, threads: int, batch: int | None = None, precision: Precision = "f32"
+    ) -> None:
+        self.precision: Precision = precision
         onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

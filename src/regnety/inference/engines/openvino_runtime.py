@@ -55,7 +55,7 @@ def load_openvino_package() -> Any:
         EngineError: it is installed and cannot be loaded.
     """
     load_openvino()
-    with _LOCK, _hidden(TELEMETRY):
+    with _LOCK, hidden(TELEMETRY):
         return importlib.import_module(PACKAGE)
 
 
@@ -93,7 +93,7 @@ def _load_extension() -> Any:
 def _import_package() -> Any:
     """All of OpenVINO but its telemetry, for which its converter has a substitute."""
     try:
-        with _hidden(TELEMETRY):
+        with hidden(TELEMETRY):
             return importlib.import_module(EXTENSION)
     except Exception as error:
         reason = " ".join(str(error).split())
@@ -103,7 +103,7 @@ def _import_package() -> Any:
 
 
 @contextmanager
-def _hidden(name: str) -> Iterator[None]:
+def hidden(name: str) -> Iterator[None]:
     """As if a module were not installed, for the time of an import; one that is imported already stays."""
     if name in sys.modules:
         yield

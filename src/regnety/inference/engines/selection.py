@@ -16,7 +16,7 @@ from regnety.inference.processor import BF16_FLAGS, has_bf16
 from regnety.storage import cache_directory
 
 ENGINES = ("auto", "onnxruntime", "openvino", "torch")
-PRECISIONS = ("auto", "f32", "bf16")
+PRECISIONS = ("auto", "f32", "bf16", "int8")
 BF16_ENGINES = ("openvino", "torch")
 """Those that compute in bf16, the better first."""
 
@@ -41,7 +41,7 @@ def start_engine(
         outputs: of its graph that are wanted: `logits`, `pre_logits`.
         engine: one of `ENGINES`. `auto` is ONNX Runtime, or with bf16 an installed engine that has it.
         precision: one of `PRECISIONS`. `auto` is float32 with ONNX Runtime and where no engine is named; with another
-            engine it is bf16 where the processor has that.
+            engine it is bf16 where the processor has that. A model that is quantized computes in int8.
         threads: threads within one run.
         workers: threads that will call `run` at once; with more than one, `threads` should be 1.
         batch: images in each run.
@@ -52,7 +52,7 @@ def start_engine(
         MissingExtraError: the engine is not installed.
         WeightsError: the model's graph cannot be loaded.
     """
-    name, taken = choose_engine(engine, precision)
+    name, taken = choose_engine(engine, precision, bundle)
     if name == "torch":
         return _torch_engine(bundle, outputs=outputs, precision=taken, threads=threads)
     suffixes: tuple[str, ...] = (".onnx",)
@@ -67,21 +67,31 @@ def start_engine(
         from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 
         def start(graph: Path | bytes) -> Engine:
-            return OnnxRuntimeEngine(graph, threads=threads, batch=batch)
+            return OnnxRuntimeEngine(graph, threads=threads, batch=batch, precision=taken)
 
     return _start_on_graph(start, bundle, outputs, suffixes)
 
 
-def choose_engine(engine: str = "auto", precision: str = "auto") -> tuple[str, Precision]:
+def choose_engine(engine: str = "auto", precision: str = "auto", bundle: Bundle | None = None) -> tuple[str, Precision]:
     """The name of the engine to take and what it computes in.
 
+    Args:
+        engine: one of `ENGINES`.
+        precision: one of `PRECISIONS`.
+        bundle: the model: one that is quantized computes in int8, and no other does. None is one in floating point.
+
     Raises:
-        EngineError: there is no such engine or precision, or not here.
+        EngineError: there is no such engine or precision, or not here, or not of this model.
     """
     if engine not in ENGINES:
         raise EngineError(f"no engine named {engine!r}; there are {', '.join(ENGINES)}")
     if precision not in PRECISIONS:
         raise EngineError(f"no precision named {precision!r}; there are {', '.join(PRECISIONS)}")
+    if bundle is not None and bundle.metadata.calibration is not None:
+        return _engine_for_quantized(bundle, engine, precision), "int8"
+    if precision == "int8":
+        name = "the model" if bundle is None else bundle.name
+        raise EngineError(f"{name}: is not quantized; regnety quantize makes a model of it that computes in int8")
     if precision == "bf16":
         return _engine_with_bf16(engine), "bf16"
     if engine in BF16_ENGINES and precision == "auto" and has_bf16():
@@ -97,6 +107,20 @@ def installed_engines() -> dict[str, str | None]:
 def describe_engine(engine: Engine) -> str:
     """`onnxruntime 1.32.0, f32`."""
     return f"{engine.name} {engine.version}, {engine.precision}"
+
+
+def _engine_for_quantized(bundle: Bundle, engine: str, precision: str) -> str:
+    if precision in ("f32", "bf16"):
+        raise EngineError(
+            f"{bundle.name}: is quantized and computes in int8, not in {precision}; leave the precision at auto, or "
+            "name the model that it was made from"
+        )
+    if engine == "torch":
+        raise EngineError(f"{bundle.name}: is quantized, which the engine torch does not run; take another one")
+    if engine != "auto":
+        return engine
+    assert bundle.graph is not None
+    return "openvino" if bundle.graph.path.suffix.lower() == ".xml" else "onnxruntime"
 
 
 def _engine_with_bf16(engine: str) -> str:

@@ -1,0 +1,98 @@
+"""Writes the documentation's page of benchmarks from what the scripts measured.
+
+    python benchmarks/report.py RESULTS PAGE
+
+reads RESULTS/files_to_labels-*.json and RESULTS/model_alone.json, and writes PAGE (Markdown) with its picture beside
+it. `make bench` runs the scripts and then this.
+"""
+
+import json
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from model_alone import markdown
+
+HEAD = """# Benchmarks
+
+Written by `make bench`; each table names the script that makes it and the processor. Everything in a table was measured
+in one run, in turns, so that whatever else the machine did met all of it.
+
+"""
+FILES = """## From a folder of photographs to a file of labels
+
+`benchmarks/files_to_labels.py`: whole processes, from the command to its end, in {rounds} rounds in which each has its
+turn; medians, and medians of the ratios within a round. timm's loop as its users start it (batches of 256, 2 workers)
+and tuned (batches of 32); OpenVINO and Pillow by hand, one photograph after the other, on timm's own export; `regnety
+predict` as it comes, with the plan of an earlier run in its cache. Another answer is another first class than timm's;
+close calls among them are those whose two best probabilities are at most a hundredth apart.
+"""
+ALONE = """## The model alone
+
+`benchmarks/model_alone.py`: what `regnety bench` takes as `auto`, beside the better of ONNX Runtime and OpenVINO on
+timm's own export with the same weights, and timm in torch.
+
+"""
+
+
+def files_table(report: dict[str, Any]) -> str:
+    """One model and size of photographs."""
+    results = report["results"]
+    bases = list(next(iter(results.values()))["over"])
+    head = ["", "seconds", "images/s", "peak MiB", *(f"over {base}" for base in bases), "other answers"]
+    lines = [
+        f"### {report['model']}, {report['count']} photographs of {report['size']}",
+        "",
+        f"{report['processor']}",
+        "",
+        f"| {' | '.join(head)} |",
+        f"| --- {'| ---: ' * (len(head) - 1)}|",
+    ]
+    for name, result in results.items():
+        cells = [name, f"{statistics.median(result['seconds']):.2f}", f"{result['images_per_s']:.0f}"]
+        cells += [f"{result['peak_mib']:.0f}", *(f"{result['over'][base]:.2f}" for base in bases)]
+        cells.append(f"{result['other_answer']} ({result['of_them_close_calls']} close)")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *(f"    {line}" for line in report["stages"]), ""])
+
+
+def draw(reports: list[dict[str, Any]], path: Path) -> None:
+    """Photographs a second of every contender, a panel for each model and size."""
+    figure, panels = plt.subplots(1, len(reports), figsize=(4.6 * len(reports), 3.4), squeeze=False)
+    for panel, report in zip(panels[0], reports, strict=True):
+        names = list(report["results"])[::-1]
+        rates = [report["results"][name]["images_per_s"] for name in names]
+        bars = panel.barh(
+            names, rates, color=["#2f6f4f" if name.startswith("regnety") else "#b0b0b0" for name in names]
+        )
+        panel.bar_label(bars, fmt="%.0f", padding=3, fontsize=8)
+        panel.set_title(f"{report['model']}, {report['size']}", fontsize=10)
+        panel.set_xlabel("photographs a second, whole process", fontsize=8)
+        panel.tick_params(labelsize=8)
+        panel.margins(x=0.15)
+        panel.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+    plt.close(figure)
+
+
+def main() -> None:
+    results, page = Path(sys.argv[1]), Path(sys.argv[2])
+    reports = [json.loads(path.read_text("utf-8")) for path in sorted(results.glob("files_to_labels-*.json"))]
+    text = HEAD
+    if reports:
+        picture = page.with_suffix(".png")
+        draw(reports, picture)
+        text += FILES.format(rounds=reports[0]["rounds"])
+        text += f"\n![Photographs a second of each contender]({picture.name})\n\n"
+        text += "\n".join(files_table(report) for report in reports)
+    alone = results / "model_alone.json"
+    if alone.exists():
+        text += f"\n{ALONE}{markdown(json.loads(alone.read_text('utf-8')))}"
+    page.write_text(text.rstrip() + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""`regnety neighbours`."""
+
+import csv
+import json
+import sys
+from typing import Any
+
+import click
+
+from regnety.cli import terminal
+from regnety.cli.formats import RowFormat, row_format_option
+from regnety.cli.images import named_images, silence_decoders
+from regnety.cli.notices import say
+from regnety.cli.options import (
+    engine_option,
+    max_pixels_option,
+    model_option,
+    precision_option,
+    quiet_option,
+    workers_option,
+)
+
+CSV_FIELDS = ("filename", "rank", "neighbour", "similarity", "error")
+
+
+@click.command()
+@click.argument("embeddings", metavar="EMBEDDINGS", type=click.Path())
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path())
+@click.option("--top-k", type=click.IntRange(1), default=5, metavar="NUMBER", help="Neighbours of each image.")
+@model_option
+@click.option("--recursive", "-r", is_flag=True, help="Folders with their sub-folders.")
+@row_format_option
+@engine_option
+@precision_option("f32")
+@workers_option
+@max_pixels_option
+@quiet_option
+def neighbours(
+    embeddings: str,
+    images: tuple[str, ...],
+    top_k: int,
+    model: str | None,
+    recursive: bool,
+    output_format: RowFormat,
+    engine: str,
+    precision: str,
+    workers: int | None,
+    max_pixels: int,
+    quiet: bool,
+) -> None:
+    """Find the photographs that are most similar to others, in a file that `regnety embed` wrote.
+
+    The model is the one that the file names, shown the same pixels; --model says where it is now, if it has moved.
+    Similarity is the cosine of two embeddings.
+
+    Example:  regnety neighbours embeddings.parquet photo.jpg --top-k 3
+    """
+    from regnety.bundle.bundle import Bundle
+    from regnety.inference.embedding_files import read_embeddings
+    from regnety.inference.embeddings import Embedder
+    from regnety.inference.neighbours import find_neighbours
+
+    silence_decoders()
+    stored = read_embeddings(embeddings)
+    embedder = Embedder.like(
+        stored.origin,
+        None if model is None else Bundle.load(model, quiet=quiet),
+        engine=engine,
+        precision=precision,
+        workers=workers,
+        max_pixels=max_pixels,
+    )
+    sources = named_images(images, recursive=recursive)
+    queries = list(embedder.stream(sources, on_error="record"))
+    answers = find_neighbours(embedder.stacked(queries), stored, top_k)
+    remaining = iter(answers)
+    results = [
+        {
+            "filename": query.filename,
+            "error": query.error,
+            "neighbours": []
+            if query.values is None
+            else [{"filename": image.filename, "similarity": image.similarity} for image in next(remaining)],
+        }
+        for query in queries
+    ]
+    _print(results, output_format)
+    failed = [query.error for query in queries if query.error is not None]
+    if output_format is RowFormat.table:
+        for error in failed:
+            say(error)
+    if failed:
+        click.get_current_context().exit(1)
+
+
+def _print(results: list[dict[str, Any]], output_format: RowFormat) -> None:
+    if output_format is RowFormat.json:
+        print(json.dumps(results, indent=2, ensure_ascii=False))
+    elif output_format is RowFormat.jsonl:
+        for result in results:
+            print(json.dumps(result, ensure_ascii=False))
+    elif output_format is RowFormat.csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(CSV_FIELDS)
+        for result in results:
+            for rank, entry in enumerate(result["neighbours"], start=1):
+                writer.writerow([result["filename"], rank, entry["filename"], entry["similarity"], ""])
+            if not result["neighbours"]:
+                writer.writerow([result["filename"], "", "", "", result["error"] or ""])
+    else:
+        from regnety.cli.tables import print_table
+
+        rows = [
+            (
+                terminal.printable(result["filename"]) if rank == 0 else "",
+                terminal.printable(entry["filename"]),
+                f"{entry['similarity']:.3f}",
+            )
+            for result in results
+            for rank, entry in enumerate(result["neighbours"])
+        ]
+        if rows:
+            print_table(("image", "neighbour", "similarity"), rows, right=("similarity",))

@@ -1,0 +1,87 @@
+"""`regnety pick`."""
+
+import click
+
+from regnety.cli.formats import RowFormat, row_format_option
+from regnety.cli.latency_options import fastest_precision_option, fresh_option, threads_option
+from regnety.cli.notices import say
+from regnety.cli.options import engine_option, image_size_option, quiet_option
+
+
+@click.command()
+@click.option(
+    "--latency-ms",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MS",
+    help="Milliseconds that a batch may take, median.",
+)
+@click.option(
+    "--memory-mib",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MIB",
+    help="What the whole process may have resident at its peak.",
+)
+@click.option("--batch-size", type=click.IntRange(1, 4096), default=1, help="Images that are given at once.")
+@engine_option
+@fastest_precision_option
+@threads_option
+@image_size_option
+@fresh_option
+@row_format_option
+@quiet_option
+def pick(
+    latency_ms: float | None,
+    memory_mib: float | None,
+    batch_size: int,
+    engine: str,
+    precision: str,
+    threads: int | None,
+    image_size: int | None,
+    fresh: bool,
+    output_format: RowFormat,
+    quiet: bool,
+) -> None:
+    """Find the most accurate published model that fits a budget on this machine, and the runner-up.
+
+    Models are measured as `bench` measures them, the most accurate first, until two fit; the exit status is 1 where
+    none does. Accuracy is ImageNet's top1 as published, in float32.
+
+    Example:  regnety pick --latency-ms 10 --memory-mib 200
+    """
+    from regnety.cli.latency_tables import figures, write_rows
+    from regnety.inference.picking import pick as pick_model
+    from regnety.inference.timed_models import TimedModel, published_candidates
+    from regnety.inference.timing import LatencyRow
+    from regnety.progress import Progress
+
+    if latency_ms is None and memory_mib is None:
+        raise click.UsageError("name a budget: --latency-ms, --memory-mib or both")
+    candidates = published_candidates(image_size=image_size)
+    if not candidates:
+        raise click.UsageError(f"no accuracy is published at {image_size} pixels; `regnety models` lists the sizes")
+    with Progress("pick", total=len(candidates), quiet=quiet) as progress:
+
+        def on_model(model: TimedModel, row: LatencyRow | None) -> None:
+            progress.say(f"{model.name} does not fit" if row is None else figures(row))
+            progress.advance()
+
+        found = pick_model(
+            latency_ms=latency_ms,
+            memory_mib=memory_mib,
+            candidates=candidates,
+            engine=engine,
+            precision=precision,
+            batch_size=batch_size,
+            threads=threads,
+            fresh=fresh,
+            on_model=on_model,
+        )
+    if found or output_format is not RowFormat.table:
+        write_rows(found, output_format, None)
+    if not found:
+        say(f"none of {len(candidates)} published models fits here")
+        click.get_current_context().exit(1)
+    if output_format is RowFormat.table and not quiet:
+        runner_up = f", the runner-up {found[1].model}" if len(found) > 1 else ", and no other fits"
+        fetch = f"`regnety fetch {found[0].model}` brings its weights"
+        say(f"the most accurate that fits is {found[0].model}{runner_up}; {fetch}")

@@ -1,0 +1,57 @@
+"""Labelled photographs as a quantizer wants them: again and again, in any order. None is held in memory."""
+
+from collections.abc import Sequence
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.bundle.bundle import Bundle
+from regnety.datasets.folders import Sample
+from regnety.errors import ImageError
+from regnety.images.pixels import load_pixels
+from regnety.progress import Progress
+
+
+class LabelledPictures(Sequence[tuple[npt.NDArray[np.uint8], int]]):
+    """Each is pixels [1, image_size, image_size, 3] and the index of its class; those that cannot be read are left out.
+
+    Args:
+        bundle: the model; every label is one of its.
+        samples: the photographs.
+        quiet: no progress.
+    """
+
+    def __init__(self, bundle: Bundle, samples: Sequence[Sample], *, quiet: bool = False) -> None:
+        self._preprocessing = bundle.preprocessing
+        self._index = {label: number for number, label in enumerate(bundle.labels or ())}
+        self._samples: list[Sample] = []
+        with Progress("labelled photographs", total=len(samples), quiet=quiet) as progress:
+            for sample in samples:
+                try:
+                    self._read(sample)
+                    self._samples.append(sample)
+                except ImageError:  # whoever evaluates on the same photographs says so
+                    pass
+                progress.advance()
+
+    def _read(self, sample: Sample) -> npt.NDArray[np.uint8]:
+        return load_pixels(sample.path, self._preprocessing)[None]
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    @overload
+    def __getitem__(self, place: int) -> tuple[npt.NDArray[np.uint8], int]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[tuple[npt.NDArray[np.uint8], int]]: ...
+
+    def __getitem__(
+        self, place: int | slice
+    ) -> tuple[npt.NDArray[np.uint8], int] | list[tuple[npt.NDArray[np.uint8], int]]:
+        """Read one, or some."""
+        if isinstance(place, slice):
+            return [self[number] for number in range(len(self))[place]]
+        sample = self._samples[place]
+        return self._read(sample), self._index[sample.label]

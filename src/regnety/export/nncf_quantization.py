@@ -1,0 +1,161 @@
+"""NNCF, kept quiet: it quantizes an ONNX graph, and everything that it would say, send or show is kept back.
+
+It is loaded without torch where nobody has loaded torch yet: it needs none for ONNX graphs, and takes three seconds
+less. A program that quantizes torch modules with NNCF too imports torch before.
+"""
+
+import importlib
+import io
+import logging
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from importlib.util import find_spec
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from regnety.architecture.description import Architecture, ConvNorm
+from regnety.errors import ExportError, MissingExtraError, RegNetYError
+from regnety.graph.assembly import INPUT_NAME
+from regnety.graph.builder import graph_bytes
+from regnety.inference.engines.engine import available_cores
+from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
+from regnety.inference.engines.openvino_runtime import TELEMETRY, hidden
+from regnety.inference.predictor import softmax
+
+NORMALIZATION = ("centered/Sub", "normalized/Mul")
+"""Nodes that turn pixels into normalised values: quantized they would round the picture before anything is computed."""
+PRESET = "mixed"
+"""Activations that may be below zero have a zero point of their own, all others begin at zero; weights have a scale for
+each channel."""
+
+Picture: TypeAlias = npt.NDArray[np.uint8]
+"""[1, height, width, channels]"""
+
+
+def load_nncf() -> Any:
+    """The package, without its telemetry, and without a line on stdout.
+
+    Raises:
+        MissingExtraError: it is not installed.
+        ExportError: it is, and cannot be loaded.
+    """
+    if find_spec("nncf") is None:
+        raise MissingExtraError("quantization", "quantize")
+    logger_class = logging.getLoggerClass()
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(_quiet())
+            stack.enter_context(hidden(TELEMETRY))
+            nncf = importlib.import_module("nncf")
+            importlib.import_module("nncf.onnx.quantization.quantize_model")
+    except Exception as error:  # any of its many parts may fail in its own way
+        raise ExportError(f"NNCF is installed and cannot be loaded: {_one_line(error)}") from error
+    finally:
+        logging.setLoggerClass(logger_class)  # it sets its own for everybody
+    logging.getLogger("nncf").setLevel(logging.CRITICAL)
+    return nncf
+
+
+def quantize_graph(nncf: Any, graph: onnx.ModelProto, pictures: Sequence[Picture]) -> onnx.ModelProto:
+    """Quantize convolutions, sums and the classifier; the ranges of activations are measured on some pictures.
+
+    The squeeze-excitations stay in float32: they work on a single value a channel, and cost next to nothing.
+
+    Raises:
+        ExportError: NNCF cannot do it.
+    """
+    with _quiet(), _named_errors():
+        quantized: onnx.ModelProto = nncf.quantize(graph, _calibration(nncf, pictures), **_options(nncf, pictures))
+    return quantized
+
+
+def quantize_graph_within(
+    nncf: Any,
+    graph: onnx.ModelProto,
+    pictures: Sequence[Picture],
+    labelled: Sequence[tuple[Picture, int]],
+    *,
+    max_drop: float,
+) -> onnx.ModelProto:
+    """The same; then layers go back to float32, the most harmful first, until no more accuracy is lost than is allowed.
+
+    Args:
+        nncf: what `load_nncf` gave.
+        graph: the model in float32.
+        pictures: on which ranges are measured.
+        labelled: pictures with the index of their class, on which the loss is measured.
+        max_drop: points of top-1 that may be lost.
+
+    Raises:
+        ExportError: NNCF cannot do it.
+    """
+
+    def validate(tried: onnx.ModelProto, items: Iterable[tuple[Picture, int]]) -> tuple[float, list[float]]:
+        """Top-1 in percent, and the probability of each picture's class: layers are ranked on those that lost most."""
+        engine = OnnxRuntimeEngine(graph_bytes(tried), threads=available_cores())
+        probabilities, right = [], 0
+        for picture, target in items:
+            logits = engine.run(picture)["logits"][0]
+            probabilities.append(float(softmax(logits)[target]))
+            right += int(logits.argmax()) == target
+        return 100 * right / len(probabilities), probabilities
+
+    with _quiet(), _named_errors():
+        quantized: onnx.ModelProto = nncf.quantize_with_accuracy_control(
+            graph,
+            calibration_dataset=_calibration(nncf, pictures),
+            validation_dataset=nncf.Dataset(labelled, lambda item: {INPUT_NAME: item[0]}),
+            validation_fn=validate,
+            max_drop=max_drop,
+            drop_type=nncf.DropType.ABSOLUTE,
+            **_options(nncf, pictures),
+        )
+    return quantized
+
+
+def float_layers(graph: onnx.ModelProto, architecture: Architecture) -> tuple[str, ...]:
+    """The convolutions and linear layers whose weights a quantized graph keeps in float32, by our names."""
+    arrays = {array.name for array in graph.graph.initializer}
+    names = []
+    for layer in architecture.layers():
+        keys = (f"{layer.name}.weight",) if isinstance(layer, ConvNorm) else layer.state_dict_shapes()
+        names += [key.removesuffix(".weight") for key in keys if key.endswith(".weight") and key in arrays]
+    return tuple(names)
+
+
+def _options(nncf: Any, pictures: Sequence[Picture]) -> dict[str, Any]:
+    return {
+        "preset": nncf.QuantizationPreset(PRESET),
+        "subset_size": len(pictures),
+        "ignored_scope": nncf.IgnoredScope(names=list(NORMALIZATION)),
+    }
+
+
+def _calibration(nncf: Any, pictures: Sequence[Picture]) -> Any:
+    return nncf.Dataset(pictures, lambda picture: {INPUT_NAME: picture})
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Its bars go to stdout, where results belong; and it looks for torch wherever it is called."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), hidden("torch"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, OSError, RegNetYError):
+        raise
+    except Exception as error:  # what it raises has no common base
+        raise ExportError(f"NNCF cannot quantize the model: {_one_line(error)}") from error
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,69 @@
+"""How fast a model is before and after, on every engine that is installed."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.bundle.bundle import Bundle
+from regnety.inference.engines.engine import Engine, Precision, available_cores
+from regnety.inference.engines.selection import start_engine
+from regnety.inference.processor import has_bf16
+
+ROUNDS, RUNS = 9, 3
+"""Engines take turns, so that what else the machine does meets all alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """How long an engine takes for one image on all cores."""
+
+    engine: str
+    """`openvino 2026.4.1`."""
+    precision: Precision
+    """`int8` is the new model, the others are the one that it was made from."""
+    latency_ms: float
+    """Median, in milliseconds."""
+
+
+def measure_speeds(before: Bundle, after: Bundle, pictures: Sequence[npt.NDArray[Any]]) -> tuple[Speed, ...]:
+    """Time both models, one image at a time.
+
+    Args:
+        before: the model in floating point.
+        after: the same in int8.
+        pictures: as they are shown them, uint8 [1, height, width, 3].
+    """
+    engines: list[Engine] = []
+    for name in ("onnxruntime", "openvino"):
+        if find_spec(name) is None:
+            continue
+        precisions = ("f32", "bf16", "int8") if name == "openvino" and has_bf16() else ("f32", "int8")
+        engines += [_started(after if precision == "int8" else before, name, precision) for precision in precisions]
+    times: list[list[float]] = [[] for _ in engines]
+    shown = cycle(np.ascontiguousarray(picture) for picture in pictures)
+    for _ in range(ROUNDS):
+        for engine, durations in zip(engines, times, strict=True):
+            engine.run(next(shown))  # what another engine has pushed out of the caches comes back
+            for _ in range(RUNS):
+                picture, begin = next(shown), time.perf_counter()
+                engine.run(picture)
+                durations.append(1000 * (time.perf_counter() - begin))
+    return tuple(
+        Speed(
+            engine=f"{engine.name} {engine.version}",
+            precision=engine.precision,
+            latency_ms=statistics.median(durations),
+        )
+        for engine, durations in zip(engines, times, strict=True)
+    )
+
+
+def _started(bundle: Bundle, engine: str, precision: str) -> Engine:
+    return start_engine(bundle, engine=engine, precision=precision, threads=available_cores(), keep_compiled=False)

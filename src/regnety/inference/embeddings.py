@@ -1,0 +1,302 @@
+"""`Embedder`: images in, pooled features out, with what they came from."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.bundle.bundle import Bundle
+from regnety.bundle.fingerprint import fingerprint
+from regnety.bundle.resolver import HUB_SCHEMES
+from regnety.catalog.models import EMBEDDED_MODEL, is_name
+from regnety.errors import DataError, ImageError, RegNetYError, UnknownModelError, WeightsError
+from regnety.images.formats import MAX_PIXELS
+from regnety.images.pixels import PIXEL_WAYS, PixelWay
+from regnety.images.sources import ImageSource, is_single_image
+from regnety.inference.engines.engine import Engine
+from regnety.inference.runner import Runner
+from regnety.preprocessing import Preprocessing, preprocessing_from_dict
+
+OUTPUT = "pre_logits"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """The embedding of one image, or why there is none."""
+
+    filename: str | None
+    """As it was given; None for an image that was not a file."""
+    values: npt.NDArray[np.float32] | None
+    """Pooled features [num_features], as the model gives them: not normalised; None where there is an error."""
+    error: str | None
+    """One line that names the file; None where there is an embedding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingOrigin:
+    """What embeddings came from. Those whose `settings` are the same can be compared with each other."""
+
+    model: str
+    """A name, or the absolute path of a model's folder or file."""
+    weights: str
+    """What identifies the model's design and weights, wherever they stand (`bundle.fingerprint`)."""
+    num_features: int
+    """Values of an embedding."""
+    preprocessing: Preprocessing
+    """What the model was shown."""
+    exif_orientation: bool
+    """Whether photographs were turned upright."""
+    pixels: PixelWay
+    """The way to pixels."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Plain JSON values of all but the model's name, which may change while the model stays the same."""
+        return {
+            "weights": self.weights,
+            "num_features": self.num_features,
+            "preprocessing": self.preprocessing.as_dict(),
+            "exif_orientation": self.exif_orientation,
+            "pixels": self.pixels,
+        }
+
+
+def origin_from_dict(values: Mapping[str, Any]) -> EmbeddingOrigin:
+    """The origin whose `settings` and model these are.
+
+    Raises:
+        RegNetYError: a field is missing, or its value is not allowed.
+    """
+    model, weights, size = values.get("model"), values.get("weights"), values.get("num_features")
+    upright, pixels = values.get("exif_orientation"), values.get("pixels")
+    if not (isinstance(model, str) and isinstance(weights, str) and isinstance(upright, bool)):
+        raise RegNetYError("lacks model, weights or exif_orientation")
+    if type(size) is not int or size < 1 or pixels not in PIXEL_WAYS:
+        raise RegNetYError("lacks num_features or pixels")
+    return EmbeddingOrigin(
+        model=model,
+        weights=weights,
+        num_features=size,
+        preprocessing=preprocessing_from_dict(values.get("preprocessing", {})),
+        exif_orientation=upright,
+        pixels=pixels,
+    )
+
+
+class Embedder:
+    """A model as a source of embeddings: its pooled features, before the classifier. May be used from several threads.
+
+    Args:
+        model: whatever a model may be (`Bundle.load`), also one without a classifier; the one that comes with the
+            package where nothing is named.
+        engine: as for `Predictor`.
+        precision: as for `Predictor`; but float32 unless told otherwise, as embeddings are kept and compared with
+            those of other machines.
+        workers: as for `Predictor`, like all after it.
+        pixels: as for `Predictor`.
+        exif_orientation: as for `Predictor`.
+        max_pixels: as for `Predictor`.
+        image_size: as for `Predictor`.
+        crop_pct: as for `Predictor`.
+        use_test_size: as for `Predictor`.
+
+    Raises:
+        UnknownModelError: the name is not known, or its weights cannot be had.
+        WeightsError: the weights are damaged, the model takes other than 3 channels, or a size is not allowed.
+        EngineError: there is no such engine here, or it has not the precision.
+        ValueError: as for `Predictor`.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Bundle = EMBEDDED_MODEL,
+        *,
+        engine: str = "auto",
+        precision: str = "f32",
+        workers: int | None = None,
+        pixels: PixelWay = "fast",
+        exif_orientation: bool = True,
+        max_pixels: int = MAX_PIXELS,
+        image_size: int | None = None,
+        crop_pct: float | None = None,
+        use_test_size: bool = False,
+    ) -> None:
+        bundle = Bundle.load(model)
+        shown = bundle.preprocessing.shown(image_size=image_size, crop_pct=crop_pct, use_test_size=use_test_size)
+        self._start(
+            bundle.with_preprocessing(shown),
+            engine=engine,
+            precision=precision,
+            workers=workers,
+            pixels=pixels,
+            exif_orientation=exif_orientation,
+            max_pixels=max_pixels,
+        )
+
+    @classmethod
+    def like(
+        cls,
+        origin: EmbeddingOrigin,
+        model: str | Path | Bundle | None = None,
+        *,
+        engine: str = "auto",
+        precision: str = "f32",
+        workers: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> "Embedder":
+        """An embedder whose embeddings can be compared with others, as it has the same model shown the same pixels.
+
+        Args:
+            origin: of the others.
+            model: where that model stands now; None is where it stood then.
+            engine: as for the class, like all after it.
+            precision: as for the class.
+            workers: as for the class.
+            max_pixels: as for the class.
+
+        Raises:
+            DataError: it is another model.
+            UnknownModelError: the model is not there any more; the message says how to name it.
+        """
+        try:
+            bundle = Bundle.load(origin.model if model is None else model)
+        except UnknownModelError as error:
+            if model is not None:
+                raise
+            reason = f"{origin.model}: is not there" if os.path.isabs(origin.model) else str(error)
+            raise UnknownModelError(
+                f"{reason}; the embeddings came from it, --model (model=) says where it is"
+            ) from error
+        embedder = cls.__new__(cls)
+        embedder._start(
+            bundle.with_preprocessing(origin.preprocessing),
+            engine=engine,
+            precision=precision,
+            workers=workers,
+            pixels=origin.pixels,
+            exif_orientation=origin.exif_orientation,
+            max_pixels=max_pixels,
+        )
+        found = embedder.origin
+        if found.weights != origin.weights:
+            sizes = "" if found.num_features == origin.num_features else f" ({found.num_features} features)"
+            raise DataError(
+                f"{bundle.name}{sizes}: is not the model that the embeddings came from, which is {origin.model} "
+                f"({origin.num_features} features) with weights {origin.weights[:12]}"
+            )
+        return embedder
+
+    def _start(
+        self,
+        bundle: Bundle,
+        *,
+        engine: str,
+        precision: str,
+        workers: int | None,
+        pixels: PixelWay,
+        exif_orientation: bool,
+        max_pixels: int,
+    ) -> None:
+        if not isinstance(max_pixels, int | np.integer) or max_pixels < 1:
+            raise ValueError(f"max_pixels must be a whole number of at least 1, got {max_pixels!r}")
+        if bundle.metadata.in_chans != 3:
+            raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
+        self.bundle = bundle
+        self.origin = EmbeddingOrigin(
+            model=_place_of(bundle),
+            weights=fingerprint(bundle),
+            num_features=bundle.architecture.num_features,
+            preprocessing=bundle.preprocessing,
+            exif_orientation=exif_orientation,
+            pixels=pixels,
+        )
+        """What the embeddings come from."""
+        self._runner = Runner(
+            bundle,
+            outputs=(OUTPUT,),
+            engine=engine,
+            precision=precision,
+            workers=workers,
+            pixels=pixels,
+            exif_orientation=exif_orientation,
+            max_pixels=max_pixels,
+        )
+
+    @property
+    def engine(self) -> Engine | None:
+        """What runs the model, from the first image on."""
+        return self._runner.engine
+
+    @property
+    def num_features(self) -> int:
+        """Values of an embedding."""
+        return self.origin.num_features
+
+    def embed(self, images: Iterable[ImageSource] | ImageSource) -> npt.NDArray[np.float32]:
+        """Embed images, in their order.
+
+        Args:
+            images: as for `Predictor.predict`.
+
+        Returns:
+            Pooled features [number of images, num_features], not normalised.
+
+        Raises:
+            ImageError: an image cannot be read.
+        """
+        return self.stacked(self.stream(images))
+
+    def stacked(self, embeddings: Iterable[Embedding]) -> npt.NDArray[np.float32]:
+        """The values of those that have any, [number, num_features]."""
+        found = [embedding.values for embedding in embeddings if embedding.values is not None]
+        return np.stack(found) if found else np.empty((0, self.num_features), np.float32)
+
+    def stream(
+        self,
+        images: Iterable[ImageSource] | ImageSource,
+        *,
+        on_error: Literal["raise", "record"] = "raise",
+        count: float | None = None,
+    ) -> Iterator[Embedding]:
+        """Embed images as they come, in their order; memory is flat, however many there are.
+
+        Args:
+            images: as for `Predictor.stream`.
+            on_error: as for `Predictor.stream`.
+            count: as for `Predictor.stream`.
+
+        Raises:
+            ImageError: an image cannot be read, with `on_error="raise"`.
+            ValueError: on_error is neither.
+        """
+        if on_error not in ("raise", "record"):
+            raise ValueError(f"on_error must be 'raise' or 'record', got {on_error!r}")
+        sources: Iterable[ImageSource] = [images] if is_single_image(images) else images  # type: ignore[list-item, assignment]
+        return self._embeddings(sources, on_error, len(sources) if isinstance(sources, Sized) else count)
+
+    def _embeddings(self, sources: Iterable[ImageSource], on_error: str, count: float | None) -> Iterator[Embedding]:
+        for number, output in enumerate(self._runner.stream(sources, count=count)):
+            if output.outputs is None:
+                message = str(output.error)
+                if output.filename is None:  # its place says which one it was
+                    message = f"images[{number}]{message.removeprefix('image')}"
+                if on_error == "raise":
+                    raise ImageError(message) from output.error
+                yield Embedding(output.filename, None, message)
+                continue
+            values = output.outputs[OUTPUT]
+            if not np.isfinite(values).all():
+                raise WeightsError(f"{self.bundle.name}: its features are not finite numbers; its weights are damaged")
+            yield Embedding(output.filename, values, None)
+
+
+def _place_of(bundle: Bundle) -> str:
+    """By which a model is found again, from whatever folder; its bare name where it was made in memory."""
+    is_place = bundle.path is not None and os.path.exists(bundle.name)
+    if bundle.path is None or (is_name(bundle.name) and not is_place) or bundle.name.startswith(HUB_SCHEMES):
+        return bundle.name
+    return os.path.abspath(bundle.path)

@@ -1,0 +1,241 @@
+"""One model timed: each way to run a batch has a process of its own, and what it said is kept in the cache."""
+
+import json
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from regnety.errors import EngineError
+from regnety.inference.engines.engine import Precision, available_cores
+from regnety.inference.engines.selection import installed_engines
+from regnety.inference.latency_cache import keep_measurement, machine, read_measurement
+from regnety.inference.timed_models import TimedModel
+
+PROCESS = "import sys; sys.path[:] = {path!r}; from regnety.inference.engines.timing_process import main; main()"
+"""It looks for modules where this process does, and not in the current folder."""
+FAR_OVER = 3.0
+"""A model that takes so many times a budget is not measured to the end."""
+WORSE = 1.3
+"""Nor is a way to run a batch that takes so many times the best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One way to run a batch."""
+
+    workers: int
+    """Runs side by side."""
+    threads: int
+    """Within each."""
+    images_per_run: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyRow:
+    """What was measured of one model, engine, precision and batch: of the fastest way to run it."""
+
+    model: str
+    top1: float | None
+    """On ImageNet at that size, in percent, as published; None where it is not known."""
+    image_size: int
+    """Height and width, in pixels."""
+    engine: str
+    engine_version: str
+    precision: Precision
+    batch_size: int
+    workers: int
+    """Runs side by side."""
+    threads: int
+    """Within each run."""
+    images_per_run: int
+    latency_p50_ms: float
+    """Milliseconds for the whole batch, median."""
+    latency_p99_ms: float
+    """99th percentile; of fewer than a hundred runs nearly the slowest."""
+    images_per_second: float
+    """At the median."""
+    memory_mib: float | None
+    """The most that a process which loads, compiles and runs it has resident; None where the system does not say."""
+    runs: int
+    """That were timed."""
+    auto: bool = False
+    """Whether it is the fastest of its model and batch, torch apart."""
+    processor: str | None
+    cores: int
+    date: str
+    """When it was measured, UTC."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values, in the fields of `regnety bench --format json`."""
+        return asdict(self)
+
+
+def schedules(batch_size: int, threads: int) -> list[Schedule]:
+    """The ways to run a batch that are tried: over all threads at once, or cut into pieces that run side by side."""
+    whole = Schedule(1, threads, batch_size)
+    if batch_size == 1 or threads == 1:
+        return [whole]
+    pieces = {1, -(-batch_size // threads)}
+    return [*(Schedule(min(threads, -(-batch_size // piece)), 1, piece) for piece in sorted(pieces)), whole]
+
+
+class Timing:
+    """Measures one model; what it needs on disk for that is written once, and removed at the end.
+
+        with Timing(model) as timing:
+            row = timing.row("openvino", "bf16", batch_size=8)
+
+    Args:
+        model: what is measured.
+        threads: that a batch may use; None is one on each core.
+        fresh: measure anew what the cache knows.
+    """
+
+    def __init__(self, model: TimedModel, *, threads: int | None = None, fresh: bool = False) -> None:
+        self.model = model
+        self._threads = threads or available_cores()
+        self._fresh = fresh
+        self._written: dict[tuple[str, str], Path] = {}
+        self._stack = ExitStack()
+        self._versions = installed_engines()
+
+    def __enter__(self) -> "Timing":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def row(self, engine: str, precision: Precision, *, batch_size: int, limit_ms: float | None = None) -> LatencyRow:
+        """The fastest way to run a batch with that engine.
+
+        Args:
+            engine: its name.
+            precision: what it computes in.
+            batch_size: images.
+            limit_ms: a model that is far over it need not be measured to the end.
+
+        Raises:
+            EngineError: the engine cannot run it.
+        """
+        schedule, measured = self._fastest(engine, precision, batch_size, self.model.output, limit_ms)
+        return self._as_row(engine, precision, batch_size, schedule, measured)
+
+    def part_ms(self, engine: str, precision: Precision, *, batch_size: int, output: str, limit_ms: float) -> float:
+        """Milliseconds of the network's beginning alone, up to one of its outputs."""
+        _, measured = self._fastest(engine, precision, batch_size, output, limit_ms)
+        return float(measured["latency_p50_ms"])
+
+    def _fastest(
+        self, engine: str, precision: Precision, batch_size: int, output: str, limit_ms: float | None
+    ) -> tuple[Schedule, dict[str, Any]]:
+        """The best way to run a batch, and what was measured of it."""
+        give_up_ms = None if limit_ms is None else FAR_OVER * limit_ms
+        best: tuple[Schedule, dict[str, Any]] | None = None
+        for schedule in schedules(batch_size, self._threads):
+            measured = self._measured(engine, precision, batch_size, schedule, output, give_up_ms)
+            if best is None or measured["latency_p50_ms"] < best[1]["latency_p50_ms"]:
+                best = schedule, measured
+                worse_ms = WORSE * measured["latency_p50_ms"]
+                give_up_ms = worse_ms if give_up_ms is None else min(give_up_ms, worse_ms)
+        assert best is not None
+        return best
+
+    def _measured(
+        self,
+        engine: str,
+        precision: Precision,
+        batch_size: int,
+        schedule: Schedule,
+        output: str,
+        give_up_ms: float | None,
+    ) -> dict[str, Any]:
+        facts = {
+            "graph": self.model.digest(engine, output),
+            "engine": engine,
+            "engine_version": self._versions[engine],
+            "precision": precision,
+            "batch_size": batch_size,
+            **asdict(schedule),
+        }
+        cut_short = {**facts, "cut_short": True}
+        if not self._fresh:
+            known = read_measurement(facts)
+            if known is None and give_up_ms is not None:
+                known = read_measurement(cut_short)
+                if known is not None and known["latency_p50_ms"] <= give_up_ms:
+                    known = None
+            if known is not None:
+                return known
+        request = {
+            **facts,
+            "graph": str(self._file(engine, output)),
+            "image_shape": [self.model.image_size, self.model.image_size, self.model.bundle.metadata.in_chans],
+            "give_up_ms": give_up_ms,
+        }
+        measured = run_timing_process(request, name=f"{self.model.name} with {engine}")
+        measured["date"] = datetime.now(UTC).isoformat(timespec="seconds")
+        keep_measurement(cut_short if measured.pop("cut_short") else facts, measured)
+        return measured
+
+    def _file(self, engine: str, output: str) -> Path:
+        kind = "torch" if engine == "torch" else ".xml" if self._runs_own_xml(engine) else ".onnx"
+        if (kind, output) not in self._written:
+            try:
+                self._written[kind, output] = self._stack.enter_context(self.model.written(engine, output))
+            except OSError as error:
+                raise EngineError(f"{self.model.name} cannot be timed, its graph has no place: {error}") from error
+        return self._written[kind, output]
+
+    def _runs_own_xml(self, engine: str) -> bool:
+        own = self.model.own_graph(engine)
+        return own is not None and own.suffix == ".xml"
+
+    def _as_row(
+        self, engine: str, precision: Precision, batch_size: int, schedule: Schedule, measured: dict[str, Any]
+    ) -> LatencyRow:
+        here = machine()
+        return LatencyRow(
+            model=self.model.name,
+            top1=self.model.top1,
+            image_size=self.model.image_size,
+            engine=engine,
+            precision=precision,
+            batch_size=batch_size,
+            images_per_second=1000 * batch_size / measured["latency_p50_ms"],
+            processor=here["processor"],
+            cores=here["cores"],
+            **asdict(schedule),
+            **measured,
+        )
+
+
+def run_timing_process(request: dict[str, Any], *, name: str) -> dict[str, Any]:
+    """Have one way to run a batch measured in a process of its own.
+
+    Args:
+        request: what `timing_process.measure` reads.
+        name: of what is measured, for messages.
+
+    Raises:
+        EngineError: it cannot be measured; the message says why.
+    """
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", PROCESS.format(path=sys.path)],
+        input=json.dumps(request),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    answer: dict[str, Any] = {}
+    if result.returncode == 0 and result.stdout:
+        answer = json.loads(result.stdout.splitlines()[-1])
+    if "latency_p50_ms" in answer:
+        return answer
+    last = (result.stderr.strip().splitlines() or [""])[-1]
+    killed = "was killed, as where memory is short" if result.returncode < 0 else f"ended with {result.returncode}"
+    reason = answer.get("error") or f"its process {killed} {last}".rstrip()
+    raise EngineError(f"{name} cannot be timed: {reason}")

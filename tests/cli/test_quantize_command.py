@@ -1,0 +1,70 @@
+"""`regnety quantize`."""
+
+from pathlib import Path
+
+import pytest
+
+from commands import one_line, regnety, regnety_here
+from pictures import photograph, write_colours
+from quantized_models import colour_bundle
+from regnety import Bundle
+
+pytest.importorskip("nncf", reason="needs NNCF: make test installs it")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Labelled pictures in data/, a model in float/."""
+    place = tmp_path_factory.mktemp("quantize")
+    write_colours(place / "data", count=10)
+    colour_bundle(place / "float")
+    return place
+
+
+def test_it_prints_accuracy_size_and_speed(folder: Path, tmp_path: Path) -> None:
+    result = regnety(
+        *("quantize", folder / "float", "--calibrate", folder / "data", "--data", folder / "data", "--samples", 12),
+        *("--max-drop", 50, "-o", tmp_path / "made"),
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    assert lines["bundle"] == str(tmp_path / "made")
+    assert lines["size"] == "0.0 MB before, 0.0 MB in int8"
+    measured = Bundle.load(tmp_path / "made").metadata.calibration.measured  # type: ignore[union-attr]
+    assert lines["top1"] == f"100.00 % before, {measured.top1_int8:.2f} % in int8, on 30 images of {folder / 'data'}"  # type: ignore[union-attr]
+    assert lines["same"].endswith(" % of the 12 calibration images")
+    assert sum(line.startswith("speed ") for line in result.stdout.splitlines()) >= 4
+
+
+def test_a_photograph_that_cannot_be_read_is_status_1(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for seed in range(8):
+        photograph(40, 40, seed=seed).save(tmp_path / f"{seed}.png")
+    (tmp_path / "torn.png").write_bytes((tmp_path / "0.png").read_bytes()[:400])
+    result = regnety_here(
+        capfd, "quantize", folder / "float", "--calibrate", tmp_path, "-o", tmp_path / "made", "--quiet"
+    )
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"regnety: {tmp_path / 'torn.png'}: ")
+    assert Bundle.load(tmp_path / "made").metadata.calibration is not None
+
+
+def test_max_drop_wants_labelled_photographs(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    result = regnety_here(
+        *(capfd, "quantize", folder / "float", "--calibrate", folder / "data", "--max-drop", 1, "-o", tmp_path / "made")
+    )
+    assert one_line(result) == (
+        "--max-drop is a loss of accuracy, which is measured on labelled photographs: give --data "
+        "(regnety quantize --help)"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_in_floating_point_has_no_int8(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    picture = folder / "data" / "red" / "000.png"
+    result = regnety_here(capfd, "predict", picture, "--model", folder / "float", "--precision", "int8")
+    assert one_line(result) == (
+        f"{folder / 'float'}: is not quantized; regnety quantize makes a model of it that computes in int8"
+    )
