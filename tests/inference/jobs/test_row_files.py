@@ -99,7 +99,7 @@ def test_parquet_has_types_row_groups_and_the_model() -> None:
     types = [str(field.type) for field in file.schema_arrow]
     assert types == ["string", "int32", "int32", "string", "double", "string"]
     sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-    assert sizes == [2 * 30_000 + 2 * 4096, 5 * 4096 + 1328]
+    assert sizes == [4 * 4096, 3 * 4096 + 1328 + 4096, 4 * 4096, 2 * 4096 + 1328 + 2 * 4096, 4 * 4096, 4096 + 1328]
     label = file.metadata.row_group(0).column(3)
     assert "RLE_DICTIONARY" in label.encodings
     assert label.compression == "ZSTD"

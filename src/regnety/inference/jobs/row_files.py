@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 Written = TypeVar("Written", contravariant=True)
 ROW_FORMATS = ("csv", "jsonl", "parquet")
-ROW_GROUP_ROWS = 1 << 16
-ROW_GROUP_BYTES = 16 << 20
+ROW_GROUP_ROWS = 1 << 14
+ROW_GROUP_BYTES = 8 << 20
 """Where a row group of Parquet ends: what is held of the parts while they are joined."""
 
 
@@ -119,6 +119,7 @@ class ParquetFile(Generic[Record]):
             import pyarrow.parquet
         except ImportError:
             raise MissingExtraError("Parquet", "table") from None
+        pa.array([0])  # imports pandas where there is one, some 50 MiB: before the first image, not after some thousand
         self._rows = rows
         fields = [pa.field(column.name, _arrow_type(column)) for column in rows.columns]
         self._schema = pa.schema(fields, metadata={"regnety": json.dumps(facts)})
