@@ -150,7 +150,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _telemetry_off() -> Iterator[None]:
-    """What NNCF asks once, when it is imported: where OpenVINO's telemetry is loaded already, hiding it does nothing."""
+    """NNCF asks once, when it is imported; and where OpenVINO's telemetry is loaded already, hiding it does nothing."""
     before = os.environ.get(NO_TELEMETRY)
     os.environ[NO_TELEMETRY] = "1"
     try:
