@@ -38,14 +38,16 @@ CLOSE_CALL = 0.01
 def prepare(folder: Path, model: str, count: int, size: str, timm_python: str) -> tuple[Path, Path, Path]:
     """The photographs, the weights and timm's export; in other processes, as this one is to stay small."""
     photographs = folder / f"{count}x{size}"
-    weights, graph = folder / f"{model}.safetensors", folder / f"{model}-timm.onnx"
+    weights, graph = folder / f"{model}.safetensors", folder / f"{model}-timm" / "timm.b1.onnx"
     subprocess.run(
         [sys.executable, HERE / "photographs.py", photographs, "--count", str(count), "--size", size], check=True
     )
     if not weights.exists():
         subprocess.run([sys.executable, HERE / "answering_model.py", folder, model, photographs], check=True)
     if not graph.exists():
-        subprocess.run([timm_python, "-W", "ignore", PEERS / "export_timm.py", model, weights, graph], check=True)
+        graph.parent.mkdir()
+        export = [timm_python, PEERS / "timm_model.py", model, weights, graph.parent, "--batch-sizes", "1"]
+        subprocess.run(export, check=True, stdout=subprocess.DEVNULL)
     return photographs, weights, graph
 
 

@@ -237,8 +237,13 @@ def main() -> None:
     if options.one is not None:
         print(json.dumps(measure(options.one, options)))
         return
-    facts: dict[str, Any] = {"processor": processor(), "pairs": options.pairs, "date": time.strftime("%Y-%m-%d")}
     rows: list[dict[str, Any]] = []
+    facts: dict[str, Any] = {
+        "processor": processor(),
+        "pairs": options.pairs,
+        "date": time.strftime("%Y-%m-%d"),
+        "rows": rows,
+    }
     print(f"{facts['processor']}; milliseconds for a batch; ratio: median of {options.pairs} pairs, peer over ours\n")
     print_table([], heads=True)
     for name in options.models or default_models():
@@ -252,12 +257,11 @@ def main() -> None:
         rows += answer["rows"]
         print_table(answer["rows"])
         sys.stdout.flush()
-    facts["rows"] = rows
+        if options.output is not None:  # after each, as all of them take long
+            options.output.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
     low = [row for row in rows if row["ratio"] < BOUND]
     print(f"\nratios from {min(row['ratio'] for row in rows):.2f} to {max(row['ratio'] for row in rows):.2f}; ", end="")
     print(f"{len(low)} of {len(rows)} are below {BOUND}")
-    if options.output is not None:
-        options.output.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
     if options.markdown is not None:
         options.markdown.write_text(markdown(facts), "utf-8")
 

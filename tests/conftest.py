@@ -4,10 +4,14 @@ import importlib.util
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ray_cluster import RayCluster
+from s3_server import S3Server
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 """Data that stays outside of the repository: CIFAR-10, one photograph, the reference figures."""
@@ -19,6 +23,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("REGNETY_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("HF_HOME", str(tmp_path_factory.getbasetemp() / "hub"))
     monkeypatch.setenv("REGNETY_OFFLINE", "1")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # a token would be kept in the user's home
 
 
 @pytest.fixture(scope="session")
@@ -75,3 +80,26 @@ def transformers(torchvision: Any) -> Any:
         package = pytest.importorskip("transformers", reason="needs transformers: make test-all installs it")
         assert package.RegNetForImageClassification  # imported now, whatever it warns of
     return package
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A store that serves a whole test run; started when it is first wanted."""
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The store, which this process and those that it starts are told of."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
+    """A Ray cluster that serves a whole test run and sees the store; started when it is first wanted."""
+    environment = {"REGNETY_CACHE": str(tmp_path_factory.getbasetemp() / "cache"), "REGNETY_OFFLINE": "1"}
+    with RayCluster({**environment, **s3_server.environment}) as cluster:
+        yield cluster

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from regnety.catalog.models import ModelInfo, list_models, model_info
     from regnety.catalog.published import PublishedWeights, list_weights
     from regnety.errors import (
+        ClusterError,
         DataError,
         EngineError,
         ExportError,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from regnety.graph.builder import build_graph, write_graph
     from regnety.graph.calibration import Calibration, MeasuredDrop
     from regnety.images.torch_transform import create_transform
+    from regnety.inference.cluster.ray_predictor import RayPredictor
     from regnety.inference.duplicates import find_duplicates
     from regnety.inference.embedding_files import Embeddings, read_embeddings, write_embeddings
     from regnety.inference.embeddings import Embedder, Embedding, EmbeddingOrigin
@@ -65,6 +67,7 @@ _HOMES = {
     "regnety.catalog.models": ("ModelInfo", "list_models", "model_info"),
     "regnety.catalog.published": ("PublishedWeights", "list_weights"),
     "regnety.errors": (
+        "ClusterError",
         "DataError",
         "EngineError",
         "ExportError",
@@ -90,6 +93,7 @@ _HOMES = {
     "regnety.inference.neighbours": ("SimilarImage", "find_neighbours"),
     "regnety.inference.latency": ("bench",),
     "regnety.inference.picking": ("pick",),
+    "regnety.inference.cluster.ray_predictor": ("RayPredictor",),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
     "regnety.inference.timing": ("LatencyRow",),
     "regnety.network.creation": ("create_model",),
@@ -105,6 +109,7 @@ __all__ = [
     "Bundle",
     "Calibration",
     "ClassProbability",
+    "ClusterError",
     "Complexity",
     "Converted",
     "DataError",
@@ -129,6 +134,7 @@ __all__ = [
     "Preprocessing",
     "PublishedWeights",
     "Quantized",
+    "RayPredictor",
     "RecipeError",
     "RegNetYError",
     "SimilarImage",

@@ -9,6 +9,7 @@ RegNetYError                 what `except` at an edge catches; str() is one line
 ├── DataError                a data folder, a file of class names or one of embeddings that cannot be used
 ├── RecipeError              a training recipe or run that contradicts itself
 ├── JobError                 a batch job that cannot be begun, gone on with or written
+├── ClusterError             a Ray cluster that cannot be had, or whose workers cannot work
 ├── EngineError              an engine or a precision that cannot be had here
 └── MissingExtraError        an optional dependency that is not installed
 """
@@ -48,6 +49,10 @@ class RecipeError(RegNetYError, ValueError):
 
 class JobError(RegNetYError, RuntimeError):
     """A batch job cannot be begun, gone on with, or written where it is to be written."""
+
+
+class ClusterError(RegNetYError, RuntimeError):
+    """A Ray cluster cannot be reached or started, or its workers cannot run the model."""
 
 
 class EngineError(RegNetYError, RuntimeError):

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from bundles import small_bundle
-from commands import TIMEOUT_S, on_terminal, one_line, regnety
+from commands import TIMEOUT_S, on_terminal, one_line, regnety, regnety_here
 from pictures import encoded, noise
+from regnety.cli import application
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +224,22 @@ def test_ctrl_c_at_any_time_is_quiet(folder: Path) -> None:
             process.send_signal(signal.SIGINT)
             assert process.wait(TIMEOUT_S) in (130, 0)
             assert "Traceback" not in process.stderr.read()
+
+
+def test_a_library_may_make_something_else_of_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As ONNX Runtime does while it is imported."""
+
+    def interrupted(_: object) -> int:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise ImportError("initialization failed") from error
+
+    monkeypatch.setattr(application, "run_command", interrupted)
+    result = regnety_here(capfd, "predict", "a.jpg")
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
 
 
 def test_colours_only_on_a_terminal(folder: Path) -> None:

@@ -1,12 +1,16 @@
 """What is measured, what is kept of it, and for how long that is true."""
 
 import json
+import types
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from bundles import small_bundle
+from quantized_models import CALIBRATION
+from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError
 from regnety.inference import latency, latency_cache, timing
 from regnety.inference.latency import bench, engines_to_time, with_auto
@@ -51,10 +55,24 @@ def test_ways_to_run_a_batch() -> None:
         (("onnxruntime",), ("auto",), [("onnxruntime", "f32")]),
         (("torch", "auto"), ("f32",), [("torch", "f32"), ("onnxruntime", "f32"), ("openvino", "f32")]),
         (("openvino", "openvino"), ("bf16", "f32"), [("openvino", "bf16"), ("openvino", "f32")]),
+        (("onnxruntime", "openvino"), ("bf16",), [("openvino", "bf16")]),
     ],
 )
 def test_engines_and_precisions(engines: Any, precisions: Any, expected: Any) -> None:
     assert engines_to_time(engines, precisions) == expected
+
+
+@pytest.mark.usefixtures("everything_installed")
+def test_a_quantized_model_is_timed_in_int8_and_no_other() -> None:
+    floating = small_bundle()
+    metadata = replace(floating.metadata, calibration=CALIBRATION)
+    quantized = types.SimpleNamespace(name="birds", metadata=metadata, graph=None)
+    assert engines_to_time(bundle=cast(Bundle, quantized)) == [("onnxruntime", "int8"), ("openvino", "int8")]
+    for precisions in (("f32", "bf16"), ("f32",)):
+        with pytest.raises(EngineError, match="birds: is quantized and computes in int8, not in f32"):
+            engines_to_time(precisions=precisions, bundle=cast(Bundle, quantized))
+    with pytest.raises(EngineError, match="small: is not quantized"):
+        engines_to_time(precisions=("int8",), bundle=floating)
 
 
 @pytest.mark.usefixtures("everything_installed")
@@ -195,10 +213,25 @@ def test_an_engine_that_fails_is_left_out_while_there_is_another(
     ],
 )
 def test_a_process_that_fails_is_one_line(code: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "PROCESS", ("-c", code))
+    monkeypatch.setattr(timing, "PROCESS", code.replace("{", "{{").replace("}", "}}"))
     with pytest.raises(EngineError) as error:
         run_timing_process({}, name="tiny with openvino")
     assert str(error.value) == f"tiny with openvino cannot be timed: {reason}"
+
+
+def test_a_graph_that_has_no_place_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(EngineError, match=r"^tiny cannot be timed, its graph has no place: .*nowhere"):
+        list(bench([tiny_model()], engines=("onnxruntime",)))
+
+
+def test_modules_in_the_current_folder_are_not_taken_for_the_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "statistics.py").write_text("raise SystemExit('not the one')", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    (row,) = bench([tiny_model()], engines=("onnxruntime",), batch_sizes=(1,), threads=1)
+    assert row.runs >= 3
 
 
 def test_torch_is_auto_only_where_it_is_alone() -> None:

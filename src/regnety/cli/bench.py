@@ -59,7 +59,9 @@ def bench(
     from regnety.inference.timing import LatencyRow
     from regnety.progress import Progress
 
-    chosen_format = row_format(output_format, output)
+    chosen_format = row_format(output_format, None if output is None else str(output))
+    if chosen_format is RowFormat.parquet:
+        raise click.UsageError("a table of measurements is written as .json, .jsonl or .csv; name such a file")
     if plot is not None:
         from regnety.figures.pareto import ParetoPoint, plot_pareto
         from regnety.figures.picture_files import check_place
@@ -68,7 +70,8 @@ def bench(
     timed = [timed_model(name, image_size=image_size, quiet=quiet) for name in models_to_time(models)]
     if plot is not None and all(model.top1 is None for model in timed):
         raise click.UsageError("no accuracy is known of these models at this size, which --plot needs")
-    total = len(timed) * len(set(batch_sizes)) * len(engines_to_time(engines, precisions))
+    pairs = [engines_to_time(engines, precisions, model.bundle) for model in timed]
+    total = len(set(batch_sizes)) * sum(map(len, pairs))
     if not quiet and any(model.has_random_weights for model in timed):
         say("speed does not depend on weights: models that are named are measured with random ones")
     with Progress("bench", total=total, quiet=quiet) as progress:

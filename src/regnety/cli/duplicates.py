@@ -47,8 +47,14 @@ def duplicates(embeddings: str, threshold: float, output_format: RowFormat, quie
     groups = find_duplicates(stored, threshold, quiet=quiet)
     _print(groups, output_format)
     if not quiet:
-        copies = sum(len(group) - 1 for group in groups)
-        say(f"{stored.num_images} images, {len(groups)} groups, {copies} more in them than one each")
+        say(_told(stored.num_images, groups, threshold))
+
+
+def _told(num_images: int, groups: "list[tuple[SimilarImage, ...]]", threshold: float) -> str:
+    if not groups:
+        return f"{num_images} images, no two of them as similar as {threshold:g}"
+    spare = sum(len(group) - 1 for group in groups)
+    return f"{num_images} images, {len(groups)} group{'s' * (len(groups) > 1)}, {spare} of them to spare"
 
 
 def _print(groups: "list[tuple[SimilarImage, ...]]", output_format: RowFormat) -> None:

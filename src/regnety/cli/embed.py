@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.cli.formats import RowFormat, row_format
 from regnety.cli.images import named_images, refuse_as_output, silence_decoders
 from regnety.cli.notices import say, say_notice
 from regnety.cli.options import (
@@ -78,6 +79,7 @@ def embed(
     """
     if not output.lower().endswith(SUFFIX):
         raise RegNetYError(f"{output}: embeddings are written to Parquet; name it {SUFFIX}")
+    row_format(RowFormat.parquet, output)
     check_sizes(image_size, test_size)
     way = pixel_way(exact, draft)
     refuse_as_output(output, images)
@@ -107,24 +109,36 @@ def embed(
             say(f"no --model named; {EMBEDDED_MODEL} embeds, which was trained on pictures of 32x32 pixels")
         say_notice(bundle)
 
+    count, said = len(sources), ""
+
     def answer(waiting: "Iterator[ImageSource]") -> "Iterator[Embedding]":
-        with closing(embedder.stream(waiting, on_error="record", count=len(sources))) as embeddings:  # type: ignore[type-var]
+        with closing(embedder.stream(waiting, on_error="record", count=count)) as embeddings:  # type: ignore[type-var]
             yield from embeddings
+
+    def leave_out(earlier: int) -> None:
+        nonlocal count
+        count -= earlier
+
+    def say_engine(_: "Embedding") -> None:
+        nonlocal said
+        if not quiet and embedder.engine is not None and said != (how := describe_engine(embedder.engine)):
+            said = how
+            say(how)
 
     summary = run_batch_job(
         sources,
         answer,
         EmbeddingRows(embedder.num_features),
         output,
-        row_format=SUFFIX.removeprefix("."),
-        settings=file_settings(embedder.origin),
+        row_format=RowFormat.parquet.value,
+        settings={**file_settings(embedder.origin), "max_pixels": max_pixels},
         about={"model": embedder.origin.model},
         facts=lambda: {} if embedder.engine is None else {"engine": describe_engine(embedder.engine)},
         resume=resume,
         quiet=quiet,
         description="embed",
+        on_earlier=leave_out,
+        on_record=say_engine,
     )
-    if not quiet and embedder.engine is not None:
-        say(f"{embedder.num_features} features each, {describe_engine(embedder.engine)}")
     if summary.unreadable:
         click.get_current_context().exit(1)

@@ -53,6 +53,12 @@ precisions_option = click.option(
     default="auto",
     help=f"Out of {', '.join(PRECISIONS)}; auto is all that the processor and each engine have.",
 )
+fastest_precision_option = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="auto",
+    help="What it computes in; auto is the faster one that the processor has.",
+)
 batch_sizes_option = click.option(
     "--batch-sizes",
     type=CommaList(click.IntRange(1, 4096), "NUMBER,..."),
@@ -75,6 +81,6 @@ output_option = click.option(
 open_format_option = click.option(
     "--format",
     "output_format",
-    type=click.Choice([*RowFormat]),
+    type=click.Choice([name for name in RowFormat if name is not RowFormat.parquet]),
     help="How results are printed; a table unless --output says else.",
 )

@@ -45,6 +45,8 @@ def _run_command() -> int:
 
         return run_command(sys.argv[1:])
     except Exception as error:
+        if _is_of_ctrl_c(error):
+            raise KeyboardInterrupt from None
         from regnety.errors import RegNetYError
 
         if os.environ.get("REGNETY_DEBUG") or not isinstance(error, RegNetYError | OSError):
@@ -55,6 +57,13 @@ def _run_command() -> int:
 
         print(f"regnety: {printable(_one_line(error))}", file=sys.stderr)
         return 2
+
+
+def _is_of_ctrl_c(error: BaseException | None) -> bool:
+    """A library whose initialisation is interrupted makes an ImportError of it, ONNX Runtime for one."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _prepare_streams() -> None:

@@ -76,6 +76,17 @@ draft_option = click.option(
     help="Large JPEGs decoded to a fraction of their size: faster, a grey level off in the mean.",
 )
 engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="What runs the model.")
+ray_option = click.option(
+    "--ray",
+    metavar="CLUSTER",
+    help="Work on a Ray cluster: local starts one here, auto takes the one that runs, or HOST:PORT.",
+)
+ray_workers_option = click.option(
+    "--ray-workers",
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    help="Processes on the cluster, each with the model and --workers threads; as many as fit if not given.",
+)
 
 
 def precision_option(default: str | None, *, shown: str | None = None) -> Callable[[Command], Command]:

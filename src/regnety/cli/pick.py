@@ -3,9 +3,9 @@
 import click
 
 from regnety.cli.formats import RowFormat, row_format_option
-from regnety.cli.latency_options import fresh_option, threads_option
+from regnety.cli.latency_options import fastest_precision_option, fresh_option, threads_option
 from regnety.cli.notices import say
-from regnety.cli.options import engine_option, image_size_option, precision_option, quiet_option
+from regnety.cli.options import engine_option, image_size_option, quiet_option
 
 
 @click.command()
@@ -23,7 +23,7 @@ from regnety.cli.options import engine_option, image_size_option, precision_opti
 )
 @click.option("--batch-size", type=click.IntRange(1, 4096), default=1, help="Images that are given at once.")
 @engine_option
-@precision_option("auto")
+@fastest_precision_option
 @threads_option
 @image_size_option
 @fresh_option

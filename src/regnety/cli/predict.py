@@ -27,14 +27,22 @@ from regnety.cli.options import (
     pixel_way,
     precision_option,
     quiet_option,
+    ray_option,
+    ray_workers_option,
     test_size_option,
     workers_option,
 )
 from regnety.errors import ImageError, RegNetYError
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from regnety.bundle.bundle import Bundle
     from regnety.images.sources import ImageSource
+    from regnety.inference.cluster.ray_predictor import RayPredictor
     from regnety.inference.predictor import Prediction, Predictor
+
+    AnyPredictor: TypeAlias = Predictor | RayPredictor
 
 STANDARD_INPUT = "-"
 
@@ -68,6 +76,8 @@ STANDARD_INPUT = "-"
 @engine_option
 @precision_option("auto")
 @workers_option
+@ray_option
+@ray_workers_option
 @exact_option
 @draft_option
 @click.option("--no-exif", is_flag=True, help="Do not turn photographs upright as their EXIF says.")
@@ -89,6 +99,8 @@ def predict(
     engine: str,
     precision: str,
     workers: int | None,
+    ray: str | None,
+    ray_workers: int | None,
     exact: bool,
     draft: bool,
     no_exif: bool,
@@ -99,7 +111,7 @@ def predict(
     labels: str | None,
     quiet: bool,
 ) -> None:
-    """Classify photographs: files, folders, http(s) addresses, or - for standard input.
+    """Classify photographs: files, folders, addresses (http://, https://, s3://), or - for standard input.
 
     Example:  regnety predict photo.jpg holiday/ --top-k 3 --format json
     """
@@ -113,12 +125,16 @@ def predict(
         raise RegNetYError("--resume goes on with an --output of .jsonl, .csv or .parquet")
     check_sizes(image_size, test_size)
     way = pixel_way(exact, draft)
+    if ray_workers is not None and ray is None:
+        raise click.UsageError("--ray-workers is for --ray")
     from regnety.bundle.bundle import Bundle
-    from regnety.inference.predictor import Predictor
 
     _silence_decoders()
-    predictor = Predictor(
+    predictor = _predictor(
         Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet),
+        ray,
+        ray_workers,
+        quiet,
         engine=engine,
         precision=precision,
         workers=workers,
@@ -148,6 +164,23 @@ def predict(
         click.get_current_context().exit(1)
 
 
+def _predictor(
+    bundle: "Bundle", ray: str | None, ray_workers: int | None, quiet: bool, **options: Any
+) -> "AnyPredictor":
+    """On this machine, or on the cluster that --ray names, which is left when the command ends."""
+    if ray is None:
+        from regnety.inference.predictor import Predictor
+
+        return Predictor(bundle, **options)
+    from regnety.inference.cluster.ray_predictor import RayPredictor
+
+    predictor = RayPredictor(bundle, address=ray, ray_workers=ray_workers, **options)
+    click.get_current_context().call_on_close(predictor.close)
+    if not quiet:
+        say(predictor.describe())
+    return predictor
+
+
 def _is_job(output_format: RowFormat, output: str | None) -> bool:
     """Rows in a file are a batch job, which can be gone on with; one list, a device and a pipe are written as it comes.
 
@@ -168,7 +201,7 @@ def _is_job(output_format: RowFormat, output: str | None) -> bool:
 
 
 def _run_job(
-    predictor: "Predictor",
+    predictor: "AnyPredictor",
     sources: "list[ImageSource]",
     output_format: RowFormat,
     output: str,
@@ -218,7 +251,7 @@ def _run_job(
 
 
 def _write(
-    predictor: "Predictor",
+    predictor: "AnyPredictor",
     sources: "list[ImageSource]",
     output_format: RowFormat,
     output: str | None,
@@ -281,7 +314,7 @@ def _is_same(output: str, source: "ImageSource") -> bool:
     return isinstance(source, str) and os.path.exists(source) and os.path.samefile(output, source)
 
 
-def _print_notices(predictor: "Predictor", model: str | None) -> None:
+def _print_notices(predictor: "AnyPredictor", model: str | None) -> None:
     bundle = predictor.bundle
     if model is None and bundle.labels is not None:
         print(
@@ -294,7 +327,7 @@ def _print_notices(predictor: "Predictor", model: str | None) -> None:
         say(f"{bundle.name} brings no class names, the index is shown; see --labels")
 
 
-def _engine_of(predictor: "Predictor") -> str:
+def _engine_of(predictor: "AnyPredictor") -> str:
     """What answers: of a few images only the engine, of many how it was found best to run it."""
     from regnety.inference.engines.selection import describe_engine
 

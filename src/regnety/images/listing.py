@@ -6,6 +6,7 @@ from pathlib import Path
 
 from regnety.images.formats import SUFFIXES
 from regnety.images.sources import ImageSource, Unreadable
+from regnety.remote import is_remote
 
 
 def list_images(places: Iterable[str | Path], *, recursive: bool = False) -> Iterator[ImageSource]:
@@ -13,13 +14,21 @@ def list_images(places: Iterable[str | Path], *, recursive: bool = False) -> Ite
 
     A file that is named is taken whatever it is called. A folder gives its files with the suffix of an image, in any
     case, without those whose name begins with a dot; one that gives none, or cannot be read, gives its error.
+    Addresses of a store (s3://bucket/photos) are files and folders alike (`images.remote_listing`).
 
     Args:
         places: files, folders and addresses.
         recursive: look into a folder's sub-folders too, each after the files beside it.
+
+    Raises:
+        MissingExtraError: an address is one of a store, and fsspec is not installed.
     """
     for place in places:
-        if os.path.isdir(place):
+        if isinstance(place, str) and is_remote(place):
+            from regnety.images.remote_listing import list_remote
+
+            yield from list_remote(place, recursive=recursive)
+        elif os.path.isdir(place):
             yield from _of_folder(os.fspath(place), recursive)
         else:
             yield place
@@ -39,8 +48,13 @@ def _of_folder(top: str, recursive: bool) -> Iterator[ImageSource]:
         if recursive:
             waiting += reversed(folders)  # the last is taken first
     if not found:
-        hint = "" if recursive else "; --recursive looks into sub-folders"
-        yield Unreadable(top, f"no images in this folder ({', '.join(SUFFIXES)}){hint}")
+        yield no_images(top, recursive)
+
+
+def no_images(folder: str, recursive: bool) -> Unreadable:
+    """What a folder is answered with in which there is nothing to answer."""
+    hint = "" if recursive else "; --recursive looks into sub-folders"
+    return Unreadable(folder, f"no images in this folder ({', '.join(SUFFIXES)}){hint}")
 
 
 def _entries(folder: str) -> tuple[list[str], list[str], OSError | None]:

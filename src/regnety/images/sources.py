@@ -1,4 +1,4 @@
-"""Where an image comes from, and its bytes: a path, an address, the bytes themselves."""
+"""Where an image comes from, and its bytes: a path, an address of the web or of a store, the bytes themselves."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 import numpy as np
 import numpy.typing as npt
 
-from regnety.errors import ImageError
+from regnety.errors import ImageError, MissingExtraError
 from regnety.images.formats import HEAD_SIZE, READABLE, format_of
+from regnety.remote import WEB, file_system, is_remote, what_went_wrong
 
 if TYPE_CHECKING:
     from PIL import Image
 
 MAX_BYTES = 1 << 30
 """Size above which a file is refused before it is read."""
-SCHEMES = ("http://", "https://")
 TIMEOUT_S = 30.0
 """Without a byte from a server."""
 DEADLINE_S = 120.0
 """For all of a file from a server."""
 MAX_FETCHED_BYTES = 1 << 28
+FIRST_PART = 4 << 20
+"""Bytes of the first question to a store: nearly every photograph whole, and of what is none not much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class Unreadable:
 
 
 ImageSource: TypeAlias = Union[str, Path, bytes, NamedImage, Unreadable, "Image.Image", npt.NDArray[np.uint8]]
-"""A path, an http(s) address, the bytes of a file, a PIL image, or uint8 pixels [height, width, 3] in RGB."""
+"""A path, an address (http://, https://, s3:// and others of fsspec), the bytes of a file, a PIL image, or uint8 pixels
+[height, width, 3] in RGB."""
 
 
 def source_name(source: object) -> str | None:
@@ -69,6 +72,7 @@ def read_image_file(source: object) -> bytes:
     Raises:
         ImageError: missing, unreadable, empty, too large, or of no format that is read; the message begins with its
             name.
+        MissingExtraError: it is in a store, and fsspec is not installed.
     """
     name = source_name(source) or "image"
     if isinstance(source, Unreadable):
@@ -78,7 +82,7 @@ def read_image_file(source: object) -> bytes:
     if hasattr(source, "read"):
         source = source.read()
     if isinstance(source, str) and "://" in source:
-        data = _fetched(source)
+        data = _read_remote(source) if is_remote(source) else _fetched(source)
     elif source == "":
         raise ImageError("image: the path is empty")
     elif isinstance(source, str | Path):
@@ -164,12 +168,10 @@ def _fetched(url: str) -> bytes:
 
     from regnety.version import __version__
 
-    if not url.lower().startswith(SCHEMES):
-        raise ImageError(f"{url}: an address begins with {' or '.join(SCHEMES)}")
     try:
         request = urllib.request.Request(url, headers={"User-Agent": f"regnety/{__version__}"})
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
-            if not response.geturl().lower().startswith(SCHEMES):
+            if not response.geturl().lower().startswith(WEB):
                 raise ImageError(f"{url}: leads away from the web")
             wanted = int(response.headers.get("Content-Length") or 0)
             _check_size(wanted, url, MAX_FETCHED_BYTES)
@@ -192,3 +194,29 @@ def _fetched(url: str) -> bytes:
     if len(data) < wanted:
         raise ImageError(f"{url}: broke off after {len(data)} of {wanted} bytes")
     return bytes(data)
+
+
+def _read_remote(address: str) -> bytes:
+    """What stands in a store: one question for most photographs, two for a large one."""
+    try:
+        files = file_system(address)
+        data = bytes(_part(files, address, 0, FIRST_PART))
+        _check_head(data[:HEAD_SIZE], address)
+        if len(data) == FIRST_PART:  # the last byte again: a part behind the end is an error
+            data = data[:-1] + _part(files, address, FIRST_PART - 1, MAX_FETCHED_BYTES + 1)
+            _check_size(len(data), address, MAX_FETCHED_BYTES)
+        return data
+    except (ImageError, MissingExtraError):
+        raise
+    except Exception as error:  # each store raises what its own library does
+        raise ImageError(f"{address}: {what_went_wrong(error, address)}") from error
+
+
+def _part(files: Any, address: str, start: int, end: int) -> bytes:
+    try:
+        part: bytes = files.cat_file(address, start=start, end=end)
+    except Exception as error:  # as above; of nothing there is no part, which is an error too
+        if start == 0 and "range" in str(error).lower() and files.info(address)["size"] == 0:
+            return b""
+        raise
+    return part

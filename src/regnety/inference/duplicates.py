@@ -119,7 +119,8 @@ class _Groups:
 
     def are_apart(self, rows: Indices, columns: Indices) -> npt.NDArray[np.bool_]:
         """[rows, columns]: whether the two are in different groups so far."""
-        return self._first[rows][:, None] != self._first[columns]
+        apart: npt.NDArray[np.bool_] = self._first[rows][:, None] != self._first[columns]
+        return apart
 
     def join(self, left: Indices, right: Indices) -> None:
         """Link pairs of rows; however many, in a few steps over all of them at once."""

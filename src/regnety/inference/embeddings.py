@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
-from regnety.bundle.digest import weights_digest
+from regnety.bundle.fingerprint import fingerprint
 from regnety.bundle.resolver import HUB_SCHEMES
 from regnety.catalog.models import EMBEDDED_MODEL, is_name
 from regnety.errors import DataError, ImageError, RegNetYError, UnknownModelError, WeightsError
@@ -43,7 +43,7 @@ class EmbeddingOrigin:
     model: str
     """A name, or the absolute path of a model's folder or file."""
     weights: str
-    """SHA-256 of the model's design and weights, in hexadecimal."""
+    """What identifies the model's design and weights, wherever they stand (`bundle.fingerprint`)."""
     num_features: int
     """Values of an embedding."""
     preprocessing: Preprocessing
@@ -167,7 +167,10 @@ class Embedder:
         except UnknownModelError as error:
             if model is not None:
                 raise
-            raise UnknownModelError(f"{error}; the embeddings came from it, say with model where it is now") from error
+            reason = f"{origin.model}: is not there" if os.path.isabs(origin.model) else str(error)
+            raise UnknownModelError(
+                f"{reason}; the embeddings came from it, --model (model=) says where it is"
+            ) from error
         embedder = cls.__new__(cls)
         embedder._start(
             bundle.with_preprocessing(origin.preprocessing),
@@ -205,7 +208,7 @@ class Embedder:
         self.bundle = bundle
         self.origin = EmbeddingOrigin(
             model=_place_of(bundle),
-            weights=weights_digest(bundle),
+            weights=fingerprint(bundle),
             num_features=bundle.architecture.num_features,
             preprocessing=bundle.preprocessing,
             exif_orientation=exif_orientation,

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
-from regnety.errors import EngineError
+from regnety.bundle.bundle import Bundle
+from regnety.errors import EngineError, RegNetYError, WeightsError
 from regnety.inference.engines.engine import Precision
 from regnety.inference.engines.selection import choose_engine, installed_engines
 from regnety.inference.processor import has_bf16
@@ -24,36 +25,36 @@ logger = logging.getLogger("regnety")
 
 
 def engines_to_time(
-    engines: Sequence[str] = ("auto",), precisions: Sequence[str] = ("auto",)
+    engines: Sequence[str] = ("auto",), precisions: Sequence[str] = ("auto",), bundle: Bundle | None = None
 ) -> list[tuple[str, Precision]]:
-    """Which engine in which precision there is to be timed here.
+    """Which engine in which precision there is to be timed here; what does not go together is left out.
 
     Args:
         engines: names; `auto` is ONNX Runtime and OpenVINO, where they are installed.
         precisions: `auto` is all that the processor and the engine have.
+        bundle: the model: one that is quantized computes in int8. None is one in floating point.
 
     Raises:
-        EngineError: nothing is left, or something that was named is not there.
+        EngineError: nothing is left, or an engine that was named is not there.
     """
-    named = [name for name in engines if name != "auto"]
     there = installed_engines()
-    for name in named:
-        if name in there and there[name] is None:
+    for name in engines:
+        if name != "auto" and there.get(name, "") is None:
             raise EngineError(f"the engine {name} is not installed: pip install 'regnety[{name}]'")
-    wanted = [*named, *(name for name in AUTO_ENGINES if "auto" in engines and there[name] is not None)]
+    wanted = [name for name in engines if name != "auto"]
+    wanted += [name for name in AUTO_ENGINES if "auto" in engines and there[name] is not None]
     if "auto" in precisions:
-        precisions = ("f32", "bf16") if has_bf16() else ("f32",)
-        named = []  # an engine that does not have one of them is not asked for it
-    pairs = []
-    for name in dict.fromkeys(wanted):
-        for precision in dict.fromkeys(precisions):
-            try:
-                pairs.append(choose_engine(name, precision))
-            except EngineError:
-                if name in named and len(precisions) == 1:
-                    raise
+        quantized = bundle is not None and bundle.metadata.calibration is not None
+        precisions = ("int8",) if quantized else ("f32", "bf16") if has_bf16() else ("f32",)
+    pairs: list[tuple[str, Precision]] = []
+    refusals: list[EngineError] = []
+    for name, precision in product(dict.fromkeys(wanted), dict.fromkeys(precisions)):
+        try:
+            pairs.append(choose_engine(name, precision, bundle))
+        except EngineError as error:
+            refusals.append(error)
     if not pairs:
-        raise EngineError(f"no engine here computes in {' or '.join(precisions)}; `regnety info` says what there is")
+        raise refusals[0]
     return pairs
 
 
@@ -73,7 +74,7 @@ def bench(
         models: names, or whatever else a model may be. Named ones are neither fetched nor read: random weights take
             as long.
         engines: names; `auto` is ONNX Runtime and OpenVINO, where they are installed.
-        precisions: `f32`, `bf16`; `auto` is all that the processor and the engine have.
+        precisions: `f32`, `bf16`; `auto` is all that the processor and the engine have. A quantized model has `int8`.
         batch_sizes: images that are given at once.
         threads: that a batch may use; None is one on each core.
         fresh: measure anew what the cache knows.
@@ -86,16 +87,16 @@ def bench(
         UnknownModelError: there is no such model.
         EngineError: an engine is not there, or none can run a model.
     """
-    pairs = engines_to_time(engines, precisions)
     for model in models:
         rows = []
-        failures: list[EngineError] = []
+        failures: list[RegNetYError] = []
         timed = model if isinstance(model, TimedModel) else timed_model(model)
+        pairs = engines_to_time(engines, precisions, timed.bundle)
         with Timing(timed, threads=threads, fresh=fresh) as timing:
             for batch_size, (engine, precision) in product(dict.fromkeys(batch_sizes), pairs):
                 try:
                     rows.append(timing.row(engine, precision, batch_size=batch_size))
-                except EngineError as error:  # what others took is not lost by it
+                except (EngineError, WeightsError) as error:  # what others took is not lost by it
                     failures.append(error)
                 else:
                     on_row(rows[-1])

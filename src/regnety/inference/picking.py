@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from regnety.errors import EngineError
+from regnety.errors import EngineError, RegNetYError, WeightsError
 from regnety.inference.engines.engine import Precision
 from regnety.inference.latency import AUTO_ENGINES, engines_to_time, with_auto
 from regnety.inference.timed_models import TimedModel, published_candidates
@@ -77,14 +77,17 @@ def pick(
     budget = _Budget(latency_ms=latency_ms, memory_mib=memory_mib)
     pairs = engines_to_time((engine,), (precision,))
     found: list[LatencyRow] = []
-    failures: list[EngineError] = []
+    failures: list[RegNetYError] = []
     asked = published_candidates() if candidates is None else candidates
     for model in asked:
         row = None
         with Timing(model, threads=threads, fresh=fresh) as timing:
             try:
                 row = _fitting_row(timing, budget, pairs, batch_size)
-            except EngineError as error:  # the largest may not have room here; a smaller one answers then
+            except (
+                EngineError,
+                WeightsError,
+            ) as error:  # the largest may not have room here; a smaller one answers then
                 failures.append(error)
         on_model(model, row)
         if row is not None:

@@ -15,7 +15,8 @@ from regnety.inference.engines.selection import installed_engines
 from regnety.inference.latency_cache import keep_measurement, machine, read_measurement
 from regnety.inference.timed_models import TimedModel
 
-PROCESS = ("-m", "regnety.inference.engines.timing_process")
+PROCESS = "import sys; sys.path[:] = {path!r}; from regnety.inference.engines.timing_process import main; main()"
+"""It looks for modules where this process does, and not in the current folder."""
 FAR_OVER = 3.0
 """A model that takes so many times a budget is not measured to the end."""
 WORSE = 1.3
@@ -183,7 +184,10 @@ class Timing:
     def _file(self, engine: str, output: str) -> Path:
         kind = "torch" if engine == "torch" else ".xml" if self._runs_own_xml(engine) else ".onnx"
         if (kind, output) not in self._written:
-            self._written[kind, output] = self._stack.enter_context(self.model.written(engine, output))
+            try:
+                self._written[kind, output] = self._stack.enter_context(self.model.written(engine, output))
+            except OSError as error:
+                raise EngineError(f"{self.model.name} cannot be timed, its graph has no place: {error}") from error
         return self._written[kind, output]
 
     def _runs_own_xml(self, engine: str) -> bool:
@@ -220,7 +224,11 @@ def run_timing_process(request: dict[str, Any], *, name: str) -> dict[str, Any]:
         EngineError: it cannot be measured; the message says why.
     """
     result = subprocess.run(
-        [sys.executable, *PROCESS], input=json.dumps(request), capture_output=True, encoding="utf-8", check=False
+        [sys.executable, "-P", "-c", PROCESS.format(path=sys.path)],
+        input=json.dumps(request),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
     answer: dict[str, Any] = {}
     if result.returncode == 0 and result.stdout:

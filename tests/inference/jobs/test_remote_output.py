@@ -6,11 +6,15 @@ import json
 import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bundles import small_bundle
+from commands import one_line, regnety
 from job_records import Answers, answer, prediction
+from pictures import noise
 from regnety.errors import JobError, MissingExtraError
 from regnety.inference.jobs.job import JobInterrupted, run_job
 from regnety.inference.jobs.places import place_of
@@ -137,3 +141,20 @@ def test_the_head_tells_what_the_job_is() -> None:
     head = json.loads(place_of(output).read("job.json"))
     assert head["settings"] == {"row_format": "csv", "top_k": 2}
     assert head["about"]["model"] == "small"
+
+
+def test_the_command_writes_to_an_address(bucket: str, tmp_path: Path) -> None:
+    """As a process of its own, which is told by the environment where the store is."""
+    for number in range(3):
+        noise(40, 30, seed=number).save(tmp_path / f"{number}.png")
+    (tmp_path / "3.png").write_bytes(b"text")
+    line = ("predict", tmp_path, "--model", small_bundle().save(tmp_path / "bundle"), "--top-k", 1, "--output")
+    result = regnety(*line, f"{bucket}/labels.jsonl", "--quiet")
+    assert result.returncode == 1, result.stderr
+    assert result.stderr.startswith(f"regnety: {tmp_path}/3.png: is not an image")
+    assert result.stderr.count("\n") == 1
+    lines = fsspec.filesystem("s3").cat_file(f"{bucket}/labels.jsonl").decode().splitlines()
+    assert [json.loads(line)["filename"] for line in lines] == [str(tmp_path / f"{number}.png") for number in range(4)]
+    assert one_line(regnety(*line, f"{bucket}x/labels.jsonl", "--quiet")).startswith(f"{bucket}x/labels.jsonl: ")
+    again = regnety(*line, f"{bucket}/labels.jsonl", "--quiet", "--resume")
+    assert one_line(again) == f"{bucket}/labels.jsonl: is finished already; leave --resume away to make it anew"

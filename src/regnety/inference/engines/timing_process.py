@@ -75,7 +75,7 @@ def started(request: dict[str, Any]) -> Engine:
     else:
         from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 
-        engine = OnnxRuntimeEngine(Path(request["graph"]), threads=threads, batch=piece)
+        engine = OnnxRuntimeEngine(Path(request["graph"]), threads=threads, batch=piece, precision=request["precision"])
     if workers == 1:
         return engine
     from regnety.inference.engines.side_by_side import SideBySideEngine

@@ -154,7 +154,7 @@ class ParquetFile(Generic[Record]):
 
         waiting: list[pyarrow.Table] = []
         for part in parts:
-            waiting.append(pq.read_table(pa.BufferReader(part), schema=self._schema))
+            waiting.append(pq.ParquetFile(pa.BufferReader(part)).read(use_threads=False))
             if (
                 sum(table.num_rows for table in waiting) >= ROW_GROUP_ROWS
                 or sum(table.nbytes for table in waiting) >= ROW_GROUP_BYTES

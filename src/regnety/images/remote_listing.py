@@ -1,0 +1,77 @@
+"""The images of a folder in a store, as s3://bucket/photos: by the same rules as a folder on this disk.
+
+S3 is asked page by page, a thousand names at a time, so that the first photograph is read before the last is listed and
+a million names are never here at once. Other stores give the names of a folder at once.
+"""
+
+from collections.abc import Iterator
+
+from regnety.errors import MissingExtraError
+from regnety.images.formats import SUFFIXES
+from regnety.images.listing import no_images
+from regnety.images.sources import ImageSource, Unreadable
+from regnety.remote import S3, FileSystem, file_system, what_went_wrong
+
+
+def list_remote(address: str, *, recursive: bool = False) -> Iterator[ImageSource]:
+    """The image at an address, or those of the folder there, sorted by their whole name.
+
+    An address that ends like an image's name is that image, and nobody is asked; one that ends in a slash is a folder.
+
+    Args:
+        address: of a store.
+        recursive: look into sub-folders too; those whose name begins with a dot are left away.
+
+    Raises:
+        MissingExtraError: fsspec is not installed, or for s3:// not s3fs.
+    """
+    if address.lower().endswith(SUFFIXES):
+        yield address
+        return
+    found = False
+    try:
+        files = file_system(address)
+        if not address.endswith("/") and not _is_folder(files, address):
+            yield address
+            return
+        folder = address.rstrip("/")
+        for inner in _inner_names(files, folder, recursive):
+            if inner.lower().endswith(SUFFIXES) and not any(part.startswith(".") for part in inner.split("/")):
+                found = True
+                yield f"{folder}/{inner}"
+        if not found:
+            yield no_images(address, recursive)
+    except MissingExtraError:
+        raise
+    except Exception as error:  # each store raises what its own library does
+        yield Unreadable(address, what_went_wrong(error, address))
+
+
+def _is_folder(files: FileSystem, address: str) -> bool:
+    return bool(files.info(address)["type"] == "directory")
+
+
+def _inner_names(files: FileSystem, folder: str, recursive: bool) -> Iterator[str]:
+    """Names of the files in a folder from there on, sorted."""
+    if folder.partition("://")[0] in S3:
+        yield from _s3_names(files, folder, recursive)
+        return
+    if recursive:
+        names = files.find(folder)
+    else:
+        names = [entry["name"] for entry in files.ls(folder, detail=True) if entry["type"] != "directory"]
+    start = len(files._strip_protocol(folder).rstrip("/")) + 1
+    yield from sorted(name[start:] for name in names)
+
+
+def _s3_names(files: FileSystem, folder: str, recursive: bool) -> Iterator[str]:
+    """As above; S3 gives names in the order of their bytes, which is that of their characters."""
+    bucket, key, _ = files.split_path(folder)
+    prefix = f"{key}/" if key else ""
+    question = {"Bucket": bucket, "Prefix": prefix, **({} if recursive else {"Delimiter": "/"})}
+    while True:
+        page = files.call_s3("list_objects_v2", **question)
+        yield from (entry["Key"][len(prefix) :] for entry in page.get("Contents", ()))
+        if not page.get("IsTruncated"):
+            return
+        question["ContinuationToken"] = page["NextContinuationToken"]

@@ -1,0 +1,183 @@
+"""A Ray cluster: the one that runs, the one at an address, or one that is started on this machine."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from regnety.errors import ClusterError, MissingExtraError
+from regnety.inference.engines.engine import available_cores
+
+LOCAL, AUTO = "local", "auto"
+OBJECT_STORE_BYTES = 256 << 20
+"""Of an instance of our own: names go out and answers come back, the images are never in it."""
+CONNECT_S = 5.0
+"""Without an answer from the address of a cluster; Ray itself would try for a minute."""
+MOST_THREADS = 4
+"""In one worker, unless more are asked for: with more, Python itself begins to be what they wait for."""
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nobody is told of it
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # else the native half writes to our stderr
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # what other processes of the cluster say would come to our stdout
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else Ray warns that this will be its default
+}
+SILENT = logging.CRITICAL + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What is connected to."""
+
+    processors: tuple[int, ...]
+    """Of each node that has any."""
+    started: bool
+    """Whether it is an instance of our own, on this machine alone, which ends with us."""
+
+    def workers(self, wanted: int | None, threads: int | None) -> tuple[int, int]:
+        """How many workers, with how many threads each.
+
+        Args:
+            wanted: workers; None is as many as there is room for.
+            threads: of each; None is what the smallest node has, up to `MOST_THREADS`.
+
+        Raises:
+            ClusterError: no node has so many processors.
+        """
+        if threads is None:
+            share = max(1, sum(self.processors) // wanted) if wanted else MOST_THREADS
+            threads = min(MOST_THREADS, share, *self.processors)
+        room = sum(processors // threads for processors in self.processors)
+        if not room:
+            raise ClusterError(
+                f"no node of the Ray cluster has {threads} processors for a worker's threads; "
+                f"the largest has {max(self.processors)}"
+            )
+        return wanted or room, threads
+
+
+@contextmanager
+def connected(address: str = AUTO) -> Iterator[Cluster]:
+    """Be connected to a cluster; afterwards what was started here is stopped.
+
+    Args:
+        address: `local` starts an instance on this machine; `auto` is the cluster that RAY_ADDRESS names or this
+            machine belongs to, and where there is none a local one; else HOST:PORT. A process that is connected
+            already stays so, whatever the address.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        ClusterError: nothing answers at the address, or what answers is not a Ray of our version.
+    """
+    if address == AUTO:
+        address = os.environ.get("RAY_ADDRESS") or AUTO
+    if address not in (AUTO, LOCAL):
+        _check_reachable(address)
+    ray = _imported()
+    if ray.is_initialized():
+        yield _described(ray, started=False)
+        return
+    try:
+        started = _connect(ray, address)
+        _silence()
+        yield _described(ray, started=started)
+    finally:
+        ray.shutdown()
+
+
+def _imported() -> Any:
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.data
+    except ModuleNotFoundError as error:
+        if error.name and error.name.partition(".")[0] in ("ray", "pandas", "pyarrow"):
+            raise MissingExtraError("--ray", "ray") from None
+        raise
+    return ray
+
+
+def _connect(ray: Any, address: str) -> bool:
+    """Whether an instance was started for it."""
+    quiet = {"log_to_driver": False, "logging_level": SILENT}
+    try:
+        with _native_half_silent():
+            if address != LOCAL:
+                try:
+                    ray.init(address=address, **quiet)
+                    return False
+                except ConnectionError:
+                    if address != AUTO:
+                        raise
+            ray.init(
+                address=LOCAL,
+                num_cpus=available_cores(),
+                _node_ip_address="127.0.0.1",  # nobody else's business: whoever reaches a Ray runs code in it
+                object_store_memory=OBJECT_STORE_BYTES,
+                include_dashboard=False,
+                **quiet,
+            )
+            return True
+    except Exception as error:  # Ray raises what its parts do
+        if "AuthenticationError" in f"{error.__cause__}":
+            raise ClusterError(
+                f"{address}: the Ray cluster wants its token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN where it is "
+                "not in ~/.ray/auth_token"
+            ) from error
+        place = "a local instance cannot be started" if address in (AUTO, LOCAL) else f"{address}: cannot be used"
+        raise ClusterError(f"Ray: {place}: {' '.join(str(error).split())}") from error
+
+
+@contextmanager
+def _native_half_silent() -> Iterator[None]:
+    """It writes to the descriptor of stderr: while it begins, also where it was told to say nothing."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # stderr is closed
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _check_reachable(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdecimal():
+        raise ClusterError(
+            f"{address}: a Ray cluster is local, auto or HOST:PORT, and the command runs on one of its nodes; "
+            "from elsewhere `ray job submit` brings it there"
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ClusterError(f"{address}: no Ray cluster answers there: {reason}") from error
+
+
+def _described(ray: Any, *, started: bool) -> Cluster:
+    processors = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+    if not any(processors):
+        raise ClusterError("the Ray cluster has no processors")
+    return Cluster(tuple(sorted(number for number in processors if number)), started)
+
+
+def _silence() -> None:
+    """What Ray says goes to the files of its session, and not between our lines."""
+    from ray.data import DataContext
+
+    for name in ("ray", "ray.data"):
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+                handler.setLevel(SILENT)
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False

@@ -1,0 +1,268 @@
+"""`RayPredictor`: what `Predictor` does, by the workers of a Ray cluster.
+
+Ray Data moves the work: names go to the workers, which read the images themselves, and answers come back. A worker is
+an actor with a predictor, so that what happens to an image is the same as on one machine. If it dies, Ray starts
+another one and gives it the images whose answers had not come back.
+"""
+
+import math
+import pickle
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from regnety.bundle.bundle import Bundle
+from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.errors import ClusterError, ImageError, RegNetYError
+from regnety.images.sources import ImageSource, source_name
+from regnety.inference.cluster.connection import AUTO, connected
+from regnety.inference.cluster.shipped_model import ShippedModel, ship
+from regnety.inference.engines.engine import Engine
+from regnety.inference.predictor import Prediction, Predictor
+from regnety.inference.tuning import Plan
+
+WINDOW = 32_768
+"""Images for each worker that are on their way at a time, as names: bounds the memory, whatever the number of images.
+Between two windows the workers start anew, which takes seconds after minutes of work."""
+BLOCKS = 8
+"""Into which a worker's share is divided at least, so that a slower one gets fewer."""
+BLOCK = 256
+"""Images in a block at most: what is done again when a worker dies."""
+ATTEMPTS = 4
+"""Workers that a block is given to, one after the death of the other: an image in it may be what ends them."""
+SHIPPED_OPTIONS = ("engine", "precision", "pixels", "exif_orientation", "max_pixels")
+
+
+class RayPredictor:
+    """A model in every worker of a Ray cluster, ready for images. Connected until `close`, or the end of a `with`.
+
+    Args:
+        model: as for `Predictor`.
+        address: `local`, `auto` or HOST:PORT (`connected`).
+        ray_workers: processes, each with the model; None is as many as the cluster has room for.
+        workers: threads in each; None is one for each processor of the smallest node, four at most.
+        options: as for `Predictor`.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        ClusterError: there is no cluster at the address, or it has no room for a worker.
+        ValueError: as `Predictor`, or `ray_workers` is below 1.
+    """
+
+    engine: Engine | None = None
+    plan: Plan | None = None
+    """Each worker has its own."""
+
+    def __init__(
+        self,
+        model: str | Path | Bundle = EMBEDDED_MODEL,
+        *,
+        address: str = AUTO,
+        ray_workers: int | None = None,
+        workers: int | None = None,
+        **options: Any,
+    ) -> None:
+        if ray_workers is not None and (not isinstance(ray_workers, int) or ray_workers < 1):
+            raise ValueError(f"ray_workers must be a whole number of at least 1, got {ray_workers!r}")
+        self.bundle = Predictor(model, workers=workers, **options).bundle  # says at once what is wrong with them
+        self._options = {name: value for name, value in options.items() if name in SHIPPED_OPTIONS}
+        self._connection = ExitStack()
+        self.cluster = self._connection.enter_context(connected(address))
+        try:
+            self.ray_workers, self.workers = self.cluster.workers(ray_workers, workers)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "RayPredictor":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the cluster; an instance that was started for this one ends."""
+        self._connection.close()
+
+    def describe(self) -> str:
+        """`2 Ray workers of 4 threads on 3 nodes`."""
+        where = "this machine" if self.cluster.started else f"{len(self.cluster.processors)} nodes"
+        if where == "1 nodes":
+            where = "1 node"
+        return (
+            f"{self.ray_workers} Ray worker{'s' * (self.ray_workers > 1)} of {self.workers} "
+            f"thread{'s' * (self.workers > 1)} on {where}"
+        )
+
+    def stream(
+        self,
+        images: Iterable[ImageSource],
+        top_k: int = 5,
+        *,
+        on_error: Literal["raise", "record"] = "raise",
+        count: float | None = None,
+    ) -> Iterator[Prediction]:
+        """Classify images, in their order, as `Predictor.stream` does.
+
+        Names are sent, and bytes only of an image that has no name elsewhere. Some ten thousand images are asked for
+        ahead.
+
+        Args:
+            images: as for `Predictor.stream`.
+            top_k: as there.
+            on_error: as there.
+            count: how many there will be, if it is known; nothing depends on it.
+
+        Raises:
+            ImageError: an image cannot be read, with `on_error="raise"`.
+            ClusterError: a worker cannot run the model, or dies again and again, or the cluster is gone.
+        """
+        remaining, number = iter(images), 0
+        model: ShippedModel | None = None
+        ledger: Any = None
+        while window := list(islice(remaining, WINDOW * self.ray_workers)):
+            if model is None:
+                model, ledger = ship(self.bundle, same_machine=self.cluster.started), _start_ledger()
+            answered = 0
+            for prediction in self._window(window, number, top_k, model, ledger):
+                placed = _at(prediction, number + answered)
+                answered += 1
+                if placed.error is not None and on_error == "raise":
+                    raise ImageError(placed.error)
+                yield placed
+            if answered != len(window):
+                raise ClusterError(f"Ray gave {answered} answers to {len(window)} images")
+            number += answered
+
+    def _window(
+        self, images: list[ImageSource], number: int, top_k: int, model: ShippedModel, ledger: Any
+    ) -> Iterator[Prediction]:
+        size = min(BLOCK, max(1, math.ceil(len(images) / (BLOCKS * self.ray_workers))))
+        blocks = {number + start: images[start : start + size] for start in range(0, len(images), size)}
+        workers = min(self.ray_workers, len(blocks))
+        options = {**self._options, "workers": self.workers, "top_k": top_k, "count": len(images) / workers}
+        try:
+            for answer in _mapped(blocks, workers, self.workers, (model, ledger, options)):
+                if isinstance(answer, _Failure):
+                    first = "" if answer.block is None else f"; the first is {source_name(blocks[answer.block][0])}"
+                    raise ClusterError(f"Ray worker: {answer.reason}{first}")
+                yield answer
+        except RegNetYError:
+            raise
+        except Exception as error:  # Ray raises what its parts do
+            raise ClusterError(f"Ray: {_reason(error)}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why there is no answer of a worker."""
+
+    reason: str
+    """One line."""
+    block: int | None = None
+    """Which one is to blame, if one is."""
+
+
+class _Ledger:
+    """How often each block was begun: it outlives the workers."""
+
+    def __init__(self, attempts: int) -> None:
+        self._attempts = attempts
+        self._begun: Counter[int] = Counter()
+
+    def begin(self, block: int) -> str | None:
+        """Why it must not be begun again; else None."""
+        if self._begun[block] == self._attempts:
+            return f"{self._attempts} workers died of the same images"
+        self._begun[block] += 1
+        return None
+
+    def end(self, block: int) -> None:
+        """It is answered."""
+        del self._begun[block]
+
+
+def _start_ledger() -> Any:
+    import ray
+
+    return ray.remote(num_cpus=0)(_Ledger).remote(ATTEMPTS)
+
+
+class _Worker:
+    """Runs in a process of its own, maybe on another machine."""
+
+    def __init__(self, model: ShippedModel, ledger: Any, options: dict[str, Any]) -> None:
+        self._top_k, self._count = options.pop("top_k"), options.pop("count")
+        self._ledger = ledger
+        self._failure: _Failure | None = None
+        try:
+            self._predictor = Predictor(model.bundle(), **options)
+        except (RegNetYError, OSError) as error:  # told with the first block: what is raised here, Ray would repeat
+            self._failure = _Failure(" ".join(str(error).split()))
+
+    def __call__(self, table: Any) -> Any:
+        import pyarrow as pa
+
+        answers = self._answers(table["block"][0].as_py(), table["images"][0].as_py())
+        return pa.table({"answers": [pickle.dumps(answers)]})
+
+    def _answers(self, block: int, images: bytes) -> "list[Prediction | _Failure]":
+        import ray
+
+        if self._failure is not None:
+            return [self._failure]
+        refused = ray.get(self._ledger.begin.remote(block))
+        if refused:  # Ray would go on for ever
+            return [_Failure(refused, block)]
+        sources: list[ImageSource] = pickle.loads(images)
+        try:
+            answers = list(self._predictor.stream(iter(sources), self._top_k, on_error="record", count=self._count))
+        except RegNetYError as error:
+            return [_Failure(str(error))]
+        self._ledger.end.remote(block)
+        return [*answers]
+
+
+def _mapped(
+    blocks: Mapping[int, list[ImageSource]], workers: int, threads: int, arguments: tuple[Any, ...]
+) -> "Iterator[Prediction | _Failure]":
+    """The answers to all blocks, in their order."""
+    import pyarrow as pa
+    import ray.data
+
+    context = ray.data.DataContext.get_current().copy()
+    context.execution_options.preserve_order = True
+    with ray.data.DataContext.current(context):
+        tables = [pa.table({"block": [number], "images": [pickle.dumps(block)]}) for number, block in blocks.items()]
+        dataset = ray.data.from_blocks(tables).map_batches(
+            _Worker,
+            batch_size=None,
+            batch_format="pyarrow",
+            concurrency=workers,
+            num_cpus=threads,
+            fn_constructor_args=arguments,
+        )
+    for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+        for answers in batch["answers"]:
+            yield from pickle.loads(answers.as_py())
+
+
+def _at(prediction: Prediction, number: int) -> Prediction:
+    """An image without a name is called by its place, which its worker does not know."""
+    if prediction.error is None or prediction.filename is not None:
+        return prediction
+    return replace(prediction, error=re.sub(r"^images\[\d+\]", f"images[{number}]", prediction.error))
+
+
+def _reason(error: BaseException) -> str:
+    """What is said at the end of Ray's text, which begins with the traceback of another process."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

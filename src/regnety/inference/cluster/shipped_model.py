@@ -1,0 +1,100 @@
+"""A model on its way to workers: the file where they see it too, else its bytes through Ray's object store."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from regnety.bundle.bundle import Bundle, stamp_of
+from regnety.errors import ClusterError
+from regnety.graph.metadata import ModelMetadata
+from regnety.storage import cache_directory, locked, replacing_folder
+from regnety.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedModel:
+    """What a worker needs to have the model: its graph, a model by itself, and what was asked for beside it."""
+
+    version: str
+    metadata: ModelMetadata
+    name: str
+    place: str | None
+    """The graph's file where it was sent; None where it never was one."""
+    stamp: str | None
+    """Of that file."""
+    digest: str | None
+    """SHA-256 of the files; None where they are not sent."""
+    files: tuple[tuple[str, Any], ...]
+    """Name and, in the object store, bytes."""
+
+    def bundle(self) -> Bundle:
+        """The model in a worker.
+
+        Raises:
+            ClusterError: the worker has another release of regnety, or not the file.
+            WeightsError: the file is damaged.
+            OSError: the cache of the worker's machine cannot be written.
+        """
+        from regnety.bundle.graph_files import read_graph_file
+
+        if self.version != __version__:
+            raise ClusterError(f"the worker has regnety {__version__}, the command {self.version}; install the same")
+        bundle = read_graph_file(self._file())
+        return Bundle(
+            self.metadata,
+            bundle.weights,
+            name=self.name,
+            path=bundle.path,
+            stamp=bundle.stamp,
+            graph=bundle.graph,
+        )
+
+    def _file(self) -> Path:
+        if self.place is not None and stamp_of(Path(self.place)) == self.stamp:
+            return Path(self.place)
+        if self.digest is None:
+            raise ClusterError(f"{self.place}: is not the file that it was when the workers started")
+        import ray
+
+        folder = cache_directory() / "graphs" / f"shipped-{self.digest}"
+        with locked(folder):
+            if not folder.is_dir():
+                with replacing_folder(folder) as beside:
+                    for name, data in self.files:
+                        (beside / name).write_bytes(ray.get(data))
+        return folder / self.files[0][0]
+
+
+def ship(bundle: Bundle, *, same_machine: bool) -> ShippedModel:
+    """Make a model ready for workers.
+
+    Args:
+        bundle: any model.
+        same_machine: every worker sees the files of this process.
+
+    Raises:
+        WeightsError: the model's graph cannot be built.
+    """
+    from regnety.graph.onnx_files import read_onnx
+    from regnety.inference.graph_cache import graph_of
+
+    graph = graph_of(bundle)
+    if isinstance(graph, bytes):
+        contents = [("model.onnx", graph)]
+        place, stamp = None, None
+    else:
+        graph = Path(os.path.abspath(graph))
+        place, stamp = str(graph), stamp_of(graph)
+        contents = [(path.name, path.read_bytes()) for path in read_onnx(graph).files] if not same_machine else []
+    digest, files = None, []
+    if contents:
+        import ray
+
+        summed = hashlib.sha256()
+        for name, data in contents:
+            summed.update(name.encode() + b"\0" + data)
+            files.append((name, ray.put(data)))
+        digest = summed.hexdigest()[:32]
+    return ShippedModel(__version__, bundle.metadata, bundle.name, place, stamp, digest, tuple(files))
