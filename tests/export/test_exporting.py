@@ -339,7 +339,7 @@ from regnety import Bundle, export_model
 from regnety.export import exporting
 limit, source, target = sys.argv[1:]
 bundle = Bundle.load(source)
-bundle.weights = {key: bundle.weights[key].copy() for key in bundle.weights}
+bundle = Bundle(bundle.metadata, {key: bundle.weights[key].copy() for key in bundle.weights}, name=source)
 if limit == "kill":
     exporting._Export._check_answers = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 else:

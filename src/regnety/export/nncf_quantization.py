@@ -7,9 +7,10 @@ less. A program that quantizes torch modules with NNCF too imports torch before.
 import importlib
 import io
 import logging
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from typing import Any, TypeAlias
 
@@ -28,6 +29,8 @@ from regnety.inference.predictor import softmax
 
 NORMALIZATION = ("centered/Sub", "normalized/Mul")
 """Nodes that turn pixels into normalised values: quantized they would round the picture before anything is computed."""
+NO_TELEMETRY = "NNCF_CI"
+"""The variable with which NNCF sends nothing."""
 PRESET = "mixed"
 """Activations that may be below zero have a zero point of their own, all others begin at zero; weights have a scale for
 each channel."""
@@ -47,9 +50,7 @@ def load_nncf() -> Any:
         raise MissingExtraError("quantization", "quantize")
     logger_class = logging.getLoggerClass()
     try:
-        with ExitStack() as stack:
-            stack.enter_context(_quiet())
-            stack.enter_context(hidden(TELEMETRY))
+        with _quiet(), hidden(TELEMETRY), _telemetry_off():
             nncf = importlib.import_module("nncf")
             importlib.import_module("nncf.onnx.quantization.quantize_model")
     except Exception as error:  # any of its many parts may fail in its own way
@@ -145,6 +146,20 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), hidden("torch"):
         warnings.simplefilter("ignore")
         yield
+
+
+@contextmanager
+def _telemetry_off() -> Iterator[None]:
+    """NNCF asks once, when it is imported; and where OpenVINO's telemetry is loaded already, hiding it does nothing."""
+    before = os.environ.get(NO_TELEMETRY)
+    os.environ[NO_TELEMETRY] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[NO_TELEMETRY]
+        else:
+            os.environ[NO_TELEMETRY] = before
 
 
 @contextmanager

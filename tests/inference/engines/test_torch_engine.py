@@ -98,6 +98,6 @@ def test_what_it_cannot_run() -> None:
     ):
         TorchEngine(small_bundle(), threads=1, outputs=("s9",))
     bundle = small_bundle()
-    bundle.weights = {}
+    bundle._weights = {}
     with pytest.raises(EngineError, match=r"^small: is a graph without weights, which the engine torch cannot run$"):
         TorchEngine(bundle, threads=1)
