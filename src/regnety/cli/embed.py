@@ -9,7 +9,7 @@ import click
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.formats import RowFormat, row_format
 from regnety.cli.images import named_images, refuse_as_output, silence_decoders
-from regnety.cli.notices import say, say_notice
+from regnety.cli.notices import EngineNotice, say, say_notice
 from regnety.cli.options import (
     check_sizes,
     crop_pct_option,
@@ -82,12 +82,10 @@ def embed(
     row_format(RowFormat.parquet, output)
     check_sizes(image_size, test_size)
     way = pixel_way(exact, draft)
-    refuse_as_output(output, images)
     from regnety.bundle.bundle import Bundle
     from regnety.cli.batch_job import run_batch_job
     from regnety.inference.embedding_files import EmbeddingRows, file_settings
     from regnety.inference.embeddings import Embedder
-    from regnety.inference.engines.selection import describe_engine
 
     silence_decoders()
     bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet)
@@ -104,12 +102,13 @@ def embed(
         use_test_size=test_size,
     )
     sources = named_images(images, recursive=recursive)
+    refuse_as_output(output, sources)
     if not quiet:
         if model is None:
             say(f"no --model named; {EMBEDDED_MODEL} embeds, which was trained on pictures of 32x32 pixels")
         say_notice(bundle)
 
-    count, said = len(sources), ""
+    count, notice = len(sources), EngineNotice(embedder, quiet=quiet)
 
     def answer(waiting: "Iterator[ImageSource]") -> "Iterator[Embedding]":
         with closing(embedder.stream(waiting, on_error="record", count=count)) as embeddings:  # type: ignore[type-var]
@@ -119,12 +118,6 @@ def embed(
         nonlocal count
         count -= earlier
 
-    def say_engine(_: "Embedding") -> None:
-        nonlocal said
-        if not quiet and embedder.engine is not None and said != (how := describe_engine(embedder.engine)):
-            said = how
-            say(how)
-
     summary = run_batch_job(
         sources,
         answer,
@@ -133,12 +126,12 @@ def embed(
         row_format=RowFormat.parquet.value,
         settings={**file_settings(embedder.origin), "max_pixels": max_pixels},
         about={"model": embedder.origin.model},
-        facts=lambda: {} if embedder.engine is None else {"engine": describe_engine(embedder.engine)},
+        facts=lambda: {} if embedder.engine is None else {"engine": notice.text()},
         resume=resume,
         quiet=quiet,
         description="embed",
         on_earlier=leave_out,
-        on_record=say_engine,
+        on_record=lambda embedding: notice.say(answered=embedding.error is None),
     )
     if summary.unreadable:
         click.get_current_context().exit(1)

@@ -1,6 +1,7 @@
 """The images that a command line names."""
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +12,28 @@ if TYPE_CHECKING:
     from regnety.images.sources import ImageSource
 
 
-def named_images(places: Iterable[str], *, recursive: bool) -> "list[ImageSource]":
-    """Files, addresses, and what stands in folders.
+STANDARD_INPUT = "-"
+
+
+def named_images(places: Iterable[str], *, recursive: bool, stdin: bool = False) -> "list[ImageSource]":
+    """Files, addresses, and what stands in folders; where `stdin` is, - is standard input, which is read here, once.
 
     Raises:
-        ImageError: none of them names an image.
+        ImageError: none of them names an image, or standard input cannot be read.
     """
     from regnety.images.listing import list_images
-    from regnety.images.sources import Unreadable
+    from regnety.images.sources import NamedImage, Unreadable
 
-    sources = list(list_images(places, recursive=recursive))
+    sources: list[ImageSource] = []
+    for place in places:
+        if stdin and place == STANDARD_INPUT:
+            if any(isinstance(source, NamedImage) for source in sources):
+                raise ImageError("standard input (-) can be read once only")
+            if sys.stdin is None:
+                raise ImageError("standard input (-) is closed")
+            sources.append(NamedImage(STANDARD_INPUT, sys.stdin.buffer.read()))
+        else:
+            sources += list_images([place], recursive=recursive)
     if all(isinstance(source, Unreadable) for source in sources):
         first = sources[0]
         assert isinstance(first, Unreadable)
@@ -28,14 +41,17 @@ def named_images(places: Iterable[str], *, recursive: bool) -> "list[ImageSource
     return sources
 
 
-def refuse_as_output(output: str | Path, places: Iterable[str]) -> None:
-    """See that the output is none of the images that are named.
+def refuse_as_output(output: str | Path, sources: "Iterable[ImageSource]") -> None:
+    """See that the output is none of the images.
 
     Raises:
         ImageError: it is one of them.
     """
-    if os.path.exists(output) and any(os.path.exists(place) and os.path.samefile(output, place) for place in places):
-        raise ImageError(f"{output}: is one of the images; name another file")
+    if not os.path.exists(output):
+        return
+    for source in sources:
+        if isinstance(source, str) and os.path.exists(source) and os.path.samefile(output, source):
+            raise ImageError(f"{output}: is one of the images; name another file for the answers")
 
 
 def silence_decoders() -> None:

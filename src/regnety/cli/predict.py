@@ -13,7 +13,8 @@ import click
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli import terminal
 from regnety.cli.formats import RowFormat, row_format
-from regnety.cli.notices import say, say_notice
+from regnety.cli.images import STANDARD_INPUT, named_images, refuse_as_output, silence_decoders
+from regnety.cli.notices import EngineNotice, say, say_notice
 from regnety.cli.options import (
     check_sizes,
     crop_pct_option,
@@ -32,7 +33,7 @@ from regnety.cli.options import (
     test_size_option,
     workers_option,
 )
-from regnety.errors import ImageError, RegNetYError
+from regnety.errors import RegNetYError
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from regnety.inference.predictor import Prediction, Predictor
 
     AnyPredictor: TypeAlias = Predictor | RayPredictor
-
-STANDARD_INPUT = "-"
 
 
 @click.command()
@@ -129,7 +128,7 @@ def predict(
         raise click.UsageError("--ray-workers is for --ray")
     from regnety.bundle.bundle import Bundle
 
-    _silence_decoders()
+    silence_decoders()
     predictor = _predictor(
         Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet),
         ray,
@@ -146,9 +145,9 @@ def predict(
         use_test_size=test_size,
         labels=labels,
     )
-    sources = _sources(images, recursive)
-    if output is not None and os.path.exists(output) and any(_is_same(output, source) for source in sources):
-        raise ImageError(f"{output}: is one of the images; name another file for the answers")
+    sources = named_images(images, recursive=recursive, stdin=True)
+    if output is not None:
+        refuse_as_output(output, sources)
     if not quiet:
         _print_notices(predictor, model)
         if test_size and predictor.bundle.preprocessing.test_image_size is None:
@@ -214,7 +213,7 @@ def _run_job(
     from regnety.inference.jobs.rows import PredictionRows
     from regnety.inference.jobs.settings import model_settings
 
-    said, count = "", len(sources)
+    count, notice = len(sources), EngineNotice(predictor, quiet=quiet)
 
     def answer(images: "Iterator[ImageSource]") -> "Iterator[Prediction]":
         predictions = predictor.stream(images, settings["top_k"], on_error="record", count=count)
@@ -226,12 +225,6 @@ def _run_job(
         nonlocal count
         count -= earlier
 
-    def say_engine(prediction: "Prediction") -> None:
-        nonlocal said
-        if not quiet and predictor.engine is not None and said != (how := _engine_of(predictor)):
-            said = how
-            say(how)
-
     summary = run_batch_job(
         sources,
         answer,
@@ -240,12 +233,12 @@ def _run_job(
         row_format=output_format.value,
         settings={**model_settings(predictor.bundle), **settings},
         about={"model": predictor.bundle.name},
-        facts=lambda: {} if predictor.engine is None else {"engine": _engine_of(predictor)},
+        facts=lambda: {} if predictor.engine is None else {"engine": notice.text()},
         resume=resume,
         quiet=quiet,
         description="predict",
         on_earlier=leave_out,
-        on_record=say_engine,
+        on_record=lambda prediction: notice.say(answered=prediction.error is None),
     )
     return summary.unreadable > 0
 
@@ -263,16 +256,14 @@ def _write(
     from regnety.cli.results import make_writer, output_stream
     from regnety.images.sources import source_name
 
-    failed, said = False, ""
+    failed, notice = False, EngineNotice(predictor, quiet=quiet)
     names = [source_name(source) or "" for source in sources]
     with output_stream(None if output is None else Path(output)) as stream:
         writer = make_writer(output_format, stream, names, predictor.bundle.labels)
         try:
             with closing(predictor.stream(sources, top_k, on_error="record")) as predictions:  # type: ignore[type-var]
                 for prediction in predictions:
-                    if not quiet and predictor.engine is not None and said != (how := _engine_of(predictor)):
-                        said = how
-                        say(how)
+                    notice.say(answered=prediction.error is None)
                     writer.write(_sure_enough(prediction, min_probability))
                     if prediction.error is not None:
                         failed = True
@@ -288,32 +279,6 @@ def _sure_enough(prediction: "Prediction", min_probability: float) -> "Predictio
     return replace(prediction, predictions=kept)
 
 
-def _sources(places: tuple[str, ...], recursive: bool) -> "list[ImageSource]":
-    """What the arguments mean; - is read here, once."""
-    from regnety.images.listing import list_images
-    from regnety.images.sources import NamedImage, Unreadable
-
-    sources: list[ImageSource] = []
-    for place in places:
-        if place == STANDARD_INPUT:
-            if any(isinstance(source, NamedImage) for source in sources):
-                raise ImageError("standard input (-) can be read once only")
-            if sys.stdin is None:
-                raise ImageError("standard input (-) is closed")
-            sources.append(NamedImage(STANDARD_INPUT, sys.stdin.buffer.read()))
-        else:
-            sources += list_images([place], recursive=recursive)
-    if all(isinstance(source, Unreadable) for source in sources):
-        first = sources[0]
-        assert isinstance(first, Unreadable)
-        raise ImageError(f"{first.name}: {first.reason}")
-    return sources
-
-
-def _is_same(output: str, source: "ImageSource") -> bool:
-    return isinstance(source, str) and os.path.exists(source) and os.path.samefile(output, source)
-
-
 def _print_notices(predictor: "AnyPredictor", model: str | None) -> None:
     bundle = predictor.bundle
     if model is None and bundle.labels is not None:
@@ -325,21 +290,3 @@ def _print_notices(predictor: "AnyPredictor", model: str | None) -> None:
     say_notice(bundle)
     if bundle.labels is None:
         say(f"{bundle.name} brings no class names, the index is shown; see --labels")
-
-
-def _engine_of(predictor: "AnyPredictor") -> str:
-    """What answers: of a few images only the engine, of many how it was found best to run it."""
-    from regnety.inference.engines.selection import describe_engine
-
-    assert predictor.engine is not None
-    assert predictor.plan is not None
-    plan = predictor.plan
-    batches = f", {plan.workers} threads with batches of {plan.batch}" if plan.batch > 1 else ""
-    return describe_engine(predictor.engine) + batches
-
-
-def _silence_decoders() -> None:
-    """Pillow warns of what is odd in a file; whoever wants an answer from the file did not ask for that."""
-    import warnings
-
-    warnings.filterwarnings("ignore", module=r"PIL\.|pillow_heif\.")

@@ -19,6 +19,7 @@ from regnety.images.pixels import PIXEL_WAYS, PixelWay
 from regnety.images.sources import ImageSource, is_single_image
 from regnety.inference.engines.engine import Engine
 from regnety.inference.runner import Runner
+from regnety.inference.tuning import Plan
 from regnety.preprocessing import Preprocessing, preprocessing_from_dict
 
 OUTPUT = "pre_logits"
@@ -204,6 +205,11 @@ class Embedder:
                 f"({origin.num_features} features) with weights {origin.weights[:12]}"
             )
         return embedder
+
+    @property
+    def plan(self) -> Plan | None:
+        """As for `Predictor`."""
+        return self._runner.plan
 
     @property
     def engine(self) -> Engine | None:
