@@ -15,6 +15,9 @@ FileSystem: TypeAlias = Any
 WEB = ("http://", "https://")
 """Addresses that are fetched without fsspec."""
 S3 = ("s3", "s3a")
+STORES = (*S3, "gs", "gcs", "az", "abfs", "abfss", "oss", "hf", "file", "local", "memory")
+"""Schemes whose file system needs nothing of an address but the path: one serves all of a process. Those with a host in
+them (ftp, sftp, smb, hdfs) would need one for each, and some of fsspec's own raise while they are taken down."""
 S3_CONFIG = {
     "connect_timeout": 5,
     "read_timeout": 30,  # seconds without a byte
@@ -77,13 +80,13 @@ def what_went_wrong(error: BaseException, address: str) -> str:
 
 
 def _started(scheme: str) -> FileSystem:
+    if scheme not in STORES:
+        raise UnknownSchemeError(f"an address begins with one of http, https, {', '.join(STORES)} and ://")
     try:
         import fsspec
         import fsspec.config
     except ModuleNotFoundError:
         raise MissingExtraError(f"{scheme}://", "remote") from None
-    if scheme not in {*fsspec.available_protocols()}:
-        raise UnknownSchemeError("an address begins with http://, https://, s3:// or another scheme that fsspec reads")
     options: dict[str, Any] = {}
     if scheme in S3:
         options = {"config_kwargs": S3_CONFIG, "use_listings_cache": False}
