@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from engine_rates import throughput
 from PIL import Image
 
 import regnety
@@ -40,7 +41,6 @@ from regnety.inference.engines.selection import start_engine
 from regnety.inference.evaluation import evaluate
 from regnety.inference.predictor import softmax
 from regnety.inference.processor import has_bf16, processor
-from regnety.inference.tuning import throughput
 
 CHOICES = [
     ("onnxruntime", "f32"),

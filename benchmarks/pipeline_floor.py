@@ -17,15 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from engine_rates import throughput
 
 from regnety import Bundle
 from regnety.images.crop_resize import crop_resize
 from regnety.images.jpeg import decode_jpeg
 from regnety.images.listing import list_images
 from regnety.inference.engines.engine import available_cores
-from regnety.inference.engines.selection import start_engine
-from regnety.inference.pipeline import Pipeline
-from regnety.inference.tuning import throughput, tune
+from regnety.inference.runner import Runner
 
 DECODED = 64
 """Pictures that are held in memory for the resize."""
@@ -68,16 +67,11 @@ def main() -> None:
         data = [Path(str(file)).read_bytes() for file in files[: 4 * DECODED]]
         pixels = [decoded for each in data[:DECODED] if (decoded := decode_jpeg(each)) is not None]
         shown = np.stack([crop_resize(each, bundle.preprocessing) for each in pixels])
-        plan = tune(bundle, shown[:8], "auto", options.precision)
-        engine = start_engine(
-            bundle,
-            engine=plan.engine,
-            precision=plan.precision,
-            threads=plan.threads,
-            workers=plan.workers,
-            batch=plan.batch,
-        )
-        pipeline = Pipeline(engine, bundle.preprocessing, workers=plan.workers, batch=plan.batch)
+        runner = Runner(bundle, precision=options.precision)
+        list(runner.stream([*files, *files]))  # the plan is found, and its engine is there
+        plan, engine = runner.plan, runner.engine
+        assert plan is not None
+        assert engine is not None
         rates: dict[str, list[float]] = {}
         for _ in range(options.rounds):
             rates.setdefault("decode", []).append(rate(decode_jpeg, data, workers))
@@ -86,7 +80,7 @@ def main() -> None:
             infer = throughput(engine, shown[: plan.batch], workers=plan.workers, seconds=SECONDS)
             rates.setdefault("infer", []).append(infer)
             begin = time.perf_counter()
-            count = sum(output.error is None for output in pipeline.stream(files))
+            count = sum(output.error is None for output in runner.stream(files))
             rates.setdefault("pipeline", []).append(count / (time.perf_counter() - begin))
         floors = [1 / sum(1 / one for one in stages) for stages in zip(*list(rates.values())[:3], strict=True)]
         shares = [found / floor for found, floor in zip(rates["pipeline"], floors, strict=True)]

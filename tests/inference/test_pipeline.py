@@ -2,22 +2,25 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from bundles import SMALL, small_bundle
 from pictures import encoded, noise
+from regnety.errors import EngineError
 from regnety.images.sources import ImageSource, NamedImage
+from regnety.inference.engines.engine import Engine
 from regnety.inference.engines.selection import start_engine
-from regnety.inference.pipeline import TASKS_AHEAD, Pipeline
+from regnety.inference.pipeline import READ_AT_START, TASKS_AHEAD, Pipeline
 
 GOOD = [encoded(noise(40, 30, seed=seed)) for seed in range(23)]
 
 
 def alone(engine: str = "onnxruntime") -> list[np.ndarray]:
     """Each image by itself, one after the other."""
-    pipeline = Pipeline(start_engine(small_bundle(), engine=engine, threads=1), SMALL)
+    pipeline = Pipeline(lambda: start_engine(small_bundle(), engine=engine, threads=1), SMALL)
     return [output.outputs["logits"] for output in pipeline.stream(GOOD) if output.outputs is not None]
 
 
@@ -27,7 +30,7 @@ def test_batches_and_workers_change_no_answer(engine: str, workers: int, batch: 
     started = start_engine(
         small_bundle(), engine=engine, precision="f32", threads=1, workers=workers, batch=batch, keep_compiled=False
     )
-    outputs = list(Pipeline(started, SMALL, workers=workers, batch=batch).stream(GOOD))
+    outputs = list(Pipeline(lambda: started, SMALL, workers=workers, batch=batch).stream(GOOD))
     wanted = alone()
     assert len(outputs) == len(wanted) == len(GOOD)
     for output, logits in zip(outputs, wanted, strict=True):
@@ -42,7 +45,7 @@ def test_bad_images_among_the_good_ones_of_a_batch(batch: int) -> None:
     sources: list[ImageSource] = []
     for number, data in enumerate(GOOD):
         sources.append(NamedImage(f"{number}.png", b"" if number % 3 == 1 or 8 <= number < 16 else data))
-    outputs = list(Pipeline(engine, SMALL, workers=2, batch=batch).stream(sources))
+    outputs = list(Pipeline(lambda: engine, SMALL, workers=2, batch=batch).stream(sources))
     assert [output.filename for output in outputs] == [f"{number}.png" for number in range(len(GOOD))]
     for number, (output, logits) in enumerate(zip(outputs, alone(), strict=True)):
         if number % 3 == 1 or 8 <= number < 16:
@@ -65,9 +68,44 @@ def test_no_more_is_read_than_is_taken(workers: int, batch: int) -> None:
             yield GOOD[0]
 
     engine = start_engine(small_bundle(), threads=1, workers=workers, batch=batch)
-    stream = Pipeline(engine, SMALL, workers=workers, batch=batch).stream(endless())
+    stream = Pipeline(lambda: engine, SMALL, workers=workers, batch=batch).stream(endless())
     for taken in range(1, 60):
         next(stream)
-        assert asked <= taken + batch * (TASKS_AHEAD * workers + 1)
+        assert asked <= max(READ_AT_START, taken + batch * (TASKS_AHEAD * workers + 1)) + batch
     stream.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("regnety")]
+
+
+def test_images_are_read_while_the_engine_starts() -> None:
+    """And an engine that does not start ends the stream with its error, and no thread is left."""
+    read: list[int] = []
+
+    def sources() -> Iterator[bytes]:
+        for number in range(1000):
+            read.append(number)
+            yield GOOD[0]
+
+    def start() -> Engine:
+        assert len(read) == READ_AT_START
+        raise EngineError("does not start")
+
+    with pytest.raises(EngineError, match="does not start"):
+        list(Pipeline(start, SMALL, workers=2).stream(sources()))
+    assert len(read) == READ_AT_START
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("regnety")]
+
+
+def test_the_engine_is_started_once_whoever_asks() -> None:
+    started: list[Engine] = []
+
+    def start() -> Engine:
+        started.append(start_engine(small_bundle(), threads=1, workers=2))
+        return started[0]
+
+    pipeline = Pipeline(start, SMALL, workers=2)
+    assert pipeline.engine is None
+    with ThreadPoolExecutor(4) as pool:
+        counts = list(pool.map(lambda _: sum(1 for _ in pipeline.stream(GOOD)), range(4)))
+    assert counts == [len(GOOD)] * 4
+    assert len(started) == 1
+    assert pipeline.engine is started[0]

@@ -24,7 +24,7 @@ from regnety import (
 )
 from regnety.graph.metadata import ModelMetadata
 from regnety.images.pixels import load_pixels
-from regnety.inference.predictor import softmax
+from regnety.inference.predictor import largest, softmax
 
 
 @pytest.fixture(scope="module")
@@ -230,3 +230,10 @@ def test_greyscale_models_are_refused_clearly() -> None:
     bundle = Bundle(metadata, random_weights(SMALL_DESIGN.architecture(4, 1)))
     with pytest.raises(RegNetYError, match="channel"):
         Predictor(bundle).predict(noise(40, 40))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 9, 10, 11, 1000])
+def test_the_largest_are_those_of_a_stable_sort(count: int) -> None:
+    generator = np.random.default_rng(count)
+    for values in (generator.random(10), generator.integers(0, 3, 10) / 3, np.full(10, 0.1), generator.random(1)):
+        np.testing.assert_array_equal(largest(values, count), np.argsort(-values, kind="stable")[:count])

@@ -1,6 +1,9 @@
 """The plan for many images: found by trying, kept, and found again only where the same would be found."""
 
 import json
+import time
+from collections.abc import Sequence
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +14,17 @@ from bundles import SMALL, small_bundle
 from pictures import encoded, noise
 from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError
+from regnety.images.sources import ImageSource
 from regnety.inference import runner as runner_module
 from regnety.inference import tuning
 from regnety.inference.engines.selection import start_engine
+from regnety.inference.pipeline import Pipeline
 from regnety.inference.processor import has_bf16
 from regnety.inference.runner import MANY, Runner
-from regnety.inference.tuning import Plan, candidates, remembered_plan, throughput, tune, untuned_plan
+from regnety.inference.tuning import Plan, candidates, images_per_s, remembered_plan, tune, untuned_plan
 from regnety.storage import cache_directory
 
-PIXELS = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+IMAGES = [encoded(noise(20, 20, seed=seed)) for seed in range(3)]
 BEST_BF16 = "bf16" if has_bf16() else "f32"
 
 
@@ -33,20 +38,29 @@ def rates(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, int], float]:
     """Images a second by engine and batch, as if they had been measured; 1000 where nothing is said."""
     pretended: dict[tuple[str, int], float] = {}
 
-    def measured(engine: Any, batch: np.ndarray, **_: Any) -> float:
-        assert batch.shape[1:] == (32, 32, 3)
-        return pretended.get((engine.name, len(batch)), 1000.0)
+    def measured(pipeline: Pipeline, images: Any, count: int) -> float:
+        answered = sum(output.error is None for output in pipeline.stream(islice(cycle(images), count)))
+        assert pipeline.engine is not None
+        batch = pipeline.engine.input_shape[0]
+        assert count % (batch or 1) == 0
+        return pretended.get((pipeline.engine.name, batch or 1), 1000.0) if answered else 0.0
 
-    monkeypatch.setattr(tuning, "throughput", measured)
+    monkeypatch.setattr(tuning, "images_per_s", measured)
     return pretended
+
+
+def tuned(bundle: Bundle, engine: str, precision: str, images: Sequence[ImageSource] = IMAGES, **options: Any) -> Any:
+    """`tune` as a runner calls it."""
+    runner = Runner(bundle, engine=engine, precision=precision, workers=options.get("workers"))
+    return tune(bundle, images, runner._new_pipeline, engine, precision, **options)
 
 
 @pytest.mark.parametrize(("engine", "batch"), [("onnxruntime", 1), ("onnxruntime", 8), ("openvino", 4)])
 def test_the_fastest_is_taken_and_remembered(rates: dict[tuple[str, int], float], engine: str, batch: int) -> None:
-    rates[engine, batch] = 2500.0
+    rates[engine, batch] = 1500.0
     bundle = small_bundle()
     assert remembered_plan(bundle, "auto", "auto", workers=2) is None
-    found = tune(bundle, PIXELS, "auto", "auto", workers=2)
+    found = tuned(bundle, "auto", "auto", workers=2)
     precision = BEST_BF16 if engine == "openvino" else "f32"
     assert found == Plan(engine, precision, workers=2, threads=1, batch=batch)  # type: ignore[arg-type]
     assert remembered_plan(small_bundle(seed=5), "auto", "auto", workers=2) == found  # the weights do not matter
@@ -60,7 +74,7 @@ def test_another_wish_model_or_machine_is_tried_anew(
     rates: dict[tuple[str, int], float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = small_bundle()
-    tune(bundle, PIXELS, "auto", "auto", workers=2)
+    tuned(bundle, "auto", "auto", workers=2)
     assert remembered_plan(bundle, "auto", "auto", workers=2) is not None
     assert remembered_plan(bundle, "auto", "f32", workers=2) is None
     assert remembered_plan(bundle, "onnxruntime", "auto", workers=2) is None
@@ -75,7 +89,7 @@ def test_another_wish_model_or_machine_is_tried_anew(
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"plan": {"engine": 1}}', '{"plan": null}'])
 def test_a_damaged_memory_is_no_plan(rates: dict[tuple[str, int], float], content: str) -> None:
-    tune(small_bundle(), PIXELS, "auto", "auto", workers=2)
+    tuned(small_bundle(), "auto", "auto", workers=2)
     (kept,) = (cache_directory() / "plans").iterdir()
     kept.write_text(content, "utf-8")
     assert remembered_plan(small_bundle(), "auto", "auto", workers=2) is None
@@ -86,14 +100,20 @@ def test_a_cache_that_cannot_be_written_costs_the_memory_only(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("REGNETY_CACHE", str(tmp_path / "file"))
-    assert tune(small_bundle(), PIXELS, "auto", "f32", workers=2).batch in tuning.BATCHES
+    assert tuned(small_bundle(), "auto", "f32", workers=2).batch in tuning.BATCHES
     assert remembered_plan(small_bundle(), "auto", "f32", workers=2) is None
 
 
 def test_a_large_model_is_spared_large_batches(rates: dict[tuple[str, int], float]) -> None:
     rates["onnxruntime", 1] = 2 / tuning.LONGEST_RUN_S  # four at once would take twice as long as may be
     rates["onnxruntime", 8] = 1e9
-    assert tune(small_bundle(), PIXELS, "onnxruntime", "f32", workers=2).batch == 1
+    assert tuned(small_bundle(), "onnxruntime", "f32", workers=2).batch == 1
+
+
+def test_an_engine_that_is_far_behind_is_spared_batches(rates: dict[tuple[str, int], float]) -> None:
+    rates["onnxruntime", 1] = 500.0
+    rates["onnxruntime", 8] = 1e9
+    assert tuned(small_bundle(), "auto", "f32", workers=2).engine == "openvino"
 
 
 def test_an_engine_that_does_not_start_is_said_and_passed_over(
@@ -104,8 +124,8 @@ def test_an_engine_that_does_not_start_is_said_and_passed_over(
             raise EngineError("OpenVINO is installed and cannot be loaded: no reason")
         return start_engine(*arguments, engine=engine, **options)
 
-    monkeypatch.setattr(tuning, "start_engine", start)
-    assert tune(small_bundle(), PIXELS, "auto", "auto").engine == "onnxruntime"
+    monkeypatch.setattr(runner_module, "start_engine", start)
+    assert tuned(small_bundle(), "auto", "auto").engine == "onnxruntime"
     assert "openvino cannot be tried: OpenVINO is installed and cannot be loaded: no reason" in caplog.text
 
 
@@ -124,21 +144,18 @@ def test_a_few_images_are_not_tried_for() -> None:
         untuned_plan("fastest", "auto", single=True)
 
 
-def test_throughput_counts_every_image_of_every_thread() -> None:
-    class Counting:
-        name = "counting"
-        images = 0
+def test_what_cannot_be_read_is_not_counted(rates: dict[tuple[str, int], float]) -> None:
+    assert tuned(small_bundle(), "auto", "f32", images=[b"text"]) is None
+    assert remembered_plan(small_bundle(), "auto", "f32") is None
+    assert tuned(small_bundle(), "auto", "f32", images=[b"text", *IMAGES]) is not None
 
-        def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
-            self.images += len(images)
-            return {}
 
-    engine = Counting()
-    rate = throughput(engine, PIXELS, workers=1, seconds=0.05)  # type: ignore[arg-type]
-    assert 0.02 < engine.images / rate < 1
-    engine.images = 0
-    throughput(engine, PIXELS, workers=4, seconds=0.0)  # type: ignore[arg-type]
-    assert engine.images == 4 * len(PIXELS)
+def test_images_a_second() -> None:
+    pipeline = Runner(small_bundle())._new_pipeline(untuned_plan("onnxruntime", "f32", single=False))
+    begin = time.perf_counter()
+    rate = images_per_s(pipeline, [*IMAGES, b"text"], 40)
+    assert rate > 30 / (time.perf_counter() - begin)
+    assert images_per_s(pipeline, [b"text"], 10) == 0
 
 
 SOURCES = [encoded(noise(20, 20, seed=seed)) for seed in range(3 * MANY)]
@@ -179,7 +196,6 @@ class TestRunner:
         assert runner.plan.engine == "onnxruntime"
 
     def test_unreadable_images_alone_are_no_ground_for_a_plan(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(runner_module, "tune", None)
         monkeypatch.setattr(runner_module, "LONG_S", 0.0)
         found = list(Runner(small_bundle()).stream([b"text"] * 200))
         assert len(found) == 200
@@ -201,8 +217,7 @@ class TestRunner:
 def test_for_real(tmp_path: Path) -> None:
     """Nothing pretended: what is measured is a plan that this machine can follow."""
     bundle = Bundle.load("regnety_cifar10")
-    images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
-    plan = tune(bundle, images, "auto", "auto")
+    plan = tuned(bundle, "auto", "auto")
     assert remembered_plan(bundle, "auto", "auto") == plan
     runner = Runner(bundle)
     assert sum(output.error is None for output in runner.stream([encoded(noise(40, 40))] * 100)) == 100

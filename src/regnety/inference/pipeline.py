@@ -4,14 +4,16 @@ Everything that asks a model about images goes through here. A task is a few ima
 in one thread: as many as the engine takes in one run, most often one. Tasks overlap, so that while one thread waits
 for a disk or a network another one decodes and a third infers; none waits for a neighbour's image, an unreadable image
 has its own error, and no answer can take another's place. So many tasks are ahead of whoever takes the answers, and no
-more: memory is flat.
+more: memory is flat. The first images are read while the engine starts.
 """
 
+import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,12 @@ from regnety.preprocessing import Preprocessing
 
 TASKS_AHEAD = 4
 """Tasks in work or waiting to be taken, per worker: bounds the memory, whatever the number of images."""
+READ_AT_START = 64
+"""Images that are read while the engine starts, at most."""
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+Loaded: TypeAlias = list[tuple[ImageSource, Pixels | ImageError]]
+"""Images of a task, as the model is shown them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class Pipeline:
     """A model that is ready to be asked about images.
 
     Args:
-        engine: the compiled graph, with a uint8 input.
+        start: starts the engine, a compiled graph with a uint8 input; called once, when there is something to run.
         preprocessing: what the model wants to be shown.
         workers: threads; more than one wants an engine with single-threaded runs.
         batch: images in a run of the engine, which is compiled for as many.
@@ -53,7 +61,7 @@ class Pipeline:
 
     def __init__(
         self,
-        engine: Engine,
+        start: Callable[[], Engine],
         preprocessing: Preprocessing,
         *,
         workers: int = 1,
@@ -62,7 +70,10 @@ class Pipeline:
         exif_orientation: bool | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        self.engine = engine
+        self.engine: Engine | None = None
+        """As soon as it has started."""
+        self._start = start
+        self._starting = threading.Lock()
         self._preprocessing = preprocessing
         self._workers = workers
         self._batch = batch
@@ -71,15 +82,24 @@ class Pipeline:
         self._max_pixels = max_pixels
 
     def stream(self, sources: Iterable[ImageSource]) -> Iterator[Output]:
-        """One output for each source, in their order, as soon as it is there, while later ones are in work."""
+        """One output for each source, in their order, as soon as it is there, while later ones are in work.
+
+        Raises:
+            EngineError: the engine cannot be started, or fails.
+            WeightsError: the model's graph cannot be loaded.
+        """
         tasks = _in_groups(sources, self._batch)
         if self._workers == 1:
             for task in tasks:
-                yield from self._answer(task)
+                yield from self._infer(self._load(task))
             return
         waiting: deque[Future[list[Output]]] = deque()
         with ThreadPoolExecutor(self._workers, thread_name_prefix="regnety") as pool:
             try:
+                if self.engine is None:
+                    begun = [pool.submit(self._load, task) for task in islice(tasks, READ_AT_START // self._batch)]
+                    self._started()  # in this thread: OpenVINO's first run must be over before another thread's begins
+                    waiting += [pool.submit(self._infer_loaded, loading) for loading in begun]
                 for task in tasks:
                     waiting.append(pool.submit(self._answer, task))
                     while waiting and (waiting[0].done() or len(waiting) >= TASKS_AHEAD * self._workers):
@@ -89,37 +109,45 @@ class Pipeline:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def load(self, source: ImageSource) -> npt.NDArray[np.uint8]:
-        """The pixels of one image as the model is shown them, [image_size, image_size, 3].
+    def _started(self) -> Engine:
+        with self._starting:
+            if self.engine is None:
+                self.engine = self._start()
+            return self.engine
 
-        Raises:
-            ImageError: it cannot be read.
-        """
-        return load_pixels(
-            source,
-            self._preprocessing,
-            way=self._way,
-            exif_orientation=self._exif_orientation,
-            max_pixels=self._max_pixels,
-        )
+    def _answer(self, task: list[ImageSource]) -> list[Output]:
+        return self._infer(self._load(task))
 
-    def _answer(self, sources: list[ImageSource]) -> list[Output]:
-        """A task: the images of one run of the engine."""
-        loaded: list[npt.NDArray[np.uint8] | ImageError] = []
-        for source in sources:
-            try:
-                loaded.append(self.load(source))
-            except ImageError as error:
-                loaded.append(error)
-        answers = self._run([pixels for pixels in loaded if isinstance(pixels, np.ndarray)])
+    def _infer_loaded(self, loading: "Future[Loaded]") -> list[Output]:
+        """Of a task that was begun before the engine was there; those come first, so that this never waits for long."""
+        return self._infer(loading.result())
+
+    def _load(self, task: list[ImageSource]) -> Loaded:
+        return [(source, self._pixels(source)) for source in task]
+
+    def _pixels(self, source: ImageSource) -> Pixels | ImageError:
+        """The pixels of one image as the model is shown them, [image_size, image_size, 3]; or why there are none."""
+        try:
+            return load_pixels(
+                source,
+                self._preprocessing,
+                way=self._way,
+                exif_orientation=self._exif_orientation,
+                max_pixels=self._max_pixels,
+            )
+        except ImageError as error:
+            return error
+
+    def _infer(self, loaded: Loaded) -> list[Output]:
+        answers = self._run([pixels for _, pixels in loaded if isinstance(pixels, np.ndarray)])
         return [
             Output(source_name(source), None, found)
             if isinstance(found, ImageError)
             else Output(source_name(source), next(answers))
-            for source, found in zip(sources, loaded, strict=True)
+            for source, found in loaded
         ]
 
-    def _run(self, images: list[npt.NDArray[np.uint8]]) -> Iterator[dict[str, npt.NDArray[np.float32]]]:
+    def _run(self, images: list[Pixels]) -> Iterator[dict[str, npt.NDArray[np.float32]]]:
         """The outputs of up to a batch of images; the engine is always given as many as it was compiled for."""
         if not images:
             return
@@ -128,7 +156,7 @@ class Pipeline:
         else:
             batch = np.zeros((self._batch, *images[0].shape), np.uint8)
             np.stack(images, out=batch[: len(images)])
-        outputs = self.engine.run(batch)
+        outputs = self._started().run(batch)
         for row in range(len(images)):
             yield {name: value[row] for name, value in outputs.items()}
 

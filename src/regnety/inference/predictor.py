@@ -204,7 +204,7 @@ class Predictor:
         if not np.isfinite(logits).all():
             raise WeightsError(f"{self.bundle.name}: its answers are not finite numbers; its weights are damaged")
         probabilities = softmax(logits)
-        best = np.argsort(-probabilities, kind="stable")[:top_k]
+        best = largest(probabilities, top_k)
         labels = self.bundle.labels
         return Prediction(
             output.filename,
@@ -214,6 +214,16 @@ class Predictor:
                 for index in best
             ),
         )
+
+
+def largest(values: npt.NDArray[Any], count: int) -> npt.NDArray[np.intp]:
+    """Indices of the largest values, the largest first, of equal ones the first; all are not sorted for it."""
+    if count < len(values):
+        least = np.partition(values, len(values) - count)[len(values) - count]
+        places = np.flatnonzero(values >= least)
+    else:
+        places = np.arange(len(values))
+    return places[np.argsort(-values[places], kind="stable")][:count]
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

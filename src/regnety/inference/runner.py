@@ -5,14 +5,13 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import suppress
 from itertools import chain, islice
-
-import numpy as np
+from pathlib import Path
 
 from regnety.bundle.bundle import Bundle
 from regnety.errors import ImageError
 from regnety.images.formats import MAX_PIXELS
 from regnety.images.pixels import PIXEL_WAYS, PixelWay
-from regnety.images.sources import ImageSource
+from regnety.images.sources import ImageSource, NamedImage, read_image_file
 from regnety.inference.engines.engine import Engine
 from regnety.inference.engines.selection import choose_engine, start_engine
 from regnety.inference.pipeline import Output, Pipeline
@@ -62,10 +61,8 @@ class Runner:
         if pixels not in PIXEL_WAYS:
             raise ValueError(f"pixels must be one of {', '.join(PIXEL_WAYS)}, got {pixels!r}")
         self.bundle = bundle
-        self.engine: Engine | None = None
-        """What runs the model, from the first image on; it may be another one later, where there are many."""
         self.plan: Plan | None = None
-        """How it is run, as soon as there is an engine."""
+        """How the model is run, from the first image on; it may be another way later, where there are many."""
         choose_engine(engine, precision, bundle)  # says at once what is not to be had
         self._outputs = outputs
         self._engine_name = engine
@@ -76,6 +73,12 @@ class Runner:
         self._max_pixels = max_pixels
         self._pipelines: dict[Plan, Pipeline] = {}
         self._starting = threading.Lock()
+
+    @property
+    def engine(self) -> Engine | None:
+        """What runs the model, as soon as it has started."""
+        pipeline = None if self.plan is None else self._pipelines.get(self.plan)
+        return None if pipeline is None else pipeline.engine
 
     def stream(self, sources: Iterable[ImageSource], *, count: float | None = None) -> Iterator[Output]:
         """The outputs of each image, in order, as they are ready.
@@ -103,49 +106,58 @@ class Runner:
                 yield from self._pipeline(plan).stream(islice(remaining, MANY))
                 if (count - MANY) * (time.monotonic() - begin) / MANY > LONG_S:
                     sample = list(islice(remaining, SAMPLE))
-                    remembered = self._tuned(sample, self._pipeline(plan))
+                    remembered = self._tuned(sample)
                     remaining = chain(sample, remaining)
             plan = remembered or plan
         yield from self._pipeline(plan).stream(remaining)
 
-    def _tuned(self, sources: list[ImageSource], pipeline: Pipeline) -> Plan | None:
-        """The fastest plan, tried on these images; None where none of them can be read."""
-        images = []
+    def _tuned(self, sources: list[ImageSource]) -> Plan | None:
+        """The fastest plan, tried on these images as they are in memory; None where none of them can be read."""
+        images: list[ImageSource] = []
         for source in sources:
             with suppress(ImageError):
-                images.append(pipeline.load(source))
-        if not images:
-            return None
+                if isinstance(source, str | Path):
+                    images.append(NamedImage(str(source), read_image_file(source)))
+                elif not hasattr(source, "read"):  # what is open can be read once only
+                    images.append(source)
         with self._starting:
             self._pipelines.clear()  # an engine in memory is as large as its weights
-            return tune(
-                self.bundle,
-                np.stack(images),
-                self._engine_name,
-                self._precision,
-                workers=self._workers,
-                outputs=self._outputs,
-            )
+        return tune(
+            self.bundle,
+            images,
+            self._new_pipeline,
+            self._engine_name,
+            self._precision,
+            workers=self._workers,
+            outputs=self._outputs,
+        )
 
     def _pipeline(self, plan: Plan) -> Pipeline:
         with self._starting:
             if plan not in self._pipelines:
-                self._pipelines[plan] = Pipeline(
-                    start_engine(
-                        self.bundle,
-                        outputs=self._outputs,
-                        engine=plan.engine,
-                        precision=plan.precision,
-                        threads=plan.threads,
-                        workers=plan.workers,
-                        batch=plan.batch,
-                    ),
-                    self.bundle.preprocessing,
-                    workers=plan.workers,
-                    batch=plan.batch,
-                    pixels=self._way,
-                    exif_orientation=self._exif_orientation,
-                    max_pixels=self._max_pixels,
-                )
-            self.engine, self.plan = self._pipelines[plan].engine, plan
+                self._pipelines[plan] = self._new_pipeline(plan)
+            self.plan = plan
             return self._pipelines[plan]
+
+    def _new_pipeline(self, plan: Plan, *, keep_compiled: bool = True) -> Pipeline:
+        def start() -> Engine:
+            return start_engine(
+                self.bundle,
+                outputs=self._outputs,
+                engine=plan.engine,
+                precision=plan.precision,
+                threads=plan.threads,
+                workers=plan.workers,
+                batch=plan.batch,
+                keep_compiled=keep_compiled,
+            )
+
+        return Pipeline(
+            start,
+            self.bundle.preprocessing,
+            workers=plan.workers,
+            batch=plan.batch,
+            pixels=self._way,
+            exif_orientation=self._exif_orientation,
+            max_pixels=self._max_pixels,
+        )

@@ -7,33 +7,36 @@ that no rule replaces trying. It takes a second or two of a long job, once: what
 import hashlib
 import json
 import logging
-import threading
+import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
+from itertools import cycle, islice
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
+from typing import Protocol
 
 from regnety.bundle.bundle import Bundle
 from regnety.errors import RegNetYError
-from regnety.inference.engines.engine import Engine, Precision, available_cores
-from regnety.inference.engines.selection import choose_engine, installed_engines, start_engine
+from regnety.images.sources import ImageSource
+from regnety.inference.engines.engine import Precision, available_cores
+from regnety.inference.engines.selection import choose_engine, installed_engines
+from regnety.inference.pipeline import Pipeline
 from regnety.inference.processor import has_bf16, processor
 from regnety.storage import cache_directory, replacing
 from regnety.version import __version__
 
 BATCHES = (1, 4, 8)
 """Images in a run: larger ones gain nothing where every thread has a run of its own."""
-TRIAL_S = 0.1
-"""Seconds of a trial."""
+TRIAL_S = 0.15
+"""Seconds of a run."""
 ROUNDS = 2
-"""Trials of each candidate, taken in turns; the better one counts, as other work only takes away."""
+"""Runs of each candidate, taken in turns; the better one counts, as other work only takes away."""
 LONGEST_RUN_S = 0.1
 """Of a larger batch that is still tried. A model so large that a batch takes longer gains nothing by it."""
+WORTH_TRYING = 0.6
+"""Of the best rate: an engine that is slower by more with single images is not tried with batches."""
 
 logger = logging.getLogger("regnety")
 
@@ -50,6 +53,13 @@ class Plan:
     """Threads within one run of the engine."""
     batch: int
     """Images in one run."""
+
+
+class PipelineOf(Protocol):
+    """What makes the pipeline of a plan."""
+
+    def __call__(self, plan: Plan, *, keep_compiled: bool) -> Pipeline:
+        """Not started yet."""
 
 
 def untuned_plan(
@@ -85,38 +95,52 @@ def remembered_plan(
 
 def tune(
     bundle: Bundle,
-    images: npt.NDArray[np.uint8],
+    images: Sequence[ImageSource],
+    pipeline_of: PipelineOf,
     engine: str,
     precision: str,
     *,
     workers: int | None = None,
     outputs: tuple[str, ...] = ("logits",),
-) -> Plan:
-    """Try what is installed on real images, and remember the fastest.
+) -> Plan | None:
+    """Try what is installed on real images, from their bytes to their outputs, and remember the fastest.
 
     Args:
         bundle: the model.
-        images: as it is shown them, uint8 [number, image_size, image_size, 3]; repeated where a batch wants more.
+        images: some that are in memory; they are asked about again and again.
+        pipeline_of: makes the pipeline of a plan, whose compiled graph is kept in the cache or not.
         engine: one of `ENGINES`; one that is named is the only one.
         precision: one of `PRECISIONS`.
         workers: threads; None is one for each core.
         outputs: of the graph that are wanted.
 
-    Raises:
-        EngineError: no engine can be started.
+    Returns:
+        The fastest; None where no engine can be started, or none of the images can be read.
     """
     threads = workers or available_cores()
-    rates: dict[Plan, float] = {}
+    trials: dict[Plan, _Trial] = {}
     for name, taken in candidates(engine, precision, bundle):
+        plan = Plan(name, taken, threads, threads=1, batch=1)
         try:
-            rates |= _tried(bundle, outputs, images, name, taken, threads)
+            trials[plan] = _Trial(pipeline_of(plan, keep_compiled=True), images, threads)
         except RegNetYError as error:
             logger.warning("%s cannot be tried: %s", name, error)
-    if not rates:
-        return untuned_plan(engine, precision, single=False, workers=workers, bundle=bundle)
-    best = max(rates, key=rates.__getitem__)
-    _remember(_place(bundle, engine, precision, workers, outputs), best, rates)
-    return best
+    best = max((trial.rate for trial in trials.values()), default=0.0)
+    if not best:
+        return None
+    for one, trial in list(trials.items()):
+        for batch in BATCHES[1:]:
+            if trial.rate < WORTH_TRYING * best or batch * threads / trial.rate > LONGEST_RUN_S:
+                break
+            plan = replace(one, batch=batch)
+            trials[plan] = _Trial(pipeline_of(plan, keep_compiled=False), images, batch * threads)
+    for _ in range(ROUNDS - 1):
+        for trial in trials.values():
+            trial.run()
+    fastest = max(trials, key=lambda plan: trials[plan].rate)
+    rates = {plan: trial.rate for plan, trial in trials.items()}
+    _remember(_place(bundle, engine, precision, workers, outputs), fastest, rates)
+    return fastest
 
 
 def candidates(engine: str, precision: str, bundle: Bundle | None = None) -> Iterator[tuple[str, Precision]]:
@@ -136,59 +160,36 @@ def candidates(engine: str, precision: str, bundle: Bundle | None = None) -> Ite
         yield "openvino", "bf16" if precision != "f32" and has_bf16() else "f32"
 
 
-def throughput(engine: Engine, batch: npt.NDArray[np.uint8], *, workers: int, seconds: float) -> float:
-    """Images a second of an engine that is asked by some threads at once, for so many seconds or one run each."""
-    runs = [0] * workers
+class _Trial:
+    """A pipeline that is tried: started and warm once it is made.
+
+    Args:
+        pipeline: to be tried.
+        images: that it is asked about, in a circle.
+        group: images that keep all of its workers busy once.
+    """
+
+    def __init__(self, pipeline: Pipeline, images: Sequence[ImageSource], group: int) -> None:
+        self._pipeline = pipeline
+        self._images = images
+        self._group = group
+        self.rate = 0.0
+        """Images that it answered a second, in the best of its runs."""
+        images_per_s(pipeline, images, group)
+        self.rate = images_per_s(pipeline, images, group)
+        self.run()
+
+    def run(self) -> None:
+        """Once more, for about `TRIAL_S`."""
+        groups = max(1, math.ceil(self.rate * TRIAL_S / self._group))
+        self.rate = max(self.rate, images_per_s(self._pipeline, self._images, groups * self._group))
+
+
+def images_per_s(pipeline: Pipeline, images: Sequence[ImageSource], count: int) -> float:
+    """Images a second that a pipeline answers, of so many; what cannot be read is not counted."""
     begin = time.perf_counter()
-
-    def work(worker: int) -> None:
-        while not runs[worker] or time.perf_counter() - begin < seconds:
-            engine.run(batch)
-            runs[worker] += 1
-
-    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(runs) * len(batch) / (time.perf_counter() - begin)
-
-
-def _tried(
-    bundle: Bundle,
-    outputs: tuple[str, ...],
-    images: npt.NDArray[np.uint8],
-    name: str,
-    precision: Precision,
-    workers: int,
-) -> dict[Plan, float]:
-    """Images a second of an engine with each batch that is worth a trial."""
-    started: dict[Plan, Engine] = {}
-    rates: dict[Plan, float] = {}
-    for batch in BATCHES:
-        if rates and batch * workers / max(rates.values()) > LONGEST_RUN_S:
-            break
-        plan = Plan(name, precision, workers, threads=1, batch=batch)
-        started[plan] = start_engine(
-            bundle,
-            outputs=outputs,
-            engine=name,
-            precision=precision,
-            threads=1,
-            workers=workers,
-            batch=batch,
-            keep_compiled=batch == 1,
-        )
-        rates[plan] = throughput(started[plan], _batch_of(images, batch), workers=workers, seconds=TRIAL_S)
-    for _ in range(ROUNDS - 1):
-        for plan, running in started.items():
-            again = throughput(running, _batch_of(images, plan.batch), workers=workers, seconds=TRIAL_S)
-            rates[plan] = max(rates[plan], again)
-    return rates
-
-
-def _batch_of(images: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
-    return np.resize(images, (size, *images.shape[1:]))
+    answered = sum(output.error is None for output in pipeline.stream(islice(cycle(images), count)))
+    return answered / (time.perf_counter() - begin)
 
 
 def _remember(place: Path, plan: Plan, rates: dict[Plan, float]) -> None:
