@@ -22,7 +22,7 @@ MANY = 64
 SAMPLE = 8
 """Images on which plans are tried."""
 LONG_S = 2.0
-"""Expected seconds of the rest above which it pays to find a plan, which takes a second or two."""
+"""Expected seconds of the rest above which it pays to find a plan, which takes as long, once."""
 
 
 class Runner:

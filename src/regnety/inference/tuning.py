@@ -1,7 +1,7 @@
 """Which engine, how many threads and how large a batch give the most images a second: tried here, and remembered.
 
 What is fastest depends on the processor, the engines that are installed and the model, by factors of two and three, so
-that no rule replaces trying. It takes a second or two of a long job, once: what was found is kept in the cache.
+that no rule replaces trying. It takes some two seconds of a long job, once: what was found is kept in the cache.
 """
 
 import hashlib
@@ -29,13 +29,13 @@ from regnety.version import __version__
 
 BATCHES = (1, 4, 8)
 """Images in a run: larger ones gain nothing where every thread has a run of its own."""
-TRIAL_S = 0.15
+TRIAL_S = 0.1
 """Seconds of a run."""
 ROUNDS = 2
 """Runs of each candidate, taken in turns; the better one counts, as other work only takes away."""
 LONGEST_RUN_S = 0.1
 """Of a larger batch that is still tried. A model so large that a batch takes longer gains nothing by it."""
-WORTH_TRYING = 0.6
+WORTH_TRYING = 0.7
 """Of the best rate: an engine that is slower by more with single images is not tried with batches."""
 
 logger = logging.getLogger("regnety")
