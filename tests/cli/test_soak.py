@@ -61,6 +61,35 @@ def test_every_run_ends_well(engine: str, runs: int, folder: Path) -> None:
     assert next(iter(answers[0])).count("\n") == len(images)
 
 
+@pytest.mark.parametrize("runs", [pytest.param(10, marks=pytest.mark.slow), pytest.param(300, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_every_run_of_many_images_ends_well(engine: str, runs: int, folder: Path, tmp_path: Path) -> None:
+    """On a plan with batches, whose engine starts while other threads read the first images."""
+    many = tmp_path / "many"
+    many.mkdir()
+    for number in range(90):
+        (many / f"{number:02}.jpg").hardlink_to(photographs(folder)[number % 6])
+    environment = {**os.environ, "REGNETY_CACHE": str(tmp_path / "cache")}
+    tune = (
+        "import sys; from regnety.inference import runner, tuning; from regnety.bundle.bundle import Bundle\n"
+        "runner.LONG_S, tuning.BATCHES, tuning.WORTH_TRYING = 0.0, (1, 8), 0.0\n"
+        "one = runner.Runner(Bundle.load(sys.argv[1]), engine=sys.argv[2], precision='f32')\n"
+        "list(one.stream(sys.argv[3:]))\n"
+    )
+    images = [str(path) for path in sorted(many.iterdir())]
+    subprocess.run(
+        [sys.executable, "-c", tune, str(folder / "bundle"), engine, *images], check=True, env=environment, timeout=60
+    )
+    answers = set()
+    for _ in range(runs):
+        line = command(folder, engine, many)
+        result = subprocess.run(line, capture_output=True, text=True, timeout=ONE_RUN_S, check=False, env=environment)
+        assert (result.returncode, result.stderr) == (0, "")
+        answers.add(result.stdout)
+    assert len(answers) == 1
+    assert next(iter(answers)).count("\n") == len(images)
+
+
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system with room for twelve kilobytes."""
