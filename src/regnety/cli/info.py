@@ -10,7 +10,14 @@ from regnety.cli import terminal
 from regnety.cli.formats import ReportFormat, report_format_option
 
 LIBRARIES = ("numpy", "safetensors", "onnx", "pillow", "simplejpeg", "cykooz-resizer")
-EXTRAS = {"heif": "pillow-heif", "plot": "matplotlib"}
+EXTRAS = {
+    "heif": "pillow-heif",
+    "plot": "matplotlib",
+    "quantize": "nncf",
+    "ray": "ray",
+    "remote": "s3fs",
+    "table": "pyarrow",
+}
 """Besides the engines: extra to the package that it brings."""
 
 
