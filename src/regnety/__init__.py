@@ -35,7 +35,8 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from regnety.export.conversion import Converted, convert_model
-    from regnety.export.exporting import Exported, export_model
+    from regnety.export.exported import Exported
+    from regnety.export.exporting import export_model
     from regnety.export.quantizing import Quantized, quantize_model
     from regnety.export.speeds import Speed
     from regnety.graph.builder import build_graph, write_graph
@@ -81,7 +82,8 @@ _HOMES = {
         "WeightsError",
     ),
     "regnety.export.conversion": ("Converted", "convert_model"),
-    "regnety.export.exporting": ("Exported", "export_model"),
+    "regnety.export.exported": ("Exported",),
+    "regnety.export.exporting": ("export_model",),
     "regnety.export.quantizing": ("Quantized", "quantize_model"),
     "regnety.export.speeds": ("Speed",),
     "regnety.graph.calibration": ("Calibration", "MeasuredDrop"),

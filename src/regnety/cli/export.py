@@ -9,7 +9,7 @@ from regnety.cli.notices import say_notice
 from regnety.cli.options import image_size_option, labels_option, model_argument, quiet_option
 
 if TYPE_CHECKING:
-    from regnety.export.exporting import Exported
+    from regnety.export.exported import Exported
 
 
 @click.command()

@@ -1,7 +1,7 @@
 """`export_model`: a model as an ONNX file, as an OpenVINO model or as a folder, compared with its source."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 from regnety.bundle.bundle import GRAPH_FILE, WEIGHTS_FILE, Bundle
 from regnety.errors import ExportError
 from regnety.export.comparison import BOUNDS, largest_difference, sample_pictures, source_outputs
+from regnety.export.exported import Exported
 from regnety.export.targets import check_replaceable, form_of
 from regnety.graph.builder import DATA_SUFFIX, write_graph
 from regnety.graph.metadata import KEY, metadata_from_json
@@ -17,28 +18,6 @@ from regnety.inference.engines.engine import Engine, available_cores
 from regnety.inference.foreign_comparison import compare_with_foreign_file
 from regnety.storage import replacing_together
 from regnety.weights.files.safetensors_files import SafetensorsWeights
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
-    """What was written, and how it was checked."""
-
-    path: Path
-    """The file or folder that was asked for."""
-    files: tuple[Path, ...]
-    """All that were written, the main one first."""
-    input_dtype: str
-    """`uint8` takes pixels [batch, height, width, channels]; `float32` normalised [batch, channels, height, width]."""
-    input_shape: tuple[int | None, ...]
-    """None is free."""
-    output_shapes: dict[str, tuple[int, ...]]
-    """By name, without the batch."""
-    engine: str
-    """What ran the file for the comparison: `onnxruntime 1.32.0`."""
-    largest_difference: float
-    """From the source, in standard deviations of the output."""
-    precision: str = "float32"
-    """In which that source was run; `int8` for a model that is quantized."""
 
 
 def export_model(

@@ -8,7 +8,7 @@ import numpy as np
 from regnety.bundle.bundle import GRAPH_FILE, Bundle
 from regnety.errors import ExportError
 from regnety.export.comparison import sample_pictures
-from regnety.export.exporting import Exported
+from regnety.export.exported import Exported
 from regnety.export.openvino_models import write_openvino_model
 from regnety.export.targets import Form, check_replaceable
 from regnety.graph.quantized import copy_quantized

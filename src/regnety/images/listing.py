@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from regnety.images.formats import SUFFIXES
-from regnety.images.sources import ImageSource, Unreadable
+from regnety.images.sources import ImageSource, Unreadable, without_images
 from regnety.remote import is_remote
 
 
@@ -48,13 +48,7 @@ def _of_folder(top: str, recursive: bool) -> Iterator[ImageSource]:
         if recursive:
             waiting += reversed(folders)  # the last is taken first
     if not found:
-        yield no_images(top, recursive)
-
-
-def no_images(folder: str, recursive: bool) -> Unreadable:
-    """What a folder is answered with in which there is nothing to answer."""
-    hint = "" if recursive else "; --recursive looks into sub-folders"
-    return Unreadable(folder, f"no images in this folder ({', '.join(SUFFIXES)}){hint}")
+        yield without_images(top, recursive)
 
 
 def _entries(folder: str) -> tuple[list[str], list[str], OSError | None]:

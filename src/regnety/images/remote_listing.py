@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from regnety.errors import MissingExtraError
 from regnety.images.formats import SUFFIXES
-from regnety.images.listing import no_images
-from regnety.images.sources import ImageSource, Unreadable
+from regnety.images.sources import ImageSource, Unreadable, without_images
 from regnety.remote import S3, FileSystem, file_system, what_went_wrong
 
 
@@ -40,7 +39,7 @@ def list_remote(address: str, *, recursive: bool = False) -> Iterator[ImageSourc
                 found = True
                 yield f"{folder}/{inner}"
         if not found:
-            yield no_images(address, recursive)
+            yield without_images(address, recursive)
     except MissingExtraError:
         raise
     except Exception as error:  # each store raises what its own library does

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.errors import ImageError, MissingExtraError
-from regnety.images.formats import HEAD_SIZE, READABLE, format_of
+from regnety.images.formats import HEAD_SIZE, READABLE, SUFFIXES, format_of
 from regnety.remote import WEB, file_system, is_remote, what_went_wrong
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ class Unreadable:
 
     name: str
     reason: str
+
+
+def without_images(folder: str, recursive: bool) -> Unreadable:
+    """What a folder is answered with in which there is no image."""
+    hint = "" if recursive else "; --recursive looks into sub-folders"
+    return Unreadable(folder, f"no images in this folder ({', '.join(SUFFIXES)}){hint}")
 
 
 ImageSource: TypeAlias = Union[str, Path, bytes, NamedImage, Unreadable, "Image.Image", npt.NDArray[np.uint8]]

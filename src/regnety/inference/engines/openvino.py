@@ -86,7 +86,7 @@ class OpenVinoEngine:
     def run(self, images: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
         """A batch of images -> every output by its name."""
         request = self._request()
-        images = np.require(images, requirements=["C", "W"])  # held until the run is over: the tensor only looks at them
+        images = np.require(images, requirements=["C", "W"])  # held until the run is over: it is not copied again
         request.set_input_tensor(self._library.Tensor(images, shared_memory=True))
         request.infer({}, share_outputs=True, decode_strings=False)
         return {  # copies: the thread's next run writes to the same memory
