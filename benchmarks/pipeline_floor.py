@@ -26,8 +26,8 @@ from regnety.images.listing import list_images
 from regnety.inference.engines.engine import available_cores
 from regnety.inference.runner import Runner
 
-DECODED = 64
-"""Pictures that are held in memory for the resize."""
+DECODED_BYTES = 200_000_000
+"""Of decoded pictures that are held in memory for the resize; at most 64 of them."""
 SECONDS = 1.0
 """Of a stage in a round."""
 
@@ -64,8 +64,11 @@ def main() -> None:
         os.environ["REGNETY_CACHE"] = cache
         bundle = Bundle.load(options.model)
         files = list(list_images([options.photographs]))
-        data = [Path(str(file)).read_bytes() for file in files[: 4 * DECODED]]
-        pixels = [decoded for each in data[:DECODED] if (decoded := decode_jpeg(each)) is not None]
+        data = [Path(str(file)).read_bytes() for file in files[:256]]
+        pixels: list[np.ndarray] = []
+        for each in data[:64]:
+            if sum(picture.nbytes for picture in pixels) < DECODED_BYTES and (decoded := decode_jpeg(each)) is not None:
+                pixels.append(decoded)
         shown = np.stack([crop_resize(each, bundle.preprocessing) for each in pixels])
         runner = Runner(bundle, precision=options.precision)
         list(runner.stream([*files, *files]))  # the plan is found, and its engine is there
@@ -77,7 +80,9 @@ def main() -> None:
             rates.setdefault("decode", []).append(rate(decode_jpeg, data, workers))
             resize = rate(lambda picture: crop_resize(picture, bundle.preprocessing), pixels, workers)
             rates.setdefault("resize", []).append(resize)
-            infer = throughput(engine, shown[: plan.batch], workers=plan.workers, seconds=SECONDS)
+            infer = throughput(
+                engine, np.resize(shown, (plan.batch, *shown.shape[1:])), workers=plan.workers, seconds=SECONDS
+            )
             rates.setdefault("infer", []).append(infer)
             begin = time.perf_counter()
             count = sum(output.error is None for output in runner.stream(files))
