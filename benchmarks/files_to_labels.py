@@ -160,8 +160,13 @@ def main() -> None:
         )
         print(f"\n{stages.stdout}", end="")
         if options.output:
-            report = {"processor": here, **vars(options), "results": results, "stages": stages.stdout.splitlines()}
-            options.output.write_text(json.dumps(report, indent=2, default=str) + "\n", "utf-8")
+            report = {
+                "processor": here,
+                **{name: getattr(options, name) for name in ("model", "count", "size", "rounds")},
+                "results": results,
+                "stages": stages.stdout.splitlines(),
+            }
+            options.output.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
