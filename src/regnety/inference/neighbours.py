@@ -1,11 +1,12 @@
 """`find_neighbours`: the images that are most similar to others, by the cosine of their embeddings.
 
-Every stored embedding is looked at, some megabytes at a time, so that memory is flat and the answer exact. Most of the
-time goes into reading them: a library of vector search would give the same answers and gain nothing
-(`benchmarks/similar_images.py`), unless there are so many millions that an approximate index pays.
+Every stored embedding is looked at, some megabytes at a time, so that memory is flat and the answer exact. For a few
+queries most of the time goes into reading them. For many faiss, where it is installed, is the faster one at the search
+itself (`benchmarks/similar_images.py`); its answers are NumPy's.
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,11 @@ import numpy.typing as npt
 from regnety.inference.embedding_files import EmbeddingBlock, Embeddings
 
 FloatArray = npt.NDArray[np.float32]
+Largest = tuple[npt.NDArray[np.intp], FloatArray, npt.NDArray[np.intp]]
 QUERY_ROWS = 1024
 """Queries that are compared with a block at once: bounds the memory of their similarities."""
+FAISS_QUERIES = 500
+"""Queries from which on faiss gains more than it takes to import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,9 @@ class _Nearest:
         self._top_k = top_k
         self._similarities = np.full((len(queries), top_k), -np.inf, np.float32)
         self._names = np.full((len(queries), top_k), None, object)
+        self._largest = _largest_by_numpy
+        if len(queries) >= FAISS_QUERIES and find_spec("faiss") is not None:
+            self._largest = _largest_by_faiss
 
     def look_at(self, block: EmbeddingBlock) -> None:
         stored = normalised(block.values)
@@ -74,15 +81,14 @@ class _Nearest:
             self._merge(slice(start, start + QUERY_ROWS), stored, block)
 
     def _merge(self, some: slice, stored: FloatArray, block: EmbeddingBlock) -> None:
-        similarities = self._queries[some] @ stored.T
-        better = np.flatnonzero(similarities.max(axis=1) > self._similarities[some, -1])
+        better, similarities, columns = self._largest(
+            self._queries[some], stored, self._top_k, self._similarities[some, -1]
+        )
         if not len(better):
             return
-        similarities = similarities[better]
-        columns = _largest(similarities, self._top_k)
         names = np.array(block.filenames(columns.ravel()), object).reshape(columns.shape)
         rows = better + some.start
-        found = np.concatenate([self._similarities[rows], np.take_along_axis(similarities, columns, axis=1)], axis=1)
+        found = np.concatenate([self._similarities[rows], similarities], axis=1)
         order = np.argsort(-found, axis=1, kind="stable")[:, : self._top_k]
         self._similarities[rows] = np.take_along_axis(found, order, axis=1)
         self._names[rows] = np.take_along_axis(np.concatenate([self._names[rows], names], axis=1), order, axis=1)
@@ -98,7 +104,45 @@ class _Nearest:
         ]
 
 
-def _largest(values: FloatArray, count: int) -> npt.NDArray[np.intp]:
+def _largest_by_numpy(queries: FloatArray, stored: FloatArray, count: int, above: FloatArray) -> Largest:
+    """What is most similar to each query in a block, for the queries that have something there above a limit.
+
+    Args:
+        queries: [number, size], of length 1.
+        stored: [rows, size], of length 1.
+        count: how many each wants.
+        above: the limit of each query.
+
+    Returns:
+        Which queries; their similarities [queries, at most count]; and the stored rows, from the first to the last. Of
+        those that are equally similar the first ones count.
+    """
+    similarities = queries @ stored.T
+    better = np.flatnonzero(similarities.max(axis=1) > above)
+    similarities = similarities[better]
+    columns = _largest_columns(similarities, count)
+    return better, np.take_along_axis(similarities, columns, axis=1), columns
+
+
+def _largest_by_faiss(queries: FloatArray, stored: FloatArray, count: int, above: FloatArray) -> Largest:
+    """The same; faiss does not say which of equals it gives, so where the next one is equal NumPy is asked."""
+    import faiss
+
+    similarities, columns = faiss.knn(queries, stored, min(count + 1, len(stored)), faiss.METRIC_INNER_PRODUCT)
+    better = np.flatnonzero(similarities[:, 0] > above)
+    similarities, columns = similarities[better], columns[better]
+    more = similarities[:, count:]  # of the one that is asked for too many, if there are so many
+    tied = np.flatnonzero((more == similarities[:, count - 1 : count]).any(axis=1))
+    order = np.argsort(columns[:, :count], axis=1)
+    similarities = np.take_along_axis(similarities, order, axis=1)
+    columns = np.take_along_axis(columns, order, axis=1)
+    if len(tied):
+        nothing = np.full(len(tied), -np.inf, np.float32)
+        _, similarities[tied], columns[tied] = _largest_by_numpy(queries[better[tied]], stored, count, nothing)
+    return better, similarities, columns
+
+
+def _largest_columns(values: FloatArray, count: int) -> npt.NDArray[np.intp]:
     """Columns of the largest values of each row, from left to right; of those that are equal the left ones."""
     if values.shape[1] <= count:
         return np.broadcast_to(np.arange(values.shape[1]), values.shape)
