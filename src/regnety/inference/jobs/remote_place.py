@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from regnety.errors import JobError, MissingExtraError, RegNetYError
+from regnety.errors import JobError, RegNetYError
+from regnety.remote import file_system, what_went_wrong
 from regnety.storage import locked
 
 
@@ -19,19 +20,15 @@ class RemotePlace:
         output: like s3://bucket/labels.csv.
 
     Raises:
-        MissingExtraError: fsspec, or what it needs for this address, is not installed.
-        JobError: there is no such kind of address.
+        MissingExtraError: fsspec, or for s3:// s3fs, is not installed.
+        JobError: there is no such kind of address, or it is a folder's.
     """
 
     def __init__(self, output: str) -> None:
         self.name = output
-        try:
-            import fsspec
-
-            with self._reported():
-                self._files, self._output = fsspec.core.url_to_fs(output)
-        except ImportError:
-            raise MissingExtraError(f"writing to {output.partition('://')[0]}://", "remote") from None
+        with self._reported():
+            self._files = file_system(output)
+            self._output = self._files._strip_protocol(output)
         parent, name = posixpath.split(self._output)
         if not name or output.endswith("/"):
             raise JobError(f"{output}: is a folder; name a file in it")
@@ -105,8 +102,7 @@ class RemotePlace:
         """Each store has its own errors; to a user all are one line about the output."""
         try:
             yield
-        except (RegNetYError, ImportError):
+        except RegNetYError:
             raise
         except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise JobError(f"{self.name}: {reason}") from error
+            raise JobError(f"{self.name}: {what_went_wrong(error, self.name)}") from error
