@@ -5,10 +5,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from regnety.cli.notices import say
+from regnety.cli.notices import Answering, EngineNotice, say
 from regnety.cli.terminal import printable
 from regnety.inference.jobs.job import JobInterrupted, JobSummary, run_job
 from regnety.inference.jobs.rows import Rows
@@ -24,28 +23,29 @@ ADVANCE_S = 0.2
 
 
 def run_batch_job(
+    model: Answering,
     sources: "Sequence[ImageSource]",
-    answer: "Callable[[Iterator[ImageSource]], Iterator[Record]]",
+    answer: "Callable[[Iterator[ImageSource], int], Iterator[Record]]",
     rows: Rows[Record],
     output: str,
     *,
     row_format: str,
     settings: Mapping[str, Any],
+    about: Mapping[str, Any],
     resume: bool,
     quiet: bool,
     description: str,
-    about: Mapping[str, Any] = MappingProxyType({}),
-    facts: Callable[[], Mapping[str, Any]] = dict,
-    on_earlier: Callable[[int], None] = lambda count: None,
-    on_record: Callable[[Record], None] = lambda record: None,
 ) -> JobSummary:
-    """Run a job of a command; the arguments are those of `run_job`.
+    """Run a job of a command; what is not said here is as for `run_job`.
 
     Args:
-        description: what is being done, for the progress.
+        model: what answers; its engine is told, and kept with the rows.
+        answer: images, and how many there are, in; one record for each in their order.
         quiet: no progress and no summary; errors are told.
+        description: what is being done, for the progress.
     """
-    failed = 0
+    failed, remaining = 0, len(sources)
+    notice = EngineNotice(model, quiet=quiet)
     with Progress(description, total=len(sources), quiet=quiet) as progress:
         pace = _Pace(progress)
 
@@ -56,25 +56,26 @@ def run_batch_job(
                 failed += 1
                 if failed <= LISTED_ERRORS:
                     print(f"regnety: {printable(error)}", file=sys.stderr)
-            on_record(record)
+            notice.say(answered=error is None)
             pace.step()
 
         def skip(count: int) -> None:
+            nonlocal remaining
+            remaining -= count
             progress.advance(count)
-            on_earlier(count)
 
         try:
             with _terminated_like_ctrl_c():
                 summary = run_job(
                     sources,
-                    answer,
+                    lambda images: answer(images, remaining),
                     rows,
                     output,
                     row_format=row_format,
                     settings=settings,
                     about=about,
                     resume=resume,
-                    facts=facts,
+                    facts=lambda: {} if model.engine is None else {"engine": notice.text()},
                     on_earlier=skip,
                     on_record=see,
                 )

@@ -17,6 +17,7 @@ from regnety.cli.options import (
     model_option,
     precision_option,
     quiet_option,
+    recursive_option,
     workers_option,
 )
 
@@ -28,7 +29,7 @@ CSV_FIELDS = ("filename", "rank", "neighbour", "similarity", "error")
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path())
 @click.option("--top-k", type=click.IntRange(1), default=5, metavar="NUMBER", help="Neighbours of each image.")
 @model_option
-@click.option("--recursive", "-r", is_flag=True, help="Folders with their sub-folders.")
+@recursive_option
 @row_format_option
 @engine_option
 @precision_option("f32")

@@ -1,16 +1,12 @@
 """Options that mean the same in every command that has them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from regnety.cli.formats import Command
 from regnety.images.formats import MAX_PIXELS
-
-if TYPE_CHECKING:
-    from regnety.images.pixels import PixelWay
 
 ENGINES = ("auto", "onnxruntime", "openvino", "torch")
 PRECISIONS = ("auto", "f32", "bf16", "int8")
@@ -67,25 +63,10 @@ workers_option = click.option(
     metavar="NUMBER",
     help="Threads, each with images of its own; one for each core if not given.",
 )
-exact_option = click.option(
-    "--exact", is_flag=True, help="timm's pixels to the last bit, instead of the fast way to them."
-)
-draft_option = click.option(
-    "--draft",
-    is_flag=True,
-    help="Large JPEGs decoded to a fraction of their size: faster, a grey level off in the mean.",
-)
 engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="What runs the model.")
-ray_option = click.option(
-    "--ray",
-    metavar="CLUSTER",
-    help="Work on a Ray cluster: local starts one here, auto takes the one that runs, or HOST:PORT.",
-)
-ray_workers_option = click.option(
-    "--ray-workers",
-    type=click.IntRange(1),
-    metavar="NUMBER",
-    help="Processes on the cluster, each with the model and --workers threads; as many as fit if not given.",
+recursive_option = click.option("--recursive", "-r", is_flag=True, help="Folders with their sub-folders.")
+resume_option = click.option(
+    "--resume", is_flag=True, help="Go on with what was interrupted: images with rows are not asked again."
 )
 
 
@@ -98,13 +79,6 @@ def precision_option(default: str | None, *, shown: str | None = None) -> Callab
         show_default=shown or True,
         help="What it computes in; auto is bf16 where the processor and the engine that is taken have it.",
     )
-
-
-def pixel_way(exact: bool, draft: bool) -> "PixelWay":
-    """The way to pixels that two flags say; refuse both."""
-    if exact and draft:
-        raise click.UsageError("--exact and --draft contradict each other; give one of them")
-    return "exact" if exact else "draft" if draft else "fast"
 
 
 def check_sizes(image_size: int | None, test_size: bool) -> None:

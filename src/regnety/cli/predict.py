@@ -15,24 +15,8 @@ from regnety.cli import terminal
 from regnety.cli.formats import RowFormat, row_format
 from regnety.cli.images import STANDARD_INPUT, named_images, refuse_as_output, silence_decoders
 from regnety.cli.notices import EngineNotice, say, say_notice
-from regnety.cli.options import (
-    check_sizes,
-    crop_pct_option,
-    draft_option,
-    engine_option,
-    exact_option,
-    image_size_option,
-    labels_option,
-    max_pixels_option,
-    model_option,
-    pixel_way,
-    precision_option,
-    quiet_option,
-    ray_option,
-    ray_workers_option,
-    test_size_option,
-    workers_option,
-)
+from regnety.cli.options import labels_option, model_option, quiet_option, recursive_option, resume_option
+from regnety.cli.run_options import run_options
 from regnety.errors import RegNetYError
 
 if TYPE_CHECKING:
@@ -57,7 +41,7 @@ if TYPE_CHECKING:
     metavar="SHARE",
     help="Leave away what the model is less sure of, 0 to 1.",
 )
-@click.option("--recursive", "-r", is_flag=True, help="Folders with their sub-folders.")
+@recursive_option
 @click.option(
     "--output",
     "-o",
@@ -65,26 +49,26 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="A file or an address instead of stdout: .json, .jsonl, .csv or .parquet.",
 )
-@click.option("--resume", is_flag=True, help="Go on with what was interrupted: images with rows are not asked again.")
+@resume_option
 @click.option(
     "--format",
     "output_format",
     type=click.Choice([*RowFormat]),
     help="How results are printed; a table unless --output says else.",
 )
-@engine_option
-@precision_option("auto")
-@workers_option
-@ray_option
-@ray_workers_option
-@exact_option
-@draft_option
-@click.option("--no-exif", is_flag=True, help="Do not turn photographs upright as their EXIF says.")
-@max_pixels_option
-@image_size_option
-@crop_pct_option
-@test_size_option
+@run_options("auto")
 @labels_option
+@click.option(
+    "--ray",
+    metavar="CLUSTER",
+    help="Work on a Ray cluster: local starts one here, auto takes the one that runs, or HOST:PORT.",
+)
+@click.option(
+    "--ray-workers",
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    help="Processes on the cluster, each with the model and --workers threads; as many as fit if not given.",
+)
 @quiet_option
 def predict(
     images: tuple[str, ...],
@@ -95,19 +79,10 @@ def predict(
     output: str | None,
     resume: bool,
     output_format: RowFormat | None,
-    engine: str,
-    precision: str,
-    workers: int | None,
+    how: dict[str, Any],
+    labels: str | None,
     ray: str | None,
     ray_workers: int | None,
-    exact: bool,
-    draft: bool,
-    no_exif: bool,
-    max_pixels: int,
-    image_size: int | None,
-    crop_pct: float | None,
-    test_size: bool,
-    labels: str | None,
     quiet: bool,
 ) -> None:
     """Classify photographs: files, folders, addresses (http://, https://, s3://), or - for standard input.
@@ -122,8 +97,6 @@ def predict(
     is_job = _is_job(chosen_format, output)
     if resume and not is_job:
         raise RegNetYError("--resume goes on with an --output of .jsonl, .csv or .parquet")
-    check_sizes(image_size, test_size)
-    way = pixel_way(exact, draft)
     if ray_workers is not None and ray is None:
         raise click.UsageError("--ray-workers is for --ray")
     from regnety.bundle.bundle import Bundle
@@ -134,28 +107,20 @@ def predict(
         ray,
         ray_workers,
         quiet,
-        engine=engine,
-        precision=precision,
-        workers=workers,
-        pixels=way,
-        exif_orientation=not no_exif,
-        max_pixels=max_pixels,
-        image_size=image_size,
-        crop_pct=crop_pct,
-        use_test_size=test_size,
         labels=labels,
+        **how,
     )
     sources = named_images(images, recursive=recursive, stdin=True)
     if output is not None:
         refuse_as_output(output, sources)
     if not quiet:
         _print_notices(predictor, model)
-        if test_size and predictor.bundle.preprocessing.test_image_size is None:
+        if how["use_test_size"] and predictor.bundle.preprocessing.test_image_size is None:
             print(f"regnety: {predictor.bundle.name} has no other test size; it is shown its own", file=sys.stderr)
     if is_job:
         assert output is not None
-        settings = {"top_k": top_k, "min_probability": min_probability, "pixels": way}
-        settings |= {"exif_orientation": not no_exif, "max_pixels": max_pixels}
+        settings = {"top_k": top_k, "min_probability": min_probability}
+        settings |= {name: how[name] for name in ("pixels", "exif_orientation", "max_pixels")}
         failed = _run_job(predictor, sources, chosen_format, output, settings, resume, quiet)
     else:
         failed = _write(predictor, sources, chosen_format, output, top_k, min_probability, quiet)
@@ -213,19 +178,14 @@ def _run_job(
     from regnety.inference.jobs.rows import PredictionRows
     from regnety.inference.jobs.settings import model_settings
 
-    count, notice = len(sources), EngineNotice(predictor, quiet=quiet)
-
-    def answer(images: "Iterator[ImageSource]") -> "Iterator[Prediction]":
+    def answer(images: "Iterator[ImageSource]", count: int) -> "Iterator[Prediction]":
         predictions = predictor.stream(images, settings["top_k"], on_error="record", count=count)
         with closing(predictions):  # type: ignore[type-var]
             for prediction in predictions:
                 yield _sure_enough(prediction, settings["min_probability"])
 
-    def leave_out(earlier: int) -> None:
-        nonlocal count
-        count -= earlier
-
     summary = run_batch_job(
+        predictor,
         sources,
         answer,
         PredictionRows(),
@@ -233,12 +193,9 @@ def _run_job(
         row_format=output_format.value,
         settings={**model_settings(predictor.bundle), **settings},
         about={"model": predictor.bundle.name},
-        facts=lambda: {} if predictor.engine is None else {"engine": notice.text()},
         resume=resume,
         quiet=quiet,
         description="predict",
-        on_earlier=leave_out,
-        on_record=lambda prediction: notice.say(answered=prediction.error is None),
     )
     return summary.unreadable > 0
 

@@ -126,13 +126,9 @@ class Embedder:
         crop_pct: float | None = None,
         use_test_size: bool = False,
     ) -> None:
-        if not isinstance(max_pixels, int | np.integer) or max_pixels < 1:
-            raise ValueError(f"max_pixels must be a whole number of at least 1, got {max_pixels!r}")
         bundle = Bundle.load(model)
         shown = bundle.preprocessing.shown(image_size=image_size, crop_pct=crop_pct, use_test_size=use_test_size)
         bundle = bundle.with_preprocessing(shown)
-        if bundle.metadata.in_chans != 3:
-            raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
         self.bundle = bundle
         self.origin = EmbeddingOrigin(
             model=_place_of(bundle),

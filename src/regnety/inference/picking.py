@@ -84,11 +84,8 @@ def pick(
         with Timing(model, threads=threads, fresh=fresh) as timing:
             try:
                 row = _fitting_row(timing, budget, pairs, batch_size)
-            except (
-                EngineError,
-                WeightsError,
-            ) as error:  # the largest may not have room here; a smaller one answers then
-                failures.append(error)
+            except (EngineError, WeightsError) as error:
+                failures.append(error)  # the largest may not have room here; a smaller one answers then
         on_model(model, row)
         if row is not None:
             found.append(row)

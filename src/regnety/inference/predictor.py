@@ -100,11 +100,7 @@ class Predictor:
         use_test_size: bool = False,
         labels: str | Path | Sequence[str] | None = None,
     ) -> None:
-        if not isinstance(max_pixels, int | np.integer) or max_pixels < 1:
-            raise ValueError(f"max_pixels must be a whole number of at least 1, got {max_pixels!r}")
         bundle = Bundle.load(model)
-        if bundle.metadata.in_chans != 3:
-            raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
         if not bundle.metadata.num_classes:
             raise WeightsError(f"{bundle.name}: has no classifier; create_model gives its features")
         if labels is not None:

@@ -7,8 +7,10 @@ from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
+import numpy as np
+
 from regnety.bundle.bundle import Bundle
-from regnety.errors import ImageError
+from regnety.errors import ImageError, WeightsError
 from regnety.images.formats import MAX_PIXELS
 from regnety.images.pixels import PIXEL_WAYS, PixelWay
 from regnety.images.sources import ImageSource, NamedImage, read_image_file
@@ -41,7 +43,8 @@ class Runner:
 
     Raises:
         EngineError: there is no such engine or precision, or not here.
-        ValueError: there are no such workers, or there is no such way to pixels.
+        ValueError: `workers` or `max_pixels` is below 1, or there is no such way to pixels.
+        WeightsError: the model takes other than 3 channels.
     """
 
     def __init__(
@@ -58,8 +61,12 @@ class Runner:
     ) -> None:
         if workers is not None and (not isinstance(workers, int) or workers < 1):
             raise ValueError(f"workers must be a whole number of at least 1, got {workers!r}")
+        if not isinstance(max_pixels, int | np.integer) or max_pixels < 1:
+            raise ValueError(f"max_pixels must be a whole number of at least 1, got {max_pixels!r}")
         if pixels not in PIXEL_WAYS:
             raise ValueError(f"pixels must be one of {', '.join(PIXEL_WAYS)}, got {pixels!r}")
+        if bundle.metadata.in_chans != 3:
+            raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
         self.bundle = bundle
         self.plan: Plan | None = None
         """How the model is run, from the first image on; it may be another way later, where there are many."""
