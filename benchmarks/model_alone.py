@@ -5,14 +5,17 @@
 
 Both have the same random weights. Ours takes uint8 pixels [batch, height, width, 3] and normalises inside; timm's takes
 normalised float32 [batch, 3, height, width]. The two run in turns within one process, and a ratio is the peer's time
-over ours in the same turn, so that whatever else the machine does meets both: above 1 ours is faster. The peer is the
-better of the two engines at the same precision, each as its users start it. The bound is a median of 0.97. Beside it
-stands what timm takes in torch, eager, and compiled for some. Every model has a process of its own. `--markdown` writes
-the table of the documentation.
+over ours in the same turn, so that whatever else the machine does meets both: above 1 ours is faster. A turn is short
+blocks of runs in random order, as a shared machine may slow down in a rhythm that blocks of one length fall in with.
+The peer is the better of the two engines at the same precision, each as its users start it. The bound is a median of
+0.97. Beside it stands what timm takes in torch, eager, and compiled for some. Every model has a process of its own.
+`--markdown` writes the table of the documentation.
 """
 
 import argparse
 import json
+import os
+import random
 import statistics
 import subprocess
 import sys
@@ -31,8 +34,10 @@ BOUND = 0.97
 COMPILED = ("regnety_002", "regnety_016", "regnety_040", "regnety_160")
 LARGEST_PARAMS = 150_000_000
 """regnety_320 is the last: larger ones have weights of gigabytes."""
-BLOCK_S = 0.05
-"""Seconds of runs in one turn of a pair, or one run."""
+BLOCK_S = 0.02
+"""Seconds of runs in one block, or one run."""
+TURN_S = 0.08
+"""Seconds of blocks of each in one turn, or one block."""
 SETTLE_S = 0.003
 """Between two turns: threads of the one before look for work a little longer."""
 CLEARLY_WORSE = 1.2
@@ -40,8 +45,8 @@ CLEARLY_WORSE = 1.2
 Run = Callable[[], object]
 
 
-def block_ms(run: Run, count: int) -> float:
-    """Milliseconds of one run: median of as many."""
+def block_ms(run: Run, count: int) -> list[float]:
+    """Milliseconds of runs in a row; of more than one, the first is not counted."""
     time.sleep(SETTLE_S)
     if count > 1:
         run()
@@ -50,7 +55,17 @@ def block_ms(run: Run, count: int) -> float:
         start = time.perf_counter()
         run()
         times.append(1000 * (time.perf_counter() - start))
-    return statistics.median(times)
+    return times
+
+
+def turn_ms(runs: dict[str, Run], run_ms: float, order: random.Random) -> dict[str, float]:
+    """Milliseconds of one run of each, which takes about `run_ms`: medians of some blocks, which take turns."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    count = max(1, min(50, int(1000 * BLOCK_S / run_ms)))
+    for _ in range(max(1, int(1000 * TURN_S / (count * run_ms)))):
+        for name in order.sample(list(runs), len(runs)):
+            times[name] += block_ms(runs[name], count)
+    return {name: statistics.median(taken) for name, taken in times.items()}
 
 
 def our_run(graph: Path, row: Any, image_size: int) -> tuple[Run, Run]:
@@ -103,15 +118,13 @@ def compare(model: Any, graph: Path, folder: Path, row: Any, pairs: int) -> dict
     difference = float(np.abs(logits() - expected).max() / np.std(expected))
     for each in (run, *(peer for peer, _ in peers.values())):
         each()
-    alone = statistics.median(block_ms(run, 1) for _ in range(3))
-    count = max(1, min(50, int(1000 * BLOCK_S / alone)))
-    first = {name: min(block_ms(peer, count) for _ in range(2)) for name, (peer, _) in peers.items()}
+    alone = statistics.median(block_ms(run, 3))
+    order = random.Random(0)
+    first = turn_ms({name: peer for name, (peer, _) in peers.items()}, alone, order)
     kept = [name for name in peers if first[name] <= CLEARLY_WORSE * min(first.values())]
-    times: dict[str, list[float]] = {"ours": [], **{name: [] for name in kept}}
-    for turn in range(pairs):
-        contenders = [("ours", run), *((name, peers[name][0]) for name in kept)]
-        for name, each in contenders if turn % 2 else reversed(contenders):
-            times[name].append(block_ms(each, count))
+    contenders = {"ours": run, **{name: peers[name][0] for name in kept}}
+    turns = [turn_ms(contenders, alone, order) for _ in range(pairs)]
+    times = {name: [turn[name] for turn in turns] for name in contenders}
     medians = {name: statistics.median(taken) for name, taken in times.items()}
     peer = min(kept, key=lambda name: medians[name])
     ratios = [other / own for own, other in zip(times["ours"], times[peer], strict=True)]
@@ -150,7 +163,8 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
         command += ["--image-size", str(model.image_size), "--batch-sizes", *map(str, options.batch_sizes)]
         if not options.no_torch:
             command += ["--eager", *(["--compiled"] if name in COMPILED else [])]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        fresh = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor")}  # nothing of an earlier, broken run
+        result = subprocess.run(command, capture_output=True, text=True, check=False, env=fresh)
         if result.returncode != 0:
             sys.exit(f"{' '.join(command)}: {result.stderr}")
         in_torch = json.loads(result.stdout.splitlines()[-1])
@@ -226,7 +240,7 @@ def main() -> None:
     parser.add_argument("--timm-python", default=sys.executable, help="an interpreter with timm, torch and onnxscript")
     parser.add_argument("--no-torch", action="store_true", help="leave away timm in torch")
     parser.add_argument("--fresh", action="store_true", help="have bench measure anew what its cache knows")
-    parser.add_argument("--output", type=Path, help="a JSON file")
+    parser.add_argument("--output", type=Path, help="a JSON file; rows of other models that it has stay")
     parser.add_argument("--markdown", type=Path, help="the table as a page has it")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -244,9 +258,14 @@ def main() -> None:
         "date": time.strftime("%Y-%m-%d"),
         "rows": rows,
     }
+    models = options.models or default_models()
+    if options.output is not None and options.output.exists():
+        earlier = json.loads(options.output.read_text("utf-8"))
+        rows += [row for row in earlier["rows"] if row["model"].partition(".")[0] not in models]
+        facts = {**earlier, **facts}
     print(f"{facts['processor']}; milliseconds for a batch; ratio: median of {options.pairs} pairs, peer over ours\n")
     print_table([], heads=True)
-    for name in options.models or default_models():
+    for name in models:
         result = subprocess.run(
             [sys.executable, __file__, *sys.argv[1:], "--one", name], stdout=subprocess.PIPE, text=True, check=False
         )
@@ -258,7 +277,8 @@ def main() -> None:
         print_table(answer["rows"])
         sys.stdout.flush()
         if options.output is not None:  # after each, as all of them take long
-            options.output.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+            in_order = sorted(rows, key=lambda row: default_models().index(row["model"].partition(".")[0]))
+            options.output.write_text(json.dumps({**facts, "rows": in_order}, indent=2) + "\n", "utf-8")
     low = [row for row in rows if row["ratio"] < BOUND]
     print(f"\nratios from {min(row['ratio'] for row in rows):.2f} to {max(row['ratio'] for row in rows):.2f}; ", end="")
     print(f"{len(low)} of {len(rows)} are below {BOUND}")
