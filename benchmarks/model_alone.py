@@ -34,12 +34,12 @@ BOUND = 0.97
 COMPILED = ("regnety_002", "regnety_016", "regnety_040", "regnety_160")
 LARGEST_PARAMS = 150_000_000
 """regnety_320 is the last: larger ones have weights of gigabytes."""
-BLOCK_S = 0.02
+BLOCK_S = 0.05
 """Seconds of runs in one block, or one run."""
-TURN_S = 0.08
+TURN_S = 0.1
 """Seconds of blocks of each in one turn, or one block."""
-SETTLE_S = 0.003
-"""Between two turns: threads of the one before look for work a little longer."""
+SETTLE_S = 0.06
+"""Before a block: ONNX Runtime's idle threads look for work for 0.04 s, on a core that the next one wants."""
 CLEARLY_WORSE = 1.2
 """A peer that takes so many times the other one's time is not measured further."""
 Run = Callable[[], object]

@@ -17,7 +17,7 @@ FloatArray = npt.NDArray[np.float32]
 Largest = tuple[npt.NDArray[np.intp], FloatArray, npt.NDArray[np.intp]]
 QUERY_ROWS = 1024
 """Queries that are compared with a block at once: bounds the memory of their similarities."""
-FAISS_QUERIES = 500
+FAISS_QUERIES = 1000
 """Queries from which on faiss gains more than it takes to import."""
 
 
