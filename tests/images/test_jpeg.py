@@ -2,12 +2,15 @@
 
 import io
 import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pictures import encoded, noise, smooth
+from regnety.images import jpeg
 from regnety.images.jpeg import JpegHeader, decode_jpeg, read_jpeg_header
 
 ORIENTATION = 0x0112
@@ -111,3 +114,28 @@ def test_grey_becomes_three_equal_channels() -> None:
 @pytest.mark.parametrize("damaged", [PLAIN[:-200], PLAIN[:300], b"", b"text"], ids=len)
 def test_damage_is_left_for_pillow(damaged: bytes) -> None:
     assert decode_jpeg(damaged) is None
+
+
+def test_memory_is_used_again_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decoded(width: int, height: int, **options: tuple[int, int]) -> np.ndarray:
+        pixels = decode_jpeg(encoded(noise(width, height), "JPEG"), **options)  # type: ignore[arg-type]
+        assert pixels is not None
+        return pixels
+
+    monkeypatch.setattr(jpeg, "_per_thread", threading.local())
+    first, own = decoded(40, 24, reused_for=(40, 24)), decoded(40, 24)
+    kept = first.copy()
+    assert np.shares_memory(first, decoded(20, 30, reused_for=(20, 30)))
+    assert not np.array_equal(first, kept)
+    np.testing.assert_array_equal(own, kept)
+    assert not np.shares_memory(first, decoded(80, 60, reused_for=(80, 60)))  # there was not enough of it
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(decoded, 80, 60, reused_for=(80, 60)).result()
+    assert not np.shares_memory(other, decoded(80, 60, reused_for=(80, 60)))
+    monkeypatch.setattr(jpeg, "LARGEST_BUFFER", 3 * 80 * 60 - 1)
+    assert not np.shares_memory(decoded(80, 60, reused_for=(80, 60)), decoded(80, 60, reused_for=(80, 60)))
+
+
+def test_a_header_that_says_less_is_left_for_pillow() -> None:
+    """Two frames, the first of which is smaller: nothing is written beyond the memory."""
+    assert decode_jpeg(encoded(noise(4000, 3000), "JPEG"), reused_for=(8, 8)) is None

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pictures import encoded, noise, smooth
-from regnety.images import pillow_pixels
+from regnety.images import crop_resize, pillow_pixels
 from regnety.images.pillow_pixels import to_pixels
 from regnety.images.pixels import load_pixels
 from regnety.preprocessing import Preprocessing
@@ -57,6 +57,27 @@ def test_the_crop_alone_is_close_to_the_full_way(
             patch.setattr(pillow_pixels, "LARGEST_RESIZED", 0)
             crop = to_pixels(image, preprocessing).astype(int)
         assert np.abs(full - crop).mean() < bound
+
+
+@pytest.mark.parametrize("size", [(500, 375), (375, 900), (2000, 40), (1, 90), (64, 64)], ids=str)
+@pytest.mark.parametrize("strip_bytes", [1, 1000, 40_000])
+def test_in_strips_or_as_a_whole_it_is_the_same(
+    size: tuple[int, int], strip_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preprocessing = Preprocessing(image_size=64)
+    whole = crop_resize.crop_resize(np.asarray(noise(*size)), preprocessing)
+    monkeypatch.setattr(crop_resize, "STRIP_BYTES", strip_bytes)
+    np.testing.assert_array_equal(crop_resize.crop_resize(np.asarray(noise(*size)), preprocessing), whole)
+
+
+def test_pixels_outlive_the_next_picture() -> None:
+    """All JPEGs of a thread are decoded into the same memory."""
+    pictures = [encoded(noise(60, 40, seed=seed), "JPEG") for seed in range(3)]
+    apart = [load_pixels(data, Preprocessing(image_size=32, crop_pct=1.0), way="fast").copy() for data in pictures]
+    together = [load_pixels(data, Preprocessing(image_size=32, crop_pct=1.0), way="fast") for data in pictures]
+    for one, other in zip(apart, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len({pixels.tobytes() for pixels in together}) == 3
 
 
 @pytest.mark.parametrize("size", [(20_000, 2), (2, 20_000), (30_000, 1)], ids=str)

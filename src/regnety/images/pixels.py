@@ -64,7 +64,9 @@ def load_pixels(
 def _decoded(
     source: ImageSource, orient: bool, max_pixels: int, smallest_side: int | None
 ) -> tuple[npt.NDArray[np.uint8], tuple[int, int] | None, int]:
-    """The pixels; the size of the whole where they are a draft; the orientation that is still to be given to them."""
+    """The pixels, which the next call in this thread may overwrite; the size of the whole where they are a draft; the
+    orientation that is still to be given to them.
+    """
     if isinstance(source, np.ndarray):
         return checked_pixels(source), None, 1
     if not hasattr(source, "convert"):
@@ -74,7 +76,9 @@ def _decoded(
         if header is not None:
             size = header.width, header.height
             check_pixel_count(*size, max_pixels, name)
-            pixels = decode_jpeg(data, smallest_side=smallest_side) if header.components in (1, 3) else None
+            pixels = None
+            if header.components in (1, 3):
+                pixels = decode_jpeg(data, smallest_side=smallest_side, reused_for=size)
             if pixels is not None:
                 is_draft = pixels.shape[1::-1] != size
                 return pixels, size if is_draft else None, header.orientation if orient else 1
