@@ -112,6 +112,25 @@ def test_the_fastest_way_and_the_fastest_engine_count(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("everything_installed")
+def test_near_rivals_are_measured_twice_and_the_shorter_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    latencies = {("tiny", "onnxruntime"): 4.0, ("tiny", "openvino", "f32"): 4.5, ("tiny", "openvino", "bf16"): 5.0}
+    fake = install(monkeypatch, latencies)
+    seen = []
+
+    def on_row(row: LatencyRow) -> None:
+        seen.append((row.engine, row.precision, row.latency_p50_ms))
+        if len(seen) == 3:
+            fake.latencies = {("tiny", "onnxruntime"): 6.0, ("tiny", "openvino", "f32"): 3.0}
+
+    rows = list(bench([tiny_model()], batch_sizes=(1,), threads=2, on_row=on_row))
+    assert [latency for *_, latency in seen] == [4.0, 4.5, 5.0]
+    assert [(row.latency_p50_ms, row.auto) for row in rows] == [(4.0, False), (3.0, True), (5.0, False)]
+    assert len(fake.requests) == 5  # bf16 is too far behind
+    monkeypatch.setattr(timing, "run_timing_process", no_process)
+    assert list(bench([tiny_model()], batch_sizes=(1,), threads=2)) == rows
+
+
+@pytest.mark.usefixtures("everything_installed")
 def test_what_was_measured_is_kept_with_its_day(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, {"tiny": 3.0})
     first = list(bench([tiny_model()], threads=2))

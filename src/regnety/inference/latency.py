@@ -78,7 +78,8 @@ def bench(
         batch_sizes: images that are given at once.
         threads: that a batch may use; None is one on each core.
         fresh: measure anew what the cache knows.
-        on_row: called with each row when it is there; the fastest is not known yet.
+        on_row: called with each row when it is there; the fastest is not known yet, and those near it are measured
+            once more.
 
     Yields:
         The rows of one model after the other, the fastest of each batch marked `auto`.
@@ -93,13 +94,16 @@ def bench(
         timed = model if isinstance(model, TimedModel) else timed_model(model)
         pairs = engines_to_time(engines, precisions, timed.bundle)
         with Timing(timed, threads=threads, fresh=fresh) as timing:
-            for batch_size, (engine, precision) in product(dict.fromkeys(batch_sizes), pairs):
-                try:
-                    rows.append(timing.row(engine, precision, batch_size=batch_size))
-                except (EngineError, WeightsError) as error:  # what others took is not lost by it
-                    failures.append(error)
-                else:
-                    on_row(rows[-1])
+            for batch_size in dict.fromkeys(batch_sizes):
+                rivals = []
+                for engine, precision in pairs:
+                    try:
+                        rivals.append(timing.row(engine, precision, batch_size=batch_size))
+                    except (EngineError, WeightsError) as error:  # what others took is not lost by it
+                        failures.append(error)
+                    else:
+                        on_row(rivals[-1])
+                rows += timing.settled(rivals)
         if not rows and failures:
             raise failures[0]
         for failure in failures:

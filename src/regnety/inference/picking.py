@@ -111,7 +111,7 @@ def _fitting_row(
         if _part_is_too_slow(timing, budget, engine, precision, batch_size):
             continue
         rows.append(timing.row(engine, precision, batch_size=batch_size, limit_ms=budget.latency_ms))
-    fitting = [row for row in with_auto(rows) if budget.admits(row)]
+    fitting = [row for row in with_auto(timing.settled(rows)) if budget.admits(row)]
     return min(fitting, key=lambda row: row.latency_p50_ms, default=None)
 
 
