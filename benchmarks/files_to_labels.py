@@ -55,7 +55,11 @@ def contenders(
     folder: Path, answers: Path, model: str, photographs: Path, weights: Path, graph: Path, timm_python: str, bf16: bool
 ) -> dict[str, list[str]]:
     """Commands by name, each of which writes ANSWERS/NAME.csv."""
-    timm_loop = [timm_python, str(PEERS / "timm_loop.py"), model, str(weights), str(photographs)]
+    from regnety import model_info
+
+    published = model_info(model).published  # its tag says what the model is shown, as timm's plain names have moved
+    name = model if published is None else published.name
+    timm_loop = [timm_python, str(PEERS / "timm_loop.py"), name, str(weights), str(photographs)]
     by_hand = [timm_python, str(PEERS / "openvino_by_hand.py"), str(graph), str(photographs)]
     ours = [*regnety_command(), "predict", str(photographs), "--model", str(weights), "--quiet"]
 
