@@ -23,8 +23,8 @@ in one run, in turns, so that whatever else the machine did met all of it.
 """
 FILES = """## From a folder of photographs to a file of labels
 
-`benchmarks/files_to_labels.py`: whole processes, from the command to its end, in {rounds} rounds in which each has its
-turn; medians, and medians of the ratios within a round. timm's loop as its users start it (batches of 256, 2 workers)
+`benchmarks/files_to_labels.py`: whole processes, from the command to its end, in rounds in which each has its turn;
+medians, and medians of the ratios within a round. timm's loop as its users start it (batches of 256, 2 workers)
 and tuned (batches of 32); OpenVINO and Pillow by hand, one photograph after the other, on timm's own export; `regnety
 predict` as it comes, with the plan of an earlier run in its cache. Another answer is another first class than timm's;
 close calls among them are those whose two best probabilities are at most a hundredth apart.
@@ -45,7 +45,7 @@ def files_table(report: dict[str, Any]) -> str:
     lines = [
         f"### {report['model']}, {report['count']} photographs of {report['size']}",
         "",
-        f"{report['processor']}",
+        f"{report['processor']}; {report['rounds']} rounds",
         "",
         f"| {' | '.join(head)} |",
         f"| --- {'| ---: ' * (len(head) - 1)}|",
@@ -85,7 +85,7 @@ def main() -> None:
     if reports:
         picture = page.with_suffix(".png")
         draw(reports, picture)
-        text += FILES.format(rounds=reports[0]["rounds"])
+        text += FILES
         text += f"\n![Photographs a second of each contender]({picture.name})\n\n"
         text += "\n".join(files_table(report) for report in reports)
     alone = results / "model_alone.json"
