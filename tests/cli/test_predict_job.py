@@ -217,7 +217,7 @@ def test_parquet(folder: Path, whole: bytes, tmp_path: Path) -> None:
             "{tmp}/pipe: is a device or a pipe, parquet is written to a file",
         ),
         (["-o", "memory://a.json"], "memory://a.json: .jsonl, .csv and .parquet can be written to an address, json"),
-        (["-o", "nothing://a.csv"], "nothing://a.csv: Protocol not known: nothing"),
+        (["-o", "nothing://a.csv"], "nothing://a.csv: an address begins with one of http, https, s3"),
     ],
 )
 def test_a_contradiction_is_one_line(options: list[str], message: str, folder: Path, tmp_path: Path) -> None:
