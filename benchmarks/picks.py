@@ -3,7 +3,7 @@
     python benchmarks/picks.py [--latency-ms 3 6 12 25 50 100] [--memory-mib 150] [--fresh] [--output FILE.json]
 
 First all published models whose accuracy is known are measured with a batch of 1, as `bench` does it. Then `pick` is
-asked for each budget, and finds what it needs in the cache that both share; with `--fresh` it measures anew. The two
+asked for each budget, and finds what it needs in the cache that both share; with `--fresh` both measure anew. The two
 agree where answer and runner-up are the same. Beside each answer stands what was measured both times, as a model at the
 very edge of a budget may fall on either side of it.
 """
@@ -37,19 +37,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--latency-ms", nargs="+", type=float, default=[3, 6, 12, 25, 50, 100])
     parser.add_argument("--memory-mib", type=float, default=150, help="asked for once more with each budget")
-    parser.add_argument("--fresh", action="store_true", help="pick measures again what the table has")
+    parser.add_argument("--fresh", action="store_true", help="both measure anew")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     from regnety.inference.timed_models import published_candidates
 
     names = [model.name for model in published_candidates()]
-    table = asked("bench", *names, "--batch-sizes", "1", "--fresh")
+    fresh = ["--fresh"] if options.fresh else []
+    table = asked("bench", *names, "--batch-sizes", "1", *fresh)
     print(f"{processor()}; {len(names)} models, {len(table)} rows")
     rows = []
     for latency_ms in options.latency_ms:
         for memory_mib in (None, options.memory_mib):
             budget = [] if memory_mib is None else ["--memory-mib", str(memory_mib)]
-            found = asked("pick", "--latency-ms", str(latency_ms), *budget, *(["--fresh"] if options.fresh else []))
+            found = asked("pick", "--latency-ms", str(latency_ms), *budget, *fresh)
             picked, expected = [row["model"] for row in found], of_table(table, latency_ms, memory_mib)
             rows.append({"latency_ms": latency_ms, "memory_mib": memory_mib, "pick": picked, "table": expected})
             print(f"{latency_ms:6g} ms {memory_mib or '':>6} MiB  {', '.join(picked) or 'none':50}", end="")
