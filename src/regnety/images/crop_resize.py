@@ -21,7 +21,7 @@ SUPPORT = {"bicubic": 2, "bilinear": 1, "lanczos": 3}
 """Half of a filter's width, in pixels of whichever of the two pictures is the smaller."""
 STRIP_BYTES = 1 << 19
 """Of a picture that is resized in one direction at a time: a strip stays in a core's cache, and needs no fresh memory,
-which costs as much as the filter."""
+which cost more than the filter."""
 _MIRRORED_ACROSS = {2, 3, 7, 8}
 _MIRRORED_DOWN = {3, 4, 6, 7}
 _TRANSPOSED = {5, 6, 7, 8}
