@@ -12,7 +12,7 @@ author = "the regnety developers"
 copyright = author
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "command_line", "docstrings", "public_names"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "catalog_tables", "command_line", "docstrings", "public_names"]
 exclude_patterns = ["_build", "extensions"]
 smartquotes = False  # two dashes are an option
 html_theme = "furo"
