@@ -169,11 +169,17 @@ def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
     assert inspect_model(tmp_path).container == "timm folder"
 
 
-@pytest.mark.parametrize("path", ["", "gone.pth", "gone/", "a\0b", "x" * 5000, "regnety_002", "hf-hub:me/birds"])
+@pytest.mark.parametrize("path", ["", "gone.pth", "gone/", "a\0b", "x" * 5000])
 def test_nothing_there(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UnknownModelError, match=r"no such file or folder$"):
         inspect_model(path)
+
+
+@pytest.mark.parametrize("model", ["regnety_002", "hf-hub:me/birds"])
+def test_a_name_whose_weights_cannot_be_had_says_so(model: str) -> None:
+    with pytest.raises(UnknownModelError, match="REGNETY_OFFLINE"):
+        inspect_model(model)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

@@ -90,7 +90,7 @@ def test_the_embedded_model_has_ten_classes() -> None:
         (["--design", "depth=13,w0=24,wa=36,wm=2.49,group_width=8,colour=3"], "Design has no field 'colour'"),
         (["--design", "regnety_002"], "a design is written name=value,name=value,...; got 'regnety_002'"),
         (["--design", ""], "Design lacks depth"),
-        (["regnetz"], "no model named 'regnetz'; did you mean regnety_"),
+        (["regnetz"], "no model named 'regnetz', and no such file or folder; did you mean regnety_"),
         ([], "describe wants the name of a model or a --design, one of them"),
         (["regnety_002", "--design", REGNETY_002], "describe wants the name of a model or a --design, one of them"),
         (["regnety_002", "--image-size", "0"], "image_size must be "),

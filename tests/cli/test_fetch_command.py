@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from commands import one_line, regnety
-from regnety.catalog.models import embedded_bundle
+from bundles import small_bundle
+from commands import one_line, regnety, regnety_here
+from regnety.catalog.models import embedded_bundle, model_info
+from regnety.catalog.published import PublishedWeights, list_weights
 from regnety.cli.fetch import complete_published
+from regnety.weights.fetching.offline import UnreachableError
 from web_server import COMMIT, WebServer
 
 DATA = bytes(300_000)
@@ -73,7 +76,7 @@ def test_a_proxy_that_is_not_there_is_a_line(hub: WebServer) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["regnety_002", "regnety_2"], "no model named 'regnety_2'; did you mean regnety_"),
+        (["regnety_002", "regnety_2"], "no model named 'regnety_2', and no such file or folder; did you mean regnety_"),
         (["regnety_002.a1_in1k"], "regnety_002 has no published weights tagged 'a1_in1k'; its tags: pycls_in1k"),
         (["regnety_002", "hf-hub:birds"], "hf-hub:birds: names no repository of the Hub; one is hf-hub:OWNER/NAME"),
         ([], "give the names of weights, or --all (regnety fetch --help)"),
@@ -100,9 +103,74 @@ def test_all_begins_with_what_it_comes_to(hub: WebServer, tmp_path: Path) -> Non
     )
     assert result.returncode == 1
     assert result.stdout == f"{folder}/regnety_640.seer.safetensors: 0.3 MB\n"
-    assert len(failed) == 60
-    assert all("offline mode is on (REGNETY_OFFLINE); unset it, or put model.safetensors" in line for line in failed)
+    (line,) = failed
+    assert line.startswith(
+        "regnety: 60 of 61 published weights are missing and cannot be fetched; the first: regnetx_002.pycls_in1k: the "
+        "weights of this model are not on this disk, and offline mode is on (REGNETY_OFFLINE); unset it, or put model."
+    )
     assert hub.requests == []
+
+
+def test_all_without_a_network_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of them have no address beside the Hub; then one with an address is tried, and no other."""
+    monkeypatch.delenv("REGNETY_OFFLINE")
+    nowhere = "http://127.0.0.1:9"
+    result = regnety(
+        "fetch",
+        "--all",
+        "-q",
+        REGNETY_CACHE=str(tmp_path),
+        HF_HOME=str(tmp_path),
+        HF_ENDPOINT=nowhere,
+        https_proxy=nowhere,
+    )
+    lines = [line for line in result.stderr.splitlines() if "commercial use" not in line]
+    assert (result.returncode, result.stdout, len(lines)) == (1, "", 1)
+    assert lines[0].startswith(
+        "regnety: 61 of 61 published weights are missing and cannot be fetched; the first: regnetx_002.pycls_in1k: "
+    )
+    assert f"{nowhere}/timm/regnetx_002.pycls_in1k: model.safetensors cannot be had: " in lines[0]
+
+
+def test_all_goes_on_with_addresses_where_the_hub_alone_is_away(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights that only the Hub has are not asked for again, and nothing once an address is away too."""
+    monkeypatch.setenv("REGNETY_CACHE", str(tmp_path))
+    asked = []
+
+    def fetch(published: PublishedWeights, *, quiet: bool) -> Path:
+        asked.append(published.name)
+        if published.url is None or published.name == "regnety_1280.seer":
+            raise UnreachableError(f"{published.name}: nobody answers")
+        return published.cache_path
+
+    def place(published: PublishedWeights, **_: object) -> Path:
+        path = fetch(published, quiet=True)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(DATA)
+        return path
+
+    monkeypatch.setattr("regnety.weights.fetching.published.fetch", place)
+    result = regnety_here(capfd, "fetch", "--all", "-q")
+    with_address = [name for name in list_weights() if model_info(name).published.url is not None]
+    before = with_address[: with_address.index("regnety_1280.seer")]
+    assert asked == ["regnetx_002.pycls_in1k", *before, "regnety_1280.seer"]
+    assert len(result.stdout.splitlines()) == len(before)
+    missing = 61 - len(before)
+    assert result.stderr == (
+        f"regnety: {missing} of 61 published weights are missing and cannot be fetched; the first: "
+        "regnetx_002.pycls_in1k: nobody answers\n"
+    )
+
+
+def test_a_folder_or_a_file_is_here_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = small_bundle().save(tmp_path / "birds")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in (f"local-dir:{folder}", "~/birds", folder / "model.safetensors"):
+        result = regnety("fetch", name)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout.startswith(f"{folder}: ")
 
 
 @pytest.mark.parametrize(

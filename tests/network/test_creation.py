@@ -160,7 +160,7 @@ def test_a_model_on_the_hub_is_random_unless_it_is_to_be_pretrained(
 ) -> None:
     bundle = small_bundle()
     file = bundle.save(tmp_path / "bundle") / "model.safetensors"
-    monkeypatch.setattr("regnety.network.sources.describe_hub_model", {"hf-hub:a/b": bundle.metadata}.__getitem__)
+    monkeypatch.setattr("regnety.network.sources.describe_model", {"hf-hub:a/b": bundle.metadata}.__getitem__)
     random = create_model("hf-hub:a/b", pretrained=False)
     assert (random.architecture, random.labels, random.preprocessing) == (bundle.architecture, None, SMALL)
     assert not torch.equal(random.stem.conv.weight, torch.from_numpy(bundle.weights["stem.conv.weight"]))

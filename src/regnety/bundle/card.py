@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from regnety.architecture.counting import complexity
 from regnety.bundle.front_matter import front_matter
 from regnety.bundle.published_metadata import published_metadata
+from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.citation import CITATION
 from regnety.catalog.model_page import PageEntry, page_entry
 from regnety.catalog.models import is_name, model_info
@@ -153,7 +154,7 @@ def _accuracy(published: PublishedWeights) -> str:
 
 def _usage(model: str, metadata: ModelMetadata) -> str:
     quoted = json.dumps(model, ensure_ascii=False)
-    pretrained = ", pretrained=True" if is_name(model) or model.startswith("hf-hub:") else ""
+    pretrained = ", pretrained=True" if is_name(model) or split_address(model)[0] == HUB else ""
     answer = "index" if metadata.labels is None else "label"
     ask = f"""\
 ```

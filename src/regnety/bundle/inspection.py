@@ -13,7 +13,9 @@ from regnety.architecture.description import Architecture
 from regnety.architecture.fitting import differences
 from regnety.bundle.bundle import GRAPH_FILE, Bundle
 from regnety.bundle.hub_folders import CONFIG_FILE, PROCESSOR_FILE, folder_of, owner_of, weights_file
-from regnety.bundle.resolver import GRAPH_SUFFIXES, resolve
+from regnety.bundle.resolver import GRAPH_SUFFIXES, fetch_model, place_on_disk, resolve
+from regnety.catalog.addresses import HUB, split_address
+from regnety.catalog.models import is_name
 from regnety.errors import UnknownModelError, WeightsError
 from regnety.weights.checkpoint import Checkpoint, checkpoint_of
 from regnety.weights.files.reading import read_file
@@ -75,12 +77,21 @@ def inspect_model(path: str | Path) -> Inspection:
 
     A file that is damaged, or of no RegNet, is described as far as it goes, with `problem`.
 
+    Args:
+        path: the file or folder; or another MODEL: a name's own file, or the folder of `hf-hub:owner/name`, which are
+            fetched where they are missing.
+
     Raises:
-        UnknownModelError: there is no such file or folder.
+        UnknownModelError: there is no such file or folder, or it cannot be had.
+        WeightsError: another file came than was announced; it was removed.
     """
-    place = Path(path)
-    if not os.path.exists(path):
-        raise UnknownModelError(f"{path}: no such file or folder")
+    if isinstance(path, str) and (is_name(path) or split_address(path)[0] == HUB):
+        place = fetch_model(path)
+    else:
+        place = place_on_disk(path)
+    if not os.path.exists(place) or path == "":
+        shown = split_address(path)[1] if isinstance(path, str) else path
+        raise UnknownModelError(f"{shown}: no such file or folder")
     folder = place if place.is_dir() else folder_of(place)
     if folder is not None or place.suffix.lower() in GRAPH_SUFFIXES:
         return _inspect_whole_model(place, folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regnety.bundle.bundle import Bundle, read_bundle
+from regnety.catalog.addresses import HUB, LOCAL, split_address
 from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle, how_to_find, is_name, model_info
 from regnety.errors import UnknownModelError, WeightsError
 from regnety.graph.metadata import ModelMetadata
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 CHECKPOINT_SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".tar", ".pyth", ".torch", ".bin", ".ckpt", ".json")
 GRAPH_SUFFIXES = (".onnx", ".xml")
 """Endings of the files that are a model by themselves, in any case; a checkpoint is known by its content."""
-HUB_SCHEMES = ("hf-hub:", "hf_hub:")
-LOCAL_SCHEME = "local-dir:"
-"""timm's ways to say where a model is."""
 _REPOSITORY = re.compile(r"[A-Za-z][\w.-]*/[\w.-]+")
 ACCEPTED = "a model is a name, hf-hub:owner/name, a folder, a checkpoint or an .onnx or .xml file"
 
@@ -52,46 +50,82 @@ def resolve(model: "str | Path | Bundle", *, quiet: bool = False) -> Bundle:
                 if os.path.isdir(model):
                     raise UnknownModelError(f"{error} (the folder of that name is ./{model})") from error
                 raise
-        if model.startswith(HUB_SCHEMES):
+        if split_address(model)[0] == HUB:
             return _resolve_hub(model, quiet=quiet)
-        if model.startswith(LOCAL_SCHEME):
-            model = Path(model.removeprefix(LOCAL_SCHEME))
-    path = Path(model)
-    if os.path.isdir(path) and model != "":
-        from regnety.bundle.hub_folders import read_folder
-
-        return read_folder(path)
-    if os.path.isfile(path):
-        return _resolve_file(path)
-    if os.path.exists(path) and model != "":
-        raise WeightsError(f"{model}: is a device or a pipe; {ACCEPTED}")
-    raise _nothing_there(model)
+    return _resolve_place(model)
 
 
 def published_weights(model: str) -> "PublishedWeights | None":
-    """The published weights that a text means: by their name, or by their repository on the Hub; else None."""
-    if is_name(model):
-        return model_info(model).published
-    if not model.startswith(HUB_SCHEMES):
-        return None
-    from regnety.catalog.published import published_models
-
-    repository = model.partition(":")[2]
-    known = (weights for published in published_models().values() for weights in published.weights.values())
-    return next((weights for weights in known if weights.hub_repo == repository), None)
+    """The published weights that a text means: by any of their names, or by their repository on the Hub; else None."""
+    return model_info(model).published if is_name(model) else None
 
 
-def describe_hub_model(model: str) -> ModelMetadata:
-    """Design, classes, labels and preprocessing of `hf-hub:owner/name`, without its weights.
+def describe_model(model: "str | Path | Bundle", *, quiet: bool = False) -> ModelMetadata:
+    """Design, classes, labels and preprocessing of MODEL. The weights of a name, or on the Hub, are not asked for.
+
+    Args:
+        model: as for `resolve`.
+        quiet: show no progress of what is fetched.
 
     Raises:
         UnknownModelError: there is none, or it cannot be had.
-        WeightsError: it is of no RegNet.
+        WeightsError: the folder or file is no model, or of no RegNet.
     """
+    if not isinstance(model, str):
+        return resolve(model, quiet=quiet).metadata
+    published = published_weights(model)
+    if published is not None:
+        from regnety.bundle.published_metadata import published_metadata
+
+        return published_metadata(published)
+    if split_address(model)[0] != HUB:
+        return resolve(model, quiet=quiet).metadata
     from regnety.bundle.hub_folders import describe_folder
     from regnety.weights.fetching.hub import fetch_repo
 
-    return describe_folder(fetch_repo(model.partition(":")[2], weights=False))
+    return describe_folder(fetch_repo(model, weights=False, quiet=quiet))
+
+
+def fetch_model(model: str, *, quiet: bool = False) -> Path:
+    """Where the weights of MODEL are on this disk; those of a name, or on the Hub, are fetched where they are missing.
+
+    Nobody looks at what is in a file that is fetched.
+
+    Args:
+        model: as for `resolve`.
+        quiet: show no progress and no notices but that of a licence.
+
+    Raises:
+        UnknownModelError: there is none, or it cannot be had.
+        WeightsError: the folder or file is no model, or what came was another file than announced; it was removed.
+        OSError: it cannot be written, as on a full disk.
+    """
+    published = published_weights(model)
+    if published is not None:
+        from regnety.weights.fetching.published import fetch
+
+        return fetch(published, quiet=quiet)
+    if split_address(model)[0] == HUB:
+        from regnety.weights.fetching.hub import fetch_repo
+
+        return fetch_repo(model, quiet=quiet)
+    path = resolve(model, quiet=quiet).path
+    assert path is not None
+    return path
+
+
+def place_on_disk(model: str | Path) -> Path:
+    """The file or folder that MODEL means where it is no name: without `local-dir:`, and with `~` spelled out.
+
+    Raises:
+        UnknownModelError: nothing stands behind `local-dir:`.
+    """
+    if isinstance(model, str):
+        scheme, place = split_address(model)
+        if scheme == LOCAL and not place:
+            raise UnknownModelError(f"{model} names no folder; {LOCAL}FOLDER is one")
+        model = place if scheme == LOCAL else model
+    return Path(os.path.expanduser(model))  # shells leave the ~ of --model=~/birds to the program
 
 
 def _resolve_published(published: "PublishedWeights", *, quiet: bool) -> Bundle:
@@ -109,7 +143,20 @@ def _resolve_hub(model: str, *, quiet: bool) -> Bundle:
     from regnety.bundle.hub_folders import read_folder
     from regnety.weights.fetching.hub import fetch_repo
 
-    return read_folder(fetch_repo(model.partition(":")[2], quiet=quiet), name=model)
+    return read_folder(fetch_repo(model, quiet=quiet), name=model)
+
+
+def _resolve_place(model: str | Path) -> Bundle:
+    path = place_on_disk(model)
+    if os.path.isdir(path) and model != "":
+        from regnety.bundle.hub_folders import read_folder
+
+        return read_folder(path)
+    if os.path.isfile(path):
+        return _resolve_file(path)
+    if os.path.exists(path) and model != "":
+        raise WeightsError(f"{model}: is a device or a pipe; {ACCEPTED}")
+    raise _nothing_there(model)
 
 
 def _resolve_file(path: Path) -> Bundle:
@@ -129,12 +176,12 @@ def _resolve_file(path: Path) -> Bundle:
 
 def _nothing_there(model: str | Path) -> UnknownModelError:
     text = str(model)
+    if isinstance(model, str) and split_address(model)[0] == LOCAL:
+        model = Path(text := split_address(model)[1])
     endings = (*CHECKPOINT_SUFFIXES, *GRAPH_SUFFIXES)
     if isinstance(model, Path) or os.sep in text or "/" in text or text.lower().endswith(endings):
         on_hub = (
-            f" (on the Hub it would be {HUB_SCHEMES[0]}{text})"
-            if isinstance(model, str) and _REPOSITORY.fullmatch(model)
-            else ""
+            f" (on the Hub it would be {HUB}{text})" if isinstance(model, str) and _REPOSITORY.fullmatch(model) else ""
         )
         return UnknownModelError(f"{text}: no such file or folder{on_hub}; {ACCEPTED}")
     if is_name(text.partition(".")[0]):

@@ -1,10 +1,13 @@
 """What torchvision and pycls call the models: an exact table, never resemblance (`regnety_16` is no name of any).
 
-torchvision's names mean the weights that its `DEFAULT` is; pycls's mean the paper's own.
+torchvision's names mean the weights that its `DEFAULT` is; pycls's mean the paper's own. A repository on the Hub that
+holds published weights is one more name of theirs.
 """
 
 from collections.abc import Mapping
 from functools import cache
+
+from regnety.catalog.addresses import HUB, split_address
 
 _SIZES = {
     "002": "200MF",
@@ -52,5 +55,11 @@ def aliases() -> Mapping[str, str]:
 
 
 def our_name(name: str) -> str:
-    """The name that we have for a model, whoever's name was given."""
+    """The name that we have for a model, whoever's name was given; any other text is returned as it came."""
+    scheme, repository = split_address(name)
+    if scheme == HUB:
+        from regnety.catalog.published import weights_by_repository
+
+        weights = weights_by_repository().get(repository)
+        return name if weights is None else weights.name
     return aliases().get(name, name)

@@ -151,6 +151,13 @@ def published_models() -> Mapping[str, PublishedModel]:
     }
 
 
+@cache
+def weights_by_repository() -> Mapping[str, PublishedWeights]:
+    """Repository on the Hub, `timm/regnety_032.tv2_in1k`, to the published weights in it."""
+    published = published_models().values()
+    return {weights.hub_repo: weights for model in published for weights in model.weights.values()}
+
+
 def _weights(model: str, tag: str, values: dict[str, Any]) -> PublishedWeights:
     preprocessing = Preprocessing(**values.pop("preprocessing"))
     imagenet = tuple(ImageNetAccuracy(**row) for row in values.pop("imagenet"))

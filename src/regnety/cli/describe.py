@@ -1,7 +1,6 @@
 """`regnety describe`."""
 
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -38,17 +37,13 @@ def describe(
     Example:  regnety describe regnety_040 --plot widths.png
     """
     from regnety.architecture.notation import parse_design
-    from regnety.bundle.bundle import Bundle
-    from regnety.catalog.models import is_name, model_info
+    from regnety.bundle.resolver import describe_model
 
     if (name is None) == (design is None):
         raise InvalidDesignError("describe wants the name of a model or a --design, one of them")
     if name is not None:
-        if is_name(name) or not os.path.exists(name):
-            info = model_info(name)
-            architecture = info.design.architecture(info.num_classes)
-        else:
-            architecture = Bundle.load(name).architecture
+        metadata = describe_model(name)
+        architecture = metadata.design.architecture(metadata.num_classes, metadata.in_chans)
     else:
         assert design is not None
         architecture = parse_design(design).architecture()

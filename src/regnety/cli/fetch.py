@@ -1,20 +1,21 @@
 """`regnety fetch`."""
 
 import sys
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
 
 from regnety.architecture.counting import weights_bytes
-from regnety.catalog.models import embedded_bundle, model_info
+from regnety.catalog.addresses import HUB, split_address
+from regnety.catalog.models import is_name, model_info
 from regnety.catalog.published import list_weights, published_models
 from regnety.cli.options import quiet_option
 from regnety.cli.terminal import printable
 from regnety.errors import RegNetYError
-from regnety.weights.fetching.hub_address import HUB_PREFIX, parse_hub_address
+from regnety.weights.fetching.hub_address import parse_hub_address
+from regnety.weights.fetching.offline import UnreachableError
 
 
 def complete_published(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -30,52 +31,77 @@ def complete_published(context: click.Context, parameter: click.Parameter, incom
 def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> None:
     """Fetch weights to this disk, check them, and print where they are.
 
-    NAME is that of a model, with or without the tag of its weights, or hf-hub:owner/name[@revision].
+    NAME is that of a model, with or without the tag of its weights, or hf-hub:owner/name[@revision]. A folder or file
+    is here already.
 
     Example:  regnety fetch regnety_040.ra3_in1k
     """
+    from regnety.bundle.resolver import fetch_model
+
     if every and names:
         raise click.UsageError("--all and names contradict each other; give one of them")
     if not every and not names:
         raise click.UsageError("give the names of weights, or --all")
     wanted = list_weights() if every else list(dict.fromkeys(names))
-    finders = [_finder(name, quiet) for name in wanted]  # all names are known before anything is fetched
+    for name in names:  # all are known before anything is fetched
+        _check(name)
     if every and not quiet:
         print(f"regnety: {_summary(wanted)}", file=sys.stderr)
     failed = False
-    for find in finders:
+    unanswered: dict[str, UnreachableError | None] = {}
+    for name in wanted:
+        if every and unanswered and _is_hopeless(name, unanswered):
+            unanswered[name] = None
+            continue
         try:
-            path = find()
+            path = fetch_model(name, quiet=quiet)
         except (RegNetYError, OSError) as error:
+            if every and isinstance(error, UnreachableError):
+                unanswered[name] = error
+                continue
             failed = True
             print(f"regnety: {printable(_line(error))}", file=sys.stderr)
         else:
             print(printable(f"{path}: {_bytes_of(path) / 1e6:,.1f} MB"), flush=True)
-    if failed:
+    if unanswered:
+        first = printable(_line(next(error for error in unanswered.values() if error is not None)))
+        count = f"{len(unanswered)} of {len(wanted)} published weights"
+        print(f"regnety: {count} are missing and cannot be fetched; the first: {first}", file=sys.stderr)
+    if failed or unanswered:
         click.get_current_context().exit(1)
 
 
-def _finder(name: str, quiet: bool) -> Callable[[], Path]:
-    """What brings the weights of a name here.
+def _is_hopeless(name: str, unanswered: Mapping[str, object]) -> bool:
+    """Whether weights that are not here need not be asked for: not the Hub, and no address either where one was tried.
+
+    Args:
+        name: the weights.
+        unanswered: those that nobody has answered for; the Hub was asked for each of them.
+    """
+    if _is_here(name):
+        return False
+    only_hub = [_url(other) is None for other in (name, *unanswered)]
+    return only_hub[0] or not all(only_hub[1:])
+
+
+def _url(name: str) -> str | None:
+    published = model_info(name).published
+    return None if published is None else published.url
+
+
+def _check(name: str) -> None:
+    """Refuse what is no model before anything is fetched.
 
     Raises:
-        UnknownModelError: there are none of that name.
+        UnknownModelError: there is none of that name.
+        WeightsError: the folder or file is no model.
     """
-    if name.startswith(HUB_PREFIX):
+    if split_address(name)[0] == HUB:
         parse_hub_address(name)
+    elif not is_name(name):
+        from regnety.bundle.resolver import resolve
 
-        def find_repository() -> Path:
-            from regnety.weights.fetching.hub import fetch_repo
-
-            return fetch_repo(name, quiet=quiet)
-
-        return find_repository
-    published = model_info(name).published
-    if published is None:  # it came with the package
-        return embedded_bundle
-    from regnety.weights.fetching.published import fetch as fetch_published
-
-    return partial(fetch_published, published, quiet=quiet)
+        resolve(name)
 
 
 def _summary(names: list[str]) -> str:

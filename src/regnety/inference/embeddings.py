@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.fingerprint import fingerprint
-from regnety.bundle.resolver import HUB_SCHEMES
+from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.models import EMBEDDED_MODEL, is_name
 from regnety.errors import DataError, ImageError, RegNetYError, UnknownModelError, WeightsError
 from regnety.images.formats import MAX_PIXELS
@@ -278,6 +278,6 @@ class Embedder:
 def _place_of(bundle: Bundle) -> str:
     """By which a model is found again, from whatever folder; its bare name where it was made in memory."""
     is_place = bundle.path is not None and os.path.exists(bundle.name)
-    if bundle.path is None or (is_name(bundle.name) and not is_place) or bundle.name.startswith(HUB_SCHEMES):
+    if bundle.path is None or (is_name(bundle.name) and not is_place) or split_address(bundle.name)[0] == HUB:
         return bundle.name
     return os.path.abspath(bundle.path)

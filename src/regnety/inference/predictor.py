@@ -171,10 +171,7 @@ class Predictor:
             ImageError: as `predict`.
             ValueError: as `predict`.
         """
-        if not isinstance(top_k, int | np.integer) or top_k < 1:
-            raise ValueError(f"top_k must be a whole number of at least 1, got {top_k!r}")
-        if on_error not in ("raise", "record"):
-            raise ValueError(f"on_error must be 'raise' or 'record', got {on_error!r}")
+        check_question(top_k, on_error)
         sources: Iterable[ImageSource] = [images] if is_single_image(images) else images  # type: ignore[list-item, assignment]
         return self._predictions(sources, top_k, on_error, len(sources) if isinstance(sources, Sized) else count)
 
@@ -210,6 +207,18 @@ class Predictor:
                 for index in best
             ),
         )
+
+
+def check_question(top_k: int, on_error: str) -> None:
+    """Refuse what no answer has.
+
+    Raises:
+        ValueError: top_k is below 1, or on_error is none of the two.
+    """
+    if not isinstance(top_k, int | np.integer) or top_k < 1:
+        raise ValueError(f"top_k must be a whole number of at least 1, got {top_k!r}")
+    if on_error not in ("raise", "record"):
+        raise ValueError(f"on_error must be 'raise' or 'record', got {on_error!r}")
 
 
 def largest(values: npt.NDArray[Any], count: int) -> npt.NDArray[np.intp]:

@@ -7,7 +7,8 @@ from typing import TypeAlias
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyNetDesign, Design
 from regnety.bundle.bundle import Bundle
-from regnety.bundle.resolver import HUB_SCHEMES, describe_hub_model, published_weights, resolve
+from regnety.bundle.resolver import describe_model, resolve
+from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.models import is_name, model_info
 from regnety.errors import UnknownModelError, WeightsError
 from regnety.preprocessing import Preprocessing
@@ -46,11 +47,8 @@ def find_source(model: Model, *, pretrained: bool | None, checkpoint_path: str |
     """
     if pretrained and checkpoint_path is not None:
         raise WeightsError(f"pretrained=True and checkpoint_path={str(checkpoint_path)!r} contradict each other")
-    if isinstance(model, str) and model.startswith(HUB_SCHEMES):
-        published = published_weights(model)
-        if published is None:
-            return _on_the_hub(model, pretrained, checkpoint_path)
-        model = published.name
+    if isinstance(model, str) and split_address(model)[0] == HUB and not is_name(model):
+        return _on_the_hub(model, pretrained, checkpoint_path)
     if isinstance(model, Design | AnyNetDesign | Architecture) or (isinstance(model, str) and is_name(model)):
         if checkpoint_path is not None:
             return _with_checkpoint(model, checkpoint_path)
@@ -87,7 +85,7 @@ def _on_the_hub(model: str, pretrained: bool | None, checkpoint_path: str | Path
     """A model that is not in the catalogue: of its files only those are fetched that are needed."""
     if pretrained:
         return _bundled(resolve(model))
-    metadata = describe_hub_model(model)
+    metadata = describe_model(model)
     architecture = metadata.design.architecture(metadata.num_classes, metadata.in_chans)
     if checkpoint_path is not None:
         return _with_checkpoint(architecture, checkpoint_path)

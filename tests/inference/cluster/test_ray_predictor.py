@@ -82,6 +82,34 @@ def test_answers_are_those_of_one_machine_in_order(
     assert predictor.describe() == "2 Ray workers of 1 thread on 1 node"
 
 
+def test_a_single_image_is_one_answer(predictor: RayPredictor, photos: list[ImageSource]) -> None:
+    """A name, a `Path`, bytes and pixels; a text is no list of letters."""
+    name = str(photos[0])
+    alone = Predictor(small_bundle(), engine="onnxruntime")
+    for image in (name, Path(name), Path(name).read_bytes(), noise(40, 30)):
+        assert same(predictor.predict(image, 2), alone.predict(image, 2))
+        assert same(list(predictor.stream(image)), alone.predict(image))
+
+
+def test_the_logits_are_those_of_one_machine(predictor: RayPredictor, photos: list[ImageSource]) -> None:
+    wanted = list(Predictor(small_bundle(), engine="onnxruntime").outputs(photos))
+    got = list(predictor.outputs(iter(photos)))
+    assert [(output.filename, output.outputs is None) for output in got] == [
+        (output.filename, output.outputs is None) for output in wanted
+    ]
+    for output, other in zip(got, wanted, strict=True):
+        if output.outputs is not None and other.outputs is not None:
+            assert output.outputs["logits"] == pytest.approx(other.outputs["logits"], abs=1e-5)
+        else:
+            assert str(output.error) == str(other.error)
+
+
+@pytest.mark.parametrize(("top_k", "on_error"), [(0, "raise"), (5, "ignore")])
+def test_a_wrong_question_is_refused_at_once(top_k: int, on_error: Any, predictor: RayPredictor) -> None:
+    with pytest.raises(ValueError, match=r"^(top_k|on_error) must be "):
+        predictor.stream(["a.jpg"], top_k, on_error=on_error)
+
+
 def test_a_killed_worker_loses_and_doubles_nothing(
     predictor: RayPredictor, photos: list[ImageSource], ray_cluster: RayCluster
 ) -> None:

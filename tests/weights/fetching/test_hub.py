@@ -252,20 +252,25 @@ def test_a_repository_that_is_here_costs_one_question_and_none_offline(hub: WebS
 
 def test_shards_and_other_forms_of_weights(hub: WebServer) -> None:
     index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-1.safetensors"}}
-    for repo in ("a/shards", "a/bin", "a/onnx", "a/nothing", "a/half"):
+    for repo in ("a/shards", "a/bin", "a/bins", "a/onnx", "a/nothing", "a/half"):
         hub.add_hub_file(repo, "config.json", CONFIG)
     for repo in ("a/shards", "a/half"):
         hub.add_hub_file(repo, "model.safetensors.index.json", json.dumps(index).encode())
         hub.add_hub_file(repo, "model-1.safetensors", DATA)
     hub.add_hub_file("a/shards", "model-2.safetensors", DATA[::-1])
     hub.add_hub_file("a/bin", "pytorch_model.bin", DATA)
+    hub.add_hub_file("a/bins", "pytorch_model.bin.index.json", b'{"weight_map": {"a": "2.bin", "b": "1.bin"}}')
+    hub.add_hub_file("a/bins", "1.bin", DATA)
+    hub.add_hub_file("a/bins", "2.bin", DATA[::-1])
     hub.add_hub_file("a/onnx", "model.onnx", DATA)
     hub.add_hub_file("a/onnx", "model.onnx.data", DATA)
     assert {
-        repo: sorted(path.name for path in fetch_repo(repo).iterdir())[1:] for repo in ("a/shards", "a/bin", "a/onnx")
+        repo: sorted({path.name for path in fetch_repo(repo).iterdir()} - {"config.json"})
+        for repo in ("a/shards", "a/bin", "a/bins", "a/onnx")
     } == {
         "a/shards": ["model-1.safetensors", "model-2.safetensors", "model.safetensors.index.json"],
         "a/bin": ["pytorch_model.bin"],
+        "a/bins": ["1.bin", "2.bin", "pytorch_model.bin.index.json"],
         "a/onnx": ["model.onnx", "model.onnx.data"],
     }
     with pytest.raises(WeightsError, match=r"a/nothing: has none of model\.safetensors, .*, model\.onnx$"):
@@ -280,13 +285,14 @@ def test_shards_and_other_forms_of_weights(hub: WebServer) -> None:
         fetch_repo("a/shards", offline=True)
 
 
+@pytest.mark.parametrize("name", ["model.safetensors.index.json", "pytorch_model.bin.index.json"])
 @pytest.mark.parametrize(
     "index",
     [b"{", b"[]", b'{"weight_map": ["a"]}', b'{"weight_map": {"a": 5}}', b'{"weight_map": {"a": "../../x"}}', b"\xff"],
 )
-def test_an_index_that_is_none(index: bytes, hub: WebServer) -> None:
+def test_an_index_that_is_none(index: bytes, name: str, hub: WebServer) -> None:
     hub.add_hub_file(REPO, "config.json", CONFIG)
-    hub.add_hub_file(REPO, "model.safetensors.index.json", index)
+    hub.add_hub_file(REPO, name, index)
     with pytest.raises(WeightsError, match=r"index\.json: is not an index of files beside it$"):
         fetch_repo(REPO)
 

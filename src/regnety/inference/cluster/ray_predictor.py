@@ -15,16 +15,17 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import ClusterError, ImageError, RegNetYError
-from regnety.images.sources import ImageSource, source_name
+from regnety.images.sources import ImageSource, is_single_image, source_name
 from regnety.inference.cluster.connection import AUTO, connected
 from regnety.inference.cluster.shipped_model import ShippedModel, ship
 from regnety.inference.engines.engine import Engine
-from regnety.inference.predictor import Prediction, Predictor
+from regnety.inference.pipeline import Output
+from regnety.inference.predictor import Prediction, Predictor, check_question
 from regnety.inference.tuning import Plan
 
 WINDOW = 32_768
@@ -37,6 +38,8 @@ BLOCK = 256
 ATTEMPTS = 4
 """Workers that a block is given to, one after the death of the other: an image in it may be what ends them."""
 SHIPPED_OPTIONS = ("engine", "precision", "pixels", "exif_orientation", "max_pixels")
+
+Answer: TypeAlias = Prediction | Output
 
 
 class RayPredictor:
@@ -102,9 +105,25 @@ class RayPredictor:
             f"thread{'s' * (self.workers > 1)} on {where}"
         )
 
+    def predict(
+        self,
+        images: Iterable[ImageSource] | ImageSource,
+        top_k: int = 5,
+        *,
+        on_error: Literal["raise", "record"] = "raise",
+    ) -> list[Prediction]:
+        """Classify images, or a single one, as `Predictor.predict` does.
+
+        Raises:
+            ImageError: as `stream`.
+            ClusterError: as `stream`.
+            ValueError: as `stream`.
+        """
+        return list(self.stream(images, top_k, on_error=on_error))
+
     def stream(
         self,
-        images: Iterable[ImageSource],
+        images: Iterable[ImageSource] | ImageSource,
         top_k: int = 5,
         *,
         on_error: Literal["raise", "record"] = "raise",
@@ -116,7 +135,7 @@ class RayPredictor:
         ahead.
 
         Args:
-            images: as for `Predictor.stream`.
+            images: as for `Predictor.stream`; a single one too.
             top_k: as there.
             on_error: as there.
             count: how many there will be, if it is known; nothing depends on it.
@@ -124,7 +143,32 @@ class RayPredictor:
         Raises:
             ImageError: an image cannot be read, with `on_error="raise"`.
             ClusterError: a worker cannot run the model, or dies again and again, or the cluster is gone.
+            ValueError: top_k is below 1, or on_error is neither.
         """
+        check_question(top_k, on_error)
+        sources: Iterable[ImageSource] = [images] if is_single_image(images) else images  # type: ignore[list-item, assignment]
+        return self._predictions(sources, top_k, on_error)
+
+    def outputs(self, sources: Iterable[ImageSource], *, count: float | None = None) -> Iterator[Output]:
+        """The logits of each image, in order, as `Predictor.outputs` gives them; nothing depends on `count`.
+
+        Raises:
+            ClusterError: as `stream`.
+        """
+        for output in self._answers(sources, None):
+            assert isinstance(output, Output)
+            yield output
+
+    def _predictions(self, images: Iterable[ImageSource], top_k: int, on_error: str) -> Iterator[Prediction]:
+        for number, answer in enumerate(self._answers(images, top_k)):
+            assert isinstance(answer, Prediction)
+            placed = _at(answer, number)
+            if placed.error is not None and on_error == "raise":
+                raise ImageError(placed.error)
+            yield placed
+
+    def _answers(self, images: Iterable[ImageSource], top_k: int | None) -> Iterator[Answer]:
+        """Predictions of the `top_k` best classes, or the logits themselves where it is None, in the images' order."""
         remaining, number = iter(images), 0
         model: ShippedModel | None = None
         ledger: Any = None
@@ -132,19 +176,16 @@ class RayPredictor:
             if model is None:
                 model, ledger = ship(self.bundle, same_machine=self.cluster.started), _start_ledger()
             answered = 0
-            for prediction in self._window(window, number, top_k, model, ledger):
-                placed = _at(prediction, number + answered)
+            for answer in self._window(window, number, top_k, model, ledger):
                 answered += 1
-                if placed.error is not None and on_error == "raise":
-                    raise ImageError(placed.error)
-                yield placed
+                yield answer
             if answered != len(window):
                 raise ClusterError(f"Ray gave {answered} answers to {len(window)} images")
             number += answered
 
     def _window(
-        self, images: list[ImageSource], number: int, top_k: int, model: ShippedModel, ledger: Any
-    ) -> Iterator[Prediction]:
+        self, images: list[ImageSource], number: int, top_k: int | None, model: ShippedModel, ledger: Any
+    ) -> Iterator[Answer]:
         size = min(BLOCK, max(1, math.ceil(len(images) / (BLOCKS * self.ray_workers))))
         blocks = {number + start: images[start : start + size] for start in range(0, len(images), size)}
         workers = min(self.ray_workers, len(blocks))
@@ -214,7 +255,7 @@ class _Worker:
         answers = self._answers(table["block"][0].as_py(), table["images"][0].as_py())
         return pa.table({"answers": [pickle.dumps(answers)]})
 
-    def _answers(self, block: int, images: bytes) -> "list[Prediction | _Failure]":
+    def _answers(self, block: int, images: bytes) -> "list[Answer | _Failure]":
         import ray
 
         if self._failure is not None:
@@ -224,16 +265,21 @@ class _Worker:
             return [_Failure(refused, block)]
         sources: list[ImageSource] = pickle.loads(images)
         try:
-            answers = list(self._predictor.stream(iter(sources), self._top_k, on_error="record", count=self._count))
+            answers = list(self._answers_to(sources))
         except RegNetYError as error:
             return [_Failure(str(error))]
         self._ledger.end.remote(block)
         return [*answers]
 
+    def _answers_to(self, sources: list[ImageSource]) -> Iterator[Answer]:
+        if self._top_k is None:
+            return self._predictor.outputs(iter(sources), count=self._count)
+        return self._predictor.stream(iter(sources), self._top_k, on_error="record", count=self._count)
+
 
 def _mapped(
     blocks: Mapping[int, list[ImageSource]], workers: int, threads: int, arguments: tuple[Any, ...]
-) -> "Iterator[Prediction | _Failure]":
+) -> "Iterator[Answer | _Failure]":
     """The answers to all blocks, in their order."""
     import pyarrow as pa
     import ray.data

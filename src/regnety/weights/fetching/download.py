@@ -12,7 +12,7 @@ from regnety.errors import UnknownModelError
 from regnety.progress import ByteProgress
 from regnety.storage import check_room, disk_full
 from regnety.version import __version__
-from regnety.weights.fetching.offline import offline_mode
+from regnety.weights.fetching.offline import UnreachableError, offline_mode
 from regnety.weights.fetching.part_file import PartFile
 from regnety.weights.fetching.patience import RETRIED_STATUSES, Patience, retry_after_s
 
@@ -37,13 +37,14 @@ def download(
         quiet: show no progress.
 
     Raises:
-        UnknownModelError: the file cannot be had; the message begins with the address.
+        UnknownModelError: the file cannot be had, UnreachableError where nobody answers; the message begins with the
+            address.
         WeightsError: the file that came is another one; it was removed.
         OSError: the file cannot be written, as on a full disk.
     """
     patience = patience or Patience()
     if offline := offline_mode():
-        raise UnknownModelError(f"{url}: is not asked, {offline} forbids it")
+        raise UnreachableError(f"{url}: is not asked, {offline} forbids it")
     if not url.startswith(SCHEMES):
         raise UnknownModelError(f"{url}: an address begins with {' or '.join(SCHEMES)}")
     part = PartFile(path, url)
@@ -64,7 +65,8 @@ def _fetch_all(part: PartFile, patience: Patience, progress: ByteProgress) -> No
             failures += 1
             hopeless = broken.final or (broken.unreachable and furthest == here_before)
             if hopeless or failures > patience.retries:
-                raise UnknownModelError(_why_not(part, broken, failures)) from broken
+                kind = UnreachableError if broken.unreachable else UnknownModelError
+                raise kind(_why_not(part, broken, failures)) from broken
             wait_s = patience.wait_s(failures, broken.retry_after_s)
             progress.say(f"{broken}; again in {wait_s:.1f} s")
             time.sleep(wait_s)

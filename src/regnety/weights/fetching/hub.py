@@ -36,15 +36,22 @@ from regnety.errors import UnknownModelError, WeightsError
 from regnety.storage import check_room, disk_full
 from regnety.weights.fetching.hub_address import parse_hub_address
 from regnety.weights.fetching.hub_progress import bar_class
-from regnety.weights.fetching.offline import offline_mode
+from regnety.weights.fetching.offline import UnreachableError, offline_mode
 from regnety.weights.fetching.patience import RETRIED_STATUSES, Patience, retry_after_s
 
 logger = logging.getLogger("regnety")
 
 CONFIG_FILE = "config.json"
 PREPROCESSOR_FILE = "preprocessor_config.json"
-INDEX_FILE = "model.safetensors.index.json"
-WEIGHT_FILES = ("model.safetensors", INDEX_FILE, "pytorch_model.bin", "model.onnx")
+INDEX_SUFFIX = ".index.json"
+"""Of the file that says which shard of the weights holds what."""
+WEIGHT_FILES = (
+    "model.safetensors",
+    f"model.safetensors{INDEX_SUFFIX}",
+    "pytorch_model.bin",
+    f"pytorch_model.bin{INDEX_SUFFIX}",
+    "model.onnx",
+)
 """What the weights of a repository may be in; the first that it has is taken."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -79,8 +86,8 @@ def fetch_from_hub(
         Its place in the Hub's cache.
 
     Raises:
-        UnknownModelError: it cannot be had, NotOnHubError where there is no such file. The message begins with the
-            address of the repository.
+        UnknownModelError: it cannot be had: NotOnHubError where there is no such file, UnreachableError where there
+            is no Hub. The message begins with the address of the repository.
         WeightsError: it is not what the Hub announced, and was removed.
         OSError: it cannot be written, as on a full disk.
     """
@@ -142,7 +149,7 @@ def fetch_repo(
             if obstacle:
                 raise NotOnHubError(f"{source}: each of {files} {obstacle}")
             raise WeightsError(f"{source}: has none of {files}")
-        for shard in _shards(found) if found.name == INDEX_FILE else ():
+        for shard in _shards(found) if found.name.endswith(INDEX_SUFFIX) else ():
             of_that_commit(shard)
         if found.suffix == ".onnx":
             if_there(f"{found.name}.data")
@@ -177,7 +184,7 @@ def _fetch_or_find(
         try:
             announced = _announced(repo_id, filename, revision, patience, quiet)
         except _Unreachable as error:
-            obstacle, missing = f"cannot be had: {error}", UnknownModelError
+            obstacle, missing = f"cannot be had: {error}", UnreachableError
         except EntryNotFoundError as error:
             with suppress(EntryNotFoundError, HTTPError, OSError):  # it remembers what there is none of
                 hf_hub_download(repo_id, filename, revision=revision)

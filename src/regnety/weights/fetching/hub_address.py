@@ -2,9 +2,9 @@
 
 import re
 
+from regnety.catalog.addresses import HUB, split_address
 from regnety.errors import UnknownModelError
 
-HUB_PREFIX = "hf-hub:"
 _WORD = r"\w(?:[\w.-]{0,94}\w)?"
 _ADDRESS = re.compile(rf"({_WORD}/{_WORD})(?:@(\S+))?", re.ASCII)
 _FORBIDDEN = re.compile(r"--|\.\.|\.git$")
@@ -17,7 +17,7 @@ def parse_hub_address(address: str) -> tuple[str, str | None]:
     Raises:
         UnknownModelError: it is no such address.
     """
-    parts = _ADDRESS.fullmatch(address.removeprefix(HUB_PREFIX))
+    parts = _ADDRESS.fullmatch(split_address(address)[1])
     if parts is None or _FORBIDDEN.search(parts[1]):
-        raise UnknownModelError(f"{address}: names no repository of the Hub; one is {HUB_PREFIX}OWNER/NAME[@REVISION]")
+        raise UnknownModelError(f"{address}: names no repository of the Hub; one is {HUB}OWNER/NAME[@REVISION]")
     return parts[1], parts[2]

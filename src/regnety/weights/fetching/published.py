@@ -8,9 +8,9 @@ from pathlib import Path
 
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
-from regnety.errors import UnknownModelError, WeightsError
+from regnety.errors import RegNetYError, UnknownModelError, WeightsError
 from regnety.storage import locked, replacing
-from regnety.weights.fetching.offline import offline_mode
+from regnety.weights.fetching.offline import UnreachableError, offline_mode
 
 logger = logging.getLogger("regnety")
 
@@ -32,7 +32,8 @@ def fetch(published: PublishedWeights, *, quiet: bool = False) -> Path:
         A file whose size and hash are those that were announced; nobody has looked at what is in it.
 
     Raises:
-        UnknownModelError: it is not here and cannot be had; the message says why, and where it can be put by hand.
+        UnknownModelError: it is not here and cannot be had, UnreachableError where nobody answers; the message says
+            why, and where it can be put by hand.
         WeightsError: what came was another file than announced; it was removed.
         OSError: it cannot be written, as on a full disk.
     """
@@ -88,7 +89,7 @@ def _fetch_from_address(published: PublishedWeights, hub_error: UnknownModelErro
     url, path, digits = published.url, published.url_path, published.url_sha256_prefix
     offline = offline_mode()
     if offline and not isinstance(hub_error, WeightsError):
-        raise UnknownModelError(
+        raise UnreachableError(
             f"{published.name}: the weights of this model are not on this disk, and offline mode is on ({offline}); "
             f"unset it, or {_by_hand(published)}"
         ) from hub_error
@@ -111,7 +112,11 @@ def _fetch_from_address(published: PublishedWeights, hub_error: UnknownModelErro
 
 
 def _not_to_be_had(published: PublishedWeights, *errors: UnknownModelError | WeightsError) -> Exception:
-    kind = WeightsError if any(isinstance(error, WeightsError) for error in errors) else UnknownModelError
+    kind: type[RegNetYError] = UnknownModelError
+    if any(isinstance(error, WeightsError) for error in errors):
+        kind = WeightsError
+    elif all(isinstance(error, UnreachableError) for error in errors):
+        kind = UnreachableError
     reasons = "; ".join(map(str, errors))
     return kind(
         f"{published.name}: the weights of this model are not on this disk, and cannot be fetched: {reasons}; "
