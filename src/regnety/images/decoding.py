@@ -5,10 +5,12 @@ import threading
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from regnety.errors import ImageError, MissingExtraError
 from regnety.images.formats import HEIF, MAX_PIXELS, format_of
+from regnety.images.orientation import ORIENTATION_TAG, UPRIGHT, orientation_of
+from regnety.images.parts import parts_of
 from regnety.images.sources import (
     ImageSource,
     check_pixel_count,
@@ -18,6 +20,16 @@ from regnety.images.sources import (
     source_name,
 )
 
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What brings a picture of each orientation upright; 1 is upright."""
 _pillow_limit = threading.Lock()
 
 
@@ -26,8 +38,8 @@ def load_image(source: ImageSource, *, exif_orientation: bool = True, max_pixels
 
     Args:
         source: where it comes from.
-        exif_orientation: turn it upright as its EXIF orientation says. (HEIC stores the turn elsewhere; such a picture
-            is always upright.)
+        exif_orientation: turn it upright as its EXIF orientation says. (The decoders of HEIC and TIFF do that by
+            themselves, always.)
         max_pixels: width times height above which a picture is refused before it is decoded.
 
     Raises:
@@ -36,25 +48,36 @@ def load_image(source: ImageSource, *, exif_orientation: bool = True, max_pixels
     name = source_name(source) or "image"
     if isinstance(source, np.ndarray):
         return Image.fromarray(checked_pixels(source))
-    image = source if isinstance(source, Image.Image) else _open(read_image_file(source), name)
+    given = source if isinstance(source, Image.Image) else None
+    image, orientation = (given, None) if given is not None else _open(read_image_file(source), name)
     check_pixel_count(image.size[0], image.size[1], max_pixels, name)
     try:
         if not isinstance(image, Image.Image):
             image = image.to_pillow()
-        return _to_rgb(_upright(image) if exif_orientation else image, name)
+        image.load()  # what is said of the picture may stand behind its pixels
+        if exif_orientation:
+            if orientation is None:
+                orientation = _orientation_of_file(image) if given is None else _orientation_of_image(given)
+            image = image if orientation == UPRIGHT else image.transpose(TURNS[orientation])
+        return _to_rgb(image, name)
     except ImageError:
         raise
     except Exception as error:  # decoders of some thirty formats raise what they like; all of it means a bad file
         raise ImageError(f"{name}: cannot be decoded: {one_line(error)}") from error
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Turned as the EXIF orientation says; damaged EXIF says nothing, and is no reason to lose the picture."""
+def _orientation_of_file(image: Image.Image) -> int:
+    """Of a picture that was opened here, and is decoded."""
+    return orientation_of(image.info.get("exif"), image.info.get("xmp"))
+
+
+def _orientation_of_image(image: Image.Image) -> int:
+    """Of a picture that somebody else opened, and may have turned: what Pillow says of it by now."""
     try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # damage raises anything; broken pixels raise again when they are decoded
-        return image
-    return ImageOps.exif_transpose(image) if orientation in range(2, 9) else image  # it would copy an upright one
+        orientation = image.getexif().get(ORIENTATION_TAG, UPRIGHT)
+    except Exception:  # damage raises anything; it says nothing, and is no reason to lose the picture
+        return UPRIGHT
+    return orientation if orientation in TURNS else UPRIGHT
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:
@@ -67,16 +90,20 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
     return image.convert("RGB")
 
 
-def _open(data: bytes, name: str) -> Any:
-    """Read the header. Pillow's own limit is process-wide and lower than ours, so it rests while ours is asked."""
+def _open(data: bytes, name: str) -> tuple[Any, int | None]:
+    """Read the header; the orientation where it is known already.
+
+    Pillow's own limit is process-wide and lower than ours, so it rests while ours is asked.
+    """
     image_format = format_of(data)
     assert image_format is not None
+    parts = parts_of(data, image_format)
     if image_format is HEIF:
-        return _open_heif(data, name)
+        return _open_heif(data, name), parts.orientation
     with _pillow_limit:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(io.BytesIO(data), formats=[image_format.name])
+            return Image.open(io.BytesIO(parts.pixels), formats=[image_format.name]), parts.orientation
         except UnidentifiedImageError:
             raise ImageError(f"{name}: is not a {image_format.name} image that can be read; it is damaged") from None
         except Exception as error:  # as above: a broken header raises anything

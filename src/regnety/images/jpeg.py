@@ -4,23 +4,23 @@ The camera's format is most of what is shown to a model, and libjpeg-turbo behin
 The pixels are Pillow's, which has the same library; what is not plain (four colours, damage) is left for Pillow.
 """
 
-import re
 import threading
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from regnety.images.orientation import EXIF_HEADER, orientation_of
+
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Markers of a frame, which has the size."""
 _BARE = {0x01, *range(0xD0, 0xD9)}
 """Markers without a length."""
+_WITH_LENGTH = {*range(0xC0, 0xF0), 0xFE} - _BARE - {0xC8, 0xD9}
 _SCAN, _APP1 = 0xDA, 0xE1
-_EXIF = b"Exif\0\0"
-_ORIENTATION_TAG = 0x0112
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 LARGEST_BUFFER = 1 << 26
 """Bytes that a thread keeps for the next picture, at most: 22 megapixels."""
-_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=\"|>)([0-9])")
 
 _per_thread = threading.local()
 
@@ -38,27 +38,47 @@ class JpegHeader:
 
 
 def read_jpeg_header(data: bytes) -> JpegHeader | None:
-    """Walk the markers up to the frame; None where they lead nowhere."""
-    place, exif, xmp = 2, 0, 0
+    """What the markers before the first scan say; None where they lead nowhere."""
+    segments = header_segments(data)
+    frame = next((start for marker, start, _ in segments or () if marker in _FRAMES), None)
+    if segments is None or frame is None:
+        return None
+    height, width = (int.from_bytes(data[frame + at : frame + at + 2], "big") for at in (5, 7))
+    if not width or not height:
+        return None
+    return JpegHeader(width, height, data[frame + 9], orientation_of(*jpeg_metadata(data, segments)))
+
+
+def header_segments(data: bytes) -> list[tuple[int, int, int]] | None:
+    """(marker, start, end) of what stands before the first scan, and of its header; None where they lead nowhere."""
+    segments, place = [], 2
     while place + 4 <= len(data) and data[place] == 0xFF:
         marker = data[place + 1]
         if marker == 0xFF or marker in _BARE:
             place += 1 if marker == 0xFF else 2
             continue
         length = int.from_bytes(data[place + 2 : place + 4], "big")
-        if marker in _FRAMES and place + 10 <= len(data):
-            height, width = (int.from_bytes(data[place + at : place + at + 2], "big") for at in (5, 7))
-            return JpegHeader(width, height, data[place + 9], exif or xmp or 1) if width and height else None
-        if marker == _SCAN or length < 2:
+        end = place + 2 + length
+        if marker not in _WITH_LENGTH or length < 2 + 6 * (marker in _FRAMES) or end > len(data):
             return None
-        if marker == _APP1:
-            segment = data[place + 4 : place + 2 + length]
-            if segment.startswith(_EXIF):
-                exif = exif or _exif_orientation(segment[len(_EXIF) :])
-            elif found := _XMP_ORIENTATION.search(segment):
-                xmp = _valid(int(found[1]))
-        place += 2 + length
+        segments.append((marker, place, end))
+        if marker == _SCAN:
+            return segments
+        place = end
     return None
+
+
+def jpeg_metadata(data: bytes, segments: list[tuple[int, int, int]]) -> tuple[bytes | None, bytes | None]:
+    """EXIF, of which several segments make one block, and XMP, of which the last one counts."""
+    exif = xmp = None
+    for marker, start, end in segments:
+        if marker != _APP1:
+            continue
+        if data.startswith(EXIF_HEADER, start + 4):
+            exif = data[start + 4 : end] if exif is None else exif + data[start + 4 + len(EXIF_HEADER) : end]
+        elif data.startswith(_XMP, start + 4):
+            xmp = data[start + 4 + len(_XMP) : end]
+    return exif, xmp
 
 
 def decode_jpeg(
@@ -94,25 +114,3 @@ def _buffer(width: int, height: int) -> npt.NDArray[np.uint8] | None:
         _per_thread.buffer = np.empty(wanted, np.uint8)
     buffer: npt.NDArray[np.uint8] = _per_thread.buffer
     return buffer
-
-
-def _exif_orientation(tiff: bytes) -> int:
-    """The orientation in the first directory of a TIFF structure; 0 where there is none."""
-    order = {b"II": "little", b"MM": "big"}.get(tiff[:2])
-    if order is None:
-        return 0
-
-    def number(place: int, size: int) -> int:
-        return int.from_bytes(tiff[place : place + size], order)  # type: ignore[arg-type]
-
-    directory = number(4, 4)
-    for entry in range(directory + 2, directory + 2 + 12 * number(directory, 2), 12):
-        if entry + 12 > len(tiff):
-            return 0
-        if number(entry, 2) == _ORIENTATION_TAG:
-            return _valid(number(entry + 8, 4 if number(entry + 2, 2) == 4 else 2))
-    return 0
-
-
-def _valid(orientation: int) -> int:
-    return orientation if 1 <= orientation <= 8 else 0
