@@ -1,16 +1,18 @@
 """What a model wants to be shown: size, crop, normalisation; and the geometry of resize and crop, in one place."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import cycle, islice
-from typing import Any, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 from regnety.errors import WeightsError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 INTERPOLATIONS = ("bicubic", "bilinear", "lanczos", "nearest")
+PerChannel: TypeAlias = float | Sequence[float]
+"""A number for each channel, or one for all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,14 @@ class Preprocessing:
             raise WeightsError(f"std must be a positive number for each of {len(self.mean)} channels, got {self.std}")
 
     def shown(
-        self, *, image_size: int | None = None, crop_pct: float | None = None, use_test_size: bool = False
+        self,
+        *,
+        image_size: int | None = None,
+        crop_pct: float | None = None,
+        use_test_size: bool = False,
+        mean: PerChannel | None = None,
+        std: PerChannel | None = None,
+        interpolation: str | None = None,
     ) -> "Preprocessing":
         """The same with what a caller wants otherwise.
 
@@ -69,9 +78,13 @@ class Preprocessing:
             image_size: height and width, in pixels; None leaves them.
             crop_pct: share that the crop keeps; None leaves it.
             use_test_size: begin from the size that the model is best at.
+            mean: for each channel of values in [0, 1], or one number for all; None leaves it.
+            std: as `mean`.
+            interpolation: Pillow's filter; None leaves it.
 
         Raises:
             ValueError: both `image_size` and `use_test_size` are given.
+            WeightsError: a value is not allowed; the message names it.
         """
         if use_test_size and image_size is not None:
             raise ValueError("image_size and use_test_size contradict each other; give one of them")
@@ -80,6 +93,9 @@ class Preprocessing:
             begin,
             image_size=begin.image_size if image_size is None else image_size,
             crop_pct=begin.crop_pct if crop_pct is None else crop_pct,
+            mean=begin.mean if mean is None else per_channel("mean", mean, len(begin.mean)),
+            std=begin.std if std is None else per_channel("std", std, len(begin.std)),
+            interpolation=begin.interpolation if interpolation is None else interpolation,
         )
 
     def at_test_size(self) -> "Preprocessing":
@@ -143,6 +159,30 @@ def preprocessing_from_dict(values: Mapping[str, Any]) -> Preprocessing:
         if name not in known:
             raise WeightsError(f"preprocessing has no field {name!r}; it has {', '.join(known)}")
     return Preprocessing(**values)
+
+
+def per_channel(name: str, value: object, in_chans: int) -> tuple[float, ...]:
+    """A mean or std that somebody gives, for each of that many channels.
+
+    Args:
+        name: `mean` or `std`, for messages.
+        value: a number for each channel, or one for all; of values in [0, 1].
+        in_chans: channels of the input.
+
+    Raises:
+        WeightsError: it is neither, or of values from 0 to 255.
+    """
+    value = value.tolist() if hasattr(value, "tolist") else value  # an array of numbers
+    values = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+    if len(values) not in (1, in_chans) or not all(_is_number(number) for number in values):
+        channels = "one number" if in_chans == 1 else f"one number, or one for each of {in_chans} channels"
+        raise WeightsError(f"{name} must be {channels}, got {value!r}")
+    largest = max(values)
+    if largest > 1:
+        raise WeightsError(f"{name} is {largest:g}, of values from 0 to 255; it is given for values from 0 to 1 here")
+    if min(values) < 0 or (name == "std" and min(values) == 0):
+        raise WeightsError(f"{name} must be {'above 0' if name == 'std' else '0 or more'}, got {min(values):g}")
+    return tuple(float(number) for number in values) * (1 if len(values) == in_chans else in_chans)
 
 
 def _check_size(name: str, value: object) -> None:

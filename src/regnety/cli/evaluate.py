@@ -14,10 +14,13 @@ from regnety.cli.options import (
     crop_pct_option,
     engine_option,
     image_size_option,
+    interpolation_option,
     labels_option,
+    mean_option,
     model_option,
     precision_option,
     quiet_option,
+    std_option,
     test_size_option,
     workers_option,
 )
@@ -40,6 +43,9 @@ from regnety.cli.options import (
 @image_size_option
 @crop_pct_option
 @test_size_option
+@mean_option
+@std_option
+@interpolation_option
 @labels_option
 @quiet_option
 def evaluate(
@@ -53,6 +59,9 @@ def evaluate(
     image_size: int | None,
     crop_pct: float | None,
     test_size: bool,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    interpolation: str | None,
     labels: str | None,
     quiet: bool,
 ) -> None:
@@ -78,6 +87,9 @@ def evaluate(
         image_size=image_size,
         crop_pct=crop_pct,
         use_test_size=test_size,
+        mean=mean,
+        std=std,
+        interpolation=interpolation,
         workers=workers,
         quiet=quiet,
     )

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from regnety.cli.notices import say_notice
-from regnety.cli.options import image_size_option, labels_option, model_argument, quiet_option
+from regnety.cli.options import (
+    crop_pct_option,
+    image_size_option,
+    interpolation_option,
+    labels_option,
+    mean_option,
+    model_argument,
+    quiet_option,
+    std_option,
+)
 
 if TYPE_CHECKING:
     from regnety.export.exported import Exported
@@ -23,6 +32,10 @@ if TYPE_CHECKING:
     help="uint8: pixels, normalised inside; float: normalised already.",
 )
 @image_size_option
+@crop_pct_option
+@mean_option
+@std_option
+@interpolation_option
 @click.option("--outputs", metavar="LIST", default="logits", help="Any of stem,s1,s2,s3,s4,pre_logits,logits.")
 @click.option("--fp16", is_flag=True, help="Keep weights in float16: half the size.")
 @labels_option
@@ -32,6 +45,10 @@ def export(
     output: str,
     input_kind: Literal["uint8", "float"],
     image_size: int | None,
+    crop_pct: float | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    interpolation: str | None,
     outputs: str,
     fp16: bool,
     labels: str | None,
@@ -52,6 +69,10 @@ def export(
         output,
         input=input_kind,
         image_size=image_size,
+        crop_pct=crop_pct,
+        mean=mean,
+        std=std,
+        interpolation=interpolation,
         outputs=[name.strip() for name in outputs.split(",")],
         fp16=fp16,
     )

@@ -1,12 +1,14 @@
 """Options that mean the same in every command that has them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from regnety.cli.formats import Command
 from regnety.images.formats import MAX_PIXELS
+from regnety.preprocessing import INTERPOLATIONS
 
 ENGINES = ("auto", "onnxruntime", "openvino", "torch")
 PRECISIONS = ("auto", "f32", "bf16", "int8")
@@ -45,6 +47,37 @@ crop_pct_option = click.option(
     type=click.FloatRange(0.01, 1.0),
     metavar="SHARE",
     help="Share of the shorter side that the crop keeps, 0.01 to 1; the model's own if not given.",
+)
+
+
+class PerChannelType(click.ParamType[Any]):
+    """One number, or one for each channel with commas between; what they may be the model says."""
+
+    name = "numbers"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        """`0.5` or `0.485,0.456,0.406` to a tuple of numbers."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(float(number) for number in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor numbers with commas between, as 0.5,0.5,0.5", param, ctx)
+
+
+mean_option = click.option(
+    "--mean",
+    type=PerChannelType(),
+    metavar="NUMBERS",
+    help="Mean of the channels, of values in 0 to 1: 0.485,0.456,0.406, or one number; the model's own if not given.",
+)
+std_option = click.option(
+    "--std", type=PerChannelType(), metavar="NUMBERS", help="Standard deviation of the channels, as --mean."
+)
+interpolation_option = click.option(
+    "--interpolation",
+    type=click.Choice(INTERPOLATIONS),
+    help="The filter by which photographs are resized; the model's own if not given.",
 )
 test_size_option = click.option(
     "--test-size", is_flag=True, help="The larger size at which the model is best, where it has one."

@@ -11,9 +11,12 @@ from regnety.cli.options import (
     check_sizes,
     crop_pct_option,
     image_size_option,
+    interpolation_option,
     labels_option,
+    mean_option,
     model_argument,
     quiet_option,
+    std_option,
     test_size_option,
 )
 
@@ -51,6 +54,9 @@ if TYPE_CHECKING:
 @image_size_option
 @crop_pct_option
 @test_size_option
+@mean_option
+@std_option
+@interpolation_option
 @labels_option
 @quiet_option
 def quantize(
@@ -65,6 +71,9 @@ def quantize(
     image_size: int | None,
     crop_pct: float | None,
     test_size: bool,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    interpolation: str | None,
     labels: str | None,
     quiet: bool,
 ) -> None:
@@ -95,6 +104,9 @@ def quantize(
         image_size=image_size,
         crop_pct=crop_pct,
         use_test_size=test_size,
+        mean=mean,
+        std=std,
+        interpolation=interpolation,
         quiet=quiet,
     )
     if not quiet:

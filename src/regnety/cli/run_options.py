@@ -12,8 +12,11 @@ from regnety.cli.options import (
     crop_pct_option,
     engine_option,
     image_size_option,
+    interpolation_option,
     max_pixels_option,
+    mean_option,
     precision_option,
+    std_option,
     test_size_option,
     workers_option,
 )
@@ -43,6 +46,9 @@ def run_options(precision: str) -> Callable[[Command], Command]:
         image_size_option,
         crop_pct_option,
         test_size_option,
+        mean_option,
+        std_option,
+        interpolation_option,
     )
 
     def decorate(command: Command) -> Command:
@@ -59,6 +65,9 @@ def run_options(precision: str) -> Callable[[Command], Command]:
             image_size: int | None,
             crop_pct: float | None,
             test_size: bool,
+            mean: tuple[float, ...] | None,
+            std: tuple[float, ...] | None,
+            interpolation: str | None,
             **others: Any,
         ) -> Any:
             check_sizes(image_size, test_size)
@@ -72,6 +81,9 @@ def run_options(precision: str) -> Callable[[Command], Command]:
                 "image_size": image_size,
                 "crop_pct": crop_pct,
                 "use_test_size": test_size,
+                "mean": mean,
+                "std": std,
+                "interpolation": interpolation,
             }
             return command(how=how, **others)
 

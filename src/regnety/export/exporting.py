@@ -1,7 +1,6 @@
 """`export_model`: a model as an ONNX file, as an OpenVINO model or as a folder, compared with its source."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ from regnety.graph.builder import DATA_SUFFIX, write_graph
 from regnety.graph.metadata import KEY, metadata_from_json
 from regnety.inference.engines.engine import Engine, available_cores
 from regnety.inference.foreign_comparison import compare_with_foreign_file
+from regnety.preprocessing import PerChannel
 from regnety.storage import replacing_together
 from regnety.weights.files.safetensors_files import SafetensorsWeights
 
@@ -26,6 +26,10 @@ def export_model(
     *,
     input: Literal["uint8", "float"] = "uint8",
     image_size: int | None = None,
+    crop_pct: float | None = None,
+    mean: PerChannel | None = None,
+    std: PerChannel | None = None,
+    interpolation: str | None = None,
     outputs: Sequence[str] = ("logits",),
     fp16: bool = False,
 ) -> Exported:
@@ -41,6 +45,10 @@ def export_model(
         input: `uint8` takes RGB pixels [batch, height, width, channels] and normalises inside; `float` takes
             normalised float32 [batch, channels, height, width].
         image_size: height and width in pixels; None is the model's own.
+        crop_pct: share of the shorter side that a crop keeps, as the file says; None is the model's own.
+        mean: for each channel of values in [0, 1], or one number for all; None is the model's own.
+        std: as `mean`.
+        interpolation: Pillow's filter, `bicubic`, `bilinear`, `lanczos` or `nearest`; None is the model's own.
         outputs: any of `stem`, `s1` and so on, `pre_logits`, `logits`.
         fp16: keep the weights in float16, which halves the file; the work stays float32.
 
@@ -56,8 +64,11 @@ def export_model(
     form = form_of(path)
     path = Path(path)
     bundle = Bundle.load(model)
-    if image_size is not None:
-        bundle = bundle.with_preprocessing(replace(bundle.preprocessing, image_size=image_size))
+    bundle = bundle.with_preprocessing(
+        bundle.preprocessing.shown(
+            image_size=image_size, crop_pct=crop_pct, mean=mean, std=std, interpolation=interpolation
+        )
+    )
     if bundle.metadata.calibration is not None:
         from regnety.export.quantized_files import export_quantized
 

@@ -37,6 +37,7 @@ from regnety.inference.engines.engine import available_cores
 from regnety.inference.engines.selection import installed_engines, start_engine
 from regnety.inference.evaluation import Evaluation, evaluate
 from regnety.inference.foreign_comparison import compare_with_foreign_file
+from regnety.preprocessing import PerChannel
 from regnety.progress import Progress
 
 SAMPLES = 300
@@ -79,6 +80,9 @@ def quantize_model(
     image_size: int | None = None,
     crop_pct: float | None = None,
     use_test_size: bool = False,
+    mean: PerChannel | None = None,
+    std: PerChannel | None = None,
+    interpolation: str | None = None,
     quiet: bool = False,
 ) -> Quantized:
     """Make a model compute in int8 (extra quantize), and keep it as a bundle that needs neither NNCF nor float weights.
@@ -104,6 +108,9 @@ def quantize_model(
         image_size: height and width that the model is shown, in pixels; None is its own. An int8 model has one size.
         crop_pct: share of the shorter side that the crop keeps; None is the model's own.
         use_test_size: the size that the model is best at.
+        mean: for each channel of values in [0, 1], or one number for all; None is the model's own.
+        std: as `mean`.
+        interpolation: Pillow's filter, `bicubic`, `bilinear`, `lanczos` or `nearest`; None is the model's own.
         quiet: no progress.
 
     Raises:
@@ -120,7 +127,14 @@ def quantize_model(
     path = Path(path)
     nncf = load_nncf()
     bundle = _source(model, path)
-    shown = bundle.preprocessing.shown(image_size=image_size, crop_pct=crop_pct, use_test_size=use_test_size)
+    shown = bundle.preprocessing.shown(
+        image_size=image_size,
+        crop_pct=crop_pct,
+        use_test_size=use_test_size,
+        mean=mean,
+        std=std,
+        interpolation=interpolation,
+    )
     bundle = bundle.with_preprocessing(replace(shown, test_image_size=None, test_crop_pct=None))
     labelled = None if data is None else read_evaluation_folder(data, split)
     before = None if labelled is None else evaluate(bundle, labelled, engine=MEASURED_ON, quiet=quiet)

@@ -20,7 +20,7 @@ from regnety.images.sources import ImageSource, is_single_image
 from regnety.inference.engines.engine import Engine
 from regnety.inference.runner import Runner
 from regnety.inference.tuning import Plan
-from regnety.preprocessing import Preprocessing, preprocessing_from_dict
+from regnety.preprocessing import PerChannel, Preprocessing, preprocessing_from_dict
 
 OUTPUT = "pre_logits"
 
@@ -104,6 +104,9 @@ class Embedder:
         image_size: as for `Predictor`.
         crop_pct: as for `Predictor`.
         use_test_size: as for `Predictor`.
+        mean: as for `Predictor`.
+        std: as for `Predictor`.
+        interpolation: as for `Predictor`.
 
     Raises:
         UnknownModelError: the name is not known, or its weights cannot be had.
@@ -125,9 +128,19 @@ class Embedder:
         image_size: int | None = None,
         crop_pct: float | None = None,
         use_test_size: bool = False,
+        mean: PerChannel | None = None,
+        std: PerChannel | None = None,
+        interpolation: str | None = None,
     ) -> None:
         bundle = Bundle.load(model)
-        shown = bundle.preprocessing.shown(image_size=image_size, crop_pct=crop_pct, use_test_size=use_test_size)
+        shown = bundle.preprocessing.shown(
+            image_size=image_size,
+            crop_pct=crop_pct,
+            use_test_size=use_test_size,
+            mean=mean,
+            std=std,
+            interpolation=interpolation,
+        )
         bundle = bundle.with_preprocessing(shown)
         self.bundle = bundle
         self.origin = EmbeddingOrigin(

@@ -10,6 +10,7 @@ from regnety.bundle.bundle import Bundle
 from regnety.datasets.folders import Sample
 from regnety.errors import DataError
 from regnety.inference.predictor import Predictor, softmax
+from regnety.preprocessing import PerChannel
 from regnety.progress import Progress
 
 
@@ -60,6 +61,9 @@ def evaluate(
     image_size: int | None = None,
     crop_pct: float | None = None,
     use_test_size: bool = False,
+    mean: PerChannel | None = None,
+    std: PerChannel | None = None,
+    interpolation: str | None = None,
     workers: int | None = None,
     quiet: bool = False,
 ) -> Evaluation:
@@ -68,11 +72,14 @@ def evaluate(
     Args:
         bundle: the model.
         samples: labelled photographs.
-        engine: as for `Predictor`, like the four after it.
+        engine: as for `Predictor`.
         precision: as for `Predictor`; None is `f32`, or `int8` for a model that is quantized.
         image_size: as for `Predictor`.
         crop_pct: as for `Predictor`.
         use_test_size: as for `Predictor`.
+        mean: as for `Predictor`.
+        std: as for `Predictor`.
+        interpolation: as for `Predictor`.
         workers: as for `Predictor`.
         quiet: no progress.
 
@@ -96,6 +103,9 @@ def evaluate(
         image_size=image_size,
         crop_pct=crop_pct,
         use_test_size=use_test_size,
+        mean=mean,
+        std=std,
+        interpolation=interpolation,
         workers=workers,
     )
     targets: list[int] = []

@@ -19,6 +19,7 @@ from regnety.inference.engines.engine import Engine
 from regnety.inference.pipeline import Output
 from regnety.inference.runner import Runner
 from regnety.inference.tuning import Plan
+from regnety.preprocessing import PerChannel
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,9 @@ class Predictor:
         image_size: height and width that the model is shown, in pixels; None is its own.
         crop_pct: share of the shorter side that the crop keeps; None is the model's own.
         use_test_size: the size that the model is best at, where it differs from the one it was trained at.
+        mean: for each channel of values in [0, 1], or one number for all; None is the model's own.
+        std: as `mean`.
+        interpolation: Pillow's filter, `bicubic`, `bilinear`, `lanczos` or `nearest`; None is the model's own.
         labels: class names in place of the model's own: one for each class, a file of them (`read_labels`), or the
             name of a set (`imagenet-1k`).
 
@@ -98,6 +102,9 @@ class Predictor:
         image_size: int | None = None,
         crop_pct: float | None = None,
         use_test_size: bool = False,
+        mean: PerChannel | None = None,
+        std: PerChannel | None = None,
+        interpolation: str | None = None,
         labels: str | Path | Sequence[str] | None = None,
     ) -> None:
         bundle = Bundle.load(model)
@@ -105,7 +112,14 @@ class Predictor:
             raise WeightsError(f"{bundle.name}: has no classifier; create_model gives its features")
         if labels is not None:
             bundle = bundle.with_labels(find_labels(labels))
-        shown = bundle.preprocessing.shown(image_size=image_size, crop_pct=crop_pct, use_test_size=use_test_size)
+        shown = bundle.preprocessing.shown(
+            image_size=image_size,
+            crop_pct=crop_pct,
+            use_test_size=use_test_size,
+            mean=mean,
+            std=std,
+            interpolation=interpolation,
+        )
         self.bundle = bundle.with_preprocessing(shown)
         self._runner = Runner(
             self.bundle,
