@@ -146,6 +146,12 @@ class Preprocessing:
         }
 
 
+def crop_pct_between(image_size: int, resize_size: int) -> float:
+    """The share of the shorter side that a crop keeps. Floats may make a pixel less of it when it is divided by."""
+    share = min(1.0, image_size / resize_size)
+    return share if math.floor(image_size / share) >= resize_size else math.nextafter(share, 0)
+
+
 def preprocessing_from_dict(values: Mapping[str, Any]) -> Preprocessing:
     """The preprocessing that `as_dict` wrote.
 

@@ -53,12 +53,13 @@ def test_the_file_holds_what_python_gives(folder: Path) -> None:
 
 def test_flags_are_part_of_the_origin(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "e.parquet"
-    flags = ("--exact", "--no-exif", "--image-size", "40", "--crop-pct", "1", "--quiet")
+    flags = ("--exact", "--no-exif", "--image-size", "40", "--crop-pct", "1", "--mean", "0.5", "--quiet")
     result = regnety("embed", folder / "photos" / "blue", "--model", folder / "model", "-o", output, *flags)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     origin = read_embeddings(output).origin
     assert (origin.pixels, origin.exif_orientation) == ("exact", False)
     assert (origin.preprocessing.image_size, origin.preprocessing.crop_pct) == (40, 1.0)
+    assert origin.preprocessing.mean == (0.5, 0.5, 0.5)
     query = folder / "photos" / "blue" / "000.png"
     found = json.loads(regnety("neighbours", output, query, "--top-k", "1", "--format", "json").stdout)
     assert found[0]["neighbours"] == [{"filename": str(query), "similarity": pytest.approx(1, abs=1e-5)}]

@@ -32,6 +32,17 @@ def test_json(folder: Path) -> None:
     assert found["count"] == 15
 
 
+def test_it_is_shown_what_options_say(folder: Path) -> None:
+    options = ("--mean", "0.1,0.2,0.3", "--std", "0.9", "--interpolation", "nearest", "--crop-pct", "1")
+    arguments = ("eval", "--data", folder / "data", "--model", folder / "bundle", "--format", "json")
+    result = regnety(*arguments, *options)
+    samples = read_class_folders(folder / "data" / "test")
+    shown = {"mean": (0.1, 0.2, 0.3), "std": 0.9, "interpolation": "nearest", "crop_pct": 1.0}
+    expected = evaluate(small_bundle(), samples, quiet=True, **shown)  # type: ignore[arg-type]
+    assert expected.loss != pytest.approx(evaluate(small_bundle(), samples, quiet=True).loss)
+    assert json.loads(result.stdout)["loss"] == pytest.approx(expected.loss)
+
+
 def test_another_split(folder: Path) -> None:
     arguments = ("eval", "--data", folder / "data", "--model", folder / "bundle", "--format", "json", "--split")
     assert json.loads(regnety(*arguments, "val").stdout)["count"] == 9

@@ -9,6 +9,7 @@ import pytest
 from bundles import small_bundle
 from commands import one_line, python, regnety
 from pictures import noise
+from regnety import Bundle
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,14 @@ def test_quiet_and_options(folder: Path, tmp_path: Path) -> None:
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     report = regnety("export", tmp_path / "model.onnx", "-o", tmp_path / "other.onnx").stdout
     assert "images uint8 [batch, 48, 48, 3]" in report
+
+
+def test_what_the_file_is_to_be_shown(folder: Path, tmp_path: Path) -> None:
+    options = ("--mean", "0.5", "--std", "0.25,0.5,0.75", "--interpolation", "lanczos", "--crop-pct", 1)
+    assert regnety("export", folder / "bundle", "-o", tmp_path / "model.onnx", *options).returncode == 0
+    shown = Bundle.load(tmp_path / "model.onnx").preprocessing
+    assert (shown.mean, shown.std) == ((0.5, 0.5, 0.5), (0.25, 0.5, 0.75))
+    assert (shown.interpolation, shown.crop_pct) == ("lanczos", 1.0)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from bundles import small_bundle
 from commands import TIMEOUT_S, on_terminal, one_line, regnety, regnety_here
 from pictures import encoded, noise
+from regnety import Bundle
 from regnety.cli import application
 
 
@@ -100,6 +101,11 @@ def test_output_goes_to_a_file_whose_suffix_is_its_format(suffix: str, folder: P
         (["--test-size", "--image-size", "64"], "--image-size and --test-size contradict each other"),
         (["--image-size", "0"], "Invalid value for '--image-size'"),
         (["--crop-pct", "2"], "Invalid value for '--crop-pct'"),
+        (["--mean", "half"], "Invalid value for '--mean': 'half' is neither a number nor numbers with commas between"),
+        (["--mean", "0.5,0.5"], "mean must be one number, or one for each of 3 channels, got (0.5, 0.5)"),
+        (["--mean", "123.7,116.3,103.5"], "mean is 123.7, of values from 0 to 255; it is given for values from 0 to 1"),
+        (["--std", "0"], "std must be above 0, got 0"),
+        (["--interpolation", "cubic"], "Invalid value for '--interpolation'"),
         (["--engine", "tensorrt"], "Invalid value for '--engine'"),
         (["--min-probability", "50"], "Invalid value for '--min-probability'"),
         (["-", "-"], "standard input (-) can be read once only"),
@@ -134,6 +140,23 @@ def test_size_and_crop_change_what_the_model_is_shown(folder: Path) -> None:
     assert answer("--image-size", 32) == plain  # its own
     others = {plain, answer("--image-size", 64), answer("--crop-pct", 0.5), answer("--image-size", 64, "--exact")}
     assert len(others) == 4
+
+
+def test_mean_std_and_interpolation_change_what_the_model_is_shown(folder: Path) -> None:
+    def answer(*options: object, engine: str = "onnxruntime") -> str:
+        arguments = (folder / "photos" / "a.jpg", "--model", folder / "bundle", "--format", "csv", "--engine", engine)
+        result = regnety("predict", *arguments, *options)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    own = Bundle.load(folder / "bundle").preprocessing
+    plain = answer()
+    mean, std = (",".join(map(str, values)) for values in (own.mean, own.std))
+    assert answer("--mean", mean, "--std", std, "--interpolation", own.interpolation) == plain
+    options = (("--mean", "0.1"), ("--std", "0.9,0.8,0.7"), ("--interpolation", "nearest", "--exact"))
+    assert len({plain, *(answer(*option) for option in options)}) == 4
+    assert answer("--mean", "0.1,0.1,0.1") == answer("--mean", "0.1")
+    assert answer() == plain  # the graph with another mean inside is another graph
 
 
 def test_exif_can_be_left_alone(folder: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from regnety.bundle.bundle import Bundle, stamp_of
 from regnety.bundle.published_metadata import published_metadata
+from regnety.bundle.training_settings import ShownInTraining, shown_in_training
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights, published_models
 from regnety.graph.metadata import ModelMetadata
@@ -21,10 +22,15 @@ TAG_OF_DIALECT = {
 """The weights whose preprocessing is assumed for a file with another code base's keys, where the model has such."""
 
 
-def read_checkpoint(path: Path) -> Bundle:
+def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None) -> Bundle:
     """Read a checkpoint of any dialect; of the weights only names and shapes are read now.
 
-    It has no labels, and the preprocessing of published weights of the model that it fits, as `notice` says.
+    It has no labels, and the preprocessing that its settings name; for what they do not say that of published weights
+    of the model that it fits, as `notice` says.
+
+    Args:
+        path: the file.
+        assumed: the published weights whose preprocessing that is; None are those that are nearest.
 
     Raises:
         WeightsError: the file is damaged, or is of no RegNet.
@@ -34,14 +40,15 @@ def read_checkpoint(path: Path) -> Bundle:
     if len(checkpoint.files) > 1:
         stamp = stamp_of(path, *checkpoint.files)
     match = match_shapes(checkpoint.shapes, source=str(path))
-    assumed = _assumed_weights(match, checkpoint)
-    preprocessing = assumed.preprocessing if assumed else Preprocessing()
+    assumed = assumed or _assumed_weights(match, checkpoint)
     architecture = match.architecture
+    preprocessing = assumed.preprocessing if assumed else Preprocessing()
+    trained = shown_in_training(checkpoint.facts, preprocessing.for_channels(architecture.in_chans))
     metadata = ModelMetadata(
         design=architecture.design,
         num_classes=architecture.num_classes,
         in_chans=architecture.in_chans,
-        preprocessing=preprocessing.for_channels(architecture.in_chans),
+        preprocessing=trained.preprocessing,
     )
     return Bundle(
         metadata,
@@ -49,7 +56,7 @@ def read_checkpoint(path: Path) -> Bundle:
         name=str(path),
         path=path,
         stamp=stamp,
-        notice=_notice(match, checkpoint, assumed),
+        notice=_notice(match, checkpoint, assumed, trained),
     )
 
 
@@ -81,11 +88,17 @@ def _assumed_weights(match: Match, checkpoint: Checkpoint) -> PublishedWeights |
     return weights[tag] if tag is not None and tag in weights else model_info(match.model).published
 
 
-def _notice(match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | None) -> str:
+def _notice(match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | None, trained: ShownInTraining) -> str:
     keys = "" if checkpoint.dialect.name == "timm" else f"has {checkpoint.dialect.owner} keys and "
     notice = f"{checkpoint.path} {keys}fits {match} by its shapes"
     if checkpoint.other_parts:
         notice += f"; of its state dicts {checkpoint.part} is read, not {listed(checkpoint.other_parts)}"
+    if trained.said:
+        notice += f"; its pictures are shown as its settings say ({', '.join(trained.said)})"
+    if trained.unusable:
+        notice += f"; of its settings {listed(trained.unusable)} cannot be used"
+    rest = "the rest of " if trained.said else ""
     if assumed is None:
-        return f"{notice}; ImageNet's preprocessing, and strides of 2, are assumed"
-    return f"{notice}; the preprocessing of {assumed.name} is assumed"
+        known = "strides of 2 are" if trained.is_whole else f"{rest}ImageNet's preprocessing, and strides of 2, are"
+        return f"{notice}; {known} assumed"
+    return notice if trained.is_whole else f"{notice}; {rest}the preprocessing of {assumed.name} is assumed"

@@ -3,7 +3,6 @@
 What a file does not say is not guessed; what it says and no RegNet of ours can do is refused by name.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -14,7 +13,7 @@ from regnety.architecture.validation import whole
 from regnety.catalog.models import is_name, model_info
 from regnety.errors import InvalidDesignError, WeightsError
 from regnety.graph.metadata import ModelMetadata
-from regnety.preprocessing import Preprocessing
+from regnety.preprocessing import Preprocessing, crop_pct_between
 
 TIMM_FIELDS = {
     "depth": "depth",
@@ -186,7 +185,7 @@ def _transformers_preprocessing(processor: Mapping[str, Any]) -> Preprocessing:
     }
     crop = processor.get("crop_size")  # the older processors resize and crop to sizes that they name
     if isinstance(crop, Mapping) and processor.get("do_center_crop") and isinstance(crop.get("height"), int):
-        values.update(image_size=crop["height"], crop_pct=_crop_pct(crop["height"], size))
+        values.update(image_size=crop["height"], crop_pct=crop_pct_between(crop["height"], size))
     return Preprocessing(**{name: value for name, value in values.items() if value is not None})
 
 
@@ -204,12 +203,6 @@ def _filter(number: Any) -> str:
         known = ", ".join(f"{number} {name}" for number, name in PILLOW_FILTERS.items())
         raise WeightsError(f"resample is {number}, what can be done here is {known}")
     return PILLOW_FILTERS[number]
-
-
-def _crop_pct(image_size: int, resize_size: int) -> float:
-    """The share of the shorter side that a crop keeps. Floats may make a pixel less of it when it is divided by."""
-    share = min(1.0, image_size / resize_size)
-    return share if math.floor(image_size / share) >= resize_size else math.nextafter(share, 0)
 
 
 def _labels(names: Any, num_classes: int) -> tuple[str, ...] | None:

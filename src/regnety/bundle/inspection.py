@@ -14,9 +14,11 @@ from regnety.architecture.fitting import differences
 from regnety.bundle.bundle import GRAPH_FILE, Bundle
 from regnety.bundle.hub_folders import CONFIG_FILE, PROCESSOR_FILE, folder_of, owner_of, weights_file
 from regnety.bundle.resolver import GRAPH_SUFFIXES, fetch_model, place_on_disk, resolve
+from regnety.bundle.training_settings import shown_in_training
 from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.models import is_name
 from regnety.errors import UnknownModelError, WeightsError
+from regnety.preprocessing import Preprocessing
 from regnety.weights.checkpoint import Checkpoint, checkpoint_of
 from regnety.weights.files.reading import read_file
 from regnety.weights.matching import architecture_of, closest_model, match_shapes, name_of
@@ -111,7 +113,9 @@ def _inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
         match = match_shapes(checkpoint.shapes, source=str(checkpoint.path))
         model, architecture = match.model, match.architecture
         missing = [key for key in architecture.state_dict_shapes() if key not in checkpoint.shapes]
-        missing += ["class names" if architecture.num_classes else "a classifier", "preprocessing"]
+        missing += ["class names" if architecture.num_classes else "a classifier"]
+        assumed = Preprocessing().for_channels(architecture.in_chans)
+        missing += [] if shown_in_training(checkpoint.facts, assumed).is_whole else ["preprocessing"]
     except WeightsError as error:
         problem = _without(checkpoint.path, error)
         closest = closest_model(checkpoint.shapes)

@@ -22,7 +22,7 @@ _REPOSITORY = re.compile(r"[A-Za-z][\w.-]*/[\w.-]+")
 ACCEPTED = "a model is a name, hf-hub:owner/name, a folder, a checkpoint or an .onnx or .xml file"
 
 
-def resolve(model: "str | Path | Bundle", *, quiet: bool = False) -> Bundle:
+def resolve(model: "str | Path | Bundle", *, quiet: bool = False, assumed: "PublishedWeights | None" = None) -> Bundle:
     """A name, a place on the Hub, a folder, a checkpoint or a graph file to the bundle that it means.
 
     A text that is a name means that model, whatever stands in the current folder; `./NAME` is a folder.
@@ -30,6 +30,7 @@ def resolve(model: "str | Path | Bundle", *, quiet: bool = False) -> Bundle:
     Args:
         model: MODEL; a bundle is itself.
         quiet: show no progress of what is fetched.
+        assumed: the published weights whose preprocessing is taken where a bare checkpoint says none.
 
     Raises:
         UnknownModelError: the name is not known, or its weights cannot be had.
@@ -52,7 +53,7 @@ def resolve(model: "str | Path | Bundle", *, quiet: bool = False) -> Bundle:
                 raise
         if split_address(model)[0] == HUB:
             return _resolve_hub(model, quiet=quiet)
-    return _resolve_place(model)
+    return _resolve_place(model, assumed)
 
 
 def published_weights(model: str) -> "PublishedWeights | None":
@@ -146,20 +147,20 @@ def _resolve_hub(model: str, *, quiet: bool) -> Bundle:
     return read_folder(fetch_repo(model, quiet=quiet), name=model)
 
 
-def _resolve_place(model: str | Path) -> Bundle:
+def _resolve_place(model: str | Path, assumed: "PublishedWeights | None") -> Bundle:
     path = place_on_disk(model)
     if os.path.isdir(path) and model != "":
         from regnety.bundle.hub_folders import read_folder
 
         return read_folder(path)
     if os.path.isfile(path):
-        return _resolve_file(path)
+        return _resolve_file(path, assumed)
     if os.path.exists(path) and model != "":
         raise WeightsError(f"{model}: is a device or a pipe; {ACCEPTED}")
     raise _nothing_there(model)
 
 
-def _resolve_file(path: Path) -> Bundle:
+def _resolve_file(path: Path, assumed: "PublishedWeights | None") -> Bundle:
     from regnety.bundle.hub_folders import folder_of, read_folder
 
     folder = folder_of(path)
@@ -171,7 +172,7 @@ def _resolve_file(path: Path) -> Bundle:
         return read_graph_file(path)
     from regnety.bundle.checkpoint_files import read_checkpoint
 
-    return read_checkpoint(path)
+    return read_checkpoint(path, assumed=assumed)
 
 
 def _nothing_there(model: str | Path) -> UnknownModelError:

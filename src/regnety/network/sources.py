@@ -94,8 +94,13 @@ def _on_the_hub(model: str, pretrained: bool | None, checkpoint_path: str | Path
 
 def _with_checkpoint(model: str | Design | AnyNetDesign | Architecture, checkpoint_path: str | Path) -> Source:
     """The weights of a file in the design that the caller names, which shapes alone do not always tell."""
-    found = resolve(checkpoint_path)
+    published = model_info(model).published if isinstance(model, str) else None
+    found = resolve(checkpoint_path, assumed=published)
     design = model_info(model).design if isinstance(model, str) else model.architecture().design
     source = _bundled(Bundle(replace(found.metadata, design=design), found.weights, name=found.name, path=found.path))
-    # A bare file was read with assumptions, and says so; then the name that the caller gave knows better.
-    return replace(source, shown=model) if isinstance(model, str) and found.notice is not None else source
+    if not isinstance(model, str) or found.notice is None:
+        return source
+    # A bare file was read with assumptions, and says so; then the name that the caller gave knows better, unless the
+    # settings of its training say how its pictures were shown.
+    named = None if published is None else published.preprocessing.for_channels(found.metadata.in_chans)
+    return source if named not in (None, found.preprocessing) else replace(source, shown=model)

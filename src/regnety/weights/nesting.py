@@ -36,7 +36,8 @@ FACTS = (
 SETTINGS = ("args", "hyper_parameters", "config", "cfg", "progression")
 """Tables of a training's settings, and of how far it has come."""
 SETTING_FACTS = (
-    *("model", "arch", "num_classes", "img_size", "input_size", "crop_pct", "interpolation", "mean", "std"),
+    *("model", "arch", "num_classes", "img_size", "image_size", "input_size", "crop_pct", "crop_mode"),
+    *("interpolation", "mean", "std", "val_crop_size", "val_resize_size"),
     *("epochs_done", "best_epoch", "best_top1"),
 )
 LONGEST_TEXT = 200
