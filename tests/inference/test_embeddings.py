@@ -125,7 +125,7 @@ def test_what_cannot_be_read_is_recorded_in_its_place_or_raised(embedder: Embedd
 def test_features_that_are_no_numbers_are_not_given_out() -> None:
     bundle = small_bundle()
     bundle.weights["s2.b1.conv3.bn.bias"][:] = 3e38
-    with pytest.raises(WeightsError, match="small: its features are not finite numbers; its weights are damaged"):
+    with pytest.raises(WeightsError, match="small: its answers are not finite numbers; its weights are damaged"):
         Embedder(bundle).embed(PICTURES)
 
 

@@ -9,13 +9,14 @@ from PIL import Image
 
 from bundles import SMALL, small_bundle
 from pictures import colour, write_colours
-from regnety import Bundle, DataError, create_model
+from regnety import Bundle, DataError, WeightsError, create_model
 from regnety.datasets.folders import read_class_folders
 from regnety.images.pixels import load_pixels
 from regnety.inference.evaluation import Evaluation, evaluate
 
 CLASSES = ("white", "red", "green", "blue", "grey", "black", "pink")
 """Of the model, in another order than the folders', and more of them."""
+BIAS = "s2.b1.conv3.bn.bias"
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,14 @@ def test_a_class_that_the_model_does_not_know(folder: Path) -> None:
 def test_a_model_without_names(folder: Path) -> None:
     with pytest.raises(DataError, match="small: has no class names, so its answers"):
         evaluate(small_bundle(None), read_class_folders(folder), quiet=True)
+
+
+@pytest.mark.parametrize(("engine", "key", "value"), [("torch", "head.fc.bias", np.nan), ("onnxruntime", BIAS, 3e38)])
+def test_answers_that_are_not_numbers_are_not_scored(engine: str, key: str, value: float, folder: Path) -> None:
+    bundle = small_bundle(CLASSES)
+    bundle.weights[key][:] = value
+    with pytest.raises(WeightsError, match="^small: its answers are not finite numbers; its weights are damaged$"):
+        evaluate(bundle, read_class_folders(folder), engine=engine, quiet=True)
 
 
 def test_unreadable_pictures_are_left_out_and_listed(bundle: Bundle, folder: Path) -> None:

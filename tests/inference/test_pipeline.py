@@ -9,7 +9,7 @@ import pytest
 
 from bundles import SMALL, small_bundle
 from pictures import encoded, noise
-from regnety.errors import EngineError
+from regnety.errors import EngineError, WeightsError
 from regnety.images.sources import ImageSource, NamedImage
 from regnety.inference.engines.engine import Engine
 from regnety.inference.engines.selection import start_engine
@@ -109,3 +109,28 @@ def test_the_engine_is_started_once_whoever_asks() -> None:
     assert counts == [len(GOOD)] * 4
     assert len(started) == 1
     assert pipeline.engine is started[0]
+
+
+class WithoutNumbers:
+    """An engine that answers one picture of a run with what is no number."""
+
+    name, version, precision = "odd", "1", "f32"
+    output_names = ("logits",)
+
+    def __init__(self, value: float, row: int) -> None:
+        self._value, self._row = value, row
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        logits = np.zeros((len(images), 4), np.float32)
+        logits[self._row, 3] = self._value
+        return {"logits": logits}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_no_number_is_nobodys_answer(value: float, workers: int) -> None:
+    engine = WithoutNumbers(value, row=2)
+    pipeline = Pipeline(lambda: engine, SMALL, workers=workers, batch=4, name="odd")  # type: ignore[arg-type, return-value]
+    with pytest.raises(WeightsError, match=r"^odd: its answers are not finite numbers; its weights are damaged$"):
+        list(pipeline.stream(GOOD))
+    assert len(list(pipeline.stream(GOOD[:2]))) == 2, "what fills up a batch is no answer"

@@ -13,7 +13,7 @@ from regnety.bundle.bundle import Bundle
 from regnety.bundle.fingerprint import fingerprint
 from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.models import EMBEDDED_MODEL, is_name
-from regnety.errors import DataError, ImageError, RegNetYError, UnknownModelError, WeightsError
+from regnety.errors import DataError, ImageError, RegNetYError, UnknownModelError
 from regnety.images.formats import MAX_PIXELS
 from regnety.images.pixels import PIXEL_WAYS, PixelWay
 from regnety.images.sources import ImageSource, is_single_image
@@ -283,8 +283,6 @@ class Embedder:
                 yield Embedding(output.filename, None, message)
                 continue
             values = output.outputs[OUTPUT]
-            if not np.isfinite(values).all():
-                raise WeightsError(f"{self.bundle.name}: its features are not finite numbers; its weights are damaged")
             yield Embedding(output.filename, values, None)
 
 

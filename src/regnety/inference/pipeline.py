@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from regnety.errors import ImageError
+from regnety.errors import ImageError, WeightsError
 from regnety.images.formats import MAX_PIXELS
 from regnety.images.pixels import PixelWay, load_pixels
 from regnety.images.sources import ImageSource, source_name
@@ -57,6 +57,7 @@ class Pipeline:
         pixels: the way to them, one of `PIXEL_WAYS`.
         exif_orientation: turn pictures upright; None is what the model was trained with.
         max_pixels: width times height above which a picture is refused before it is decoded.
+        name: how messages call the model.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Pipeline:
         pixels: PixelWay = "fast",
         exif_orientation: bool | None = None,
         max_pixels: int = MAX_PIXELS,
+        name: str = "model",
     ) -> None:
         self.engine: Engine | None = None
         """As soon as it has started."""
@@ -80,13 +82,14 @@ class Pipeline:
         self._way: PixelWay = pixels
         self._exif_orientation = exif_orientation
         self._max_pixels = max_pixels
+        self._name = name
 
     def stream(self, sources: Iterable[ImageSource]) -> Iterator[Output]:
         """One output for each source, in their order, as soon as it is there, while later ones are in work.
 
         Raises:
             EngineError: the engine cannot be started, or fails.
-            WeightsError: the model's graph cannot be loaded.
+            WeightsError: the model's graph cannot be loaded, or what it answers are not finite numbers.
         """
         tasks = _in_groups(sources, self._batch)
         if self._workers == 1:
@@ -158,6 +161,9 @@ class Pipeline:
             np.stack(images, out=batch[: len(images)])
         outputs = self._started().run(batch)
         for row in range(len(images)):
+            # Here, where whatever any engine says passes: nobody is to take what is not a number for an answer.
+            if not all(np.isfinite(value[row]).all() for value in outputs.values()):
+                raise WeightsError(f"{self._name}: its answers are not finite numbers; its weights are damaged")
             yield {name: value[row] for name, value in outputs.items()}
 
 

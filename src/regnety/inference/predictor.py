@@ -208,8 +208,6 @@ class Predictor:
         if output.outputs is None:
             return Prediction(output.filename, str(output.error), ())
         logits = output.outputs["logits"]
-        if not np.isfinite(logits).all():
-            raise WeightsError(f"{self.bundle.name}: its answers are not finite numbers; its weights are damaged")
         probabilities = softmax(logits)
         best = largest(probabilities, top_k)
         labels = self.bundle.labels

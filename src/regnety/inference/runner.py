@@ -167,4 +167,5 @@ class Runner:
             pixels=self._way,
             exif_orientation=self._exif_orientation,
             max_pixels=self._max_pixels,
+            name=self.bundle.name,
         )
