@@ -82,3 +82,26 @@ def test_what_cannot_be_evaluated_is_one_line(data: str, message: str, folder: P
 def test_a_class_that_the_model_does_not_know_is_one_line(folder: Path) -> None:
     result = regnety("eval", "--data", folder / "data")
     assert one_line(result) == f"{folder}/data/test/blue: regnety_cifar10 has no class named 'blue'"
+
+
+def test_names_have_no_power_over_the_terminal(folder: Path, tmp_path: Path) -> None:
+    """A photograph and a class whose names hold escapes: a title, colours, a byte that is an escape of its own."""
+    name = "\x1b]0;title\x07 \x1b[31mred\x9b0m"
+    small_bundle((name, "b\u202elue")).save(tmp_path / "bundle")
+    write_colours(tmp_path / "data", "blue", "red", count=2)
+    (tmp_path / "data" / "red").rename(tmp_path / "data" / name)
+    (tmp_path / "data" / "blue").rename(tmp_path / "data" / "b\u202elue")
+    (tmp_path / "data" / name / "z\x1b[2J\n.png").touch()
+    result = regnety("eval", "--data", tmp_path / "data", "--model", tmp_path / "bundle")
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"regnety: {tmp_path}/data/\\x1b]0;title\\x07 \\x1b[31mred\\x9b0m/z\\x1b[2J ")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout.splitlines()[1].startswith("\\x1b]0;title\\x07 \\x1b[31mred\\x9b0m")
+    assert not set(result.stdout + result.stderr) & {"\x1b", "\x07", "\x9b", "\u202e"}
+
+
+def test_a_wrong_command_line_has_no_power_over_the_terminal_either() -> None:
+    for arguments in (("eval", "--data", ".", "--\x1b[31m"), ("\x1b[31m",), ("predict", "a.jpg", "--top-k", "\x1b]0;")):
+        result = regnety(*arguments)
+        assert result.returncode == 2
+        assert "\x1b" not in one_line(result)

@@ -68,3 +68,16 @@ def test_a_model_in_floating_point_has_no_int8(folder: Path, capfd: pytest.Captu
     assert one_line(result) == (
         f"{folder / 'float'}: is not quantized; regnety quantize makes a model of it that computes in int8"
     )
+
+
+def test_names_have_no_power_over_the_terminal(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "d\x1b[31m"
+    write_colours(data, count=3)
+    (data / "red" / "z\x1b[2J.png").touch()
+    arguments = ("--calibrate", data, "--data", data, "-o", tmp_path / "made\x9b1m")
+    result = regnety_here(capfd, "quantize", folder / "float", *arguments)
+    assert result.returncode == 1
+    assert "z\\x1b[2J.png: is empty" in result.stderr
+    assert f"bundle       {tmp_path}/made\\x9b1m\n" in result.stdout
+    assert result.stdout.count("d\\x1b[31m") == 1
+    assert not set(result.stdout + result.stderr) & {"\x1b", "\x9b"}

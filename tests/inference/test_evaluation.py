@@ -89,7 +89,7 @@ def test_a_model_without_names(folder: Path) -> None:
 def test_answers_that_are_not_numbers_are_not_scored(engine: str, key: str, value: float, folder: Path) -> None:
     bundle = small_bundle(CLASSES)
     bundle.weights[key][:] = value
-    with pytest.raises(WeightsError, match="^small: its answers are not finite numbers; its weights are damaged$"):
+    with pytest.raises(WeightsError, match=r"^small: its answers are not finite numbers; its weights are damaged$"):
         evaluate(bundle, read_class_folders(folder), engine=engine, quiet=True)
 
 

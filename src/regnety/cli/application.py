@@ -7,13 +7,12 @@ and of its memory.
 import importlib
 import logging
 import os
-import sys
 from collections.abc import Sequence
 
 import click
 
 from regnety import version
-from regnety.cli.terminal import printable
+from regnety.cli.notices import say
 
 COMPLETION = "_REGNETY_COMPLETE"
 """The variable by which a shell asks for completions."""
@@ -77,7 +76,7 @@ class _Warnings(logging.Handler):
     """What the package logs, in the form of everything else on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(f"regnety: {printable(' '.join(record.getMessage().split()))}", file=sys.stderr)
+        say(record.getMessage())
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -93,10 +92,10 @@ def run_command(arguments: Sequence[str]) -> int:
         return int(application.main(list(arguments), prog_name="regnety", standalone_mode=False) or 0)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "regnety"
-        print(f"regnety: {' '.join(error.format_message().split())} ({command} --help)", file=sys.stderr)
+        say(f"{error.format_message()} ({command} --help)")
         return 2
     except click.ClickException as error:
-        print(f"regnety: {' '.join(error.format_message().split())}", file=sys.stderr)
+        say(error.format_message())
         return 2
     except click.Abort:
         raise KeyboardInterrupt from None

@@ -1,10 +1,10 @@
 """`regnety card`."""
 
-import sys
 from pathlib import Path
 
 import click
 
+from regnety.cli.notices import say
 from regnety.cli.options import model_argument
 
 
@@ -27,4 +27,4 @@ def card(model: str, output: Path | None) -> None:
     with output_stream(output) as stream:
         stream.write(text)
     if output is not None:
-        print(f"regnety: wrote {output}", file=sys.stderr)
+        say(f"wrote {output}")

@@ -1,7 +1,6 @@
 """`regnety describe`."""
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from regnety.cli.formats import ReportFormat, report_format_option
+from regnety.cli.notices import say
 from regnety.cli.options import complete_model
 from regnety.errors import InvalidDesignError
 
@@ -52,7 +52,7 @@ def describe(
         from regnety.figures.widths import plot_widths
 
         plot_widths(architecture.design, plot, title=name)
-        print(f"regnety: wrote {plot}", file=sys.stderr)
+        say(f"wrote {plot}")
     if output_format is ReportFormat.json:
         print(json.dumps(facts, indent=2))
     else:

@@ -1,14 +1,13 @@
 """`regnety eval`."""
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.formats import ReportFormat, report_format_option
-from regnety.cli.notices import say_notice
+from regnety.cli.notices import say, say_notice
 from regnety.cli.options import (
     check_sizes,
     crop_pct_option,
@@ -97,14 +96,15 @@ def evaluate(
         print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
     else:
         from regnety.cli.tables import print_table
+        from regnety.cli.terminal import printable
 
         rows = [(name, str(of.count), f"{of.top1:.2f} %") for name, of in result.per_class.items()]
         print_table(("class", "images", "top1"), rows, right=("images", "top1"))
         print(
-            f"\n{result.model}: top1 {result.top1:.2f} %, top5 {result.top5:.2f} %, "
+            f"\n{printable(result.model)}: top1 {result.top1:.2f} %, top5 {result.top5:.2f} %, "
             f"loss {result.loss:.4f} on {result.count} images"
         )
     for error in result.errors:
-        print(f"regnety: {error}", file=sys.stderr)
+        say(error)
     if result.errors:
         click.get_current_context().exit(1)

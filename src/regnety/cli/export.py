@@ -16,6 +16,7 @@ from regnety.cli.options import (
     quiet_option,
     std_option,
 )
+from regnety.cli.terminal import printable
 
 if TYPE_CHECKING:
     from regnety.export.exported import Exported
@@ -82,7 +83,7 @@ def export(
 
 def _print(exported: "Exported") -> None:
     for file in exported.files:
-        print(f"{_size(file):>10}  {file}")
+        print(printable(f"{_size(file):>10}  {file}"))
     sides = ("batch" if side is None else str(side) for side in exported.input_shape)
     print(f"input       images {exported.input_dtype} [{', '.join(sides)}]")
     for name, shape in exported.output_shapes.items():

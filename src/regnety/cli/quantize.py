@@ -1,12 +1,11 @@
 """`regnety quantize`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from regnety.cli.notices import say_notice
+from regnety.cli.notices import say, say_notice
 from regnety.cli.options import (
     check_sizes,
     crop_pct_option,
@@ -19,6 +18,7 @@ from regnety.cli.options import (
     std_option,
     test_size_option,
 )
+from regnety.cli.terminal import printable
 
 if TYPE_CHECKING:
     from regnety.export.quantizing import Quantized
@@ -112,21 +112,19 @@ def quantize(
     if not quiet:
         _print(result)
     for error in result.errors:
-        print(f"regnety: {error}", file=sys.stderr)
+        say(error)
     if result.errors:
         click.get_current_context().exit(1)
 
 
 def _print(result: "Quantized") -> None:
     calibration = result.calibration
-    print(f"bundle       {result.path}")
+    print(printable(f"bundle       {result.path}"))
     print(f"size         {result.float_bytes / 1e6:.1f} MB before, {result.int8_bytes / 1e6:.1f} MB in int8")
     measured = calibration.measured
     if measured is not None:
-        print(
-            f"top1         {measured.top1_float:.2f} % before, {measured.top1_int8:.2f} % in int8, "
-            f"on {measured.count} images of {measured.data}"
-        )
+        accuracy = f"{measured.top1_float:.2f} % before, {measured.top1_int8:.2f} % in int8"
+        print(printable(f"top1         {accuracy}, on {measured.count} images of {measured.data}"))
     print(f"same answer  {result.agreement:.1f} % of the {calibration.num_images} calibration images")
     print(f"in float32   {len(calibration.float_layers)} layers")
     for speed in result.speeds:
