@@ -3,6 +3,8 @@
 import os
 import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -60,17 +62,100 @@ def test_hidden_folders_below_a_class_are_left_alone(tmp_path: Path) -> None:
     assert names(read_class_folders(tmp_path), tmp_path) == ["a: a/1.jpg"]
 
 
-def test_links_to_class_folders_count(tmp_path: Path) -> None:
-    fill(tmp_path, "elsewhere/1.jpg", "data/a/1.jpg")
+def test_links_to_class_folders_and_below_them_count(tmp_path: Path) -> None:
+    fill(tmp_path, "elsewhere/1.jpg", "elsewhere/deep/2.jpg", "more/3.jpg", "data/a/1.jpg")
     (tmp_path / "data" / "b").symlink_to(tmp_path / "elsewhere")
-    assert names(read_class_folders(tmp_path / "data"), tmp_path) == ["a: data/a/1.jpg", "b: data/b/1.jpg"]
+    (tmp_path / "data" / "a" / "more").symlink_to("../../more")
+    assert names(read_class_folders(tmp_path / "data"), tmp_path) == [
+        *("a: data/a/1.jpg", "a: data/a/more/3.jpg", "b: data/b/1.jpg", "b: data/b/deep/2.jpg")
+    ]
+
+
+@pytest.mark.parametrize("target", [".", "..", "../..", "../../.."])
+def test_links_in_circles_add_nothing(target: str, tmp_path: Path) -> None:
+    fill(tmp_path, "data/a/x/1.jpg", "data/b/2.jpg")
+    (tmp_path / "data" / "a" / "x" / "circle").symlink_to(target)
+    (tmp_path / "data" / "circle").symlink_to(".")
+    (tmp_path / "data" / "up").symlink_to("..")
+    assert names(read_class_folders(tmp_path / "data"), tmp_path) == ["a: data/a/x/1.jpg", "b: data/b/2.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("place", "target", "wrong", "first", "classes"),
+    [
+        ("c", "b", "c", "b", "'b' and 'c'"),
+        ("c", "../elsewhere", "c/0", "b/0", "'b' and 'c'"),
+        ("a/b", "../b", "b", "a/b", "'a' and 'b'"),
+        ("a/deep", "../b/0", "b/0", "a/deep", "'a' and 'b'"),
+    ],
+)
+def test_a_folder_of_two_classes_is_refused(
+    place: str, target: str, wrong: str, first: str, classes: str, tmp_path: Path
+) -> None:
+    """A photograph has one class: counted in both it would be wrong in one of them whatever the answer."""
+    data = fill(tmp_path, "data/a/1.jpg", "data/b/0/2.jpg", "elsewhere/3.jpg") / "data"
+    if target == "../elsewhere":
+        (tmp_path / "elsewhere" / "0").symlink_to(data / "b" / "0")
+    (data / place).symlink_to(target)
+    with pytest.raises(DataError) as error:
+        read_class_folders(data)
+    assert str(error.value) == (
+        f"{data}/{wrong}: is the same folder as {data}/{first}, so its photographs would be both {classes}; "
+        "remove one of the links"
+    )
+
+
+def test_a_link_that_leads_nowhere_is_no_class_lost_in_silence(tmp_path: Path) -> None:
+    for place in ("data/c", "data/b/more", "split/test"):
+        root = fill(tmp_path / place.replace("/", "-"), "data/a/1.jpg", "data/b/2.jpg", "split/val/a/1.jpg")
+        (root / place).symlink_to("/nowhere/at/all")
+        with pytest.raises(DataError) as error:
+            read_evaluation_folder(root / place.split("/")[0])
+        assert str(error.value) == f"{root / place}: is a broken link; mend it or remove it"
+
+
+def test_what_other_programs_keep_is_no_class_and_no_photograph(tmp_path: Path) -> None:
+    fill(tmp_path, "a/1.jpg", "a/@eaDir/1.jpg/THUMB.jpg", "a/._1.jpg", "@eaDir/2.jpg", "__MACOSX/a/._1.jpg", "b/3.jpg")
+    assert names(read_class_folders(tmp_path), tmp_path) == ["a: a/1.jpg", "b: b/3.jpg"]
+
+
+NFC, NFD = "crème", "cre\u0300me"
+
+
+def test_a_name_of_macos_is_the_same_class(tmp_path: Path) -> None:
+    data = read_training_folder(fill(tmp_path, f"train/{NFC}/1.jpg", "train/b/2.jpg", f"val/{NFD}/3.jpg"))
+    assert data.classes == ("b", NFC)
+    assert [sample.label for sample in data.val] == [NFC]
+    assert data.val[0].path == tmp_path / "val" / NFD / "3.jpg"
+
+
+def test_two_folders_that_differ_in_the_form_of_their_name_are_one_class(tmp_path: Path) -> None:
+    fill(tmp_path, f"{NFD}/1.jpg", f"{NFC}/2.jpg", "cz/3.jpg")
+    if len(os.listdir(tmp_path)) == 2:
+        pytest.skip("this disk takes both forms for one name")
+    samples = read_class_folders(tmp_path)
+    assert [(sample.label, sample.path.name) for sample in samples] == [(NFC, "1.jpg"), (NFC, "2.jpg"), ("cz", "3.jpg")]
+
+
+def test_a_link_from_one_form_of_a_name_to_the_other_counts_once(tmp_path: Path) -> None:
+    fill(tmp_path, f"{NFC}/2.jpg", "cz/3.jpg")
+    if (tmp_path / NFD).exists():
+        pytest.skip("this disk takes both forms for one name")
+    (tmp_path / NFD).symlink_to(NFC)
+    assert [sample.path.name for sample in read_class_folders(tmp_path)] == ["2.jpg", "3.jpg"]
 
 
 def test_the_order_is_not_the_disks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path, *(f"{label}/{number}/{number}.jpg" for label in "abc" for number in range(4)))
     expected = read_class_folders(tmp_path)
-    walk = os.walk
-    monkeypatch.setattr("os.walk", lambda top: reversed(list(walk(top))))
+    scandir = os.scandir
+
+    @contextmanager
+    def backwards(folder: str) -> Iterator[list[os.DirEntry[str]]]:
+        with scandir(folder) as entries:
+            yield sorted(entries, key=lambda entry: entry.name, reverse=True)
+
+    monkeypatch.setattr(os, "scandir", backwards)
     assert read_class_folders(tmp_path) == expected
 
 

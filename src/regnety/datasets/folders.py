@@ -2,6 +2,7 @@
 
 import os
 import random
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,17 @@ from pathlib import Path
 
 from regnety.errors import DataError
 from regnety.images.formats import SUFFIXES
+from regnety.images.listing import (
+    BROKEN_LINK,
+    FolderId,
+    folder_id,
+    images_in,
+    is_broken_folder_link,
+    is_within,
+    leads_to_folder,
+)
+from regnety.images.passed_over import is_passed_over
+from regnety.images.sources import Unreadable
 
 SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "validation"), "test": ("test",)}
 """Names that a split's folder may have."""
@@ -20,6 +32,7 @@ class Sample:
 
     path: Path
     label: str
+    """The name of its class, in Unicode's composed form (NFC)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +94,52 @@ def read_evaluation_folder(root: str | Path, split: str | None = None) -> tuple[
 
 
 def split_folder(root: Path, split: str) -> Path | None:
-    """The folder of a split, where there is one."""
+    """The folder of a split, where there is one.
+
+    Raises:
+        DataError: it is a link that leads nowhere.
+    """
     for name in SPLIT_FOLDERS.get(split, (split,)):
         if (root / name).is_dir():
             return root / name
+        if (root / name).is_symlink() and not (root / name).exists():
+            raise DataError(f"{root / name}: {BROKEN_LINK}")
     return None
 
 
 def read_class_folders(folder: Path) -> tuple[Sample, ...]:
     """Every image below every class folder, sorted by class and path, whatever order the disk has them in.
 
+    A class is called by its folder's name in Unicode's composed form (NFC), so that names from macOS (NFD) are the same
+    ones; two folders whose names differ in nothing else are one class. Links to folders are followed. A folder that
+    two classes lead to is an error: a photograph has one class here.
+
     Raises:
-        DataError: there is no class folder, or one has no images.
+        DataError: there is no class folder, one has no images or cannot be read, a link leads nowhere, or two classes
+            share a folder.
     """
-    samples: list[Sample] = []
-    for label in _subfolders(folder):
-        files = sorted(_image_files(folder / label))
-        if not files:
-            raise DataError(f"{folder / label}: the class folder has no images ({', '.join(SUFFIXES)})")
-        samples.extend(Sample(path, label) for path in files)
-    if not samples:
+    files: dict[str, list[Path]] = defaultdict(list)
+    owners: dict[FolderId, tuple[str, str]] = {}
+    visited: dict[str, dict[FolderId, str]] = defaultdict(dict)
+    for name in _subfolders(folder):
+        label = unicodedata.normalize("NFC", name)
+        if folder_id(str(folder / name)) in visited[label]:
+            continue
+        found = _image_files(folder / name, visited[label])
+        if not found:
+            raise DataError(f"{folder / name}: the class folder has no images ({', '.join(SUFFIXES)})")
+        files[label] += found
+    for label, folders in visited.items():
+        for identity, place in folders.items():
+            other, first = owners.setdefault(identity, (label, place))
+            if other != label:
+                raise DataError(
+                    f"{place}: is the same folder as {first}, "
+                    f"so its photographs would be both {other!r} and {label!r}; remove one of the links"
+                )
+    if not files:
         raise DataError(f"{folder}: has no class folders; wanted is one sub-folder a class, with its images in it")
-    return tuple(samples)
+    return tuple(Sample(path, label) for label in sorted(files) for path in sorted(files[label]))
 
 
 def hold_out(samples: Sequence[Sample], fraction: float, *, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
@@ -128,14 +165,27 @@ def _existing_folder(root: str | Path) -> Path:
 
 
 def _subfolders(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+    """Names of those that may be a class or a split; one that is linked and holds the folder itself is none."""
+    names = []
+    real = os.path.realpath(folder)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if is_passed_over(entry.name):
+                continue
+            if leads_to_folder(entry):
+                if not (entry.is_symlink() and is_within(real, os.path.realpath(entry.path))):
+                    names.append(entry.name)
+            elif is_broken_folder_link(entry):
+                raise DataError(f"{entry.path}: {BROKEN_LINK}")
+    return sorted(names)
 
 
-def _image_files(folder: Path) -> list[Path]:
+def _image_files(folder: Path, visited: dict[FolderId, str]) -> list[Path]:
     files = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]  # .ipynb_checkpoints, .thumbnails
-        files += [Path(parent) / n for n in names if n.lower().endswith(SUFFIXES) and not n.startswith(".")]
+    for source in images_in(str(folder), recursive=True, visited=visited):
+        if isinstance(source, Unreadable):
+            raise DataError(f"{source.name}: {source.reason}")
+        files.append(Path(source))
     return files
 
 

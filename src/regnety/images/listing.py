@@ -1,24 +1,38 @@
-"""The images that places name: files and addresses as they are, folders by what stands in them."""
+"""The images that places name: files and addresses as they are, folders by what stands in them.
+
+Links are followed, to files and to folders, and each real folder is gone through once: where one can be reached in
+several ways, its own place below the folder that was named comes before any link to it, and of several links the first
+in order. What is found, and under which name, does not depend on the order of the disk.
+"""
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from regnety.images.formats import SUFFIXES
+from regnety.images.passed_over import is_passed_over
 from regnety.images.sources import ImageSource, Unreadable, without_images
 from regnety.remote import is_remote
 
+BROKEN_LINK = "is a broken link; mend it or remove it"
+"""What is said of a link that may have led to a folder."""
+
+FolderId: TypeAlias = tuple[int, int] | str
+"""Device and inode, or a real path."""
+
 
 def list_images(places: Iterable[str | Path], *, recursive: bool = False) -> Iterator[ImageSource]:
-    """Every image of some places, in their order; a folder's files are sorted by name, and follow a link once.
+    """Every image of some places, in their order; a folder's files are sorted by name.
 
     A file that is named is taken whatever it is called. A folder gives its files with the suffix of an image, in any
-    case, without those whose name begins with a dot; one that gives none, or cannot be read, gives its error.
-    Addresses of a store (s3://bucket/photos) are files and folders alike (`images.remote_listing`).
+    case, without those that are passed over (`is_passed_over`); one that gives none, or cannot be read, gives its
+    error. Addresses of a store (s3://bucket/photos) are files and folders alike (`images.remote_listing`).
 
     Args:
         places: files, folders and addresses.
-        recursive: look into a folder's sub-folders too, each after the files beside it.
+        recursive: look into a folder's sub-folders too, each after the files beside it; linked ones as well.
 
     Raises:
         MissingExtraError: an address is one of a store, and fsspec is not installed.
@@ -29,40 +43,106 @@ def list_images(places: Iterable[str | Path], *, recursive: bool = False) -> Ite
 
             yield from list_remote(place, recursive=recursive)
         elif os.path.isdir(place):
-            yield from _of_folder(os.fspath(place), recursive)
+            found = False
+            for source in images_in(os.fspath(place), recursive=recursive):
+                found = True
+                yield source
+            if not found:
+                yield without_images(os.fspath(place), recursive)
         else:
             yield place
 
 
-def _of_folder(top: str, recursive: bool) -> Iterator[ImageSource]:
-    found = False
-    waiting = [top]
+def images_in(top: str, *, recursive: bool, visited: dict[FolderId, str] | None = None) -> Iterator[str | Unreadable]:
+    """Paths of the images in a folder, each folder's files sorted and before its sub-folders; errors in their place.
+
+    Args:
+        top: the folder.
+        recursive: go into its sub-folders too.
+        visited: filled with the folders that were gone through, by what they are; those in it are left out.
+    """
+    visited = {} if visited is None else visited
+    real_top = os.path.realpath(top)
+    trees = [real_top]  # all below these is gone through
+    waiting = [(top, real_top)]
     while waiting:
-        folder = waiting.pop()
-        files, folders, error = _entries(folder)
-        if error is not None:
-            found = True
-            yield Unreadable(folder, f"cannot be read: {error.strerror}")
-        found = found or bool(files)
-        yield from files
+        folder, real = waiting.pop()
         if recursive:
-            waiting += reversed(folders)  # the last is taken first
-    if not found:
-        yield without_images(top, recursive)
+            identity = folder_id(folder)
+            if identity in visited:
+                continue
+            visited[identity] = folder
+        found = _entries(folder)
+        if found.error is not None:
+            yield Unreadable(folder, f"cannot be read: {found.error.strerror}")
+        yield from sorted(found.files)
+        if not recursive:
+            return
+        for path in sorted(found.broken):
+            yield Unreadable(path, BROKEN_LINK)
+        inner = [(path, os.path.join(real, os.path.basename(path))) for path in found.folders]
+        for path in sorted(found.links):
+            target = os.path.realpath(path)
+            if not is_within(real, target) and not any(_is_met(target, tree) for tree in trees):
+                trees.append(target)
+                inner.append((path, target))
+        waiting += sorted(inner, reverse=True)  # the last is taken first
 
 
-def _entries(folder: str) -> tuple[list[str], list[str], OSError | None]:
-    """Paths of a folder's images and of its own sub-folders (links would lead in circles), both sorted."""
-    files, folders = [], []
+def folder_id(folder: str) -> FolderId:
+    """What a folder is, however it is reached."""
+    try:
+        status = os.stat(folder)
+    except OSError:  # whoever reads it says why
+        return folder
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)  # some have no inodes
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether a real path is a folder or stands below it."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one; a link in a circle is none."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+
+
+def is_broken_folder_link(entry: os.DirEntry[str]) -> bool:
+    """Whether it leads nowhere, and may have led to a folder: its name has no suffix, as a file's would."""
+    return entry.is_symlink() and not os.path.splitext(entry.name)[1] and not os.path.exists(entry.path)
+
+
+@dataclass(slots=True)
+class _Entries:
+    """What stands in a folder, by path."""
+
+    files: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    """To folders."""
+    broken: list[str] = field(default_factory=list)
+    error: OSError | None = None
+
+
+def _entries(folder: str) -> _Entries:
+    found = _Entries()
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if is_passed_over(entry.name):
                     continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-                elif entry.name.lower().endswith(SUFFIXES) and not os.path.isdir(entry.path):
-                    files.append(entry.path)  # a link that leads nowhere too: reading it says so
+                if leads_to_folder(entry):
+                    (found.links if entry.is_symlink() else found.folders).append(entry.path)
+                elif entry.name.lower().endswith(SUFFIXES):
+                    found.files.append(entry.path)  # a link that leads nowhere too: reading it says so
+                elif is_broken_folder_link(entry):
+                    found.broken.append(entry.path)
     except OSError as error:
-        return sorted(files), sorted(folders), error
-    return sorted(files), sorted(folders), None
+        found.error = error
+    return found
+
+
+def _is_met(target: str, tree: str) -> bool:
+    """Whether a real folder is met at its own place when a tree is gone through."""
+    return is_within(target, tree) and not any(map(is_passed_over, target[len(tree) :].split(os.sep)))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from regnety.errors import MissingExtraError
 from regnety.images.formats import SUFFIXES
+from regnety.images.passed_over import is_passed_over
 from regnety.images.sources import ImageSource, Unreadable, without_images
 from regnety.remote import S3, FileSystem, file_system, what_went_wrong
 
@@ -19,7 +20,7 @@ def list_remote(address: str, *, recursive: bool = False) -> Iterator[ImageSourc
 
     Args:
         address: of a store.
-        recursive: look into sub-folders too; those whose name begins with a dot are left away.
+        recursive: look into sub-folders too, but for those that are passed over.
 
     Raises:
         MissingExtraError: fsspec is not installed, or for s3:// not s3fs.
@@ -35,7 +36,7 @@ def list_remote(address: str, *, recursive: bool = False) -> Iterator[ImageSourc
             return
         folder = address.rstrip("/")
         for inner in _inner_names(files, folder, recursive):
-            if inner.lower().endswith(SUFFIXES) and not any(part.startswith(".") for part in inner.split("/")):
+            if inner.lower().endswith(SUFFIXES) and not any(map(is_passed_over, inner.split("/"))):
                 found = True
                 yield f"{folder}/{inner}"
         if not found:
