@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-CACHE_FOLDERS = ("graphs", "latency", "openvino", "plans", "weights")
-"""What we keep in the cache: graphs as built, how long models take, graphs as OpenVINO compiled them, how models are
+CACHE_FOLDERS = ("contents", "graphs", "latency", "openvino", "plans", "weights")
+"""What we keep in the cache: checksums of large files, graphs as built, how long models take, graphs as OpenVINO compiled them, how models are
 run fastest, weights by their names."""
 
 

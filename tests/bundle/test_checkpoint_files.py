@@ -87,6 +87,11 @@ def test_the_graph_is_kept_until_the_file_changes(tmp_path: Path) -> None:
     assert graph_of(first) == graph_of(Bundle.load(path))
     assert Bundle.load(path).with_preprocessing(Preprocessing(image_size=64)).notice == first.notice
     os.utime(path, ns=(1, 1))
+    assert Bundle.load(path).stamp == first.stamp
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(1, 1))
     assert Bundle.load(path).stamp != first.stamp
 
 

@@ -70,7 +70,7 @@ def test_arrays_in_the_field_for_numbers(tmp_path: Path) -> None:
 def test_nodes_are_onnx_s(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(SMALL_FILE)
     wanted = onnx.load_from_string(SMALL_FILE).graph.node
-    for found, node in zip(read_nodes(tmp_path / "model.onnx"), wanted, strict=True):
+    for found, node in zip(read_nodes(read_onnx(tmp_path / "model.onnx")), wanted, strict=True):
         assert (found.kind, found.inputs, found.outputs) == (node.op_type, tuple(node.input), tuple(node.output))
         for attribute in node.attribute:
             value = onnx.helper.get_attribute_value(attribute)

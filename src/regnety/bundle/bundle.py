@@ -13,6 +13,7 @@ import numpy as np
 from regnety.architecture.description import Architecture
 from regnety.bundle.timm_config import timm_config
 from regnety.errors import WeightsError
+from regnety.files.content import ModelFiles
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
 from regnety.graph.stored_graph import StoredGraph
 from regnety.preprocessing import Preprocessing
@@ -42,7 +43,7 @@ class Bundle:
             that computes in int8, which is its graph.
         name: how people and messages call it.
         path: the file or folder it came from, if any.
-        stamp: what identifies the files it was read from, as they were then; None for a model made in memory.
+        files: those that it was read from; None for a model made in memory.
         notice: one sentence on what was assumed, where the files do not say everything; None where they do.
         graph: the ONNX file or OpenVINO model that it was read from; None where it was read from weights.
 
@@ -57,7 +58,7 @@ class Bundle:
         *,
         name: str = "model",
         path: Path | None = None,
-        stamp: str | None = None,
+        files: ModelFiles | None = None,
         notice: str | None = None,
         graph: StoredGraph | None = None,
     ) -> None:
@@ -65,7 +66,7 @@ class Bundle:
         self._weights = weights
         self.name = name
         self.path = path
-        self.stamp = stamp
+        self.files = files
         self.notice = notice
         self.graph = graph
         if metadata.calibration is None:
@@ -85,6 +86,11 @@ class Bundle:
                 f"{self.name}: is quantized to int8 and keeps no float weights; name the model that it was made from"
             )
         return self._weights
+
+    @property
+    def stamp(self) -> str | None:
+        """What is in the files that it was read from, in hexadecimal; None for a model made in memory."""
+        return None if self.files is None else self.files.identity
 
     @cached_property
     def architecture(self) -> Architecture:
@@ -136,7 +142,7 @@ class Bundle:
             self._weights,
             name=self.name,
             path=self.path,
-            stamp=self.stamp,
+            files=self.files,
             notice=self.notice,
             graph=self.graph,
         )
@@ -236,18 +242,17 @@ def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
     Raises:
         WeightsError: a file is missing or damaged; the message begins with its name.
     """
-    # The stamp comes before anything is read: a file that is replaced meanwhile gets another one.
-    stamps = {file: stamp_of(folder, folder / CONFIG_FILE, folder / file) for file in (GRAPH_FILE, WEIGHTS_FILE)}
     metadata = metadata_from_dict(read_config(folder).get(KEY), source=str(folder / CONFIG_FILE))
     name = name or str(folder)
     only_graph = (folder / GRAPH_FILE).exists() and not (folder / WEIGHTS_FILE).exists()
     if not only_graph and metadata.calibration is None:
         weights = SafetensorsWeights(folder / WEIGHTS_FILE)
-        return Bundle(metadata, weights, name=name, path=folder, stamp=stamps[WEIGHTS_FILE])
+        return Bundle(metadata, weights, name=name, path=folder, files=ModelFiles([weights.file]))
     from regnety.graph.onnx_files import read_onnx
 
     graph = read_onnx(folder / GRAPH_FILE)
-    return Bundle(metadata, weights_in(graph, metadata), name=name, path=folder, stamp=stamps[GRAPH_FILE], graph=graph)
+    files = ModelFiles(graph.mapped)
+    return Bundle(metadata, weights_in(graph, metadata), name=name, path=folder, files=files, graph=graph)
 
 
 def weights_in(graph: StoredGraph, metadata: ModelMetadata) -> Mapping[str, Array]:
@@ -277,23 +282,6 @@ def read_config(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: cannot be read as JSON: {error}") from error
     return config if isinstance(config, dict) else {}
-
-
-def stamp_of(place: Path, *files: Path) -> str | None:
-    """Place, size and time of a model's files; None where one is missing, which whoever reads it reports.
-
-    Args:
-        place: the folder, or the file that is the whole model.
-        files: those in the folder; none for a single file.
-    """
-    facts = [str(place.resolve())]
-    try:
-        for file in files or (place,):
-            status = file.stat()
-            facts += [str(status.st_size), str(status.st_mtime_ns)]
-    except OSError:
-        return None
-    return "\n".join(facts)
 
 
 def is_bundle(folder: Path) -> bool:

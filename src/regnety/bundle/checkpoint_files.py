@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from regnety.bundle.bundle import Bundle, stamp_of
+from regnety.bundle.bundle import Bundle
 from regnety.bundle.published_metadata import published_metadata
 from regnety.bundle.training_settings import ShownInTraining, shown_in_training
 from regnety.catalog.models import model_info
@@ -35,10 +35,7 @@ def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None) -> B
     Raises:
         WeightsError: the file is damaged, or is of no RegNet.
     """
-    stamp = stamp_of(path)
     checkpoint = open_checkpoint(path)
-    if len(checkpoint.files) > 1:
-        stamp = stamp_of(path, *checkpoint.files)
     match = match_shapes(checkpoint.shapes, source=str(path))
     assumed = assumed or _assumed_weights(match, checkpoint)
     architecture = match.architecture
@@ -55,7 +52,7 @@ def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None) -> B
         checkpoint.weights,
         name=str(path),
         path=path,
-        stamp=stamp,
+        files=checkpoint.model_files,
         notice=_notice(match, checkpoint, assumed, trained),
     )
 
@@ -70,10 +67,9 @@ def read_published(published: PublishedWeights, path: Path) -> Bundle:
     Raises:
         WeightsError: the file is damaged, or is of another model.
     """
-    stamp = stamp_of(path)
     checkpoint = open_checkpoint(path)
     metadata = published_metadata(published)
-    return Bundle(metadata, checkpoint.weights, name=published.name, path=path, stamp=stamp)
+    return Bundle(metadata, checkpoint.weights, name=published.name, path=path, files=checkpoint.model_files)
 
 
 def _assumed_weights(match: Match, checkpoint: Checkpoint) -> PublishedWeights | None:

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from regnety.bundle.bundle import Bundle, stamp_of, weights_in
+from regnety.bundle.bundle import Bundle, weights_in
 from regnety.catalog.models import model_info
 from regnety.errors import WeightsError
+from regnety.files.content import ModelFiles
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_json
 from regnety.graph.stored_graph import StoredGraph
 
@@ -19,7 +20,6 @@ def read_graph_file(path: str | Path) -> Bundle:
         WeightsError: the file is damaged, or it is no RegNet as far as can be seen; the message begins with its name.
     """
     path = Path(path)
-    stamp = stamp_of(path)  # before anything is read: a file that is replaced meanwhile gets another one
     if path.suffix.lower() == ".xml":
         from regnety.graph.openvino_files import read_openvino
 
@@ -28,15 +28,14 @@ def read_graph_file(path: str | Path) -> Bundle:
         from regnety.graph.onnx_files import read_onnx
 
         graph = read_onnx(path)
-    if len(graph.files) > 1 and stamp is not None:
-        stamp = f"{stamp}\n{stamp_of(*graph.files)}"
+    files = ModelFiles(graph.mapped)
     if KEY not in graph.properties:
-        return _foreign_bundle(graph, stamp)
+        return _foreign_bundle(graph, files)
     metadata = metadata_from_json(graph.properties[KEY], source=str(path))
-    return Bundle(metadata, weights_in(graph, metadata), name=str(path), path=path, stamp=stamp, graph=graph)
+    return Bundle(metadata, weights_in(graph, metadata), name=str(path), path=path, files=files, graph=graph)
 
 
-def _foreign_bundle(graph: StoredGraph, stamp: str | None) -> Bundle:
+def _foreign_bundle(graph: StoredGraph, files: ModelFiles) -> Bundle:
     if graph.path.suffix.lower() == ".xml":
         raise WeightsError(f"{graph.path}: was not written by regnety; of other people's models ONNX files can be read")
     from regnety.graph.foreign import read_foreign
@@ -55,5 +54,5 @@ def _foreign_bundle(graph: StoredGraph, stamp: str | None) -> Bundle:
         f"{graph.path} was not written by regnety; it fits {model.name}; the preprocessing of {assumed.name} is assumed"
     )
     return Bundle(
-        metadata, model.weights, name=str(graph.path), path=graph.path, stamp=stamp, notice=notice, graph=graph
+        metadata, model.weights, name=str(graph.path), path=graph.path, files=files, notice=notice, graph=graph
     )

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from regnety.bundle.bundle import Bundle, read_bundle, read_config, stamp_of
+from regnety.bundle.bundle import Bundle, read_bundle, read_config
 from regnety.bundle.hub_config import HubConfig, read_hub_config
 from regnety.errors import WeightsError
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
@@ -38,13 +38,11 @@ def read_folder(folder: Path, *, name: str | None = None, weights: Path | None =
     path = weights or weights_file(folder)
     from regnety.weights.checkpoint import open_checkpoint
 
-    stamp = stamp_of(folder, folder / CONFIG_FILE, path)
     checkpoint = open_checkpoint(path)
-    if len(checkpoint.files) > 1:
-        stamp = stamp_of(folder, folder / CONFIG_FILE, *checkpoint.files)
     notice = None if hub.notice is None else f"{folder} {hub.notice}"
     name = name or str(folder)
-    return Bundle(hub.metadata, checkpoint.weights, name=name, path=folder, stamp=stamp, notice=notice)
+    files = checkpoint.model_files
+    return Bundle(hub.metadata, checkpoint.weights, name=name, path=folder, files=files, notice=notice)
 
 
 def weights_file(folder: Path) -> Path:

@@ -121,7 +121,7 @@ class _Nodes:
 
     def __init__(self, graph: StoredGraph) -> None:
         self._graph = graph
-        self._nodes = read_nodes(graph.path)
+        self._nodes = read_nodes(graph)
         self._sources = {output: node for node in self._nodes for output in node.outputs}
         self._users = {name: node for node in self._nodes for name in node.inputs[:1]}
         quantized = sorted({node.kind for node in self._nodes} & set(QUANTIZED))

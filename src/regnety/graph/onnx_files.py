@@ -3,7 +3,6 @@
 The numbers of fields are those of onnx.proto.
 """
 
-import mmap
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
@@ -11,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from regnety.errors import WeightsError
+from regnety.files.mapped_files import Buffer, MappedFile, map_file
 from regnety.graph.properties import key_and_value, scan_model
-from regnety.graph.protobuf import Buffer, DamagedMessage, Field, map_file
+from regnety.graph.protobuf import DamagedMessage, Field
 from regnety.graph.stored_graph import StoredArray, StoredGraph
 
 GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 1, 5, 11, 12
@@ -38,7 +38,8 @@ def read_onnx(path: str | Path) -> StoredGraph:
         WeightsError: the file or one beside it is missing or not whole, or it names a file that is not beside it.
     """
     path = Path(path)
-    data = map_file(path)
+    file = map_file(path)
+    data = file.data
     properties, graph = scan_model(path, data)
     reader = ArrayReader(path, data)
     inputs: dict[str, _Value] = {}
@@ -62,7 +63,7 @@ def read_onnx(path: str | Path) -> StoredGraph:
     shape = images[0].shape if len(images) == 1 else None
     return StoredGraph(
         path=path,
-        files=(path, *reader.files_beside),
+        mapped=(file, *reader.files_beside),
         properties=properties,
         inputs=tuple(value.name for value in images),
         input_kind=_input_kind(images[0].element_type) if shape is not None and len(shape) == 4 else None,
@@ -83,12 +84,12 @@ class ArrayReader:
     def __init__(self, path: Path, data: Buffer) -> None:
         self._path = path
         self._data = data
-        self._beside: dict[Path, mmap.mmap] = {}
+        self._beside: dict[Path, MappedFile] = {}
 
     @property
-    def files_beside(self) -> tuple[Path, ...]:
+    def files_beside(self) -> tuple[MappedFile, ...]:
         """The files that arrays were found in, apart from the ONNX file itself."""
-        return tuple(self._beside)
+        return tuple(self._beside.values())
 
     def array(self, tensor: Field) -> StoredArray:
         """A `TensorProto`.
@@ -124,7 +125,7 @@ class ArrayReader:
             return StoredArray(name=name, dtype=dtype, shape=shape, data=None)
         return StoredArray(name=name, dtype=dtype, shape=shape, data=data, start=where[0], length=where[1])
 
-    def _find_beside(self, name: str, entries: dict[str, str]) -> tuple[mmap.mmap, int, int]:
+    def _find_beside(self, name: str, entries: dict[str, str]) -> tuple[Buffer, int, int]:
         location = entries.get("location", "")
         if not _is_beside(location):
             raise WeightsError(
@@ -133,7 +134,7 @@ class ArrayReader:
         path = self._path.parent / location
         if path not in self._beside:
             self._beside[path] = map_file(path)
-        held = self._beside[path]
+        held = self._beside[path].data
         start = _count(entries.get("offset", "0"))
         length = _count(entries.get("length", str(max(0, len(held) - start))))
         if start + length > len(held):

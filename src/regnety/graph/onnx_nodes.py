@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from regnety.errors import WeightsError
+from regnety.files.mapped_files import Buffer
 from regnety.graph.onnx_files import GRAPH_NODE, ArrayReader
 from regnety.graph.properties import scan_model
-from regnety.graph.protobuf import Buffer, Field, map_file
-from regnety.graph.stored_graph import StoredArray
+from regnety.graph.protobuf import Field
+from regnety.graph.stored_graph import StoredArray, StoredGraph
 
 NODE_INPUT, NODE_OUTPUT, NODE_KIND, NODE_ATTRIBUTE, NODE_DOMAIN = 1, 2, 4, 5, 7
 ATTRIBUTE_NAME, ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_TENSOR, ATTRIBUTE_INTS = 1, 2, 3, 5, 8
@@ -34,13 +34,13 @@ class Node:
         return (self.numbers.get(name) or (default,))[0]
 
 
-def read_nodes(path: Path) -> tuple[Node, ...]:
-    """All nodes of the main graph.
+def read_nodes(stored: StoredGraph) -> tuple[Node, ...]:
+    """All nodes of the main graph of a file that was read.
 
     Raises:
-        WeightsError: the file is missing, or it is not a whole ONNX file.
+        WeightsError: it is not a whole ONNX file.
     """
-    data = map_file(path)
+    path, data = stored.path, stored.mapped[0].data
     _, graph = scan_model(path, data)
     reader = ArrayReader(path, data)
     try:

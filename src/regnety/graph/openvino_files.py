@@ -7,7 +7,7 @@ from xml.parsers import expat
 import numpy as np
 
 from regnety.errors import WeightsError
-from regnety.graph.protobuf import map_file
+from regnety.files.mapped_files import map_file
 from regnety.graph.stored_graph import StoredArray, StoredGraph
 
 DATA_SUFFIX = ".bin"
@@ -27,16 +27,14 @@ def read_openvino(path: str | Path) -> StoredGraph:
     """
     path = Path(path)
     text = _Reader()
+    file = map_file(path)
     try:
-        text.read(path.read_bytes())
-    except FileNotFoundError:
-        raise WeightsError(f"{path}: no such file") from None
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
+        text.read(file.data[:])
     except (expat.ExpatError, ValueError, KeyError) as error:
         raise WeightsError(f"{path}: is not a whole OpenVINO model: {error}") from error
     data_path = path.with_suffix(DATA_SUFFIX)
-    data = map_file(data_path)
+    file_beside = map_file(data_path)
+    data = file_beside.data
     arrays = {}
     for name, (element_type, dims, start, length) in text.constants.items():
         if start < 0 or length < 0 or start + length > len(data):
@@ -49,7 +47,7 @@ def read_openvino(path: str | Path) -> StoredGraph:
     _, kind, shape = text.inputs[0] if len(text.inputs) == 1 else ("", "", None)
     return StoredGraph(
         path=path,
-        files=(path, data_path),
+        mapped=(file, file_beside),
         properties=text.properties,
         inputs=names,
         input_kind=KINDS.get(kind) if shape is not None and len(shape) == 4 else None,

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from regnety.errors import WeightsError
-from regnety.graph.protobuf import BYTES, Buffer, Field, map_file, scan
+from regnety.files.mapped_files import Buffer, map_file
+from regnety.graph.protobuf import BYTES, Field, scan
 
 MODEL_GRAPH, MODEL_PROPERTIES = 7, 14
 """Fields of `ModelProto` in onnx.proto."""
@@ -16,7 +17,7 @@ def read_properties(path: str | Path) -> dict[str, str]:
         WeightsError: the file is missing, or it is not a whole ONNX file.
     """
     path = Path(path)
-    properties, _ = scan_model(path, map_file(path))
+    properties, _ = scan_model(path, map_file(path).data)
     return properties
 
 
@@ -30,6 +31,8 @@ def scan_model(path: Path, data: Buffer) -> tuple[dict[str, str], Field]:
     Raises:
         WeightsError: it is not a whole ONNX file.
     """
+    if not data:
+        raise WeightsError(f"{path}: is empty")
     properties: dict[str, str] = {}
     graph = None
     try:

@@ -5,15 +5,11 @@ whole messages are stepped over, so that a file of gigabytes costs what is asked
 https://protobuf.dev/programming-guides/encoding/
 """
 
-import mmap
 import struct
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from regnety.errors import WeightsError
-
-Buffer: TypeAlias = mmap.mmap | bytes
+from regnety.files.mapped_files import Buffer
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 LONGEST_VARINT = 10
@@ -72,23 +68,6 @@ class Field(NamedTuple):
             number, position = _varint(data, position, self.end)
             numbers.append(_signed(number))
         return numbers
-
-
-def map_file(path: Path) -> mmap.mmap:
-    """A file in memory without being read.
-
-    Raises:
-        WeightsError: there is none, or it is empty.
-    """
-    try:
-        with path.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except FileNotFoundError:
-        raise WeightsError(f"{path}: no such file") from None
-    except ValueError:
-        raise WeightsError(f"{path}: is empty") from None
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def scan(data: Buffer, start: int = 0, end: int | None = None) -> Iterator[Field]:

@@ -1,6 +1,5 @@
 """What a graph on disk says of itself, whatever its format: input, outputs, properties, and where each array stands."""
 
-import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.errors import WeightsError
+from regnety.files.mapped_files import Buffer, MappedFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class StoredArray:
     dtype: np.dtype[Any] | None
     """Little-endian; None where NumPy has no such type."""
     shape: tuple[int, ...]
-    data: mmap.mmap | bytes | None
+    data: Buffer | None
     """What holds its bytes; None where they are kept in a form that is not read."""
     start: int = 0
     """Where its bytes begin."""
@@ -51,7 +51,7 @@ class StoredGraph:
     """An ONNX file, or an OpenVINO model, as far as can be said without its engine."""
 
     path: Path
-    files: tuple[Path, ...]
+    mapped: tuple[MappedFile, ...]
     """The file and those beside it that hold its arrays."""
     properties: Mapping[str, str]
     inputs: tuple[str, ...]
@@ -62,6 +62,11 @@ class StoredGraph:
     outputs: tuple[str, ...]
     arrays: Mapping[str, StoredArray]
     """By name."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Their paths."""
+        return tuple(file.path for file in self.mapped)
 
     @property
     def image_size(self) -> tuple[int | None, int | None] | None:

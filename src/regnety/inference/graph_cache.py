@@ -1,7 +1,8 @@
-"""The ONNX graph of a bundle: built once, kept in the cache, found again by path, size and time of its weights."""
+"""The ONNX graph of a bundle: built once, kept in the cache, found again by the content of its files."""
 
 import hashlib
 import importlib
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ def graph_of(
 ) -> Path | bytes:
     """A bundle's graph with a uint8 input of the model's own size, as a file, or as bytes where none can be kept.
 
-    A bundle that was read from such a graph is that file. Any other is built and kept; one that was made in memory,
+    A bundle that was read from such a graph is that file, or its bytes where another one has come to its place. Any
+    other is built and kept; one that was made in memory,
     and a cache that cannot be written, cost a build every time and nothing else. What was understood of a stranger's
     file is compared with that file before it is kept, so that a graph in the cache needs no comparison again.
 
@@ -47,7 +49,7 @@ def graph_of(
     """
     if not rebuild and _is_its_own_graph(bundle, outputs, suffixes):
         assert bundle.graph is not None
-        return bundle.graph.path
+        return bundle.graph.path if bundle.files is None else bundle.files.source()
     if bundle.metadata.calibration is not None:
         raise WeightsError(_why_no_other_graph(bundle, outputs, suffixes))
     try:
@@ -56,6 +58,16 @@ def graph_of(
         if str(error).startswith(str(bundle.path or bundle.name)):
             raise
         raise WeightsError(f"{bundle.name}: {error}") from error
+
+
+def identity_of(graph: Path | bytes, bundle: Bundle) -> str | None:
+    """What is in a graph that `graph_of` gave: its key in the cache, or what identifies the files of the model.
+
+    None where nobody knows: what was built in memory is built anew every time.
+    """
+    if isinstance(graph, bytes):
+        return None
+    return bundle.stamp if bundle.graph is not None and graph == bundle.graph.path else graph.stem
 
 
 def _built(bundle: Bundle, outputs: tuple[str, ...], *, rebuild: bool) -> Path | bytes:
@@ -69,11 +81,16 @@ def _built(bundle: Bundle, outputs: tuple[str, ...], *, rebuild: bool) -> Path |
             _require_onnx()
             from regnety.graph.builder import write_graph
 
+            _check_unchanged(bundle)
             compare_with_foreign_file(bundle)
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_graph(
-                path, bundle.architecture, bundle.weights, largest_file=LARGEST_CACHED_FILE, **_options(bundle, outputs)
-            )
+            weights, options = bundle.weights, _options(bundle, outputs)
+            write_graph(path, bundle.architecture, weights, largest_file=LARGEST_CACHED_FILE, **options)
+            try:
+                _check_unchanged(bundle)
+            except WeightsError:
+                path.unlink(missing_ok=True)
+                raise
         return path
     except OSError as error:
         logger.info("%s: the graph is not kept: %s", path, error)
@@ -124,24 +141,34 @@ def _in_memory(bundle: Bundle, outputs: tuple[str, ...]) -> bytes:
     _require_onnx()
     from regnety.graph.builder import build_graph, graph_bytes
 
+    _check_unchanged(bundle)
     compare_with_foreign_file(bundle)
-    return graph_bytes(build_graph(bundle.architecture, bundle.weights, **_options(bundle, outputs)))
+    graph = graph_bytes(build_graph(bundle.architecture, bundle.weights, **_options(bundle, outputs)))
+    _check_unchanged(bundle)
+    return graph
+
+
+def _check_unchanged(bundle: Bundle) -> None:
+    """Weights are read when they are wanted: by then somebody may have written other ones into the same file."""
+    if bundle.files is not None:
+        bundle.files.check_unchanged()
 
 
 def _options(bundle: Bundle, outputs: tuple[str, ...]) -> dict[str, Any]:
+    """What is in the graph besides the weights. Names of classes are not: models that differ in them alone share it."""
     return {
         "input": "uint8",
         "outputs": outputs,
         "image_size": bundle.preprocessing.image_size,
         "preprocessing": bundle.preprocessing,
-        "labels": bundle.labels,
-        "provenance": bundle.provenance,
     }
 
 
 def _cache_key(bundle: Bundle, outputs: tuple[str, ...]) -> str | None:
-    """Changes with the release, with size, crop and outputs, and when a file of the bundle is written anew."""
+    """Changes with the release, with all that `_options` and the design say, and with a byte of the model's files."""
     if bundle.stamp is None:
         return None
-    facts = f"{__version__}\n{FORMAT_VERSION}\n{bundle.preprocessing}\n{outputs}\n{bundle.stamp}"
-    return hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    metadata = bundle.metadata
+    design = json.dumps([metadata.design.as_dict(), metadata.num_classes, metadata.in_chans], sort_keys=True)
+    facts = f"{__version__}\n{FORMAT_VERSION}\n{design}\n{bundle.preprocessing}\n{outputs}\n{bundle.stamp}"
+    return hashlib.sha256(facts.encode()).hexdigest()[:32]

@@ -70,7 +70,9 @@ class Runner:
         self.bundle = bundle
         self.plan: Plan | None = None
         """How the model is run, from the first image on; it may be another way later, where there are many."""
-        choose_engine(engine, precision, bundle)  # says at once what is not to be had
+        name, _ = choose_engine(engine, precision, bundle)  # says at once what is not to be had
+        if name != "torch" and bundle.files is not None:
+            _ = bundle.files.identity  # of what is there now, whatever comes to its place before the first image
         self._outputs = outputs
         self._engine_name = engine
         self._precision = precision

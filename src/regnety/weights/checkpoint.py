@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from regnety.files.content import ModelFiles
+from regnety.files.mapped_files import MappedFile
 from regnety.weights.dialects.dialect import Dialect
 from regnety.weights.dialects.registry import translate
 from regnety.weights.files.arrays import FileWeights, StoredTensor
@@ -19,8 +21,8 @@ class Checkpoint:
     """What was found in a file."""
 
     path: Path
-    files: tuple[Path, ...]
-    """All that it consists of: a sharded one has an index and its shards."""
+    mapped: tuple[MappedFile, ...]
+    """All files that it consists of: a sharded one has an index and its shards."""
     container: str
     """`safetensors`, `torch zip` and so on."""
     part: str
@@ -42,6 +44,16 @@ class Checkpoint:
     def weights(self) -> FileWeights:
         """Key to array, each read when it is asked for."""
         return FileWeights(self.tensors, source=str(self.path))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Their paths."""
+        return tuple(file.path for file in self.mapped)
+
+    @cached_property
+    def model_files(self) -> ModelFiles:
+        """What identifies its weights: of one file there may be several state dicts."""
+        return ModelFiles(self.mapped, part=f"{self.dialect.name} {self.part!r} {self.prefix!r}")
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -72,7 +84,7 @@ def checkpoint_of(content: FileContent) -> Checkpoint:
     translation = translate(part.tensors, source=str(content.path))
     return Checkpoint(
         path=content.path,
-        files=content.files,
+        mapped=content.mapped,
         container=content.container,
         part=part.name,
         other_parts=part.others,

@@ -20,7 +20,8 @@ import numpy as np
 from regnety.inference.engines.openvino import OpenVinoEngine
 pictures = np.random.default_rng(0).integers(0, 256, (24, 1, 64, 64, 3), np.uint8)
 threads = int(sys.argv[3])
-engine = OpenVinoEngine(Path(sys.argv[1]), threads=1, workers=threads, batch=1, cache=Path(sys.argv[2]))
+kept = {"cache": Path(sys.argv[2]), "identity": "graph"}
+engine = OpenVinoEngine(Path(sys.argv[1]), threads=1, workers=threads, batch=1, **kept)
 with ThreadPoolExecutor(threads) as pool:
     for answer in pool.map(engine.run, pictures):
         print(answer["logits"].tobytes().hex())

@@ -2,12 +2,15 @@
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from regnety.bundle.bundle import Bundle, stamp_of
-from regnety.errors import ClusterError
+from regnety.bundle.bundle import Bundle
+from regnety.bundle.graph_files import read_graph_file
+from regnety.errors import ClusterError, WeightsError
+from regnety.files.content import ModelFiles
 from regnety.graph.metadata import ModelMetadata
 from regnety.storage import cache_directory, locked, replacing_folder
 from regnety.version import __version__
@@ -23,7 +26,7 @@ class ShippedModel:
     place: str | None
     """The graph's file where it was sent; None where it never was one."""
     stamp: str | None
-    """Of that file."""
+    """What is in that file (`Bundle.stamp`)."""
     digest: str | None
     """SHA-256 of the files; None where they are not sent."""
     files: tuple[tuple[str, Any], ...]
@@ -37,23 +40,30 @@ class ShippedModel:
             WeightsError: the file is damaged.
             OSError: the cache of the worker's machine cannot be written.
         """
-        from regnety.bundle.graph_files import read_graph_file
-
         if self.version != __version__:
             raise ClusterError(f"the worker has regnety {__version__}, the command {self.version}; install the same")
-        bundle = read_graph_file(self._file())
+        bundle = self._in_place() or read_graph_file(self._brought())
         return Bundle(
             self.metadata,
             bundle.weights,
             name=self.name,
             path=bundle.path,
-            stamp=bundle.stamp,
+            files=bundle.files,
             graph=bundle.graph,
         )
 
-    def _file(self) -> Path:
-        if self.place is not None and stamp_of(Path(self.place)) == self.stamp:
-            return Path(self.place)
+    def _in_place(self) -> Bundle | None:
+        """The file where it was sent, if this machine has it and it is the same."""
+        if self.place is None:
+            return None
+        with suppress(WeightsError):
+            bundle = read_graph_file(self.place)
+            if bundle.stamp == self.stamp:
+                return bundle
+        return None
+
+    def _brought(self) -> Path:
+        """The file that came along."""
         if self.digest is None:
             raise ClusterError(f"{self.place}: is not the file that it was when the workers started")
         import ray
@@ -86,8 +96,9 @@ def ship(bundle: Bundle, *, same_machine: bool) -> ShippedModel:
         place, stamp = None, None
     else:
         graph = Path(os.path.abspath(graph))
-        place, stamp = str(graph), stamp_of(graph)
-        contents = [(path.name, path.read_bytes()) for path in read_onnx(graph).files] if not same_machine else []
+        stored = read_onnx(graph)
+        place, stamp = str(graph), ModelFiles(stored.mapped).identity
+        contents = [] if same_machine else [(file.path.name, bytes(file.data[:])) for file in stored.mapped]
     digest, files = None, []
     if contents:
         import ray

@@ -1,4 +1,4 @@
-"""Compiled graphs on disk: found again by path, size and time of the graph; whole, checked, and never in the way.
+"""Compiled graphs on disk: found again by the content of the graph; whole, checked, and never in the way.
 
 A compiled graph is what OpenVINO exports, followed by 16 bytes: its length and its CRC-32, little-endian. OpenVINO's
 own cache is not used: it reads and hashes the whole graph before it looks there, and believes whatever stands in it.
@@ -23,30 +23,20 @@ SUFFIX = ".blob"
 FOOTER = struct.Struct("<QQ")
 READ_AT_A_TIME = 1 << 20
 """Bytes; a file that is mapped would count as memory of this process."""
-COMPANIONS = {".xml": (".bin",), ".onnx": (".onnx.data",)}
-"""Files beside a graph that may hold its weights."""
 
 logger = logging.getLogger("regnety")
 
 
-def compiled_place(cache: Path, graph: Path, facts: Iterable[object]) -> Path | None:
+def compiled_place(cache: Path, identity: str, facts: Iterable[object]) -> Path:
     """Where the compiled form of a graph stands, whether there is one yet or not.
 
     Args:
         cache: the folder of compiled graphs.
-        graph: the graph's file.
+        identity: what is in the graph: another text for another content.
         facts: whatever else changes the compiled form: versions, the processor, the batch.
-
-    Returns:
-        A path that is another one as soon as a file of the graph is written anew; None if the graph cannot be found.
     """
-    files = [graph, *(graph.with_suffix(suffix) for suffix in COMPANIONS.get(graph.suffix, ()))]
-    try:
-        stamps = [(str(graph.resolve()), *_stamp(graph)), *(_stamp(file) for file in files[1:] if file.exists())]
-    except OSError:
-        return None
-    key = repr((__version__, stamps, *facts))
-    return cache / f"{hashlib.sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}{SUFFIX}"
+    key = repr((__version__, identity, *facts))
+    return cache / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{SUFFIX}"
 
 
 def read_compiled(path: Path) -> npt.NDArray[np.uint8] | None:
@@ -132,8 +122,3 @@ def checksum(content: Any, so_far: int = 0) -> int:
         so_far: the checksum of what stands before them.
     """
     return zlib.crc32(content, so_far)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns

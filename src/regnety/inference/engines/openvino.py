@@ -33,7 +33,8 @@ class OpenVinoEngine:
         batch: fixes the batch before the graph is compiled; None leaves it free.
         precision: what it computes in; outputs are float32 either way. `int8` says that the graph is a quantized one:
             what is not quantized in it computes in bf16 where the processor has that, which costs no more accuracy.
-        cache: folder in which compiled graphs are kept; None keeps none. Bytes are never kept.
+        cache: folder in which compiled graphs are kept; None keeps none.
+        identity: what is in the graph, by which its compiled form is found again; without it none is kept.
 
     Raises:
         MissingExtraError: OpenVINO is not installed.
@@ -52,6 +53,7 @@ class OpenVinoEngine:
         batch: int | None = None,
         precision: Precision = "f32",
         cache: Path | None = None,
+        identity: str | None = None,
     ) -> None:
         self._library = load_openvino()
         self.version = openvino_version(self._library)
@@ -69,7 +71,7 @@ class OpenVinoEngine:
             # Faster by a tenth where all cores are taken; with fewer, every process would be pinned to the same ones.
             "ENABLE_CPU_PINNING": "YES" if threads * workers >= available_cores() else "NO",
         }
-        self._compiled, memory = self._find_or_compile(graph, batch, cache)
+        self._compiled, memory = self._find_or_compile(graph, batch, cache, identity)
         found = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         if found != hint:
             raise EngineError(f"OpenVINO was asked for {hint} and took {found}")
@@ -107,13 +109,15 @@ class OpenVinoEngine:
         shape = (batch or 1, *(TRIAL_SIDE if side is None else side for side in sides))
         self.run(np.zeros(shape, self.input_dtype))
 
-    def _find_or_compile(self, graph: Path | bytes, batch: int | None, cache: Path | None) -> tuple[Any, Any]:
+    def _find_or_compile(
+        self, graph: Path | bytes, batch: int | None, cache: Path | None, identity: str | None
+    ) -> tuple[Any, Any]:
         """The compiled graph, and the memory that must outlive it, if any."""
         place = None
-        if cache is not None and isinstance(graph, Path):
+        if cache is not None and identity is not None:
             here = processor()
             facts = (self._library.get_version(), here.name, sorted(here.flags or ()), batch, self.precision)
-            place = compiled_place(cache, graph, facts)
+            place = compiled_place(cache, identity, facts)
         if place is not None and (memory := read_compiled(place)) is not None:
             try:
                 tensor = self._library.Tensor(memory, shared_memory=True)

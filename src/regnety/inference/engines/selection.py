@@ -11,7 +11,7 @@ from pathlib import Path
 from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError, MissingExtraError, WeightsError
 from regnety.inference.engines.engine import Engine, Precision
-from regnety.inference.graph_cache import graph_of
+from regnety.inference.graph_cache import graph_of, identity_of
 from regnety.inference.processor import BF16_FLAGS, has_bf16
 from regnety.storage import cache_directory
 
@@ -61,8 +61,15 @@ def start_engine(
         from regnety.inference.engines.openvino import OpenVinoEngine
 
         def start(graph: Path | bytes) -> Engine:
-            cache = cache_directory() / "openvino" if keep_compiled else None
-            return OpenVinoEngine(graph, threads=threads, workers=workers, batch=batch, precision=taken, cache=cache)
+            return OpenVinoEngine(
+                graph,
+                threads=threads,
+                workers=workers,
+                batch=batch,
+                precision=taken,
+                cache=cache_directory() / "openvino" if keep_compiled else None,
+                identity=identity_of(graph, bundle),
+            )
     else:
         from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from regnety.errors import WeightsError
+from regnety.files.mapped_files import MappedFile
 from regnety.weights.files.arrays import StoredTensor
 
 ContentPath: TypeAlias = tuple[Any, ...]
@@ -20,7 +21,7 @@ class FileContent:
     """A file, read; its tensors are still where they were."""
 
     path: Path
-    files: tuple[Path, ...]
+    mapped: tuple[MappedFile, ...]
     """All files that it consists of, `path` first."""
     container: str
     """What kind of file it is: "safetensors", "torch zip", "safetensors in 3 shards"."""
@@ -30,6 +31,11 @@ class FileContent:
     Parts may be shared, and may even contain themselves: walk them with `walk_tensors`."""
     metadata: Mapping[str, str]
     """What a safetensors file says about itself; empty for the others."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Their paths."""
+        return tuple(file.path for file in self.mapped)
 
 
 @dataclass(slots=True, eq=False)

@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 
 from regnety.errors import WeightsError
+from regnety.files.mapped_files import Buffer
 from regnety.weights.files.arrays import Array, StoredTensor, shown
-from regnety.weights.files.mapped_files import Buffer
 
 NUMPY_TYPES = {
     name: np.dtype(name).newbyteorder("<")

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from regnety.errors import WeightsError
+from regnety.files.mapped_files import Buffer
 from regnety.weights.files.content import Opaque
-from regnety.weights.files.mapped_files import Buffer
 from regnety.weights.files.pickled_globals import Global, call, checked_key, fill, new
 
 STEP_BYTES = 80

@@ -5,8 +5,8 @@ import struct
 from pathlib import Path
 
 from regnety.errors import WeightsError
+from regnety.files.mapped_files import Buffer, MappedFile, map_file
 from regnety.weights.files.content import FileContent, walk_tensors
-from regnety.weights.files.mapped_files import Buffer, map_file
 from regnety.weights.files.recognition import LONGEST_HEAD, UNKNOWN, what_it_looks_like
 from regnety.weights.files.safetensors_files import read_safetensors
 from regnety.weights.files.safetensors_header import looks_like_safetensors
@@ -32,22 +32,23 @@ def read_file(path: str | Path) -> FileContent:
             the path.
     """
     path = Path(path)
-    data = map_file(path)
-    head = data[:LONGEST_HEAD]
+    file = map_file(path)
+    head = file.data[:LONGEST_HEAD]
     if head.lstrip()[:1] == b"{" and not looks_like_safetensors(head):
         from regnety.weights.files.shards import read_shards
 
-        return read_shards(path, data, lambda shard: _read_one(shard, map_file(shard)))
-    return _read_one(path, data)
+        return read_shards(file, lambda shard: _read_one(map_file(shard)))
+    return _read_one(file)
 
 
-def _read_one(path: Path, data: Buffer) -> FileContent:
+def _read_one(file: MappedFile) -> FileContent:
     """A file that stands for itself."""
+    path, data = file.path, file.data
     if not data:
         raise WeightsError(f"{path}: is empty")
     head = data[:LONGEST_HEAD]
     if looks_like_safetensors(head) or (path.suffix.lower() == SAFETENSORS_SUFFIX and _is_nothing_known(head)):
-        return read_safetensors(path, data)
+        return read_safetensors(file)
     try:
         container, content = _read_torch(path, data)
         for _ in walk_tensors(content):  # so that nobody who walks it later meets one nested too deep
@@ -56,7 +57,7 @@ def _read_one(path: Path, data: Buffer) -> FileContent:
         raise WeightsError(f"{path}: {error}") from None
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, struct.error):
         raise WeightsError(f"{path}: is a damaged file of torch.save") from None
-    return FileContent(path=path, files=(path,), container=container, content=content, metadata={})
+    return FileContent(path=path, mapped=(file,), container=container, content=content, metadata={})
 
 
 def _is_nothing_known(head: bytes) -> bool:

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from regnety.errors import WeightsError
+from regnety.files.mapped_files import MappedFile, map_file
 from regnety.storage import replacing
 from regnety.weights.files.arrays import Array, FileWeights, StoredTensor, shown
 from regnety.weights.files.content import FileContent
-from regnety.weights.files.mapped_files import Buffer, map_file
 from regnety.weights.files.number_types import FILE_TYPES, NUMPY_TYPES, as_bytes, read_values, unreadable
 from regnety.weights.files.safetensors_header import LENGTH_BYTES, TYPE_NAMES, read_header
 
@@ -21,16 +21,16 @@ FORMAT_NAMES = {name: theirs for theirs, name in TYPE_NAMES.items() if name in N
 """What is written: NumPy's names of types to the format's."""
 
 
-def read_safetensors(path: Path, data: Buffer) -> FileContent:
+def read_safetensors(file: MappedFile) -> FileContent:
     """Read a file's header; its content is a dict of tensors in the header's order.
 
     Args:
-        path: the file.
-        data: its bytes, mapped.
+        file: mapped.
 
     Raises:
         WeightsError: the file is damaged; the message begins with its name.
     """
+    path, data = file.path, file.data
     try:
         header = read_header(data)
     except WeightsError as error:
@@ -42,7 +42,7 @@ def read_safetensors(path: Path, data: Buffer) -> FileContent:
             tensors[key] = unreadable(entry.shape, entry.dtype)
         else:
             tensors[key] = StoredTensor(entry.shape, dtype, partial(read_values, data, dtype, entry.start, entry.shape))
-    return FileContent(path=path, files=(path,), container="safetensors", content=tensors, metadata=header.metadata)
+    return FileContent(path=path, mapped=(file,), container="safetensors", content=tensors, metadata=header.metadata)
 
 
 class SafetensorsWeights(FileWeights):
@@ -54,7 +54,8 @@ class SafetensorsWeights(FileWeights):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        super().__init__(read_safetensors(self.path, map_file(self.path)).content, source=str(path))
+        self.file = map_file(self.path)
+        super().__init__(read_safetensors(self.file).content, source=str(path))
 
 
 def write_safetensors(

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from regnety.errors import WeightsError
+from regnety.files.mapped_files import Buffer
 from regnety.weights.files.arrays import shown
-from regnety.weights.files.mapped_files import Buffer
 from regnety.weights.files.number_types import FILE_TYPES, checked_shape
 
 TYPE_NAMES = {

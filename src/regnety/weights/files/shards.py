@@ -9,26 +9,26 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from regnety.errors import WeightsError
+from regnety.files.mapped_files import Buffer, MappedFile
 from regnety.weights.files.arrays import StoredTensor, shown
 from regnety.weights.files.content import FileContent
-from regnety.weights.files.mapped_files import Buffer
 
 LARGEST_INDEX = 2 << 20
 """Bytes: some 20,000 tensors. Python makes JSON up to thirty times larger."""
 
 
-def read_shards(path: Path, data: Buffer, read: Callable[[Path], FileContent]) -> FileContent:
+def read_shards(index: MappedFile, read: Callable[[Path], FileContent]) -> FileContent:
     """The tensors of all shards, in the order of the index.
 
     Args:
-        path: the index.
-        data: its bytes.
+        index: their index.
         read: reads a shard.
 
     Raises:
         WeightsError: the index is damaged, or a shard is missing, elsewhere or has other tensors than it should.
     """
-    places = _weight_map(path, data)
+    path = index.path
+    places = _weight_map(path, index.data)
     shards = {name: read(_beside(path, name)) for name in dict.fromkeys(places.values())}
     for name, shard in shards.items():
         kept = shard.content if isinstance(shard.content, dict) else {}
@@ -41,7 +41,7 @@ def read_shards(path: Path, data: Buffer, read: Callable[[Path], FileContent]) -
     container = next(iter(shards.values())).container
     return FileContent(
         path=path,
-        files=(path, *(shard.path for shard in shards.values())),
+        mapped=(index, *(file for shard in shards.values() for file in shard.mapped)),
         container=f"{container} in {len(shards)} {'shard' if len(shards) == 1 else 'shards'}",
         content={key: shards[name].content[key] for key, name in places.items()},
         metadata={name: text for shard in shards.values() for name, text in shard.metadata.items()},

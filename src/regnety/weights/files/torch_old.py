@@ -8,7 +8,7 @@ keys of the storages                        a pickle of a list; the storages fol
 from typing import Any
 
 from regnety.errors import WeightsError
-from regnety.weights.files.mapped_files import Buffer
+from regnety.files.mapped_files import Buffer
 from regnety.weights.files.torch_tensors import ITEM_SIZES, Region, Storage, storage_type, whole_number
 from regnety.weights.files.unpickling import Unpickler
 

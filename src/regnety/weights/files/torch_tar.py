@@ -10,8 +10,8 @@ pickle      the object, whose persistent ids are the keys of tensors and storage
 from typing import Any
 
 from regnety.errors import WeightsError
+from regnety.files.mapped_files import Buffer
 from regnety.weights.files.arrays import StoredTensor
-from regnety.weights.files.mapped_files import Buffer
 from regnety.weights.files.number_types import MOST_DIMENSIONS
 from regnety.weights.files.torch_old import COUNT_BYTES, place, view_of
 from regnety.weights.files.torch_tensors import (

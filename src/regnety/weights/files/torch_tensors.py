@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 
 from regnety.errors import WeightsError
+from regnety.files.mapped_files import Buffer
 from regnety.weights.files.arrays import Array, StoredTensor
 from regnety.weights.files.content import Opaque
-from regnety.weights.files.mapped_files import Buffer
 from regnety.weights.files.number_types import FILE_TYPES, checked_shape, read_values, unreadable
 
 STORAGE_TYPES = {

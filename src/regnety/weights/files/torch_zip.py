@@ -13,8 +13,8 @@ from struct import unpack_from
 from typing import Any
 
 from regnety.errors import WeightsError
+from regnety.files.mapped_files import Buffer
 from regnety.weights.files.arrays import shown
-from regnety.weights.files.mapped_files import Buffer
 from regnety.weights.files.torch_tensors import ITEM_SIZES, Region, Storage, storage_type, whole_number
 from regnety.weights.files.unpickling import Unpickler
 

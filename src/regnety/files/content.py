@@ -1,0 +1,125 @@
+"""Files known again by what is in them: wherever they stand, and whatever their names and times say.
+
+Times and numbers of files lie: `cp -p`, `tar` and image layers put back the time, a squashfs repeats the inode, a
+file system over a store invents both. So what is in a file decides. Of what is small all is read at each start (3 ms
+for the 13 MB of regnety_002). Of what is large a checksum is kept in the cache, under all that the disk says of the
+file and a sample of its bytes.
+"""
+
+import hashlib
+import mmap
+import os
+import time
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+
+from regnety.errors import WeightsError
+from regnety.files.mapped_files import Buffer, MappedFile, facts_of
+from regnety.storage import cache_directory, replacing
+
+SMALL = 16 << 20
+"""Bytes up to which a file is read whole each time."""
+PIECE = 1 << 20
+"""Bytes that are read at a time; a multiple of the page."""
+SAMPLES, SAMPLE_BYTES = 64, 4096
+"""Pieces, evenly over the file, that are hashed: training changes every tensor everywhere. What it misses, the checksum
+of all bytes does not."""
+OLD_ENOUGH_NS = 2 * 10**9
+"""A file that was written to only now may be written to once more within the same tick of its disk's clock."""
+
+
+class ModelFiles:
+    """The files that a model was read from.
+
+    Args:
+        files: as they were mapped.
+        part: which of the state dicts in them was read, and how, where there may be several.
+    """
+
+    def __init__(self, files: Sequence[MappedFile], *, part: str = "") -> None:
+        self.files = tuple(files)
+        self._part = part
+
+    @cached_property
+    def identity(self) -> str:
+        """What is in them, in hexadecimal: the same for copies, another one as soon as a byte is another."""
+        return self._identity()
+
+    def check_unchanged(self) -> None:
+        """See that what is mapped is what it was when it was identified; what is in their places now does not count.
+
+        Raises:
+            WeightsError: somebody has written into a file.
+        """
+        if all(file.is_in_place for file in self.files):
+            return
+        if any(map(_is_shorter, self.files)) or self._identity() != self.identity:
+            raise WeightsError(f"{self.files[0].path}: has been written to since it was loaded; load the model anew")
+
+    def source(self) -> Path | bytes:
+        """What an engine is to read: the first file, or its bytes where another one stands in its place now.
+
+        Raises:
+            WeightsError: somebody has written into a file, or has replaced one of several.
+        """
+        if all(file.is_in_place for file in self.files):
+            return self.files[0].path
+        self.check_unchanged()
+        if len(self.files) > 1:
+            raise WeightsError(f"{self.files[0].path}: was replaced since it was loaded; load the model anew")
+        return bytes(self.files[0].data[:])
+
+    def _identity(self) -> str:
+        facts = [self._part, *(_content_of(file) for file in self.files)]
+        return hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _content_of(file: MappedFile) -> str:
+    """Length, sample and checksum."""
+    sample = _sample(file.data)
+    place = None
+    if len(file.data) > SMALL and file.is_in_place:
+        facts = repr((*facts_of(file.status), sample))
+        place = cache_directory() / "contents" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.txt"
+        with suppress(OSError):
+            known = place.read_text("ascii", "replace")
+            if len(known) == 8:
+                return f"{len(file.data)} {sample} {known}"
+    checksum = f"{_checksum(file.data):08x}"
+    if place is not None and time.time_ns() - max(file.status.st_mtime_ns, file.status.st_ctime_ns) > OLD_ENOUGH_NS:
+        with suppress(OSError):  # a cache that cannot be written costs the time only
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(place) as beside:
+                beside.write_text(checksum, "ascii")
+    return f"{len(file.data)} {sample} {checksum}"
+
+
+def _sample(data: Buffer) -> str:
+    """SHA-256 of pieces from all over the file, both ends among them."""
+    digest = hashlib.sha256()
+    last = max(0, len(data) - SAMPLE_BYTES)
+    for number in range(SAMPLES + 1):
+        start = last * number // SAMPLES
+        digest.update(data[start : start + SAMPLE_BYTES])
+    return digest.hexdigest()
+
+
+def _checksum(data: Buffer) -> int:
+    """CRC-32 of all bytes. What was read is given back at once: it would count as memory of this process."""
+    checksum, view = 0, memoryview(data)
+    for start in range(0, len(data), PIECE):
+        checksum = zlib.crc32(view[start : start + PIECE], checksum)
+        if isinstance(data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            data.madvise(mmap.MADV_DONTNEED, start, min(PIECE, len(data) - start))
+    return checksum
+
+
+def _is_shorter(file: MappedFile) -> bool:
+    """Whether a file was cut short in its place: what is gone of it must not be read."""
+    with suppress(OSError):
+        now = file.path.stat()
+        return os.path.samestat(now, file.status) and now.st_size < file.status.st_size
+    return False

@@ -1,0 +1,66 @@
+"""A file in memory without being read."""
+
+import mmap
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from regnety.errors import WeightsError
+from regnety.files.opening import NOT_A_FILE, open_file
+
+Buffer: TypeAlias = mmap.mmap | bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MappedFile:
+    """A file that is mapped into memory."""
+
+    path: Path
+    data: Buffer
+    """Its bytes, read-only; they stay mapped while a view of them lives."""
+    status: os.stat_result
+    """Of the file that was opened, as it was then."""
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether its path still leads to it, and nobody has written to it since, as far as its times say."""
+        try:
+            return same_status(self.status, self.path.stat())
+        except OSError:
+            return False
+
+
+def map_file(path: Path) -> MappedFile:
+    """Map a file into memory.
+
+    A file that is replaced meanwhile stays what it was; one that is cut short in its place ends the process when what
+    is gone is read, as with every map.
+
+    Raises:
+        WeightsError: there is no such file, it is a folder, a device or a pipe, or may not be read; the message begins
+            with the path.
+    """
+    try:
+        with open_file(path) as file:
+            status = os.fstat(file.fileno())
+            if status.st_size == 0:
+                return MappedFile(path, b"", status)  # of which there is no map
+            return MappedFile(path, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), status)
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise WeightsError(f"{path}: is a folder, not a file") from None
+    except OSError as error:
+        reason = NOT_A_FILE if error.strerror == NOT_A_FILE else f"cannot be read: {error.strerror}"
+        raise WeightsError(f"{path}: {reason}") from error
+
+
+def same_status(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether two statuses are of one file that nobody has written to between them."""
+    return facts_of(one) == facts_of(other)
+
+
+def facts_of(status: os.stat_result) -> tuple[int, int, int, int, int]:
+    """What changes when a file is replaced or written to, on a disk that tells the truth. Only root sets a ctime."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
