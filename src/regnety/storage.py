@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CACHE_FOLDERS = ("contents", "graphs", "latency", "openvino", "plans", "weights")
-"""What we keep in the cache: checksums of large files, graphs as built, how long models take, graphs as OpenVINO compiled them, how models are
-run fastest, weights by their names."""
+"""What we keep in the cache: checksums of large files, graphs as built, how long models take, graphs as OpenVINO
+compiled them, how models are run fastest, weights by their names."""
 
 
 def cache_directory() -> Path:
