@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from regnety.version import __version__
 
 if TYPE_CHECKING:
-    from regnety.architecture.counting import Complexity, complexity, model_index_flops
+    from regnety.architecture.counting import Complexity
     from regnety.architecture.description import Architecture
     from regnety.architecture.design import AnyNetDesign, Design, StageDesign
+    from regnety.architecture.notation import design_from_dict
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.card import model_card
     from regnety.bundle.data_config import resolve_data_config, resolve_model_data_config
     from regnety.bundle.inspection import Inspection, inspect_model
     from regnety.bundle.label_files import read_labels
+    from regnety.bundle.model_complexity import complexity, model_index_flops
     from regnety.catalog.class_names import labels
     from regnety.catalog.models import ModelInfo, list_models, model_info
     from regnety.catalog.published import PublishedWeights, list_weights
@@ -56,14 +58,16 @@ if TYPE_CHECKING:
     from regnety.weights.fetching.published import fetch_weights
 
 _HOMES = {
-    "regnety.architecture.counting": ("Complexity", "complexity", "model_index_flops"),
+    "regnety.architecture.counting": ("Complexity",),
     "regnety.architecture.description": ("Architecture",),
     "regnety.architecture.design": ("AnyNetDesign", "Design", "StageDesign"),
+    "regnety.architecture.notation": ("design_from_dict",),
     "regnety.bundle.bundle": ("Bundle",),
     "regnety.bundle.card": ("model_card",),
     "regnety.bundle.inspection": ("Inspection", "inspect_model"),
     "regnety.bundle.data_config": ("resolve_data_config", "resolve_model_data_config"),
     "regnety.bundle.label_files": ("read_labels",),
+    "regnety.bundle.model_complexity": ("complexity", "model_index_flops"),
     "regnety.catalog.class_names": ("labels",),
     "regnety.catalog.models": ("ModelInfo", "list_models", "model_info"),
     "regnety.catalog.published": ("PublishedWeights", "list_weights"),
@@ -151,6 +155,7 @@ __all__ = [
     "convert_model",
     "create_model",
     "create_transform",
+    "design_from_dict",
     "export_model",
     "fetch_weights",
     "find_duplicates",

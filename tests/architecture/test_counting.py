@@ -1,9 +1,11 @@
 """Parameters, multiply-adds and activations, equal to the published figures to the unit."""
 
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,6 +74,47 @@ def test_work_grows_with_the_picture_and_parameters_do_not(seed: int) -> None:
     assert small.num_params == large.num_params
     assert small.macs < large.macs
     assert small.activations < large.activations
+
+
+@pytest.mark.parametrize("size", [(224, 286), (64, 96), (33, 224)])
+@pytest.mark.parametrize("name", ["regnety_002", "regnetx_004"])
+def test_a_rectangle_is_counted_as_torch_computes_it(name: str, size: tuple[int, int]) -> None:
+    """Multiply-adds and activations from the shapes that the modules themselves give out."""
+    network = lively_network(name)
+    counted = complexity(network.architecture, size)
+    outputs = run_torch(network, random_images(1, 3, *size))
+    assert output_shapes(network.architecture, size) == {key: value.shape[1:] for key, value in outputs.items()}
+    assert (counted.macs, counted.activations) == hooked_counts(network, size)
+
+
+def hooked_counts(network: torch.nn.Module, size: tuple[int, int]) -> tuple[int, int]:
+    """Multiply-adds, a bias as one each, and outputs of convolutions and the classifier, as they run."""
+    macs = activations = 0
+
+    def count(module: Any, inputs: Any, output: torch.Tensor) -> None:
+        nonlocal macs, activations
+        macs += output.numel() * (module.weight[0].numel() + (module.bias is not None))
+        activations += output.numel()
+
+    layers = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    with torch.no_grad():
+        network(torch.zeros(1, 3, *size))
+    for hook in hooks:
+        hook.remove()
+    return macs, activations
+
+
+def test_the_page_index_is_counted_on_its_rectangle() -> None:
+    """Both conventions agree on a 224x286 picture but for what the page leaves out and pools."""
+    design = model_info("regnety_002").design.architecture(num_classes=0)
+    assert complexity(design, (224, 286)).macs == model_index_flops(design) - 64 * design.num_features
+
+
+@pytest.mark.parametrize("wrong", [(224,), (224, 224, 3), [], (224, 0), (224.0, 224), ("224", 224)])
+def test_wrong_rectangles_are_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidDesignError, match=r"^image_size must be a (number of pixels or \(height|whole number)"):
+        complexity(model_info("regnety_002").design, wrong)
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 224.0, "224", True, np.nan, 65537])

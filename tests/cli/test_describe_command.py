@@ -1,10 +1,14 @@
 """`regnety describe`, as a process."""
 
+import csv
 import json
+from pathlib import Path
 
 import pytest
 
+from bundles import SMALL_DESIGN, small_bundle
 from commands import one_line, regnety
+from regnety import complexity
 
 REGNETY_002 = "depth=13,w0=24,wa=36.44,wm=2.49,group_width=8"
 OUTSIDE = "depth=40,w0=24,wa=36.44,wm=1.5,group_width=8,bottleneck_multiplier=0.5"
@@ -91,10 +95,83 @@ def test_the_embedded_model_has_ten_classes() -> None:
         (["--design", "regnety_002"], "a design is written name=value,name=value,...; got 'regnety_002'"),
         (["--design", ""], "Design lacks depth"),
         (["regnetz"], "no model named 'regnetz', and no such file or folder; did you mean regnety_"),
-        ([], "describe wants the name of a model or a --design, one of them"),
-        (["regnety_002", "--design", REGNETY_002], "describe wants the name of a model or a --design, one of them"),
+        ([], "describe wants a model, or a --design"),
+        (["regnety_002", "regnety_2"], "no model named 'regnety_2'"),
+        (["regnety_002", "regnety_004", "--plot", "widths.png"], "--plot draws one model; name one"),
+        (["regnety_002", "--image-size", "12x"], "Invalid value for '--image-size': '12x' is neither PIXELS nor HEIG"),
+        (["regnety_002", "--image-size", "0x5"], "image_size must be a whole number from 1 to 65536, got 0"),
+        (["--design", "gone.yaml"], "gone.yaml: there is no such file"),
         (["regnety_002", "--image-size", "0"], "image_size must be "),
     ],
 )
 def test_what_is_not_allowed_is_one_line(arguments: list[str], message: str) -> None:
     assert one_line(regnety("describe", *arguments)).startswith(message)
+
+
+CSV = """\
+name,depth,w0,wa,wm,group_width,bottleneck_multiplier,se_ratio,stem_width,stem_stride,group_min_ratio,stage_widths,\
+stage_depths,stage_inner_widths,stage_group_widths,stage_strides,num_classes,in_chans,image_size,num_params,macs,\
+activations,model_index_flops,paper_violations
+regnety_002,13,24,36.44,2.49,8,1.0,0.25,32,2,0.0,24:56:152:368,1:1:4:7,24:56:152:368,8:8:8:8,2:2:2:2,1000,3,224,\
+3162996,199519076,2168052,255754236,
+regnety_004,16,48,27.89,2.09,8,1.0,0.25,32,2,0.0,48:104:208:440,1:3:6:6,48:104:208:440,8:8:8:8,2:2:2:2,1000,3,224,\
+4344144,401849056,3892496,515664568,
+"""
+
+
+def test_several_models_are_rows_of_the_same_fields() -> None:
+    result = regnety("describe", "regnety_002", "regnety_004", "--format", "csv")
+    assert (result.returncode, result.stdout, result.stderr) == (0, CSV, "")
+
+
+def test_several_models_are_a_list_in_json_and_one_is_a_table() -> None:
+    both = json.loads(regnety("describe", "regnety_002", "regnety_004", "--format", "json").stdout)
+    assert [facts["name"] for facts in both] == ["regnety_002", "regnety_004"]
+    lines = regnety("describe", "regnety_002", "regnety_004", "--format", "jsonl").stdout.splitlines()
+    assert list(map(json.loads, lines)) == both
+    assert json.loads(regnety("describe", "regnety_004", "--format", "json").stdout) == both[1]
+
+
+def test_several_models_are_one_table_for_people() -> None:
+    result = regnety("describe", "regnety_002", "regnety_160.swag_ft_in1k", "--design", REGNETY_002)
+    head, *rows = [line.split() for line in result.stdout.splitlines()]
+    assert head == ["model", "depths", "widths", "group_widths", "classes", "size", "num_params", "macs", "activations"]
+    same = ["1:1:4:7", "24:56:152:368", "8:8:8:8", "1000", "224", "3,162,996", "199,519,076", "2,168,052"]
+    assert rows[0] == ["regnety_002", *same]
+    assert rows[1][0::5] == ["regnety_160.swag_ft_in1k", "384"]
+    assert rows[2] == ["design", *same]
+
+
+def test_an_anynet_has_no_line_and_says_what_its_stages_are() -> None:
+    design = '{"stages": [{"w": 32, "d": 2, "g": 16, "s": 1}, {"w": 64, "d": 3, "g": 16, "b": 2}]}'
+    (row,) = csv.DictReader(regnety("describe", "--design", design, "--format", "csv").stdout.splitlines())
+    assert [row[name] for name in ("depth", "w0", "wa", "wm", "group_width", "bottleneck_multiplier")] == [""] * 6
+    assert (row["stage_widths"], row["stage_depths"], row["stage_inner_widths"]) == ("32:64", "2:3", "32:32")
+    assert (row["stage_strides"], row["stage_group_widths"], row["num_params"]) == ("1:2", "16:16", "111456")
+
+
+def test_a_bundle_is_counted_at_its_own_size(tmp_path: Path) -> None:
+    folder = small_bundle().save(tmp_path / "birds")
+    own, larger = (
+        json.loads(regnety("describe", folder, *more, "--format", "json").stdout)
+        for more in ((), ("--image-size", "224"))
+    )
+    assert (own["image_size"], own["num_classes"], larger["image_size"]) == (32, 4, 224)
+    assert own["macs"] == complexity(SMALL_DESIGN, 32, num_classes=4).macs < larger["macs"] / 40
+    embedded = json.loads(regnety("describe", "regnety_cifar10", "--format", "json").stdout)
+    assert (embedded["image_size"], embedded["macs"]) == (32, 55_551_234)
+
+
+def test_classes_and_rectangles() -> None:
+    facts = json.loads(
+        regnety("describe", "regnety_002", "--num-classes", "10", "--image-size", "224x286", "--format", "json").stdout
+    )
+    assert (facts["image_size"], facts["num_classes"], facts["num_params"]) == ([224, 286], 10, 2_797_686)
+    assert facts["macs"] == 255_734_374
+    assert [stage["output_size"] for stage in facts["stages"]] == [[56, 72], [28, 36], [14, 18], [7, 9]]
+    result = regnety("describe", "regnety_002", "--image-size", "224x286")
+    assert "at 224x286, the paper's convention" in result.stdout
+    (row,) = csv.DictReader(
+        regnety("describe", "regnety_002", "--image-size", "224X286", "--format", "csv").stdout.splitlines()
+    )
+    assert row["image_size"] == "224x286"

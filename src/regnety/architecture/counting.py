@@ -8,6 +8,9 @@ from regnety.architecture import validation
 from regnety.architecture.description import Architecture, Block, ConvNorm, SqueezeExcitation
 from regnety.architecture.design import AnyDesign
 
+MAX_SIDE = 1 << 16
+"""Of a picture that is counted for, in pixels."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complexity:
@@ -21,17 +24,17 @@ class Complexity:
     """Elements that all convolutions and the classifier put out."""
 
 
-def complexity(architecture: Architecture | AnyDesign, image_size: int = 224) -> Complexity:
-    """Count as pycls and the paper do, for one square picture of `image_size` pixels.
+def complexity(architecture: Architecture | AnyDesign, image_size: int | tuple[int, int] = 224) -> Complexity:
+    """Count as pycls and the paper do, for one picture of `image_size` pixels, or of (height, width).
 
     A design counts with 1000 classes and 3 input channels.
 
     Raises:
-        InvalidDesignError: image_size is not a whole number from 1 to 65536.
+        InvalidDesignError: a side is not a whole number from 1 to 65536.
     """
-    side = validation.whole("image_size", image_size, 1, 1 << 16)
+    height, width = validation.sides("image_size", image_size, MAX_SIDE)
     architecture = architecture.architecture()
-    convolutions = list(_convolutions(architecture, side, side))
+    convolutions = list(_convolutions(architecture, height, width))
     head = architecture.head
     return Complexity(
         num_params=sum(
@@ -108,22 +111,28 @@ def _out(size: int, stride: int) -> int:
     return (size - 1) // stride + 1
 
 
-def output_shapes(architecture: Architecture, image_size: int | None = None) -> dict[str, tuple[int | str, ...]]:
+def output_shapes(
+    architecture: Architecture, image_size: int | tuple[int, int] | None = None
+) -> dict[str, tuple[int | str, ...]]:
     """Shape of every output that the description names, without the batch.
 
     Args:
         architecture: the network.
-        image_size: of a square input, in pixels; None gives height and width of the feature maps as words.
+        image_size: side of a square input in pixels, or (height, width); None gives height and width of the feature
+            maps as words.
     """
     shapes: dict[str, tuple[int | str, ...]] = {}
-    side = image_size
-    for name, width, strides in (
+    sides = None if image_size is None else validation.sides("image_size", image_size, MAX_SIDE)
+    for name, channels, strides in (
         ("stem", architecture.stem.width_out, (architecture.stem.stride,)),
         *((stage.name, stage.width, tuple(block.stride for block in stage.blocks)) for stage in architecture.stages),
     ):
+        if sides is None:
+            shapes[name] = (channels, f"{name}_height", f"{name}_width")
+            continue
         for stride in strides:
-            side = None if side is None else _out(side, stride)
-        shapes[name] = (width, f"{name}_height", f"{name}_width") if side is None else (width, side, side)
+            sides = (_out(sides[0], stride), _out(sides[1], stride))
+        shapes[name] = (channels, *sides)
     shapes["pre_logits"] = (architecture.num_features,)
     if architecture.num_classes:
         shapes["logits"] = (architecture.num_classes,)

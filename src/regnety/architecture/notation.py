@@ -1,17 +1,51 @@
-"""Designs as text and as JSON: `depth=13,w0=24,...` on a command line, a dictionary in a file."""
+"""Designs as text and as JSON: `depth=13,w0=24,...` on a command line, a dictionary in a file.
+
+Each field may also be called as the paper, pycls, timm or torchvision call it: an exact table, never resemblance.
+"""
 
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
+from regnety.architecture import validation
 from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
 from regnety.errors import InvalidDesignError
 
 Built = TypeVar("Built", Design, AnyNetDesign, StageDesign)
 
+PAPERS_RATIO = "b"
+"""The paper's bottleneck ratio, block width over inner width: the inverse of everybody's multiplier."""
+_GROUPS = {"g": "group_width", "GROUP_W": "group_width", "group_size": "group_width"}
+_BOTTLENECK = {
+    PAPERS_RATIO: "bottleneck_multiplier",
+    "BOT_MUL": "bottleneck_multiplier",
+    "bottle_ratio": "bottleneck_multiplier",
+}
+_WHOLE = {"q": "se_ratio", "SE_R": "se_ratio", "STEM_W": "stem_width"}
+SPELLINGS: Mapping[type, Mapping[str, str]] = {
+    Design: {
+        "d": "depth",
+        "DEPTH": "depth",
+        "w_0": "w0",
+        "W0": "w0",
+        "w_a": "wa",
+        "WA": "wa",
+        "w_m": "wm",
+        "WM": "wm",
+        **_GROUPS,
+        **_BOTTLENECK,
+        **_WHOLE,
+    },
+    AnyNetDesign: _WHOLE,
+    StageDesign: {"w": "width", "d": "depth", "s": "stride", **_GROUPS, **_BOTTLENECK},
+}
+"""What others call a field, to its name here: the paper's symbols, pycls's in capitals, timm's and torchvision's."""
+
 
 def parse_design(text: str) -> Design:
-    """Read `depth=13,w0=24,wa=36.44,wm=2.49,group_width=8`; strides are `stage_strides=1:2:2:2`.
+    """Read `depth=13,w0=24,wa=36.44,wm=2.49,group_width=8` or `d=13,w_0=24,w_a=36.44,w_m=2.49,g=8` (`SPELLINGS`).
+
+    The strides of the stages, one for each that the design forms, are `stage_strides=1:2:2:2`.
 
     Raises:
         InvalidDesignError: a field is unknown, missing or twice there, or its value is not allowed.
@@ -30,10 +64,27 @@ def parse_design(text: str) -> Design:
 
 
 def design_from_dict(values: Mapping[str, Any]) -> AnyDesign:
-    """The design that `as_dict` wrote: an `AnyNetDesign` where it has stages, else a `Design`.
+    """A design from plain values, as they stand in JSON: what `as_dict` wrote, or written by hand.
+
+    A `Design` is a table of its fields, of which `depth`, `w0`, `wa`, `wm` and `group_width` are needed:
+
+        {"depth": 13, "w0": 24, "wa": 36.44, "wm": 2.49, "group_width": 8}
+
+    A table with `stages` is an `AnyNetDesign`; each stage needs `width`, `depth` and `group_width`, and its `stride` is
+    2 unless it says another:
+
+        {"stages": [{"width": 32, "depth": 2, "group_width": 16, "stride": 1}, {"width": 64, "depth": 4,
+        "group_width": 16}], "se_ratio": 0.25, "stem_width": 32}
+
+    Fields may be called as in the paper (`d`, `w_0`, `w_a`, `w_m`, `g`, `q`; `b` is the ratio, whose inverse is the
+    multiplier), in pycls (`DEPTH`, `W0`, `WA`, `WM`, `GROUP_W`, `BOT_MUL`, `SE_R`, `STEM_W`) and in timm (`group_size`,
+    `bottle_ratio`).
+
+    Args:
+        values: the table.
 
     Raises:
-        InvalidDesignError: a field is unknown or missing, or its value is not allowed.
+        InvalidDesignError: a field is unknown, missing or twice there, or its value is not allowed.
     """
     if not isinstance(values, Mapping):
         raise InvalidDesignError(f"a design must be a table of fields, got {values!r}")
@@ -47,11 +98,17 @@ def design_from_dict(values: Mapping[str, Any]) -> AnyDesign:
 
 def _build(kind: type[Built], values: Mapping[str, Any]) -> Built:
     known = {field.name: field for field in fields(kind)}
-    for name in values:
+    named: dict[str, Any] = {}
+    for spelling, value in values.items():
+        name = SPELLINGS[kind].get(spelling, spelling)
         if name not in known:
-            raise InvalidDesignError(f"{kind.__name__} has no field {name!r}; it has {', '.join(known)}")
+            raise InvalidDesignError(f"{kind.__name__} has no field {spelling!r}; it has {', '.join(known)}")
+        if name in named:
+            first = next(other for other in values if SPELLINGS[kind].get(other, other) == name)
+            raise InvalidDesignError(f"{name} is given twice in the design, as {first} and as {spelling}")
+        named[name] = value if spelling != PAPERS_RATIO else 1 / validation.real(spelling, value, 0, 64, above=True)
     try:
-        return kind(**values)
+        return kind(**named)
     except TypeError as error:  # a missing field: dataclasses name it
         missing = str(error).partition("missing ")[2].partition(": ")[2]
         if not missing:

@@ -21,6 +21,16 @@ def whole(name: str, value: Any, low: int, high: int) -> int:
     return number
 
 
+def sides(name: str, value: Any, high: int) -> tuple[int, int]:
+    """Height and width in pixels, from a number for both or from the two."""
+    if not isinstance(value, list | tuple):
+        value = (value, value)
+    if len(value) != 2:
+        raise InvalidDesignError(f"{name} must be a number of pixels or (height, width), got {tuple(value)!r}")
+    height, width = (whole(name, side, 1, high) for side in value)
+    return height, width
+
+
 def real(name: str, value: Any, low: float, high: float, *, above: bool = False) -> float:
     """A finite number from low (above=True: beyond it) to high."""
     allowed = f"a number {'above' if above else 'from'} {low:g} to {high:g}"

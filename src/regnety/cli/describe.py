@@ -1,13 +1,14 @@
 """`regnety describe`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from regnety.cli.formats import ReportFormat, report_format_option
+from regnety.cli.formats import RowFormat, row_format_option
 from regnety.cli.notices import say
 from regnety.cli.options import complete_model
 from regnety.errors import InvalidDesignError
@@ -15,12 +16,48 @@ from regnety.errors import InvalidDesignError
 if TYPE_CHECKING:
     from regnety.architecture.description import Architecture
 
+LINEAR = ("depth", "w0", "wa", "wm", "group_width", "bottleneck_multiplier")
+"""Fields that a design of stages does not have."""
+SHARED = ("se_ratio", "stem_width", "stem_stride", "group_min_ratio")
+OF_STAGES = ("width", "depth", "inner_width", "group_width", "stride")
+
+
+class SizeType(click.ParamType):  # type: ignore[type-arg]
+    """PIXELS of a square, or HEIGHTxWIDTH."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> int | tuple[int, int]:
+        """A number, or two with an x between them."""
+        sides = str(value).lower().split("x")
+        if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
+            self.fail(f"{value!r} is neither PIXELS nor HEIGHTxWIDTH", parameter, context)
+        return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
 
 @click.command()
-@click.argument("name", required=False, metavar="[MODEL]", shell_complete=complete_model)
-@click.option("--design", metavar="DESIGN", help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8")
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=complete_model)
 @click.option(
-    "--image-size", type=int, default=224, metavar="PIXELS", help="Height and width that work is counted for."
+    "--design",
+    "designs",
+    metavar="DESIGN",
+    multiple=True,
+    help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8; JSON; or a .json or .yaml file, also of an "
+    "AnyNet's stages.",
+)
+@click.option(
+    "--image-size",
+    type=SizeType(),
+    metavar="PIXELS",
+    help="Size that work is counted for, or HEIGHTxWIDTH; the model's own if not given, 224 for a design.",
+)
+@click.option(
+    "--num-classes",
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    help="Outputs of the classifier; the model's own if not given, 1000 for a design.",
 )
 @click.option(
     "--plot",
@@ -28,38 +65,59 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Draw the width of each block, u_j against w_j, into a .png or .svg file.",
 )
-@report_format_option
+@row_format_option
 def describe(
-    name: str | None, design: str | None, image_size: int, plot: Path | None, output_format: ReportFormat
+    models: tuple[str, ...],
+    designs: tuple[str, ...],
+    image_size: int | tuple[int, int] | None,
+    num_classes: int | None,
+    plot: Path | None,
+    output_format: RowFormat,
 ) -> None:
-    """Show the stages of a design, its parameters, multiply-adds and activations.
+    """Show the stages of designs, their parameters, multiply-adds and activations.
 
-    Example:  regnety describe regnety_040 --plot widths.png
+    Several are compared in one table; --format csv has a row for each, json a list of them.
+
+    Example:  regnety describe regnety_002 regnety_004 --format csv
     """
-    from regnety.architecture.notation import parse_design
-    from regnety.bundle.resolver import describe_model
+    from regnety.bundle.design_files import find_design
+    from regnety.bundle.model_complexity import described
 
-    if (name is None) == (design is None):
-        raise InvalidDesignError("describe wants the name of a model or a --design, one of them")
-    if name is not None:
-        metadata = describe_model(name)
-        architecture = metadata.design.architecture(metadata.num_classes, metadata.in_chans)
-    else:
-        assert design is not None
-        architecture = parse_design(design).architecture()
-    facts = _facts(name, architecture, image_size)
+    if not models and not designs:
+        raise InvalidDesignError("describe wants a model, or a --design")
+    if plot is not None and len(models) + len(designs) > 1:
+        raise InvalidDesignError("--plot draws one model; name one")
+    named = [(name, *described(name)) for name in models]
+    named += [(None, *described(find_design(design))) for design in designs]  # type: ignore[misc]
+    counted = [
+        (name, layers.architecture(num_classes), own_size if image_size is None else image_size)
+        for name, layers, own_size in named
+    ]
+    reports = [report(name, architecture, size) for name, architecture, size in counted]
     if plot is not None:
         from regnety.figures.widths import plot_widths
 
+        name, architecture, _ = counted[0]
         plot_widths(architecture.design, plot, title=name)
         say(f"wrote {plot}")
-    if output_format is ReportFormat.json:
-        print(json.dumps(facts, indent=2))
+    if output_format is RowFormat.json:
+        print(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2))
+    elif output_format is RowFormat.jsonl:
+        for found in reports:
+            print(json.dumps(found))
+    elif output_format is RowFormat.csv:
+        from regnety.inference.jobs.row_files import csv_text
+
+        rows = [row_of(found) for found in reports]
+        print(csv_text([list(rows[0]), *(list(row.values()) for row in rows)]), end="")
+    elif len(reports) == 1:
+        _print_report(reports[0])
     else:
-        _print_table(facts)
+        _print_table(reports)
 
 
-def _facts(name: str | None, architecture: "Architecture", image_size: int) -> dict[str, Any]:
+def report(name: str | None, architecture: "Architecture", image_size: int | tuple[int, int]) -> dict[str, Any]:
+    """All that is known of a model without its weights, as plain JSON values."""
     from regnety.architecture.counting import complexity, model_index_flops, output_shapes
 
     shapes = output_shapes(architecture, image_size)
@@ -68,7 +126,7 @@ def _facts(name: str | None, architecture: "Architecture", image_size: int) -> d
         "design": architecture.design.as_dict(),
         "num_classes": architecture.num_classes,
         "in_chans": architecture.in_chans,
-        "image_size": image_size,
+        "image_size": _side(image_size),
         "stages": [
             {
                 "name": stage.name,
@@ -78,7 +136,7 @@ def _facts(name: str | None, architecture: "Architecture", image_size: int) -> d
                 "group_width": stage.group_width,
                 "groups": stage.blocks[0].groups,
                 "stride": stage.stride,
-                "output_size": shapes[stage.name][1],
+                "output_size": _side(shapes[stage.name][1:]),
             }
             for stage in architecture.stages
         ],
@@ -88,18 +146,60 @@ def _facts(name: str | None, architecture: "Architecture", image_size: int) -> d
     }
 
 
-def _print_table(facts: dict[str, Any]) -> None:
+def _side(size: int | Sequence[Any]) -> Any:
+    """One number for a square, else [height, width]."""
+    if isinstance(size, int):
+        return size
+    return size[0] if size[0] == size[1] else list(size)
+
+
+def row_of(found: dict[str, Any]) -> dict[str, Any]:
+    """A report in one row of the same fields for every model: what stages differ in stands as `24:56:152:368`."""
+    design, stages = found["design"], found["stages"]
+    numbers = ("num_classes", "in_chans", "image_size", "num_params", "macs", "activations", "model_index_flops")
+    return {
+        "name": found["name"],
+        **{field: design.get(field) if "stages" not in design else None for field in LINEAR},
+        **{field: design[field] for field in SHARED},
+        **{f"stage_{field}s": ":".join(str(stage[field]) for stage in stages) for field in OF_STAGES},
+        **{field: found[field] for field in numbers},
+        "image_size": _text(found["image_size"]),
+        "paper_violations": "; ".join(found["paper_violations"]),
+    }
+
+
+def _text(size: Any) -> str:
+    return str(size) if isinstance(size, int) else "x".join(map(str, size))
+
+
+def _print_report(found: dict[str, Any]) -> None:
     from regnety.cli.tables import print_table
 
-    fields = {field: value for field, value in facts["design"].items() if field != "stages"}
-    print(facts["name"] or "design")
+    fields = {field: value for field, value in found["design"].items() if field != "stages"}
+    print(found["name"] or "design")
     print(", ".join(f"{field}={value}" for field, value in fields.items()), end="\n\n")
     columns = ("stage", "width", "depth", "inner_width", "group_width", "groups", "stride", "output_size")
-    rows = [[str(stage["name"]), *(str(stage[column]) for column in columns[1:])] for stage in facts["stages"]]
+    rows = [
+        [stage["name"], *(str(stage[column]) for column in columns[1:-1]), _text(stage["output_size"])]
+        for stage in found["stages"]
+    ]
     print_table(columns, rows, right=columns[1:])
-    size = facts["image_size"]
-    print(f"\nnum_params   {facts['num_params']:>16,}")
-    print(f"macs         {facts['macs']:>16,}   at {size}x{size}, the paper's convention")
-    print(f"activations  {facts['activations']:>16,}   at {size}x{size}")
-    if facts["paper_violations"]:
-        print(f"\noutside of the paper's RegNetX and RegNetY: {'; '.join(facts['paper_violations'])}")
+    size = found["image_size"]
+    size = f"{size}x{size}" if isinstance(size, int) else _text(size)
+    print(f"\nnum_params   {found['num_params']:>16,}")
+    print(f"macs         {found['macs']:>16,}   at {size}, the paper's convention")
+    print(f"activations  {found['activations']:>16,}   at {size}")
+    if found["paper_violations"]:
+        print(f"\noutside of the paper's RegNetX and RegNetY: {'; '.join(found['paper_violations'])}")
+
+
+def _print_table(reports: list[dict[str, Any]]) -> None:
+    from regnety.cli.tables import print_table
+
+    columns = ("model", "depths", "widths", "group_widths", "classes", "size", "num_params", "macs", "activations")
+    rows = []
+    for found, row in zip(reports, map(row_of, reports), strict=True):
+        stages = (row["stage_depths"], row["stage_widths"], row["stage_group_widths"])
+        counts = (f"{found[field]:,}" for field in ("num_params", "macs", "activations"))
+        rows.append([row["name"] or "design", *stages, str(row["num_classes"]), row["image_size"], *counts])
+    print_table(columns, rows, right=columns[4:])

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from regnety.architecture.notation import parse_design
+from regnety.bundle.design_files import find_design
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import RecipeError
 from regnety.training.recipe import Recipe, read_recipe, with_settings
@@ -39,7 +39,7 @@ def select_recipe(
     else:
         chosen = load_recipe(recipe or ("scratch" if design is not None else "finetune"))
     if design is not None:
-        chosen = dataclasses.replace(chosen, model=None, pretrained=False, design=parse_design(design).as_dict())
+        chosen = dataclasses.replace(chosen, model=None, pretrained=False, design=find_design(design).as_dict())
     elif model is not None:
         chosen = dataclasses.replace(chosen, model=model, design=None)
     elif chosen.model is None and chosen.design is None:
