@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from bundles import small_bundle
@@ -65,14 +64,22 @@ def test_flags_are_part_of_the_origin(folder: Path, tmp_path: Path) -> None:
     assert found[0]["neighbours"] == [{"filename": str(query), "similarity": pytest.approx(1, abs=1e-5)}]
 
 
-def test_resume_refuses_another_model_and_goes_on_with_nothing(folder: Path, tmp_path: Path) -> None:
+def test_resume_of_what_is_finished_does_nothing_and_says_so(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "e.parquet"
     arguments = ("embed", folder / "photos" / "blue", "--model", folder / "model", "-o", output, "--quiet")
     assert regnety(*arguments, "--resume").returncode == 0
-    assert one_line(regnety(*arguments, "--resume")) == (
-        f"{output}: is finished already; leave --resume away to make it anew"
+    before = output.read_bytes()
+    again = regnety(*arguments[:-1], "--resume")
+    assert (again.returncode, again.stdout) == (0, "")
+    assert again.stderr.splitlines()[-1] == f"regnety: {output}: is finished already, 4 images, 0 unreadable"
+    larger = regnety("embed", folder / "photos", "-r", "--model", folder / "model", "-o", output, "-q", "--resume")
+    assert one_line(larger).startswith(f"{output}: is finished, and ")
+    other = regnety("embed", *arguments[1:], "--resume", "--exact")
+    assert one_line(other) == (
+        f"{output}: is finished, and it is not what is asked for: it was made with another pixels; "
+        "leave --resume away to make it anew"
     )
-    assert pq.read_metadata(output).num_rows == 4
+    assert output.read_bytes() == before
 
 
 def test_neighbours_as_a_table(folder: Path, tmp_path: Path) -> None:

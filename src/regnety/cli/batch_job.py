@@ -3,7 +3,7 @@
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +14,9 @@ from regnety.inference.jobs.rows import Rows
 from regnety.progress import Progress
 
 if TYPE_CHECKING:
+    from regnety.cli.images import ImageList
     from regnety.images.sources import ImageSource
+    from regnety.inference.jobs.places import Place
 
 Record = TypeVar("Record")
 LISTED_ERRORS = 20
@@ -24,10 +26,10 @@ ADVANCE_S = 0.2
 
 def run_batch_job(
     model: Answering,
-    sources: "Sequence[ImageSource]",
+    sources: "ImageList",
     answer: "Callable[[Iterator[ImageSource], int], Iterator[Record]]",
     rows: Rows[Record],
-    output: str,
+    output: "Place",
     *,
     row_format: str,
     settings: Mapping[str, Any],
@@ -40,6 +42,7 @@ def run_batch_job(
 
     Args:
         model: what answers; its engine is told, and kept with the rows.
+        output: its place, claimed already.
         answer: images, and how many there are, in; one record for each in their order.
         quiet: no progress and no summary; errors are told.
         description: what is being done, for the progress.
@@ -81,16 +84,18 @@ def run_batch_job(
                 )
         except JobInterrupted as interruption:
             if interruption.images:
-                say(f"{output}: interrupted; {interruption.images} images are kept, --resume goes on with them")
+                say(f"{output.name}: interrupted; {interruption.images} images are kept, --resume goes on with them")
             raise
     if failed > LISTED_ERRORS:
-        say(f"{failed - LISTED_ERRORS} more images could not be read; {output} says why")
+        say(f"{failed - LISTED_ERRORS} more images could not be read; {output.name} says why")
     if not quiet:
-        say(_told(summary, output))
+        say(_told(summary, output.name))
     return summary
 
 
 def _told(summary: JobSummary, output: str) -> str:
+    if summary.was_finished:
+        return f"{output}: is finished already, {summary.images} images, {summary.unreadable} unreadable"
     earlier = f" ({summary.earlier} of them before)" if summary.earlier else ""
     speed = (summary.images - summary.earlier) / max(summary.seconds, 1e-9)
     return f"{output}: {summary.images} images{earlier}, {summary.unreadable} unreadable, {speed:.1f} images/s"

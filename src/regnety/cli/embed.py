@@ -6,9 +6,10 @@ import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.formats import RowFormat, row_format
-from regnety.cli.images import named_images, refuse_as_output, silence_decoders
+from regnety.cli.images import from_option, named_images, refuse_as_output, silence_decoders
 from regnety.cli.notices import say, say_notice
 from regnety.cli.options import model_option, quiet_option, recursive_option, resume_option
+from regnety.cli.outputs import claim, say_replaced
 from regnety.cli.run_options import run_options
 from regnety.errors import RegNetYError
 
@@ -16,7 +17,8 @@ SUFFIX = ".parquet"
 
 
 @click.command()
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path())
+@click.argument("images", metavar="IMAGE...", nargs=-1, type=click.Path())
+@from_option
 @model_option
 @recursive_option
 @click.option(
@@ -27,6 +29,7 @@ SUFFIX = ".parquet"
 @quiet_option
 def embed(
     images: tuple[str, ...],
+    lists: tuple[str, ...],
     model: str | None,
     recursive: bool,
     output: str,
@@ -43,6 +46,7 @@ def embed(
     if not output.lower().endswith(SUFFIX):
         raise RegNetYError(f"{output}: embeddings are written to Parquet; name it {SUFFIX}")
     row_format(RowFormat.parquet, output)
+    place = claim(output, resume=resume, check=lambda: refuse_as_output(output, [*images, *lists]))
     from regnety.bundle.bundle import Bundle
     from regnety.cli.batch_job import run_batch_job
     from regnety.inference.embedding_files import EmbeddingRows, file_settings
@@ -51,19 +55,18 @@ def embed(
     silence_decoders()
     bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet)
     embedder = Embedder(bundle, **how)
-    sources = named_images(images, recursive=recursive)
-    refuse_as_output(output, sources)
+    sources = named_images(images, lists, recursive=recursive)
     if not quiet:
         if model is None:
             say(f"no --model named; {EMBEDDED_MODEL} embeds, which was trained on pictures of 32x32 pixels")
         say_notice(bundle)
-
+    say_replaced(place, quiet=quiet)
     summary = run_batch_job(
         embedder,
         sources,
         lambda images, count: embedder.stream(images, on_error="record", count=count),
         EmbeddingRows(embedder.num_features),
-        output,
+        place,
         row_format=RowFormat.parquet.value,
         settings={**file_settings(embedder.origin), "max_pixels": how["max_pixels"]},
         about={"model": embedder.origin.model},
@@ -71,5 +74,5 @@ def embed(
         quiet=quiet,
         description="embed",
     )
-    if summary.unreadable:
+    if summary.unreadable and not summary.was_finished:
         click.get_current_context().exit(1)

@@ -2,56 +2,120 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from regnety.errors import ImageError
 
 if TYPE_CHECKING:
+    from regnety.images.path_lists import PathList
     from regnety.images.sources import ImageSource
 
 
 STANDARD_INPUT = "-"
+from_option = click.option(
+    "--from",
+    "lists",
+    type=click.Path(),
+    multiple=True,
+    metavar="FILE",
+    help="A list of images, one path a line; - is standard input, where NUL may separate them (find -print0).",
+)
 
 
-def named_images(places: Iterable[str], *, recursive: bool, stdin: bool = False) -> "list[ImageSource]":
+class ImageList:
+    """Images in their order, any number of times. Those of a list are read from it as they are asked for.
+
+    Args:
+        named: those that are known already.
+        lists: of files, folders and addresses.
+        recursive: whether folders in the lists are given with their sub-folders.
+    """
+
+    def __init__(self, named: "Sequence[ImageSource]", lists: "Sequence[PathList]", *, recursive: bool) -> None:
+        self._named = named
+        self._lists = lists
+        self._recursive = recursive
+        self._count = len(named) + sum(self._count_at(path) for paths in lists for path in paths)
+
+    def __iter__(self) -> "Iterator[ImageSource]":
+        from regnety.images.listing import list_images
+
+        yield from self._named
+        for paths in self._lists:
+            yield from list_images(paths, recursive=self._recursive)
+
+    def __len__(self) -> int:
+        """How many there are; an address of a store in a list is taken for one, and not asked."""
+        return self._count
+
+    def _count_at(self, path: str) -> int:
+        from regnety.images.formats import SUFFIXES
+        from regnety.images.listing import list_images
+
+        if path.lower().endswith(SUFFIXES) or "://" in path:
+            return 1
+        return sum(1 for _ in list_images([path], recursive=self._recursive))
+
+
+def named_images(
+    places: "Sequence[str]", lists: "Sequence[str]" = (), *, recursive: bool, stdin: bool = False
+) -> ImageList:
     """Files, addresses, and what stands in folders; where `stdin` is, - is standard input, which is read here, once.
+
+    Args:
+        places: the arguments.
+        lists: files with more of them, one a line; - is standard input, for paths and not for an image.
+        recursive: look into sub-folders too.
+        stdin: whether - among the places is the image on standard input.
 
     Raises:
         ImageError: none of them names an image, or standard input cannot be read.
+        DataError: a list cannot be read.
     """
     from regnety.images.listing import list_images
+    from regnety.images.path_lists import PathList
     from regnety.images.sources import NamedImage, Unreadable
 
+    if not places and not lists:
+        raise click.UsageError("name an image, a folder of them, or a list of them with --from")
+    if lists.count(STANDARD_INPUT) + (stdin and places.count(STANDARD_INPUT)) > 1:
+        raise ImageError("standard input (-) can be read once only")
     sources: list[ImageSource] = []
     for place in places:
         if stdin and place == STANDARD_INPUT:
-            if any(isinstance(source, NamedImage) for source in sources):
-                raise ImageError("standard input (-) can be read once only")
             if sys.stdin is None:
                 raise ImageError("standard input (-) is closed")
             sources.append(NamedImage(STANDARD_INPUT, sys.stdin.buffer.read()))
         else:
             sources += list_images([place], recursive=recursive)
-    if all(isinstance(source, Unreadable) for source in sources):
-        first = sources[0]
+    images = ImageList(sources, [PathList(place) for place in lists], recursive=recursive)
+    if all(isinstance(source, Unreadable) for source in images):
+        first = next(iter(images))
         assert isinstance(first, Unreadable)
         raise ImageError(f"{first.name}: {first.reason}")
-    return sources
+    return images
 
 
-def refuse_as_output(output: str | Path, sources: "Iterable[ImageSource]") -> None:
-    """See that the output is none of the images.
+def refuse_as_output(output: str | Path, places: Iterable[str]) -> None:
+    """See that the output is none of the arguments, and no image at all.
 
     Raises:
-        ImageError: it is one of them.
+        ImageError: it is.
     """
-    if not os.path.exists(output):
+    if not os.path.isfile(output):
         return
-    for source in sources:
-        if isinstance(source, str) and os.path.exists(source) and os.path.samefile(output, source):
-            raise ImageError(f"{output}: is one of the images; name another file for the answers")
+    if any(os.path.exists(place) and os.path.samefile(output, place) for place in places):
+        raise ImageError(f"{output}: is one of the images; name another file for the answers")
+    from regnety.images.formats import BMP, HEAD_SIZE, format_of
+
+    with open(output, "rb") as file:
+        image = format_of(file.read(HEAD_SIZE))
+    if image is not None and image is not BMP:  # BM may begin a text
+        raise ImageError(f"{output}: is an image; name another file for the answers")
 
 
 def silence_decoders() -> None:

@@ -13,9 +13,10 @@ import click
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli import terminal
 from regnety.cli.formats import RowFormat, row_format
-from regnety.cli.images import STANDARD_INPUT, named_images, refuse_as_output, silence_decoders
+from regnety.cli.images import STANDARD_INPUT, ImageList, from_option, named_images, refuse_as_output, silence_decoders
 from regnety.cli.notices import EngineNotice, say, say_notice
 from regnety.cli.options import labels_option, model_option, quiet_option, recursive_option, resume_option
+from regnety.cli.outputs import claim, is_stream, say_replaced
 from regnety.cli.run_options import run_options
 from regnety.errors import RegNetYError
 
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
     from regnety.bundle.bundle import Bundle
     from regnety.images.sources import ImageSource
     from regnety.inference.cluster.ray_predictor import RayPredictor
+    from regnety.inference.jobs.places import Place
     from regnety.inference.predictor import Prediction, Predictor
 
     AnyPredictor: TypeAlias = Predictor | RayPredictor
 
 
 @click.command()
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path())
+@click.argument("images", metavar="IMAGE...", nargs=-1, type=click.Path())
+@from_option
 @model_option
 @click.option("--top-k", type=click.IntRange(1), default=5, metavar="NUMBER", help="Classes in each answer.")
 @click.option(
@@ -72,6 +75,7 @@ if TYPE_CHECKING:
 @quiet_option
 def predict(
     images: tuple[str, ...],
+    lists: tuple[str, ...],
     model: str | None,
     top_k: int,
     min_probability: float,
@@ -99,6 +103,9 @@ def predict(
         raise RegNetYError("--resume goes on with an --output of .jsonl, .csv or .parquet")
     if ray_workers is not None and ray is None:
         raise click.UsageError("--ray-workers is for --ray")
+    place = None
+    if output is not None and (is_job or not is_stream(output)):
+        place = claim(output, resume=resume, check=lambda: refuse_as_output(output, [*images, *lists]))
     from regnety.bundle.bundle import Bundle
 
     silence_decoders()
@@ -110,18 +117,17 @@ def predict(
         labels=labels,
         **how,
     )
-    sources = named_images(images, recursive=recursive, stdin=True)
-    if output is not None:
-        refuse_as_output(output, sources)
+    sources = named_images(images, lists, recursive=recursive, stdin=True)
     if not quiet:
         _print_notices(predictor, model)
         if how["use_test_size"] and predictor.bundle.preprocessing.test_image_size is None:
             print(f"regnety: {predictor.bundle.name} has no other test size; it is shown its own", file=sys.stderr)
+    say_replaced(place, quiet=quiet)
     if is_job:
-        assert output is not None
+        assert place is not None
         settings = {"top_k": top_k, "min_probability": min_probability}
         settings |= {name: how[name] for name in ("pixels", "exif_orientation", "max_pixels")}
-        failed = _run_job(predictor, sources, chosen_format, output, settings, resume, quiet)
+        failed = _run_job(predictor, sources, chosen_format, place, settings, resume, quiet)
     else:
         failed = _write(predictor, sources, chosen_format, output, top_k, min_probability, quiet)
     if failed:
@@ -166,9 +172,9 @@ def _is_job(output_format: RowFormat, output: str | None) -> bool:
 
 def _run_job(
     predictor: "AnyPredictor",
-    sources: "list[ImageSource]",
+    sources: ImageList,
     output_format: RowFormat,
-    output: str,
+    output: "Place",
     settings: dict[str, Any],
     resume: bool,
     quiet: bool,
@@ -197,12 +203,12 @@ def _run_job(
         quiet=quiet,
         description="predict",
     )
-    return summary.unreadable > 0
+    return summary.unreadable > 0 and not summary.was_finished
 
 
 def _write(
     predictor: "AnyPredictor",
-    sources: "list[ImageSource]",
+    sources: ImageList,
     output_format: RowFormat,
     output: str | None,
     top_k: int,

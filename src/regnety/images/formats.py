@@ -21,6 +21,7 @@ JPEG = ImageFormat("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), (b"\xff\xd8\xff",
 PNG = ImageFormat("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",))
 GIF = ImageFormat("GIF", (".gif",), (b"GIF87a", b"GIF89a"))
 TIFF = ImageFormat("TIFF", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
+BMP = ImageFormat("BMP", (".bmp",), (b"BM",))
 WEBP = ImageFormat("WEBP", (".webp",), (b"RIFF",))
 AVIF = ImageFormat("AVIF", (".avif",), (b"avif", b"avis"))
 HEIF = ImageFormat("HEIF", (".heic", ".heif"), (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
@@ -29,7 +30,7 @@ FORMATS = (
     PNG,
     WEBP,
     GIF,
-    ImageFormat("BMP", (".bmp",), (b"BM",)),
+    BMP,
     TIFF,
     AVIF,
     HEIF,

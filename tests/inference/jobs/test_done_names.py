@@ -37,8 +37,8 @@ def test_a_name_that_is_given_twice_is_done_as_often_as_it_was_answered() -> Non
 @pytest.mark.parametrize("width", [1, 2, 64])
 def test_any_listing_after_any_changes(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where most hashes are those of other names too; against a multiset."""
-    whole = done_names._hash
-    monkeypatch.setattr(done_names, "_hash", lambda name: whole(name) % 2**width)
+    whole = done_names.name_hash
+    monkeypatch.setattr(done_names, "name_hash", lambda name: whole(name) % 2**width)
     generator = random.Random(width)
     for _ in range(40):
         answered = [str(generator.randrange(60)) for _ in range(generator.randrange(50))]

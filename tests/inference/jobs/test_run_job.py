@@ -152,17 +152,64 @@ def test_an_unfinished_job_is_neither_overwritten_nor_mixed(options: Any, words:
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_a_finished_output(tmp_path: Path) -> None:
+@pytest.mark.parametrize("row_format", ROW_FORMATS)
+def test_a_finished_output_is_left_as_it_is_with_resume(row_format: str, tmp_path: Path) -> None:
+    output = tmp_path / f"labels.{row_format}"
+
+    assert UNREADABLE
+    run(output, NAMES, resume=True)  # nothing there: it begins
+    before, answers = output.read_bytes(), Answers()
+    for spelled in (NAMES, [f"./photos//../{name}" for name in reversed(NAMES)], NAMES[:4]):
+        summary = run(output, spelled, answers, resume=True)
+        assert (summary.images, summary.unreadable, summary.earlier, summary.was_finished) == (50, UNREADABLE, 50, True)
+    with pytest.raises(JobError) as error:
+        run(output, [*NAMES, "photos/new.jpg", "photos/newer.jpg"], answers, resume=True)
+    assert str(error.value) == (
+        f"{output}: is finished, and 2 of the images have no rows in it, photos/new.jpg is the first; "
+        "leave --resume away to make it anew"
+    )
+    assert (answers.asked, output.read_bytes(), files(output)) == ([], before, [output.name])
+
+
+def test_a_finished_output_is_replaced_without_resume(tmp_path: Path) -> None:
     output = tmp_path / "labels.csv"
-    run(output, NAMES[:3], resume=True)  # nothing there: it begins
-    with pytest.raises(JobError, match="is finished already; leave --resume away to make it anew"):
-        run(output, resume=True)
-    assert rows_of(output) == wanted_rows(NAMES[:3])
+    run(output, NAMES[:3])
     interrupted(output, 20)  # made anew: the old one stays until the new one is whole
     assert rows_of(output) == wanted_rows(NAMES[:3])
     run(output, resume=True)
     assert rows_of(output) == wanted_rows(NAMES)
     assert files(output) == ["labels.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("labels.csv", b"name,price\napple,3\n", "its columns are name, price, not filename, rank, index, label"),
+        ("labels.csv", b"", "its columns are none, not filename"),
+        ("labels.csv", b"\xff\xfe\0", "can't decode byte"),
+        ("labels.jsonl", b'{"name": "apple"}\n', "a line is no answer"),
+        ("labels.jsonl", b"[" * 100_000, "recursion"),
+        ("labels.jsonl", b'{"filename": "photos/000.jpg"', "Expecting"),
+        ("labels.parquet", b"PAR1", ""),
+        ("labels.parquet", None, "it was made with another top_k"),
+    ],
+)
+def test_what_another_one_made_is_not_taken_for_finished(
+    name: str, data: bytes | None, words: str, tmp_path: Path
+) -> None:
+    output = tmp_path / name
+    if data is None:
+        run(output, settings={"top_k": 3})
+    else:
+        output.write_bytes(data)
+    before = output.read_bytes()
+    with pytest.raises(JobError) as error:
+        run(output, resume=True)
+    assert str(error.value).startswith(f"{output}: is finished, and it is not what is asked for: ")
+    assert str(error.value).endswith("; leave --resume away to make it anew")
+    assert words in str(error.value)
+    assert output.read_bytes() == before
+    assert files(output) == [name]
 
 
 def test_nothing_stays_of_a_job_without_an_answer(tmp_path: Path) -> None:
@@ -287,8 +334,7 @@ def test_what_a_kill_leaves_of_the_last_steps(tmp_path: Path) -> None:
     assert rows_of(output) == wanted_rows(NAMES)
     folder.mkdir()  # the folder's head goes first: what is left after that is no job
     (folder / "000003.csv").write_text("old rows")
-    with pytest.raises(JobError, match="is finished already"):
-        run(output, resume=True)
+    assert run(output, resume=True).was_finished
     run(output, NAMES[:2])
     assert rows_of(output) == wanted_rows(NAMES[:2])
     assert files(output) == ["labels.csv"]

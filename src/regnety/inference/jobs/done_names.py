@@ -10,6 +10,8 @@ import numpy.typing as npt
 class DoneNames:
     """The names of what is done, in the order in which it was done, each of which is taken once.
 
+    A name is what tells one image from another (`identity.py`), not the spelling that its row has.
+
     A listing that has not changed gives the same names in the same order: one part's are held at a time. Where a file
     was added, removed or renamed since, names are looked for by their hashes, 16 bytes each, and what is found is
     compared as a whole: two names of one hash are still two images.
@@ -31,6 +33,11 @@ class DoneNames:
     def __len__(self) -> int:
         return len(self._taken)
 
+    @property
+    def left(self) -> int:
+        """How many are not taken."""
+        return self._left
+
     def take(self, name: str) -> bool:
         """Whether a name is done and was not taken before; it is taken now."""
         if not self._left:
@@ -45,12 +52,12 @@ class DoneNames:
 
     def _find(self, name: str) -> int | None:
         if self._index is None:
-            each = (_hash(name) for number in range(len(self._ends)) for name in self._read(number))
+            each = (name_hash(name) for number in range(len(self._ends)) for name in self._read(number))
             unsorted = np.fromiter(each, np.uint64, len(self))
             order = np.argsort(unsorted, kind="stable")
             self._index = unsorted[order], order
         hashes, order = self._index
-        wanted = np.uint64(_hash(name))
+        wanted = np.uint64(name_hash(name))
         place = int(np.searchsorted(hashes, wanted))
         while place < len(order) and hashes[place] == wanted:
             if self._is(position := int(order[place]), name):
@@ -72,5 +79,6 @@ class DoneNames:
         return int(self._ends[number - 1]) if number else 0
 
 
-def _hash(name: str) -> int:
+def name_hash(name: str) -> int:
+    """64 bits of a name."""
     return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

@@ -4,7 +4,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -13,8 +13,10 @@ from typing import Any, Generic, TypeVar
 from regnety.errors import JobError
 from regnety.images.sources import ImageSource, source_name
 from regnety.inference.jobs.done_names import DoneNames
-from regnety.inference.jobs.parts import Part, Parts, check_settings
-from regnety.inference.jobs.places import place_of
+from regnety.inference.jobs.finished import list_finished
+from regnety.inference.jobs.identity import identities
+from regnety.inference.jobs.parts import Part, Parts, check_settings, refuse_unfinished
+from regnety.inference.jobs.places import Place, place_of
 from regnety.inference.jobs.row_files import RowFile, row_file
 from regnety.inference.jobs.rows import Rows
 from regnety.version import __version__
@@ -37,6 +39,8 @@ class JobSummary:
     """How many of them were answered before this run."""
     seconds: float
     """From the first image that this run asked for to the output in its place."""
+    was_finished: bool = False
+    """Whether the output was there already, with all that was asked for, so that this run had nothing to do."""
 
 
 class JobInterrupted(KeyboardInterrupt):
@@ -55,7 +59,7 @@ def run_job(
     sources: Iterable[ImageSource],
     answer: Callable[[Iterator[ImageSource]], Iterator[Record]],
     rows: Rows[Record],
-    output: str | Path,
+    output: str | Path | Place,
     *,
     row_format: str,
     settings: Mapping[str, Any],
@@ -73,13 +77,16 @@ def run_job(
     output's name between `.` and `.job`. With `resume` an unfinished job is gone on with: what is answered is not
     asked again. Rows come in the order of the listing. Where the listing has changed since the job began, no row is
     lost and none is double: what was answered keeps its rows, also for files that are gone by now, and the files that
-    have come are answered after those.
+    have come are answered after those. A finished output is left as it is with `resume`.
+
+    Which images are the same does not depend on how their folder is spelled (`identity.py`). A row has the name that
+    was given when it was made.
 
     Args:
         sources: images that have names; each is asked for when `answer` asks, and none is held after that.
         answer: images in, one record for each in their order; closed where it is a generator.
         rows: how a record is written.
-        output: a path, or an address that fsspec reaches.
+        output: a path, an address that fsspec reaches, or the place of one that is locked already.
         row_format: csv, jsonl or parquet.
         settings: JSON values; what all rows of the output have in common. A job that is gone on with has the same.
         about: JSON values that are kept beside the settings and may differ, like the model's name.
@@ -91,20 +98,23 @@ def run_job(
         part_seconds: seconds after which a part ends.
 
     Raises:
-        JobError: there is an unfinished job and `resume` is not said, or it has other settings; the output is finished
-            and `resume` is said; another process is at work on it; or the output cannot be written, where all parts but
-            the open one are kept.
+        JobError: there is an unfinished job and `resume` is not said, or it has other settings; `resume` is said and
+            the finished output lacks some of the images, or is another one; another process is at work on it; or the
+            output cannot be written, where all parts but the open one are kept.
         JobInterrupted: Ctrl-C; every record is kept.
         MissingExtraError: the format or the address needs a package.
     """
-    place = place_of(output)
+    place = place_of(output) if isinstance(output, str | Path) else output
     settings = json.loads(json.dumps({"row_format": row_format, **settings}))
     about = {"regnety_version": __version__, **about}
     file = row_file(row_format, rows, {**about, **settings})
-    with place.locked():
+    with nullcontext() if place.is_locked else place.locked():
         parts = Parts(place, row_format)
         try:
-            done = _begin(parts, settings, about, resume)
+            stored = parts.open()
+            if stored is None and resume and place.is_finished():
+                return _finished(place, file, settings, sources)
+            done = _begin(parts, stored, settings, about, resume)
             on_earlier(len(done))
             started = time.monotonic()
             log = _Log(parts, file, rows, facts, part_records, part_seconds)
@@ -122,22 +132,32 @@ def run_job(
     return JobSummary(parts.images, parts.unreadable, len(done), time.monotonic() - started)
 
 
-def _begin(parts: Parts, settings: Mapping[str, Any], about: Mapping[str, Any], resume: bool) -> DoneNames:
+def _begin(
+    parts: Parts, stored: Mapping[str, Any] | None, settings: Mapping[str, Any], about: Mapping[str, Any], resume: bool
+) -> DoneNames:
     """Go on with the job that stands there, or begin one; the images that are done."""
-    stored = parts.open()
-    place = parts.place
     if stored is not None and parts.count:
         if not resume:
-            raise JobError(
-                f"{place.name}: an unfinished job of {parts.images} images is there; --resume goes on with it, or "
-                f"remove {place.folder_name} to begin anew"
-            )
-        check_settings(stored, settings, place)
-    elif stored is None and resume and place.is_finished():
-        raise JobError(f"{place.name}: is finished already; leave --resume away to make it anew")
+            refuse_unfinished(parts.place)
+        check_settings(stored, settings, parts.place)
     else:
         parts.begin(settings, about)
-    return DoneNames(lambda number: parts.read(number).names, parts.sizes)
+    return DoneNames(parts.identities, parts.sizes)
+
+
+def _finished(
+    place: Place, file: RowFile[Any], settings: Mapping[str, Any], sources: Iterable[ImageSource]
+) -> JobSummary:
+    """What stands in a finished output, if that is what was asked for."""
+    with place.finished() as stream:
+        rows = list_finished(file, stream, place.name, settings)
+    missing, first = rows.missing(_name(source) for source in sources)
+    if missing:
+        raise JobError(
+            f"{place.name}: is finished, and {missing} of the images have no rows in it, {first} is the first; "
+            "leave --resume away to make it anew"
+        )
+    return JobSummary(rows.images, rows.unreadable, rows.images, 0.0, was_finished=True)
 
 
 def _answers(
@@ -148,13 +168,12 @@ def _answers(
 ) -> Generator[Record]:
     """The records of what is not done. That each is its own image's is seen here, whoever gives them."""
     asked: deque[str] = deque()
+    identity = identities()
 
     def waiting() -> Iterator[ImageSource]:
         for source in sources:
-            name = source_name(source)
-            if name is None:
-                raise ValueError("a job's images need names, which say what is done")
-            if not done.take(name):
+            name = _name(source)
+            if not done.left or not done.take(identity(name)):
                 asked.append(name)
                 yield source
 
@@ -169,6 +188,13 @@ def _answers(
     finally:
         if isinstance(records, Generator):
             records.close()
+
+
+def _name(source: ImageSource) -> str:
+    name = source_name(source)
+    if name is None:
+        raise ValueError("a job's images need names, which say what is done")
+    return name
 
 
 @dataclass(slots=True)

@@ -11,9 +11,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from regnety.errors import JobError
+from regnety.inference.jobs.identity import identities
 from regnety.inference.jobs.places import Place
 
 FORMAT_VERSION = 1
@@ -29,6 +31,8 @@ class Part:
     """Of the images, as they were given, in the order of their rows."""
     unreadable: int
     """How many of them have an error."""
+    base: str | None = None
+    """The folder that relative names are relative to, as the place describes it; None where it does not say."""
 
 
 class Parts:
@@ -44,6 +48,7 @@ class Parts:
         self._row_format = row_format
         self._began = False
         self._parts: list[tuple[int, int]] = []
+        self._identity = lru_cache(maxsize=2)(identities)
 
     @property
     def sizes(self) -> list[int]:
@@ -96,7 +101,13 @@ class Parts:
     def append(self, part: Part, data: bytes, facts: Mapping[str, Any]) -> None:
         """Keep a part: its rows, then what makes it count. Ctrl-C may come between any two steps of it."""
         self.place.write(_rows(self.count, self._row_format), data)
-        table = {"images": len(part.names), "unreadable": part.unreadable, "facts": facts, "names": part.names}
+        table = {
+            "images": len(part.names),
+            "unreadable": part.unreadable,
+            "facts": facts,
+            "base": self.place.base(),
+            "names": part.names,
+        }
         self._write_json(_sidecar(self.count), table)
         self._parts.append((len(part.names), part.unreadable))
 
@@ -107,12 +118,21 @@ class Parts:
             JobError: its file is damaged.
         """
         table = self._read_json(_sidecar(number))
-        names, unreadable = table.get("names"), table.get("unreadable")
+        names, unreadable, base = table.get("names"), table.get("unreadable"), table.get("base")
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise self._damaged(_sidecar(number))
-        if not isinstance(unreadable, int):
+        if not isinstance(unreadable, int) or not (base is None or isinstance(base, str)):
             raise self._damaged(_sidecar(number))
-        return Part(tuple(names), unreadable)
+        return Part(tuple(names), unreadable, base)
+
+    def identities(self, number: int) -> list[str]:
+        """What tells the images of a part from all others.
+
+        Raises:
+            JobError: its file is damaged.
+        """
+        part = self.read(number)
+        return list(map(self._identity(self.place.folder(part.base)), part.names))
 
     def data(self) -> Iterator[bytes]:
         """The rows of all parts, in their order."""
@@ -145,6 +165,27 @@ class Parts:
         return JobError(
             f"{self.place.name}: its unfinished job cannot be gone on with, {name} is damaged or missing; "
             f"remove {self.place.folder_name} to begin anew"
+        )
+
+
+def is_unfinished(place: Place) -> bool:
+    """Whether a job stands beside an output that came to some part."""
+    names = place.names()
+    return HEAD in names and any(map(_SIDECAR.fullmatch, names))
+
+
+def refuse_unfinished(place: Place) -> None:
+    """See that no unfinished job stands beside an output. One that came to no part has nothing to be lost.
+
+    Raises:
+        JobError: it does; the message says how it is gone on with, and how one begins anew.
+    """
+    if is_unfinished(place):
+        parts = Parts(place, "")
+        parts.open()
+        raise JobError(
+            f"{place.name}: an unfinished job of {parts.images} images is there; --resume goes on with it, or "
+            f"remove {place.folder_name} to begin anew"
         )
 
 

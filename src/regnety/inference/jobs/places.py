@@ -2,9 +2,8 @@
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -12,6 +11,10 @@ from regnety.errors import JobError
 from regnety.storage import locked, remove_leftovers, replacing
 
 JOINED = "joined"
+LOCK = ".job.lock"
+"""As `storage.locked` calls it."""
+LOCK_TRIES = 20
+"""Whoever had the lock may take its folder away between two steps of ours."""
 
 
 class Place(Protocol):
@@ -21,6 +24,10 @@ class Place(Protocol):
     """The output, as it was given."""
     folder_name: str
     """The job's folder, as messages call it."""
+    is_locked: bool
+    """Whether whoever has this object is within its `locked`."""
+    replaces: bool
+    """Whether something stands there that will be replaced, as whoever claimed it has seen."""
 
     def locked(self) -> AbstractContextManager[None]:
         """Be the only job of this output.
@@ -31,6 +38,12 @@ class Place(Protocol):
 
     def is_finished(self) -> bool:
         """Whether the output is there."""
+
+    def base(self) -> str | None:
+        """The working directory, as a job that is moved with its images should find it again; None for any."""
+
+    def folder(self, base: str | None) -> str:
+        """The folder that `base` described; nothing for the working directory."""
 
     def names(self) -> list[str]:
         """Of the files in the job's folder."""
@@ -45,7 +58,10 @@ class Place(Protocol):
         """A file of the job's folder that may be missing."""
 
     def remove_folder(self) -> None:
-        """The job's folder with whatever stands in it."""
+        """The job's folder with whatever stands in it: the last that is done within `locked`."""
+
+    def finished(self) -> AbstractContextManager[IO[bytes]]:
+        """The output that is there, to be read."""
 
     def output(self) -> AbstractContextManager[IO[bytes]]:
         """The output, to be written from its first byte to its last; it comes to its place when the block ends."""
@@ -71,12 +87,20 @@ def place_of(output: str | Path) -> Place:
 
 
 class LocalPlace:
-    """A path."""
+    """A path.
 
-    def __init__(self, output: str | Path) -> None:
+    Args:
+        output: of a file, or of a folder that is written as a whole.
+        is_folder: which of the two; the folders above it are made.
+    """
+
+    def __init__(self, output: str | Path, *, is_folder: bool = False) -> None:
         self.name = str(output)
+        self.is_locked = self.replaces = False
+        self._is_removed = False
+        self._is_folder = is_folder
         self._output = Path(os.path.realpath(output))  # a link stays one
-        if self._output.exists() and not self._output.is_file():
+        if not is_folder and self._output.exists() and not self._output.is_file():
             raise JobError(f"{output}: is a folder, a device or a pipe, not a file that may be replaced")
         self._folder = self._output.with_name(f".{self._output.name}.job")
         self.folder_name = str(Path(output).with_name(self._folder.name))
@@ -84,26 +108,68 @@ class LocalPlace:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """The lock stands in the folder, and goes with it."""
+        parents = [folder for folder in self._folder.parents if not folder.exists()] if self._is_folder else []
+        with ExitStack() as stack:
+            for _ in range(LOCK_TRIES):
+                if self._is_in(stack):
+                    break
+            else:
+                self._refuse()
+            self.is_locked, self._is_removed = True, False
+            try:
+                remove_leftovers(self._folder)
+                yield
+            finally:
+                self.is_locked = False
+                for folder in parents:
+                    with suppress(OSError):  # what has come there stays
+                        folder.rmdir()
 
-        def refuse() -> None:
-            raise JobError(f"{self.name}: another process is at work on it")
-
+    def _is_in(self, stack: ExitStack) -> bool:
+        """Take the lock; False where its folder was taken away meanwhile by whoever had it before."""
         try:
-            self._folder.mkdir(exist_ok=True)
+            self._folder.mkdir(parents=self._is_folder, exist_ok=True)
+            stack.enter_context(locked(self._folder / "job", on_wait=self._refuse))
+        except (FileExistsError, FileNotFoundError) as error:
+            if self._folder.is_file() or not self._folder.parent.is_dir():
+                error.filename = self.name
+                raise
+            return False
         except OSError as error:
             error.filename = self.name
             raise
-        with locked(self._folder / "job", on_wait=refuse):
-            remove_leftovers(self._folder)
-            yield
+        if self._folder.exists():
+            return True
+        stack.close()
+        return False
+
+    def _refuse(self) -> None:
+        raise JobError(f"{self.name}: another process is at work on it")
 
     def is_finished(self) -> bool:
-        """Whether the output is there."""
+        """Whether the output is there; a folder without anything in it is none."""
+        if self._is_folder and self._output.is_dir():
+            return any(self._output.iterdir())
         return self._output.exists()
+
+    def base(self) -> str | None:
+        """From the output's folder on; on Windows a working directory on another disk has no such path."""
+        try:
+            here = os.path.realpath(os.curdir)
+        except FileNotFoundError:  # it was removed: no relative name means anything
+            return None
+        try:
+            return os.path.relpath(here, self._output.parent)
+        except ValueError:
+            return here
+
+    def folder(self, base: str | None) -> str:
+        """Seen from where the output stands now."""
+        return "" if base is None else os.path.join(self._output.parent, base)
 
     def names(self) -> list[str]:
         """Of the files in the folder."""
-        return os.listdir(self._folder) if self._folder.is_dir() else []
+        return os.listdir(self._folder) if self._folder.is_dir() and not self._is_removed else []
 
     def read(self, name: str) -> bytes:
         """A file of the folder."""
@@ -116,11 +182,30 @@ class LocalPlace:
 
     def remove(self, name: str) -> None:
         """A file of the folder."""
-        (self._folder / name).unlink(missing_ok=True)
+        if not self._is_removed:
+            (self._folder / name).unlink(missing_ok=True)
 
     def remove_folder(self) -> None:
-        """Windows keeps the lock, and with it the folder, until whoever holds it has ended; it counts as none then."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Once, and the lock last: from then on the folder may be another process's.
+
+        Windows keeps the lock, and with it the folder, until whoever holds it has ended; it counts as none then.
+        """
+        if self._is_removed:
+            return
+        with suppress(OSError):
+            for path in self._folder.iterdir():
+                if path.name != LOCK:
+                    path.unlink()
+        self._is_removed = True
+        with suppress(OSError):
+            (self._folder / LOCK).unlink()
+            self._folder.rmdir()
+
+    @contextmanager
+    def finished(self) -> Iterator[IO[bytes]]:
+        """The file."""
+        with self._output.open("rb") as file:
+            yield file
 
     @contextmanager
     def output(self) -> Iterator[IO[bytes]]:

@@ -26,6 +26,7 @@ class RemotePlace:
 
     def __init__(self, output: str) -> None:
         self.name = output
+        self.is_locked = self.replaces = False
         with self._reported():
             self._files = file_system(output)
             self._output = self._files._strip_protocol(output)
@@ -44,13 +45,24 @@ class RemotePlace:
             raise JobError(f"{self.name}: another process is at work on it")
 
         with locked(Path(tempfile.gettempdir()) / f"regnety-job-{digest}", on_wait=refuse):
-            yield
+            self.is_locked = True
+            try:
+                yield
+            finally:
+                self.is_locked = False
 
     def is_finished(self) -> bool:
         """Whether the output is there."""
         with self._reported():
             self._files.invalidate_cache()
             return bool(self._files.exists(self._output))
+
+    def base(self) -> None:
+        """A job may be gone on with on another machine, where the working directory is called otherwise."""
+
+    def folder(self, base: str | None) -> str:
+        """Always the working directory."""
+        return base or ""
 
     def names(self) -> list[str]:
         """Of the objects in the folder."""
@@ -90,6 +102,12 @@ class RemotePlace:
             self._files.invalidate_cache()
             if self._files.exists(self._folder):
                 self._files.rm(self._folder, recursive=True)
+
+    @contextmanager
+    def finished(self) -> Iterator[IO[bytes]]:
+        """Read as it is asked for."""
+        with self._reported(), self._files.open(self._output, "rb") as file:
+            yield file
 
     @contextmanager
     def output(self) -> Iterator[IO[bytes]]:

@@ -34,6 +34,16 @@ class RowFile(Protocol[Written]):
     def join(self, parts: Iterable[bytes], file: IO[bytes]) -> None:
         """The whole: all parts, in their order."""
 
+    def facts(self, file: IO[bytes]) -> Mapping[str, Any]:
+        """What a whole file says about itself, where the format keeps that."""
+
+    def images(self, file: IO[bytes]) -> Iterator[tuple[str, bool]]:
+        """The images of a whole file: the name of each as it stands there, and whether it has an error.
+
+        Raises:
+            ValueError: it is no such file, or has other columns.
+        """
+
 
 def row_file(row_format: str, rows: Rows[Record], facts: Mapping[str, Any]) -> "RowFile[Record]":
     """The file of a format.
@@ -93,6 +103,26 @@ class CsvFile(Generic[Record]):
         for part in parts:
             file.write(part)
 
+    def facts(self, file: IO[bytes]) -> Mapping[str, Any]:
+        """CSV has no place for any."""
+        return {}
+
+    def images(self, file: IO[bytes]) -> Iterator[tuple[str, bool]]:
+        """By the rows of rank 1, and those without a rank."""
+        names = [column.name for column in self._rows.columns]
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        rows = csv.reader(text, strict=True)
+        try:
+            _check_columns(next(rows, []), names)
+            for row in rows:
+                values = dict(zip(names, row, strict=True))
+                if values.get("rank", "") in ("", "1"):
+                    yield values["filename"], values["error"] != ""
+        except csv.Error as error:
+            raise ValueError(str(error)) from error
+        finally:
+            text.detach()
+
 
 class JsonLinesFile(Generic[Record]):
     """A line an answer."""
@@ -108,6 +138,18 @@ class JsonLinesFile(Generic[Record]):
         """The parts, one after the other."""
         for part in parts:
             file.write(part)
+
+    def facts(self, file: IO[bytes]) -> Mapping[str, Any]:
+        """Each line is an answer."""
+        return {}
+
+    def images(self, file: IO[bytes]) -> Iterator[tuple[str, bool]]:
+        """A line each."""
+        for line in file:
+            values = json.loads(line)
+            if not isinstance(values, dict) or not isinstance(values.get("filename"), str):
+                raise ValueError("a line is no answer")
+            yield values["filename"], values.get("error") is not None
 
 
 class ParquetFile(Generic[Record]):
@@ -149,6 +191,33 @@ class ParquetFile(Generic[Record]):
             for table in self._row_groups(parts):
                 writer.write_table(table, row_group_size=max(1, table.num_rows))
 
+    def facts(self, file: IO[bytes]) -> Mapping[str, Any]:
+        """What stands in its metadata."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            facts = json.loads((pq.read_schema(file).metadata or {}).get(b"regnety", b"{}"))
+        except (OSError, pa.ArrowException) as error:
+            raise ValueError(" ".join(str(error).split())) from error
+        return facts if isinstance(facts, dict) else {}
+
+    def images(self, file: IO[bytes]) -> Iterator[tuple[str, bool]]:
+        """By the rows of rank 1, and those without a rank."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            parquet = pq.ParquetFile(file)
+            _check_columns(parquet.schema_arrow.names, self._schema.names)
+            wanted = [name for name in ("filename", "rank", "error") if name in self._schema.names]
+            for batch in parquet.iter_batches(columns=wanted):
+                for row in batch.to_pylist():
+                    if row.get("rank") in (None, 1):
+                        yield row["filename"] or "", row["error"] is not None
+        except (OSError, pa.ArrowException) as error:
+            raise ValueError(" ".join(str(error).split())) from error
+
     def _row_groups(self, parts: Iterable[bytes]) -> "Iterator[pyarrow.Table]":
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -166,8 +235,18 @@ class ParquetFile(Generic[Record]):
             yield pa.concat_tables(waiting)
 
 
+def spelled(name: str) -> str:
+    """A name as CSV and Parquet have it."""
+    return _utf8(name).decode("utf-8")
+
+
 def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
+
+
+def _check_columns(found: Sequence[str], wanted: Sequence[str]) -> None:
+    if list(found) != list(wanted):
+        raise ValueError(f"its columns are {', '.join(found) or 'none'}, not {', '.join(wanted)}")
 
 
 def _arrow_type(column: Column) -> "pyarrow.DataType":
@@ -184,5 +263,5 @@ def _arrow_array(column: Column, values: list[Any]) -> "pyarrow.Array":
     try:
         return pa.array(values, _arrow_type(column))
     except UnicodeEncodeError:
-        spelled = [None if value is None else _utf8(value).decode("utf-8") for value in values]
-        return pa.array(spelled, _arrow_type(column))
+        texts = [None if value is None else spelled(value) for value in values]
+        return pa.array(texts, _arrow_type(column))

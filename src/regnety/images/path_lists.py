@@ -1,0 +1,122 @@
+"""Lists of paths in a file or from a pipe: for more images than a command line holds."""
+
+import codecs
+import os
+import sys
+import tempfile
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from regnety.errors import DataError
+from regnety.images.formats import BMP, HEAD_SIZE, format_of
+
+STANDARD_INPUT = "-"
+CHUNK = 1 << 16
+LONGEST = 1 << 16
+"""Bytes of a path, or of an address; what is longer is none."""
+WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""What a list begins with that a Windows shell wrote."""
+
+
+class PathList:
+    """The paths in a file, in their order: read as they are asked for, again each time.
+
+    One path a line; where there is a NUL in the file, it and not the end of a line separates them, as `find -print0`
+    has it. Empty lines are nobody's path. A path need not be text: what is no UTF-8 is kept as the system keeps it.
+
+    Args:
+        place: the file, which may be a pipe; `-` is standard input. What cannot be read twice is copied to the disk.
+
+    Raises:
+        DataError: it cannot be read, or is no list of paths.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.name = "standard input" if place == STANDARD_INPUT else place
+        try:
+            self._file = self._kept(self._opened(place))
+            head = self._file.read(CHUNK)
+            if head.startswith(WIDE_MARKS):
+                self._file = self._kept(_as_utf8(self._file))
+                head = self._file.read(CHUNK)
+        except IsADirectoryError:
+            raise DataError(f"{self.name}: is a folder, not a list of paths; name it as an image is named") from None
+        except UnicodeDecodeError as error:
+            raise DataError(f"{self.name}: begins like UTF-16 and is none: {error.reason}") from None
+        except (OSError, ValueError) as error:
+            reason = "no such file" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", None)
+            raise DataError(f"{self.name}: cannot be read as a list of paths: {reason or error}") from None
+        image = format_of(head[:HEAD_SIZE])
+        if image is not None and image is not BMP:  # BM may begin a name
+            raise DataError(f"{self.name}: is an image, not a list of paths; name it as an image is named")
+        self._separator = b"\0" if b"\0" in head else b"\n"
+        if next(iter(self), None) is None:
+            raise DataError(f"{self.name}: there is no path in this list")
+
+    def _opened(self, place: str) -> IO[bytes]:
+        if place == STANDARD_INPUT:
+            if sys.stdin is None:
+                raise OSError("it is closed")
+            return _copied(sys.stdin.buffer)
+        if "://" in place:
+            raise OSError("it must be a file on this disk, or - for standard input")
+        file = Path(place).open("rb")  # noqa: SIM115
+        if Path(place).is_file():
+            return file
+        with file:
+            return _copied(file)
+
+    def _kept(self, file: IO[bytes]) -> IO[bytes]:
+        """As long as this list is."""
+        weakref.finalize(self, file.close)
+        return file
+
+    def __iter__(self) -> Iterator[str]:
+        first = True
+        for record in self._records():
+            path = record.removeprefix(codecs.BOM_UTF8) if first else record
+            first = False
+            if self._separator == b"\n":
+                path = path.removesuffix(b"\r")
+                path = path if path.strip() else b""
+            if path:
+                yield path.decode("utf-8", "surrogateescape") if os.name == "nt" else os.fsdecode(path)
+
+    def _records(self) -> Iterator[bytes]:
+        rest, position = b"", 0
+        while True:
+            self._file.seek(position)  # another one may be reading too
+            chunk = self._file.read(CHUNK)
+            if not chunk:
+                break
+            position += len(chunk)
+            *records, rest = (rest + chunk).split(self._separator)
+            yield from records
+            if len(rest) > LONGEST:
+                raise DataError(f"{self.name}: is no list of paths; it has a line of more than {LONGEST} bytes")
+        if rest:
+            yield rest
+
+
+def _copied(file: IO[bytes]) -> IO[bytes]:
+    return _written(iter(lambda: file.read(CHUNK), b""))
+
+
+def _as_utf8(file: IO[bytes]) -> IO[bytes]:
+    file.seek(0)
+    texts = codecs.iterdecode(iter(lambda: file.read(CHUNK), b""), "utf-16")
+    return _written(text.encode("utf-8", "surrogatepass") for text in texts)
+
+
+def _written(parts: Iterator[bytes]) -> IO[bytes]:
+    """A file without a name, from its beginning."""
+    copy = tempfile.TemporaryFile(prefix="regnety-")  # noqa: SIM115
+    try:
+        copy.writelines(parts)
+        copy.seek(0)
+    except BaseException:
+        copy.close()
+        raise
+    return copy

@@ -1,0 +1,43 @@
+"""The rule for whatever is written: one process at a time, nothing unfinished is lost, and what is replaced is said."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from regnety.inference.jobs.parts import is_unfinished, refuse_unfinished
+from regnety.inference.jobs.places import LocalPlace, Place, place_of
+
+
+@contextmanager
+def claimed(
+    output: str | Path,
+    *,
+    is_folder: bool = False,
+    resume: bool = False,
+    check: Callable[[], object] = lambda: None,
+) -> Iterator[Place]:
+    """Be the only process that writes an output, from before the work until what is written is in its place.
+
+    Args:
+        output: a path, or an address that fsspec reaches.
+        is_folder: whether a folder is written.
+        resume: an unfinished job that stands there is gone on with, and a finished one left as it is.
+        check: called when no other process writes there; raises where what stands there must not be replaced.
+
+    Yields:
+        The place; it says whether something is replaced.
+
+    Raises:
+        JobError: another process is writing it, or an unfinished job stands beside it and `resume` is not said.
+    """
+    place = LocalPlace(output, is_folder=True) if is_folder else place_of(output)
+    with place.locked():
+        try:
+            if not resume:
+                refuse_unfinished(place)
+            check()
+            place.replaces = place.is_finished() and (not resume or is_unfinished(place))
+            yield place
+        finally:
+            if not is_unfinished(place):
+                place.remove_folder()

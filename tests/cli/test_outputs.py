@@ -1,0 +1,98 @@
+"""One rule for whatever a command writes: finished outputs are replaced and that is said, all others are refused."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bundles import small_bundle
+from commands import TIMEOUT_S, one_line, regnety
+from jobs_as_processes import job_command, started, write_photographs
+from pictures import noise
+
+REPLACED = "regnety: {output}: is there already; it is replaced when the new one is whole"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model and a photograph."""
+    folder = tmp_path_factory.mktemp("outputs")
+    small_bundle().save(folder / "bundle")
+    noise(40, 30).save(folder / "a.png")
+    return folder
+
+
+def predict(folder: Path, output: object, *options: object) -> tuple[object, ...]:
+    return ("predict", folder / "a.png", "--model", folder / "bundle", "--top-k", 1, "-o", output, *options)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "parquet"])
+def test_a_finished_output_is_replaced_and_that_is_said_once(suffix: str, folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / f"labels.{suffix}"
+    first = regnety(*predict(folder, output))
+    assert (first.returncode, "is there already" in first.stderr) == (0, False)
+    before = output.read_bytes()
+    output.write_bytes(b"old")
+    again = regnety(*predict(folder, output))
+    assert again.returncode == 0
+    assert again.stderr.splitlines().count(REPLACED.format(output=output)) == 1
+    assert regnety(*predict(folder, output, "--quiet")).stderr == ""
+    assert output.read_bytes() == before
+    assert os.listdir(tmp_path) == [output.name]
+
+
+def test_what_is_wrong_comes_before_any_word_of_replacing(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("old")
+    noise(40, 30).save(tmp_path / "photo.png")
+    output = tmp_path / "labels.csv"
+    assert one_line(regnety(*predict(folder, output, "--model", "regnetz"))).startswith("no model named 'regnetz'")
+    assert one_line(regnety("predict", tmp_path / "no.d", "--from", tmp_path / "no", "-o", output)).endswith(
+        "such file"
+    )
+    line = predict(folder, tmp_path / "photo.png", "--format", "csv")
+    assert one_line(regnety(*line)) == f"{tmp_path}/photo.png: is an image; name another file for the answers"
+    assert output.read_text() == "old"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot make a process stand still")
+def test_of_ten_at_once_one_writes_and_nine_are_refused(folder: Path, tmp_path: Path) -> None:
+    """The first stands still in the middle of its work meanwhile."""
+    photos, output = write_photographs(tmp_path / "photos", 200), tmp_path / "labels.csv"
+    first = started(job_command(folder / "bundle", photos, "-r", "-o", output, part_records=8))
+    while not (tmp_path / ".labels.csv.job" / "000000.json").exists():
+        assert first.poll() is None
+    first.send_signal(signal.SIGSTOP)
+    line = [sys.executable, "-m", "regnety", *map(str, predict(folder, output, "--quiet"))]
+    others = [subprocess.Popen(line, stderr=subprocess.PIPE, text=True) for _ in range(8)]
+    others.append(subprocess.Popen([*line, "--resume"], stderr=subprocess.PIPE, text=True))
+    for other in others:
+        _, err = other.communicate(timeout=TIMEOUT_S)
+        assert (other.returncode, err) == (2, f"regnety: {output}: another process is at work on it\n")
+    first.send_signal(signal.SIGCONT)
+    first.communicate(timeout=TIMEOUT_S)
+    assert first.returncode == 1
+    with output.open(newline="") as file:
+        assert len({row["filename"] for row in csv.DictReader(file)}) == 200
+    assert sorted(os.listdir(tmp_path)) == ["labels.csv", "photos", "photos originals"]
+
+
+def test_after_a_hard_kill_the_line_says_how_to_go_on_and_how_to_begin_anew(folder: Path, tmp_path: Path) -> None:
+    photos, output = write_photographs(tmp_path / "photos", 200), tmp_path / "labels.csv"
+    line = job_command(folder / "bundle", photos, "-r", "-o", output, part_records=8)
+    first = started(line)
+    while not (tmp_path / ".labels.csv.job" / "000000.json").exists():
+        assert first.poll() is None
+    first.kill()
+    first.communicate(timeout=TIMEOUT_S)
+    result = regnety(*predict(folder, output))
+    words = "images is there; --resume goes on with it, or remove"
+    assert one_line(result).startswith(f"{output}: an unfinished job of ")
+    assert one_line(result).endswith(f"{words} {tmp_path}/.labels.csv.job to begin anew")
+    for path in (tmp_path / ".labels.csv.job").iterdir():
+        path.unlink()
+    (tmp_path / ".labels.csv.job").rmdir()
+    assert regnety(*predict(folder, output)).returncode == 0
