@@ -117,7 +117,10 @@ def _commands(text: str) -> Iterator[tuple[str, str]]:
 
 def _run(command: str, folder: Path) -> tuple[int, str, str]:
     """Status, results, and all that was printed. Nothing is installed: that an extra exists is looked up."""
-    words = shlex.split(command)
+    words, piped = shlex.split(command), None
+    if "|" in words:
+        before, words = words[: words.index("|")], words[words.index("|") + 1 :]
+        piped = subprocess.run(before, cwd=folder, capture_output=True, check=True).stdout.decode()
     if words[0] == "make":
         assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text("utf-8"), command
         return 0, "", ""
@@ -137,7 +140,7 @@ def _run(command: str, folder: Path) -> tuple[int, str, str]:
         line,
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},  # two that wait for each other lose minutes on a busy machine
-        stdin=stdin or subprocess.DEVNULL,
+        **({"input": piped} if piped is not None else {"stdin": stdin or subprocess.DEVNULL}),
         capture_output=True,
         encoding="utf-8",
         timeout=TIMEOUT_S,

@@ -145,7 +145,7 @@ def test_the_traceback_is_shown_on_request(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "IMAGE"),
+        ([], "name an image, a folder of them, or a list of them with --from"),
         (["{folder}/1.png", "--no-such-flag"], "--no-such-flag"),
         (["{folder}/1.png", "--format", "xml"], "xml"),
         (["{folder}/1.png", "--top-k", "0"], "--top-k"),
