@@ -78,6 +78,8 @@ def test_every_form_is_read(name: str, content: str, tmp_path: Path) -> None:
         ("a.txt", "a\u2028b\x0bc".replace("\x0b", "\u2029"), ("a\u2028b\u2029c",)),
         ("a.txt", "crane\nmaillot\ncrane", ("crane", "maillot", "crane")),
         ("a.txt", "0", ("0",)),
+        ("a.txt", "cre\u0300me\nbru\u0302le\u0301e", ("cr\u00e8me", "br\u00fbl\u00e9e")),
+        ("a.json", '["cre\\u0300me"]', ("cr\u00e8me",)),
     ],
 )
 def test_what_looks_like_something_else(name: str, content: str, wanted: tuple[str, ...], tmp_path: Path) -> None:

@@ -113,3 +113,16 @@ def test_missing_field_is_named(field: str) -> None:
 def test_wrong_text_is_refused(text: str, message: str) -> None:
     with pytest.raises(WeightsError, match=message):
         metadata_from_json(text, source="birds.onnx")
+
+
+def test_labels_have_one_form_of_unicode() -> None:
+    values = ModelMetadata(
+        design=Design(depth=2, w0=16, wa=16, wm=2, group_width=8),
+        num_classes=2,
+        in_chans=3,
+        preprocessing=Preprocessing(),
+        labels=("cre\u0300me", "\u1100\u1161"),
+    )
+    assert values.labels == ("cr\u00e8me", "\uac00")
+    stored = {**values.as_dict(), "labels": ["cre\u0300me", "\u1100\u1161"]}
+    assert metadata_from_dict(stored, source="config.json").labels == values.labels

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+import regnety
 from bundles import SMALL, small_bundle
 from pictures import colour, write_colours
 from regnety import Bundle, DataError, WeightsError, create_model
@@ -81,7 +82,7 @@ def test_a_class_that_the_model_does_not_know(folder: Path) -> None:
 
 
 def test_a_model_without_names(folder: Path) -> None:
-    with pytest.raises(DataError, match="small: has no class names, so its answers"):
+    with pytest.raises(DataError, match="small has no class names, so only an index below 4 names a class"):
         evaluate(small_bundle(None), read_class_folders(folder), quiet=True)
 
 
@@ -135,3 +136,59 @@ def test_the_fields_as_json(bundle: Bundle, folder: Path) -> None:
     values = found.as_dict()
     assert list(values) == ["model", "count", "top1", "top5", "loss", "per_class"]
     assert values["per_class"]["red"] == {"count": 2, "top1": found.per_class["red"].top1}
+
+
+def certain_bundle(labels: tuple[str, ...] | None, answer: int, num_classes: int = 4) -> Bundle:
+    """A model that gives one answer to everything."""
+    bundle = small_bundle(labels, num_classes=num_classes)
+    bundle.weights["head.fc.weight"][:] = 0
+    bundle.weights["head.fc.bias"][:] = 0
+    bundle.weights["head.fc.bias"][answer] = 9
+    return bundle
+
+
+def test_imagenets_own_folders_are_evaluated_and_its_two_cranes_told_apart(tmp_path: Path) -> None:
+    for name, kept in (("n02012849", "crane that flies"), ("n03126707", "other"), ("n01440764", "tench")):
+        write_colours(tmp_path, "red", count={"other": 1, "tench": 3}.get(kept, 2))
+        (tmp_path / "red").rename(tmp_path / name)
+    found = evaluate(certain_bundle(regnety.labels(), 134), read_class_folders(tmp_path), quiet=True)
+    assert {name: (of.count, of.top1) for name, of in found.per_class.items()} == {
+        "tench": (3, 0),
+        "crane (n02012849)": (2, 100),
+        "crane (n03126707)": (1, 0),
+    }
+    assert found.top1 == pytest.approx(100 * 2 / 6)
+
+
+def test_a_folder_whose_name_two_classes_have_is_refused(tmp_path: Path) -> None:
+    write_colours(tmp_path, "red", count=1)
+    (tmp_path / "red").rename(tmp_path / "crane")
+    with pytest.raises(DataError) as error:
+        evaluate(certain_bundle(regnety.labels(), 134), read_class_folders(tmp_path), quiet=True)
+    assert str(error.value) == (
+        f"{tmp_path}/crane: small has 2 classes named 'crane'; "
+        "name the folder n02012849 (index 134) or n03126707 (index 517)"
+    )
+
+
+def test_a_model_without_names_is_evaluated_on_folders_named_by_index(tmp_path: Path) -> None:
+    write_colours(tmp_path, "red", "blue", count=3)
+    (tmp_path / "red").rename(tmp_path / "2")
+    (tmp_path / "blue").rename(tmp_path / "0")
+    found = evaluate(certain_bundle(None, 2), read_class_folders(tmp_path), quiet=True)
+    assert {name: of.top1 for name, of in found.per_class.items()} == {"0": 0, "2": 100}
+
+
+def test_two_folders_of_one_class_are_counted_together(tmp_path: Path) -> None:
+    write_colours(tmp_path, "red", "blue", count=3)
+    (tmp_path / "blue").rename(tmp_path / "2")
+    found = evaluate(certain_bundle(("a", "b", "red"), 2), read_class_folders(tmp_path), quiet=True)
+    assert {name: (of.count, of.top1) for name, of in found.per_class.items()} == {"red": (6, 100)}
+
+
+@pytest.mark.parametrize(("label", "folder"), [("crème", "cre\u0300me"), ("cre\u0300me", "crème")])
+def test_class_names_of_macos_are_the_models(label: str, folder: str, tmp_path: Path) -> None:
+    write_colours(tmp_path, "red", count=2)
+    (tmp_path / "red").rename(tmp_path / folder)
+    found = evaluate(certain_bundle(("a", "b", label), 2), read_class_folders(tmp_path), quiet=True)
+    assert {name: of.top1 for name, of in found.per_class.items()} == {"crème": 100}

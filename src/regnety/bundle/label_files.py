@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,8 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
             Any other: text, a name a line, line n is index n - 1. UTF-8, with or without a byte order mark.
 
     Returns:
-        The names, without the spaces around them. Whether there are as many as the model has classes is for the caller
-        to see; two classes may have the same name.
+        The names, without the spaces around them, in Unicode's composed form (NFC). Whether there are as many as the
+        model has classes is for the caller to see; two classes may have the same name.
 
     Raises:
         DataError: the file cannot be read, is something else or over 4 MiB, a name is empty or has control characters,
@@ -179,7 +180,7 @@ def _index(text: str) -> int | None:
 
 
 def _checked(name: str, place: str) -> str:
-    name = name.strip()
+    name = unicodedata.normalize("NFC", name.strip())
     if not name:
         raise DataError(f"{place}: has no name; give every class one")
     if _CONTROL.search(name):

@@ -1,5 +1,6 @@
-"""The class names of data sets that published weights were trained on, in the order of a model's outputs."""
+"""The classes of data sets that published weights were trained on, in the order of a model's outputs."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -22,12 +23,46 @@ def labels(name: str = "imagenet-1k") -> tuple[str, ...]:
     Raises:
         DataError: there is none of that name.
     """
-    if name not in label_sets():
-        raise DataError(f"no class names called {name!r}; there are {', '.join(label_sets())}")
-    return tuple((_FOLDER / f"{name}.txt").read_text("utf-8").splitlines())
+    return _lines(_FOLDER, name)
+
+
+@cache
+def wnids(name: str = "imagenet-1k") -> tuple[str, ...]:
+    """The WordNet IDs of the classes of a data set by index, by which ImageNet's folders are called, each once.
+
+    `wnids("imagenet-1k")[134]` is n02012849, the crane that flies; 517 is n03126707, the one that lifts.
+
+    Args:
+        name: as for `labels`.
+
+    Raises:
+        DataError: there is none of that name.
+    """
+    return _lines(_FOLDER / "wnids", name)
 
 
 @cache
 def label_sets() -> tuple[str, ...]:
     """The names that `labels` knows."""
     return tuple(sorted(file.stem for file in _FOLDER.glob("*.txt")))
+
+
+def label_set_of(names: Sequence[str]) -> str | None:
+    """The data set whose classes some names are, by index; None where they are of no set that `labels` knows.
+
+    Either all are the set's own names or begin with them, as transformers' "tench, Tinca tinca" does; or all are the
+    WordNet IDs, as timm's label_names are.
+    """
+    for known in label_sets():
+        if len(names) == len(labels(known)) and (
+            tuple(names) == wnids(known)
+            or all(f"{name}, ".startswith(f"{own}, ") for name, own in zip(names, labels(known), strict=True))
+        ):
+            return known
+    return None
+
+
+def _lines(folder: Path, name: str) -> tuple[str, ...]:
+    if name not in label_sets():
+        raise DataError(f"no class names called {name!r}; there are {', '.join(label_sets())}")
+    return tuple((folder / f"{name}.txt").read_text("utf-8").splitlines())

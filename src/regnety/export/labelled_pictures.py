@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
+from regnety.datasets.class_matching import class_indices
 from regnety.datasets.folders import Sample
 from regnety.errors import ImageError
 from regnety.images.pixels import load_pixels
@@ -17,20 +18,19 @@ class LabelledPictures(Sequence[tuple[npt.NDArray[np.uint8], int]]):
     """Each is pixels [1, image_size, image_size, 3] and the index of its class; those that cannot be read are left out.
 
     Args:
-        bundle: the model; every label is one of its.
+        bundle: the model; every label names one of its classes (`ClassMatcher`).
         samples: the photographs.
         quiet: no progress.
     """
 
     def __init__(self, bundle: Bundle, samples: Sequence[Sample], *, quiet: bool = False) -> None:
         self._preprocessing = bundle.preprocessing
-        self._index = {label: number for number, label in enumerate(bundle.labels or ())}
-        self._samples: list[Sample] = []
+        self._samples: list[tuple[Sample, int]] = []
         with Progress("labelled photographs", total=len(samples), quiet=quiet) as progress:
-            for sample in samples:
+            for sample, index in zip(samples, class_indices(bundle, samples), strict=True):
                 try:
                     self._read(sample)
-                    self._samples.append(sample)
+                    self._samples.append((sample, index))
                 except ImageError:  # whoever evaluates on the same photographs says so
                     pass
                 progress.advance()
@@ -53,5 +53,5 @@ class LabelledPictures(Sequence[tuple[npt.NDArray[np.uint8], int]]):
         """Read one, or some."""
         if isinstance(place, slice):
             return [self[number] for number in range(len(self))[place]]
-        sample = self._samples[place]
-        return self._read(sample), self._index[sample.label]
+        sample, index = self._samples[place]
+        return self._read(sample), index

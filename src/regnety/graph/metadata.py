@@ -1,6 +1,7 @@
 """What travels with a model beside its weights: the JSON under the key `regnety`, in bundles and in ONNX files."""
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,13 +30,15 @@ class ModelMetadata:
     in_chans: int
     preprocessing: Preprocessing
     labels: tuple[str, ...] | None = None
-    """Class names by index; None where they are not known, never guessed."""
+    """Class names by index, in Unicode's composed form (NFC); None where they are not known, never guessed."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Licence, source, data, command: plain JSON values."""
     calibration: Calibration | None = None
     """How its graph came to compute in int8; None for a model in floating point, which has weights."""
 
     def __post_init__(self) -> None:
+        if self.labels is not None:  # in one form, so that names from macOS are the same ones
+            object.__setattr__(self, "labels", tuple(unicodedata.normalize("NFC", label) for label in self.labels))
         validation.whole("num_classes", self.num_classes, 0, MAX_WIDTH)
         validation.whole("in_chans", self.in_chans, 1, MAX_WIDTH)
         if self.labels is not None and len(self.labels) != self.num_classes:

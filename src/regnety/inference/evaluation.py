@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from regnety.bundle.bundle import Bundle
+from regnety.datasets.class_matching import class_indices, matcher_of
 from regnety.datasets.folders import Sample
 from regnety.errors import DataError
 from regnety.inference.predictor import Predictor, softmax
@@ -37,6 +38,7 @@ class Evaluation:
     loss: float
     """Mean cross-entropy."""
     per_class: dict[str, ClassAccuracy]
+    """By the class's label, which of two classes of one name has what tells them apart behind it: crane (n02012849)."""
     errors: tuple[str, ...]
     """A line for each photograph that could not be read."""
 
@@ -67,7 +69,7 @@ def evaluate(
     workers: int | None = None,
     quiet: bool = False,
 ) -> Evaluation:
-    """Ask a model about every photograph, in the exact way; classes are matched by name.
+    """Ask a model about every photograph, in the exact way; classes are matched by name (`ClassMatcher`).
 
     Args:
         bundle: the model.
@@ -84,14 +86,9 @@ def evaluate(
         quiet: no progress.
 
     Raises:
-        DataError: the model has no labels, or none for one of the classes; or no photograph could be read.
+        DataError: one of the classes is none of the model's, or its name means several; or no photograph could be read.
     """
-    if bundle.labels is None:
-        raise DataError(f"{bundle.name}: has no class names, so its answers cannot be compared with folders")
-    index = {label: number for number, label in enumerate(bundle.labels)}
-    for sample in samples:
-        if sample.label not in index:
-            raise DataError(f"{sample.path.parent}: {bundle.name} has no class named {sample.label!r}")
+    indices = class_indices(bundle, samples)
     if precision is None:
         precision = "f32" if bundle.metadata.calibration is None else "int8"
     predictor = Predictor(
@@ -115,11 +112,11 @@ def evaluate(
     with Progress("evaluating", total=len(samples), quiet=quiet) as progress:
         # An iterator: for a list the fastest engine is found, and the same command would give another loss elsewhere.
         outputs = predictor.outputs(sample.path for sample in samples)
-        for sample, output in zip(samples, outputs, strict=True):
+        for target, output in zip(indices, outputs, strict=True):
             if output.outputs is None:
                 errors.append(str(output.error))
             else:
-                logits, target = output.outputs["logits"], index[sample.label]
+                logits = output.outputs["logits"]
                 targets.append(target)
                 ranks.append(int(np.flatnonzero(np.argsort(-logits, kind="stable") == target)[0]))
                 losses.append(-float(np.log(max(softmax(logits)[target], np.finfo(np.float64).tiny))))
@@ -127,6 +124,7 @@ def evaluate(
     if not targets:
         raise DataError(f"none of the {len(samples)} photographs could be read; the first: {errors[0]}")
     rank, target_of = np.array(ranks), np.array(targets)
+    names = matcher_of(bundle).names()
     return Evaluation(
         model=bundle.name,
         count=len(rank),
@@ -134,7 +132,7 @@ def evaluate(
         top5=_percent(rank < 5),
         loss=float(np.mean(losses)),
         per_class={
-            bundle.labels[number]: ClassAccuracy(
+            names[number]: ClassAccuracy(
                 count=int((target_of == number).sum()), top1=_percent(rank[target_of == number] < 1)
             )
             for number in sorted(set(targets))

@@ -1,0 +1,120 @@
+"""Which class of a model a folder's name means: a label first, then a WordNet ID, then an index."""
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from regnety.bundle.bundle import Bundle
+from regnety.catalog import class_names
+from regnety.datasets.folders import Sample
+from regnety.errors import DataError
+
+_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
+_WNID = re.compile("n[0-9]{8}")
+
+
+class ClassMatcher:
+    """The classes of a model by the names that folders may have.
+
+    A label is the whole text that the model has for a class. Where all labels are those of a data set that the
+    catalogue knows (`label_set_of`), the catalogue's names and the WordNet IDs are taken too. An index is taken only
+    where no label is a number. Names are compared in Unicode's composed form (NFC).
+
+    Args:
+        labels: class names by index; None where they are not known.
+        num_classes: of the model.
+        model: how messages call it.
+    """
+
+    def __init__(self, labels: Sequence[str] | None, num_classes: int, *, model: str) -> None:
+        self._model = model
+        self._num_classes = num_classes
+        self._labels = None if labels is None else tuple(unicodedata.normalize("NFC", label) for label in labels)
+        known = None if self._labels is None else class_names.label_set_of(self._labels)
+        self._wnids = None if known is None else class_names.wnids(known)
+        self._tables = [_places(self._labels or ())]
+        if known is not None and self._wnids is not None:
+            self._tables += [_places(class_names.labels(known)), _places(self._wnids)]
+        self._takes_indices = not any(_NUMBER.fullmatch(label.strip()) for label in self._labels or ())
+
+    def index(self, name: str) -> int:
+        """The index of the class that a name means.
+
+        Raises:
+            DataError: none or several; the message has neither a file nor a folder in it.
+        """
+        name = unicodedata.normalize("NFC", name)
+        found = next((table[name] for table in self._tables if name in table), ())
+        if not found and self._takes_indices and name.isascii() and name.isdecimal() and int(name) < self._num_classes:
+            found = (int(name),)
+        if len(found) == 1:
+            return found[0]
+        raise DataError(self._ambiguous(name, found) if found else self._unknown(name))
+
+    def names(self) -> tuple[str, ...]:
+        """A name for each class that no other class has: its label, where two have one with what tells them apart."""
+        if self._labels is None:
+            return tuple(str(number) for number in range(self._num_classes))
+        count = Counter(self._labels)
+        names: list[str] = []
+        for number, label in enumerate(self._labels):
+            name = label
+            if count[label] > 1:
+                name = f"{label} ({number if self._wnids is None else self._wnids[number]})"
+                while name in count:  # somebody called another class just that
+                    name = f"{name} ({number})"
+            names.append(name)
+        return tuple(names)
+
+    def _ambiguous(self, name: str, found: Sequence[int]) -> str:
+        if self._wnids is not None:
+            ways = [f"{self._wnids[number]} (index {number})" for number in found]
+        elif self._takes_indices:
+            ways = [str(number) for number in found]
+        else:
+            return f"{self._model} has {len(found)} classes named {name!r}; give them different names (--labels)"
+        return f"{self._model} has {len(found)} classes named {name!r}; name the folder {' or '.join(ways)}"
+
+    def _unknown(self, name: str) -> str:
+        hint = ""
+        if _WNID.fullmatch(name) and self._wnids is None:
+            hint = "; if its classes are ImageNet's, --labels imagenet-1k makes WordNet IDs known"
+        if self._labels is None:
+            return f"{self._model} has no class names, so only an index below {self._num_classes} names a class{hint}"
+        return f"{self._model} has no class named {name!r}{hint}"
+
+
+def class_indices(bundle: Bundle, samples: Sequence[Sample]) -> list[int]:
+    """The index of each sample's class among those of a model.
+
+    Raises:
+        DataError: a class is none of the model's, or its name means several; the message begins with its folder.
+    """
+    matcher = matcher_of(bundle)
+    indices: dict[str, int] = {}
+    for sample in samples:
+        if sample.label not in indices:
+            try:
+                indices[sample.label] = matcher.index(sample.label)
+            except DataError as error:
+                raise DataError(f"{_class_folder(sample)}: {error}") from None
+    return [indices[sample.label] for sample in samples]
+
+
+def matcher_of(bundle: Bundle) -> ClassMatcher:
+    """The classes of a bundle."""
+    return ClassMatcher(bundle.labels, bundle.metadata.num_classes, model=bundle.name)
+
+
+def _places(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    places: dict[str, list[int]] = defaultdict(list)
+    for number, name in enumerate(names):
+        places[name].append(number)
+    return {name: tuple(numbers) for name, numbers in places.items()}
+
+
+def _class_folder(sample: Sample) -> str:
+    """The folder that gave a sample its class."""
+    folders = (folder for folder in sample.path.parents if unicodedata.normalize("NFC", folder.name) == sample.label)
+    return str(next(folders, sample.path.parent))
