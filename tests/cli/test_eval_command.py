@@ -9,6 +9,7 @@ import pytest
 from bundles import small_bundle
 from commands import one_line, regnety
 from pictures import write_colours
+from regnety.bundle.training_files import TrainingFiles
 from regnety.datasets.folders import read_class_folders
 from regnety.inference.evaluation import evaluate
 
@@ -27,7 +28,7 @@ def test_json(folder: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
     expected = evaluate(small_bundle(), read_class_folders(folder / "data" / "test"), quiet=True).as_dict()
     found = json.loads(result.stdout)
-    assert list(found) == ["model", "count", "top1", "top5", "loss", "per_class"]
+    assert list(found) == ["model", "count", "top1", "top5", "loss", "trained_on", "left_out", "per_class"]
     assert found == {**expected, "model": str(folder / "bundle"), "loss": pytest.approx(expected["loss"])}
     assert found["count"] == 15
 
@@ -105,3 +106,26 @@ def test_a_wrong_command_line_has_no_power_over_the_terminal_either() -> None:
         result = regnety(*arguments)
         assert result.returncode == 2
         assert "\x1b" not in one_line(result)
+
+
+def test_without_split_what_was_trained_on_is_left_out_and_with_it_counted(folder: Path, tmp_path: Path) -> None:
+    bundle = small_bundle()
+    data = shutil.copytree(folder / "data" / "test", tmp_path / "data" / "test")
+    bundle.training_files = TrainingFiles.of(sorted((data / "red").iterdir())[:2], quiet=True)
+    bundle.save(tmp_path / "bundle")
+    arguments = ("eval", "--data", tmp_path / "data", "--model", tmp_path / "bundle", "--format", "json")
+    result = regnety(*arguments)
+    assert result.returncode == 0
+    assert result.stderr == (
+        f"regnety: {tmp_path}/bundle was trained on 2 of the 15 photographs; only the other 13 are scored\n"
+    )
+    found = json.loads(result.stdout)
+    assert (found["count"], found["trained_on"], found["left_out"], found["per_class"]["red"]["count"]) == (13, 0, 2, 3)
+    named = regnety(*arguments, "--split", "test")
+    assert named.stderr == (
+        f"regnety: {tmp_path}/bundle was trained on 2 of the 15 photographs that are scored; "
+        "expect less of it on new ones\n"
+    )
+    found = json.loads(named.stdout)
+    assert (found["count"], found["trained_on"], found["left_out"]) == (15, 2, 0)
+    assert regnety(*arguments, "--quiet").stderr == ""

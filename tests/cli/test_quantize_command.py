@@ -8,6 +8,7 @@ from commands import one_line, regnety, regnety_here
 from pictures import photograph, write_colours
 from quantized_models import colour_bundle
 from regnety import Bundle
+from regnety.bundle.training_files import TrainingFiles
 
 pytest.importorskip("nncf", reason="needs NNCF: make test installs it")
 
@@ -81,3 +82,19 @@ def test_names_have_no_power_over_the_terminal(folder: Path, tmp_path: Path, cap
     assert f"bundle       {tmp_path}/made\\x9b1m\n" in result.stdout
     assert result.stdout.count("d\\x1b[31m") == 1
     assert not set(result.stdout + result.stderr) & {"\x1b", "\x9b"}
+
+
+def test_accuracy_is_not_measured_on_what_was_trained_on(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bundle = Bundle.load(folder / "float")
+    bundle.training_files = TrainingFiles.of(sorted((folder / "data" / "red").iterdir())[:4], quiet=True)
+    bundle.save(tmp_path / "float")
+    arguments = ("--calibrate", folder / "data", "--data", folder / "data", "--max-drop", 90, "-o", tmp_path / "made")
+    result = regnety_here(capfd, "quantize", tmp_path / "float", *arguments, "--samples", 8)
+    assert result.returncode == 0
+    assert " on 26 images of " in result.stdout
+    assert f"{tmp_path}/float was trained on 4 of the 30 photographs; only the other 26 are scored" in result.stderr
+    made = Bundle.load(tmp_path / "made").training_files
+    assert made is not None
+    assert made.values.tolist() == bundle.training_files.values.tolist()

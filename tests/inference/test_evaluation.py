@@ -1,5 +1,6 @@
 """Accuracy, against the same figures computed by hand from torch's logits."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import regnety
 from bundles import SMALL, small_bundle
 from pictures import colour, write_colours
 from regnety import Bundle, DataError, WeightsError, create_model
+from regnety.bundle import training_files
+from regnety.bundle.training_files import TrainingFiles, fingerprint_of
 from regnety.datasets.folders import read_class_folders
 from regnety.images.pixels import load_pixels
 from regnety.inference.evaluation import Evaluation, evaluate
@@ -134,7 +137,7 @@ def test_orientation_follows_the_model(tmp_path: Path) -> None:
 def test_the_fields_as_json(bundle: Bundle, folder: Path) -> None:
     found: Evaluation = evaluate(bundle, read_class_folders(folder), quiet=True)
     values = found.as_dict()
-    assert list(values) == ["model", "count", "top1", "top5", "loss", "per_class"]
+    assert list(values) == ["model", "count", "top1", "top5", "loss", "trained_on", "left_out", "per_class"]
     assert values["per_class"]["red"] == {"count": 2, "top1": found.per_class["red"].top1}
 
 
@@ -192,3 +195,66 @@ def test_class_names_of_macos_are_the_models(label: str, folder: str, tmp_path: 
     (tmp_path / "red").rename(tmp_path / folder)
     found = evaluate(certain_bundle(("a", "b", label), 2), read_class_folders(tmp_path), quiet=True)
     assert {name: of.top1 for name, of in found.per_class.items()} == {"crème": 100}
+
+
+def trained_on(bundle: Bundle, *files: Path) -> Bundle:
+    bundle.training_files = TrainingFiles.of(files, quiet=True)
+    return bundle
+
+
+def test_what_a_model_was_trained_on_is_left_out_where_that_is_wished_for(tmp_path: Path) -> None:
+    write_colours(tmp_path, "blue", "red", count=4)
+    copies = [(tmp_path / "red" / f"z{number}.png") for number in range(2)]
+    for number, copy in enumerate(copies):  # the content decides, not the name
+        copy.write_bytes((tmp_path / "red" / f"{sorted(os.listdir(tmp_path / 'red'))[number]}").read_bytes())
+    known = sorted((tmp_path / "red").iterdir())[:3]
+    bundle = trained_on(certain_bundle(("blue", "red", "c"), 1), *known)
+    samples = read_class_folders(tmp_path)
+    found = evaluate(bundle, samples, held_out_only=True, quiet=True)
+    assert (found.count, found.trained_on, found.left_out) == (5, 0, 5)
+    assert {name: of.count for name, of in found.per_class.items()} == {"blue": 4, "red": 1}
+    assert found.top1 == 20
+    assert found.notice == "small was trained on 5 of the 10 photographs; only the other 5 are scored"
+    everything = evaluate(bundle, samples, quiet=True)
+    assert (everything.count, everything.trained_on, everything.left_out, everything.top1) == (10, 5, 0, 60)
+    assert everything.notice == (
+        "small was trained on 5 of the 10 photographs that are scored; expect less of it on new ones"
+    )
+    assert {name: everything.as_dict()[name] for name in ("trained_on", "left_out")} == {"trained_on": 5, "left_out": 0}
+
+
+def test_where_all_was_trained_on_all_is_scored(tmp_path: Path) -> None:
+    write_colours(tmp_path, "blue", "red", count=2)
+    samples = read_class_folders(tmp_path)
+    bundle = trained_on(certain_bundle(("blue", "red", "c"), 1), *(sample.path for sample in samples))
+    found = evaluate(bundle, samples, held_out_only=True, quiet=True)
+    assert (found.count, found.trained_on, found.left_out) == (4, 4, 0)
+    assert found.notice == "small was trained on all 4 photographs that are scored; expect less of it on new ones"
+
+
+def test_where_nothing_was_trained_on_nothing_is_said(tmp_path: Path) -> None:
+    write_colours(tmp_path, "blue", "red", count=2)
+    (tmp_path / "red" / "zz.png").touch()
+    samples = read_class_folders(tmp_path)
+    bundle = trained_on(certain_bundle(("blue", "red", "c"), 1), Path(__file__))
+    found = evaluate(bundle, samples, held_out_only=True, quiet=True)
+    assert (found.count, found.trained_on, found.left_out, found.notice) == (4, 0, 0, None)
+    unknown = evaluate(certain_bundle(("blue", "red", "c"), 1), samples, held_out_only=True, quiet=True)
+    assert (unknown.count, unknown.trained_on, unknown.left_out, unknown.notice) == (4, None, 0, None)
+
+
+def test_of_a_model_that_was_trained_on_very_many_only_what_is_surely_held_out_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_colours(tmp_path, "blue", "red", count=8)
+    samples = read_class_folders(tmp_path)
+    by_fingerprint = sorted(samples, key=lambda sample: fingerprint_of(sample.path) or 0)
+    monkeypatch.setattr(training_files, "LIMIT", 4)
+    bundle = trained_on(certain_bundle(("blue", "red", "c"), 1), *(sample.path for sample in by_fingerprint[::2]))
+    found = evaluate(bundle, samples, held_out_only=True, quiet=True)
+    assert (found.count, found.trained_on, found.left_out) == (3, 0, 13)
+    assert found.notice == "small was or may have been trained on 13 of the 16 photographs; only the other 3 are scored"
+    everything = evaluate(bundle, samples, quiet=True)
+    assert (everything.count, everything.trained_on) == (16, 4)
+    assert everything.notice is not None
+    assert everything.notice.startswith("small was trained on at least 4 of the 16 photographs that are scored; ")

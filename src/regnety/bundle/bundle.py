@@ -12,6 +12,7 @@ import numpy as np
 
 from regnety.architecture.description import Architecture
 from regnety.bundle.timm_config import timm_config
+from regnety.bundle.training_files import TRAINING_FILES, TrainingFiles, stored_training_files
 from regnety.errors import WeightsError
 from regnety.files.content import ModelFiles
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
@@ -28,7 +29,7 @@ WEIGHTS_FILE = "model.safetensors"
 GRAPH_FILE = "model.onnx"
 """Beside the weights for others to run, or instead of them."""
 CARD_FILE = "README.md"
-BUNDLE_FILES = {CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, "model.onnx", "model.onnx.data"}
+BUNDLE_FILES = {CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, "model.onnx", "model.onnx.data", TRAINING_FILES}
 """All that may stand in a bundle's folder; whoever replaces a bundle replaces these."""
 
 logger = logging.getLogger("regnety")
@@ -46,6 +47,7 @@ class Bundle:
         files: those that it was read from; None for a model made in memory.
         notice: one sentence on what was assumed, where the files do not say everything; None where they do.
         graph: the ONNX file or OpenVINO model that it was read from; None where it was read from weights.
+        training_files: what it was trained on; None where that is not known.
 
     Raises:
         WeightsError: the weights do not fit the design, or a model in int8 has no graph.
@@ -61,6 +63,7 @@ class Bundle:
         files: ModelFiles | None = None,
         notice: str | None = None,
         graph: StoredGraph | None = None,
+        training_files: TrainingFiles | None = None,
     ) -> None:
         self.metadata = metadata
         self._weights = weights
@@ -69,6 +72,7 @@ class Bundle:
         self.files = files
         self.notice = notice
         self.graph = graph
+        self.training_files = training_files
         if metadata.calibration is None:
             check_fit(self.architecture, weights, source=str(path or name))
         elif graph is None:
@@ -145,6 +149,7 @@ class Bundle:
             files=self.files,
             notice=self.notice,
             graph=self.graph,
+            training_files=self.training_files,
         )
 
     def with_labels(self, labels: Sequence[str] | None) -> "Bundle":
@@ -166,6 +171,8 @@ class Bundle:
         add_files: Callable[[Path], None] | None = None,
     ) -> Path:
         """Write config.json, model.safetensors and README.md; the folder is replaced as a whole.
+
+        Where it is known what the model was trained on, training_files.bin says so.
 
         A model that computes in int8 has its graph, model.onnx, in place of the weights, and nothing of timm's in
         config.json.
@@ -191,6 +198,8 @@ class Bundle:
             self._write_weights(beside, dtype)
             (beside / CONFIG_FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
             (beside / CARD_FILE).write_text(model_card(self), "utf-8")
+            if self.training_files is not None:
+                self.training_files.write(beside)
             if add_files is not None:
                 add_files(beside)
         if self.metadata.calibration is None and (obstacle := TIMM.obstacle(self.architecture)):
@@ -244,15 +253,24 @@ def read_bundle(folder: Path, *, name: str | None = None) -> Bundle:
     """
     metadata = metadata_from_dict(read_config(folder).get(KEY), source=str(folder / CONFIG_FILE))
     name = name or str(folder)
+    training_files = stored_training_files(folder)
     only_graph = (folder / GRAPH_FILE).exists() and not (folder / WEIGHTS_FILE).exists()
     if not only_graph and metadata.calibration is None:
         weights = SafetensorsWeights(folder / WEIGHTS_FILE)
-        return Bundle(metadata, weights, name=name, path=folder, files=ModelFiles([weights.file]))
+        files = ModelFiles([weights.file])
+        return Bundle(metadata, weights, name=name, path=folder, files=files, training_files=training_files)
     from regnety.graph.onnx_files import read_onnx
 
     graph = read_onnx(folder / GRAPH_FILE)
-    files = ModelFiles(graph.mapped)
-    return Bundle(metadata, weights_in(graph, metadata), name=name, path=folder, files=files, graph=graph)
+    return Bundle(
+        metadata,
+        weights_in(graph, metadata),
+        name=name,
+        path=folder,
+        files=ModelFiles(graph.mapped),
+        graph=graph,
+        training_files=training_files,
+    )
 
 
 def weights_in(graph: StoredGraph, metadata: ModelMetadata) -> Mapping[str, Array]:

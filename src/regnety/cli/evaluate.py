@@ -34,7 +34,11 @@ from regnety.cli.options import (
     help="Image folder: class folders, or test/ or val/ with class folders.",
 )
 @model_option
-@click.option("--split", metavar="NAME", help="Split to take; else test, else val.")
+@click.option(
+    "--split",
+    metavar="NAME",
+    help="Split to take, all of it; else test, else val, without what the model was trained on.",
+)
 @report_format_option
 @engine_option
 @precision_option(None, shown="f32, or int8 if the model is quantized")
@@ -81,6 +85,7 @@ def evaluate(
     result = evaluate_bundle(
         bundle,
         read_evaluation_folder(data, split),
+        held_out_only=split is None,
         engine=engine,
         precision=precision,
         image_size=image_size,
@@ -104,6 +109,8 @@ def evaluate(
             f"\n{printable(result.model)}: top1 {result.top1:.2f} %, top5 {result.top5:.2f} %, "
             f"loss {result.loss:.4f} on {result.count} images"
         )
+    if result.notice is not None and not quiet:
+        say(result.notice)
     for error in result.errors:
         say(error)
     if result.errors:

@@ -40,7 +40,11 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="Class folders, or test/ or val/ with class folders: accuracy is measured on them before and after.",
 )
-@click.option("--split", metavar="NAME", help="Split of --data to take; else test, else val.")
+@click.option(
+    "--split",
+    metavar="NAME",
+    help="Split of --data to take; else test, else val, without what the model was trained on.",
+)
 @click.option(
     "--max-drop",
     type=click.FloatRange(0, 100),
@@ -111,6 +115,8 @@ def quantize(
     )
     if not quiet:
         _print(result)
+    if result.notice is not None and not quiet:
+        say(result.notice)
     for error in result.errors:
         say(error)
     if result.errors:

@@ -6,6 +6,7 @@ import random
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import onnx
 
 from regnety.bundle.bundle import Bundle, check_replaceable
 from regnety.datasets.folders import read_evaluation_folder
+from regnety.datasets.held_out import scored_samples
 from regnety.errors import DataError, ExportError, ImageError, WeightsError
 from regnety.export.conversion_targets import check_not_its_source
 from regnety.export.labelled_pictures import LabelledPictures
@@ -65,6 +67,8 @@ class Quantized:
     """Of both models, for each engine that is installed and each precision that it has."""
     errors: tuple[str, ...]
     """A line for each photograph that could not be read."""
+    notice: str | None
+    """As of an evaluation, of the photographs that accuracy was measured on."""
 
 
 def quantize_model(
@@ -100,7 +104,7 @@ def quantize_model(
         calibrate: photographs like those that the model will meet: a folder, looked through with its sub-folders, or
             images of any kind.
         data: class folders, or a folder of them with splits, on which accuracy is measured before and after.
-        split: which split of `data`; None is `test`, else `val`.
+        split: which split of `data`; None is `test`, else `val`, without what the model was trained on.
         max_drop: points of top-1 that may be lost on `data`: the most harmful layers go back to float32 until no more
             are, which takes a hundred times as long where a plain quantization loses more.
         samples: photographs for calibration, drawn from those that there are.
@@ -137,7 +141,8 @@ def quantize_model(
     )
     bundle = bundle.with_preprocessing(replace(shown, test_image_size=None, test_crop_pct=None))
     labelled = None if data is None else read_evaluation_folder(data, split)
-    before = None if labelled is None else evaluate(bundle, labelled, engine=MEASURED_ON, quiet=quiet)
+    measure = partial(evaluate, held_out_only=split is None, engine=MEASURED_ON, quiet=quiet)
+    before = None if labelled is None else measure(bundle, labelled)
     pictures, errors = _calibration_pictures(bundle, calibrate, samples, seed, quiet=quiet)
     graph = _float_graph(bundle)
     float_bytes = graph.ByteSize()
@@ -145,7 +150,8 @@ def quantize_model(
         with Progress("quantizing", total=None, quiet=quiet):
             quantized = quantize_graph(nncf, graph, pictures)
     else:
-        validation = LabelledPictures(bundle, labelled, quiet=quiet)
+        scored = scored_samples(bundle, labelled, held_out_only=split is None, quiet=quiet)
+        validation = LabelledPictures(bundle, scored.samples, quiet=quiet)
         with Progress("quantizing", total=None, quiet=quiet):
             quantized = quantize_graph_within(nncf, graph, pictures, validation, max_drop=max_drop)
     calibration = Calibration(
@@ -162,7 +168,7 @@ def quantize_model(
         made = _written(Path(folder) / "quantized.onnx", quantized, bundle, calibration)
         agreement = _agreement(bundle, made, pictures)
         if before is not None and labelled is not None:
-            after = evaluate(made, labelled, engine=MEASURED_ON, quiet=quiet)
+            after = measure(made, labelled)
             calibration = replace(calibration, measured=_measured(before, after, str(data)))
             _check_drop(calibration, path)
             made = _written(Path(folder) / "measured.onnx", quantized, bundle, calibration)
@@ -177,6 +183,7 @@ def quantize_model(
             agreement=agreement,
             speeds=speeds,
             errors=tuple(errors),
+            notice=None if before is None else before.notice,
         )
 
 
@@ -261,7 +268,8 @@ def _written(path: Path, quantized: onnx.ModelProto, bundle: Bundle, calibration
     """The new model, from its file."""
     metadata = replace(bundle.metadata, calibration=calibration)
     write_quantized(path, quantized, metadata)
-    return Bundle(metadata, {}, name=f"{Path(bundle.name).name}-int8", graph=read_onnx(path))
+    name = f"{Path(bundle.name).name}-int8"
+    return Bundle(metadata, {}, name=name, graph=read_onnx(path), training_files=bundle.training_files)
 
 
 def _agreement(bundle: Bundle, made: Bundle, pictures: Sequence[Picture]) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.class_matching import class_indices, matcher_of
 from regnety.datasets.folders import Sample
+from regnety.datasets.held_out import scored_samples
 from regnety.errors import DataError
 from regnety.inference.predictor import Predictor, softmax
 from regnety.preprocessing import PerChannel
@@ -41,6 +42,13 @@ class Evaluation:
     """By the class's label, which of two classes of one name has what tells them apart behind it: crane (n02012849)."""
     errors: tuple[str, ...]
     """A line for each photograph that could not be read."""
+    trained_on: int | None = None
+    """Of the photographs that were scored, those that the model was trained on; None where it does not say what it was
+    trained on. Of a model that was trained on more than 100,000 it is the least number."""
+    left_out: int = 0
+    """Photographs that were not scored, because the model was or may have been trained on them."""
+    notice: str | None = None
+    """A sentence on those that it was trained on; None where it was trained on none."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, in the fields of `--format json`."""
@@ -50,6 +58,8 @@ class Evaluation:
             "top1": self.top1,
             "top5": self.top5,
             "loss": self.loss,
+            "trained_on": self.trained_on,
+            "left_out": self.left_out,
             "per_class": {name: {"count": c.count, "top1": c.top1} for name, c in self.per_class.items()},
         }
 
@@ -58,6 +68,7 @@ def evaluate(
     bundle: Bundle,
     samples: Sequence[Sample],
     *,
+    held_out_only: bool = False,
     engine: str = "auto",
     precision: str | None = None,
     image_size: int | None = None,
@@ -74,6 +85,7 @@ def evaluate(
     Args:
         bundle: the model.
         samples: labelled photographs.
+        held_out_only: leave out those whose files the model was trained on, unless it was trained on all of them.
         engine: as for `Predictor`.
         precision: as for `Predictor`; None is `f32`, or `int8` for a model that is quantized.
         image_size: as for `Predictor`.
@@ -88,7 +100,9 @@ def evaluate(
     Raises:
         DataError: one of the classes is none of the model's, or its name means several; or no photograph could be read.
     """
-    indices = class_indices(bundle, samples)
+    class_indices(bundle, samples)  # says what is wrong before anything takes time
+    scored = scored_samples(bundle, samples, held_out_only=held_out_only, quiet=quiet)
+    samples, indices = scored.samples, class_indices(bundle, scored.samples)
     if precision is None:
         precision = "f32" if bundle.metadata.calibration is None else "int8"
     predictor = Predictor(
@@ -106,18 +120,20 @@ def evaluate(
         workers=workers,
     )
     targets: list[int] = []
+    trained_on: list[bool | None] = []
     ranks: list[int] = []
     losses: list[float] = []
     errors: list[str] = []
     with Progress("evaluating", total=len(samples), quiet=quiet) as progress:
         # An iterator: for a list the fastest engine is found, and the same command would give another loss elsewhere.
         outputs = predictor.outputs(sample.path for sample in samples)
-        for target, output in zip(indices, outputs, strict=True):
+        for target, trained, output in zip(indices, scored.trained_on, outputs, strict=True):
             if output.outputs is None:
                 errors.append(str(output.error))
             else:
                 logits = output.outputs["logits"]
                 targets.append(target)
+                trained_on.append(trained)
                 ranks.append(int(np.flatnonzero(np.argsort(-logits, kind="stable") == target)[0]))
                 losses.append(-float(np.log(max(softmax(logits)[target], np.finfo(np.float64).tiny))))
             progress.advance()
@@ -138,7 +154,26 @@ def evaluate(
             for number in sorted(set(targets))
         },
         errors=tuple(errors),
+        trained_on=None if bundle.training_files is None else trained_on.count(True),
+        left_out=scored.left_out,
+        notice=None if bundle.training_files is None else _notice(bundle, trained_on, scored.left_out),
     )
+
+
+def _notice(bundle: Bundle, trained_on: Sequence[bool | None], left_out: int) -> str | None:
+    """What is said of photographs that a model was trained on."""
+    count = len(trained_on)
+    if left_out:
+        was = "was" if bundle.training_files is None or bundle.training_files.is_complete else "was or may have been"
+        return (
+            f"{bundle.name} {was} trained on {left_out} of the {left_out + count} photographs; "
+            f"only the other {count} are scored"
+        )
+    if True not in trained_on:
+        return None
+    least = "at least " if None in trained_on else ""
+    number = "all" if all(trained_on) else f"{least}{trained_on.count(True)} of the"
+    return f"{bundle.name} was trained on {number} {count} photographs that are scored; expect less of it on new ones"
 
 
 def _percent(right: "np.ndarray[Any, np.dtype[np.bool_]]") -> float:
