@@ -192,7 +192,7 @@ def test_what_needs_torch_names_its_extra_there(environment: Environment) -> Non
     (environment.workplace / "data").mkdir()
     result = environment.run("regnety", "train", "--data", "data", "--output", "run")
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == "regnety: training needs an extra: pip install 'regnety[torch]'\n"
+    assert result.stderr == "regnety: training needs an extra: pip install '.[torch]' in a clone of regnety\n"
 
 
 def test_uninstalling_leaves_nothing(environment: Environment) -> None:

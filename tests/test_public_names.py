@@ -96,14 +96,14 @@ def test_the_version_is_printed() -> None:
 def test_create_model_without_torch_names_the_extra() -> None:
     code = "import regnety\ntry: regnety.create_model\nexcept regnety.MissingExtraError as error: print(error)"
     result = python(WITHOUT_TORCH + code)
-    assert result.stdout == "create_model needs an extra: pip install 'regnety[torch]'\n", result.stderr
+    assert result.stdout == "create_model needs an extra: pip install '.[torch]' in a clone of regnety\n", result.stderr
 
 
 def test_training_without_torch_is_one_line(tmp_path: Path) -> None:
     write_colours(tmp_path / "data")
     code = WITHOUT_TORCH + "from regnety.cli.main import main\nmain()"
     result = python(code, "train", "--data", tmp_path / "data", "--output", tmp_path / "run")
-    assert one_line(result) == "training needs an extra: pip install 'regnety[torch]'"
+    assert one_line(result) == "training needs an extra: pip install '.[torch]' in a clone of regnety"
     assert not (tmp_path / "run").exists()
 
 

@@ -181,15 +181,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'regnety' has no attribute {name!r}")
-    try:
-        module = importlib.import_module(_HOME[name])
-    except ModuleNotFoundError as error:
-        if name in _NEEDS_TORCH and error.name == "torch":
-            from regnety.errors import MissingExtraError
+    if name in _NEEDS_TORCH:
+        from regnety.extras import import_extra
 
-            raise MissingExtraError(name, "torch") from None
-        raise
-    value = getattr(module, name)
+        import_extra("torch", feature=name, extra="torch")
+    value = getattr(importlib.import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 

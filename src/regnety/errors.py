@@ -11,7 +11,7 @@ RegNetYError                 what `except` at an edge catches; str() is one line
 ├── JobError                 a batch job that cannot be begun, gone on with or written
 ├── ClusterError             a Ray cluster that cannot be had, or whose workers cannot work
 ├── EngineError              an engine or a precision that cannot be had here
-└── MissingExtraError        an optional dependency that is not installed
+└── MissingExtraError        an optional dependency that is not installed, or does not work
 """
 
 
@@ -60,13 +60,20 @@ class EngineError(RegNetYError, RuntimeError):
 
 
 class MissingExtraError(RegNetYError, ImportError):
-    """An optional dependency is not installed.
+    """An optional dependency is not installed, or is and cannot be imported.
 
     Args:
         feature: what was asked for, as the subject of a sentence ("training").
         extra: the extra of this package that brings it ("torch").
+        reason: why what is installed does not work.
     """
 
-    def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs an extra: pip install 'regnety[{extra}]'")
+    def __init__(self, feature: str, extra: str, reason: str | None = None) -> None:
+        why = f" needs an extra: {how_to_install(extra)}" if reason is None else f": {reason}"
+        super().__init__(feature + why)
         self.extra = extra
+
+
+def how_to_install(extra: str) -> str:
+    """What to type for an extra; the package is in no index yet."""
+    return f"pip install '.[{extra}]' in a clone of regnety"

@@ -8,7 +8,7 @@ import os
 import threading
 from typing import Any, TypeAlias
 
-from regnety.errors import MissingExtraError
+from regnety.extras import import_extra
 
 FileSystem: TypeAlias = Any
 """fsspec's AbstractFileSystem, whose package brings no types."""
@@ -82,11 +82,10 @@ def what_went_wrong(error: BaseException, address: str) -> str:
 def _started(scheme: str) -> FileSystem:
     if scheme not in STORES:
         raise UnknownSchemeError(f"an address begins with one of http, https, {', '.join(STORES)} and ://")
-    try:
-        import fsspec
-        import fsspec.config
-    except ModuleNotFoundError:
-        raise MissingExtraError(f"{scheme}://", "remote") from None
+    for module in ("fsspec.config", *(("s3fs",) if scheme in S3 else ())):
+        import_extra(module, feature=f"{scheme}://", extra="remote")
+    import fsspec
+
     options: dict[str, Any] = {}
     if scheme in S3:
         options = {"config_kwargs": S3_CONFIG, "use_listings_cache": False}
@@ -94,7 +93,6 @@ def _started(scheme: str) -> FileSystem:
             options.pop(name, None)  # what a user has set stays
     try:
         return fsspec.filesystem(scheme, **options)
-    except ImportError as error:
-        if scheme in S3:
-            raise MissingExtraError(f"{scheme}://", "remote") from None
-        raise UnknownSchemeError(f"{scheme}:// cannot be read: {' '.join(str(error).split())}") from None
+    except ImportError as error:  # fsspec says what to install, and of a package that is broken the same
+        broken = error.__cause__ if not isinstance(error.__cause__, ModuleNotFoundError) else None
+        raise UnknownSchemeError(f"{scheme}:// cannot be read: {' '.join(str(broken or error).split())}") from None

@@ -36,7 +36,7 @@ class Found:
 
 @pytest.fixture(scope="module")
 def openvino() -> Any:
-    return pytest.importorskip("openvino", reason="needs openvino: pip install 'regnety[openvino]'")
+    return pytest.importorskip("openvino", reason="needs openvino: pip install '.[openvino]' in a clone of regnety")
 
 
 @pytest.fixture(scope="module", params=FILES, ids=lambda file: file.name)

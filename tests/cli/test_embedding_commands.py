@@ -209,5 +209,5 @@ def test_without_pyarrow_the_extra_is_named(
         "duplicates": ("e.parquet",),
     }[arguments[0]]
     line = one_line(python(WITHOUT_PYARROW, *arguments, *more))
-    assert line.endswith(" needs an extra: pip install 'regnety[table]'")
+    assert line.endswith(" needs an extra: pip install '.[table]' in a clone of regnety")
     assert not (tmp_path / "e.parquet").exists()

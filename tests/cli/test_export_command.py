@@ -94,7 +94,7 @@ def test_without_openvino_the_extra_is_named(folder: Path, tmp_path: Path) -> No
         "from regnety.cli.main import main; main()"
     )
     result = python(code, "export", folder / "bundle", "-o", tmp_path / "model.xml")
-    assert "pip install 'regnety[openvino]'" in one_line(result)
+    assert "pip install '.[openvino]' in a clone of regnety" in one_line(result)
     assert list(tmp_path.iterdir()) == []
 
 

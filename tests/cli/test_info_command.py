@@ -73,7 +73,7 @@ def test_what_is_missing_is_named_with_its_extra() -> None:
     result = python(code, "info")
     assert result.returncode == 0, result.stderr
     for extra in ("openvino", "torch", "heif"):
-        assert f"is not installed: pip install 'regnety[{extra}]'" in result.stdout
+        assert f"is not installed: pip install '.[{extra}]' in a clone of regnety" in result.stdout
 
 
 def test_no_engine_is_loaded_to_tell_its_version() -> None:

@@ -1,6 +1,7 @@
 """`quantize_model`: what it writes computes in int8, answers as its source, and says what it is."""
 
 import json
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -370,8 +371,10 @@ def test_nncf_leaves_no_trace(folder: Path, tmp_path: Path) -> None:
 
 
 def test_without_nncf_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nncf_quantization, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"^quantization needs an extra: pip install 'regnety\[quantize\]'$"):
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    with pytest.raises(
+        MissingExtraError, match=r"^quantization needs an extra: pip install '\.\[quantize\]' in a clone of regnety$"
+    ):
         quantize_model(small_bundle(), tmp_path / "made", calibrate=PICTURES)
 
 

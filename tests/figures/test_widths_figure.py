@@ -115,5 +115,5 @@ def test_describe_refuses_a_wrong_place(place: str, message: str, tmp_path: Path
 def test_without_matplotlib_the_extra_is_named(tmp_path: Path) -> None:
     code = "import sys; sys.modules['matplotlib'] = None\nfrom regnety.cli.main import main\nmain()"
     result: Any = python(code, "describe", "regnety_002", "--plot", tmp_path / "a.png")
-    assert one_line(result) == "a plot needs an extra: pip install 'regnety[plot]'"
+    assert one_line(result) == "a plot needs an extra: pip install '.[plot]' in a clone of regnety"
     assert list(tmp_path.iterdir()) == []

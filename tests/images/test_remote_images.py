@@ -209,7 +209,7 @@ for ask in (read_image_file, lambda address: list(list_images([address + "/"])))
     try: ask("s3://bucket/a.png")
     except MissingExtraError as error: print(error)
 """
-    assert python(code).stdout == 2 * "s3:// needs an extra: pip install 'regnety[remote]'\n"
+    assert python(code).stdout == 2 * "s3:// needs an extra: pip install '.[remote]' in a clone of regnety\n"
 
 
 def test_a_local_path_imports_nothing_of_it(tmp_path: Path) -> None:

@@ -187,4 +187,4 @@ def test_what_it_refuses(arguments: dict[str, Any], message: str) -> None:
 def test_without_torch_the_extra_is_named() -> None:
     code = "import sys; sys.modules['torch'] = None\nimport regnety\n"
     code += "try: regnety.create_transform\nexcept regnety.MissingExtraError as error: print(error)"
-    assert python(code).stdout == "create_transform needs an extra: pip install 'regnety[torch]'\n"
+    assert python(code).stdout == "create_transform needs an extra: pip install '.[torch]' in a clone of regnety\n"

@@ -121,12 +121,12 @@ def test_an_engine_that_does_not_start_is_said_and_passed_over(
 ) -> None:
     def start(*arguments: Any, engine: str, **options: Any) -> Any:
         if engine == "openvino":
-            raise EngineError("OpenVINO is installed and cannot be loaded: no reason")
+            raise EngineError("openvino is installed but cannot be imported: no reason")
         return start_engine(*arguments, engine=engine, **options)
 
     monkeypatch.setattr(runner_module, "start_engine", start)
     assert tuned(small_bundle(), "auto", "auto").engine == "onnxruntime"
-    assert "openvino cannot be tried: OpenVINO is installed and cannot be loaded: no reason" in caplog.text
+    assert "openvino cannot be tried: openvino is installed but cannot be imported: no reason" in caplog.text
 
 
 def test_which_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import click
 
 from regnety.cli import terminal
 from regnety.cli.formats import ReportFormat, report_format_option
+from regnety.errors import how_to_install
 
 LIBRARIES = ("numpy", "safetensors", "onnx", "pillow", "simplejpeg", "cykooz-resizer")
 EXTRAS = {
@@ -108,7 +109,7 @@ def _print(facts: dict[str, Any]) -> None:
 
 
 def _how_to_install(extra: str) -> str:
-    return f"is not installed: pip install 'regnety[{extra}]'"
+    return f"is not installed: {how_to_install(extra)}"
 
 
 def _faster(facts: dict[str, Any]) -> str:

@@ -49,6 +49,8 @@ def _run_command() -> int:
             raise KeyboardInterrupt from None
         from regnety.errors import RegNetYError
 
+        if isinstance(error, ImportError):
+            error = _named(error)
         if os.environ.get("REGNETY_DEBUG") or not isinstance(error, RegNetYError | OSError):
             raise
         if isinstance(error, BrokenPipeError):
@@ -57,6 +59,27 @@ def _run_command() -> int:
 
         print(f"regnety: {printable(_one_line(error))}", file=sys.stderr)
         return 2
+
+
+def _named(error: ImportError) -> Exception:
+    """Of a package that regnety cannot do without, and that is not there or broken: which; else the error itself."""
+    import traceback
+
+    from regnety.errors import RegNetYError
+    from regnety.extras import does_not_work
+
+    if isinstance(error, RegNetYError):
+        return error
+    rooms = [
+        frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in traceback.walk_tb(error.__traceback__)
+    ]
+    below = rooms[len(rooms) - rooms[::-1].index("regnety") :]
+    package = next((room for room in below if room != "importlib"), (error.name or "regnety").partition(".")[0])
+    if package == "regnety":
+        return error
+    if isinstance(error, ModuleNotFoundError) and error.name == package:
+        return RegNetYError(f"{package} is not installed, and regnety needs it; install regnety anew")
+    return RegNetYError(does_not_work(package, error))
 
 
 def _is_of_ctrl_c(error: BaseException | None) -> bool:

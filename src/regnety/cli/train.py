@@ -8,7 +8,7 @@ import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.options import model_option, quiet_option
-from regnety.errors import MissingExtraError
+from regnety.extras import import_extra
 
 
 @click.command()
@@ -55,12 +55,8 @@ def train(
 
     Example:  regnety train --data flowers/ --output runs/flowers --set epochs=10
     """
-    try:
-        from regnety.training.run import train as run_training
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise MissingExtraError("training", "torch") from None
+    import_extra("torch", feature="training", extra="torch")
+    from regnety.training.run import train as run_training
     from regnety.training.selection import select_recipe
 
     chosen = select_recipe(

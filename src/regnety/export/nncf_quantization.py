@@ -4,14 +4,12 @@ It is loaded without torch where nobody has loaded torch yet: it needs none for 
 less. A program that quantizes torch modules with NNCF too imports torch before.
 """
 
-import importlib
 import io
 import logging
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from importlib.util import find_spec
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,7 +17,8 @@ import numpy.typing as npt
 import onnx
 
 from regnety.architecture.description import Architecture, ConvNorm
-from regnety.errors import ExportError, MissingExtraError, RegNetYError
+from regnety.errors import ExportError, RegNetYError
+from regnety.extras import import_extra
 from regnety.graph.assembly import INPUT_NAME
 from regnety.graph.builder import graph_bytes
 from regnety.inference.engines.engine import available_cores
@@ -46,19 +45,19 @@ def load_nncf() -> Any:
         MissingExtraError: it is not installed.
         ExportError: it is, and cannot be loaded.
     """
-    if find_spec("nncf") is None:
-        raise MissingExtraError("quantization", "quantize")
     logger_class = logging.getLoggerClass()
     try:
         with _quiet(), hidden(TELEMETRY), _telemetry_off():
-            nncf = importlib.import_module("nncf")
-            importlib.import_module("nncf.onnx.quantization.quantize_model")
-    except Exception as error:  # any of its many parts may fail in its own way
-        raise ExportError(f"NNCF is installed and cannot be loaded: {_one_line(error)}") from error
+            nncf = _import("nncf")
+            _import("nncf.onnx.quantization.quantize_model")
     finally:
         logging.setLoggerClass(logger_class)  # it sets its own for everybody
     logging.getLogger("nncf").setLevel(logging.CRITICAL)
     return nncf
+
+
+def _import(module: str) -> Any:
+    return import_extra(module, feature="quantization", extra="quantize", broken=ExportError)
 
 
 def quantize_graph(nncf: Any, graph: onnx.ModelProto, pictures: Sequence[Picture]) -> onnx.ModelProto:

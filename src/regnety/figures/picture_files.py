@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regnety.errors import InvalidDesignError, MissingExtraError
+from regnety.errors import InvalidDesignError
+from regnety.extras import import_extra
 from regnety.storage import replacing
 
 if TYPE_CHECKING:
@@ -33,12 +34,7 @@ def check_place(path: str | Path) -> Path:
         raise InvalidDesignError(f"{path}: a picture is written as {' or '.join(METADATA)}; name such a file")
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "matplotlib":
-            raise
-        raise MissingExtraError("a plot", "plot") from None
+    import_extra("matplotlib.figure", feature="a plot", extra="plot")
     return path
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from regnety.errors import ImageError, MissingExtraError
+from regnety.extras import import_extra
 from regnety.images.formats import HEIF, MAX_PIXELS, format_of
 from regnety.images.orientation import ORIENTATION_TAG, UPRIGHT, orientation_of
 from regnety.images.parts import parts_of
@@ -114,9 +115,9 @@ def _open(data: bytes, name: str) -> tuple[Any, int | None]:
 
 def _open_heif(data: bytes, name: str) -> Any:
     try:
-        import pillow_heif
-    except ModuleNotFoundError:
-        raise ImageError(f"{name}: {MissingExtraError('reading HEIC', 'heif')}") from None
+        pillow_heif = import_extra("pillow_heif", feature="reading HEIC", extra="heif")
+    except MissingExtraError as error:
+        raise ImageError(f"{name}: {error}") from None
     try:
         return pillow_heif.open_heif(io.BytesIO(data))
     except Exception as error:  # as above

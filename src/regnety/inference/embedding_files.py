@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from regnety.errors import DataError, MissingExtraError, RegNetYError
+from regnety.errors import DataError, RegNetYError
+from regnety.extras import import_extra
 from regnety.images.sources import ImageSource
 from regnety.inference.embeddings import Embedder, Embedding, EmbeddingOrigin, origin_from_dict
 from regnety.inference.jobs.job import JobSummary, run_job
@@ -115,10 +116,7 @@ class Embeddings:
     """
 
     def __init__(self, path: str | Path) -> None:
-        try:
-            import pyarrow.parquet as pq
-        except ImportError:
-            raise MissingExtraError("a file of embeddings", "table") from None
+        pq = import_extra("pyarrow.parquet", feature="a file of embeddings", extra="table")
         self.path = Path(path)
         with _read_errors(self.path):
             metadata = pq.read_metadata(self.path)

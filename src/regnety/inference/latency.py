@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import product
 
 from regnety.bundle.bundle import Bundle
-from regnety.errors import EngineError, RegNetYError, WeightsError
+from regnety.errors import EngineError, RegNetYError, WeightsError, how_to_install
 from regnety.inference.engines.engine import Precision
 from regnety.inference.engines.selection import choose_engine, installed_engines
 from regnety.inference.processor import has_bf16
@@ -40,7 +40,7 @@ def engines_to_time(
     there = installed_engines()
     for name in engines:
         if name != "auto" and there.get(name, "") is None:
-            raise EngineError(f"the engine {name} is not installed: pip install 'regnety[{name}]'")
+            raise EngineError(f"the engine {name} is not installed: {how_to_install(name)}")
     wanted = [name for name in engines if name != "auto"]
     wanted += [name for name in AUTO_ENGINES if "auto" in engines and there[name] is not None]
     if "auto" in precisions:

@@ -11,6 +11,8 @@ from importlib.util import find_spec
 import numpy as np
 import numpy.typing as npt
 
+from regnety.errors import DataError
+from regnety.extras import import_extra
 from regnety.inference.embedding_files import EmbeddingBlock, Embeddings
 
 FloatArray = npt.NDArray[np.float32]
@@ -126,8 +128,7 @@ def _largest_by_numpy(queries: FloatArray, stored: FloatArray, count: int, above
 
 def _largest_by_faiss(queries: FloatArray, stored: FloatArray, count: int, above: FloatArray) -> Largest:
     """The same; faiss does not say which of equals it gives, so where the next one is equal NumPy is asked."""
-    import faiss
-
+    faiss = import_extra("faiss", feature="neighbours", extra="faiss", broken=DataError)
     similarities, columns = faiss.knn(queries, stored, min(count + 1, len(stored)), faiss.METRIC_INNER_PRODUCT)
     better = np.flatnonzero(similarities[:, 0] > above)
     similarities, columns = similarities[better], columns[better]

@@ -63,7 +63,7 @@ from regnety.inference.cluster.ray_predictor import RayPredictor
 try: RayPredictor(address="local")
 except MissingExtraError as error: print(error)
 """
-    assert python(code).stdout == "--ray needs an extra: pip install 'regnety[ray]'\n"
+    assert python(code).stdout == "--ray needs an extra: pip install '.[ray]' in a clone of regnety\n"
 
 
 def test_a_prediction_without_it_imports_nothing_of_it() -> None:

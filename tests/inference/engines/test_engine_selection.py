@@ -27,7 +27,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
 NO_BF16 = "bf16 needs a processor with avx512_bf16 or amx_bf16, and this one has neither; take the precision f32"
 UNKNOWN = NO_BF16.replace("has neither", "does not say what it has")
 NOT_IN_ORT = "ONNX Runtime does not compute in bf16; take the precision f32, or the engine openvino or torch"
-NO_ENGINE = "bf16 needs an engine that has it: pip install 'regnety[openvino]'"
+NO_ENGINE = "bf16 needs an engine that has it: pip install '.[openvino]' in a clone of regnety"
 ALL = ("onnxruntime", "openvino", "torch")
 
 
@@ -150,7 +150,9 @@ try: start_engine(Bundle.load("regnety_cifar10"), engine="{engine}", precision="
 except MissingExtraError as error: print(error)
 """
     result = python(code)
-    assert result.stdout == f"the engine {engine} needs an extra: pip install 'regnety[{engine}]'\n", result.stderr
+    assert result.stdout == f"the engine {engine} needs an extra: pip install '.[{engine}]' in a clone of regnety\n", (
+        result.stderr
+    )
 
 
 def test_a_broken_torch_is_one_line(tmp_path: Path) -> None:
@@ -164,7 +166,7 @@ try: start_engine(Bundle.load("regnety_cifar10"), engine="torch", precision="f32
 except EngineError as error: print(error)
 """
     assert python(code).stdout == (
-        "torch is installed and cannot be loaded: libtorch_cpu.so: cannot open shared object file; install it anew\n"
+        "torch is installed but cannot be imported: libtorch_cpu.so: cannot open shared object file; install it anew\n"
     )
 
 

@@ -143,7 +143,9 @@ except RegNetYError as error: print(type(error).__name__, error, sep=": ")
 
 def test_without_openvino_the_extra_is_named() -> None:
     result = python(FAILS.format("sys.modules['openvino'] = None"))
-    expected = "MissingExtraError: the engine openvino needs an extra: pip install 'regnety[openvino]'\n"
+    expected = (
+        "MissingExtraError: the engine openvino needs an extra: pip install '.[openvino]' in a clone of regnety\n"
+    )
     assert result.stdout == expected, result.stderr
 
 
@@ -152,8 +154,8 @@ def test_a_broken_installation_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "openvino" / "__init__.py").write_text("raise TypeError('Descriptors cannot\\n be created directly')")
     result = python(FAILS.format(f"sys.path.insert(0, {str(tmp_path)!r})"))
     assert result.stdout == (
-        "EngineError: OpenVINO is installed and cannot be loaded: Descriptors cannot be created directly; "
-        "pip install --force-reinstall openvino\n"
+        "EngineError: openvino is installed but cannot be imported: Descriptors cannot be created directly; "
+        "install it anew\n"
     ), result.stderr
 
 

@@ -113,7 +113,9 @@ def test_addresses_that_cannot_be_written(bucket: str, monkeypatch: pytest.Monke
         run("memory://folder/")
     monkeypatch.setitem(sys.modules, "fsspec", None)
     monkeypatch.setattr(remote, "_file_systems", {})
-    with pytest.raises(MissingExtraError, match=r"memory:// needs an extra: pip install 'regnety\[remote\]'"):
+    with pytest.raises(
+        MissingExtraError, match=r"memory:// needs an extra: pip install '\.\[remote\]' in a clone of regnety"
+    ):
         run("memory://labels.csv")
 
 

@@ -152,5 +152,7 @@ def test_vectors_have_a_place_in_parquet_and_none_in_csv() -> None:
 
 def test_without_pyarrow_parquet_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingExtraError, match=r"^Parquet needs an extra: pip install 'regnety\[table\]'$"):
+    with pytest.raises(
+        MissingExtraError, match=r"^Parquet needs an extra: pip install '\.\[table\]' in a clone of regnety$"
+    ):
         row_file("parquet", PredictionRows(), {})

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from regnety.errors import ClusterError, MissingExtraError
+from regnety.errors import ClusterError
+from regnety.extras import import_extra
 from regnety.inference.engines.engine import available_cores
 
 LOCAL, AUTO = "local", "auto"
@@ -90,13 +91,9 @@ def connected(address: str = AUTO) -> Iterator[Cluster]:
 def _imported() -> Any:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    try:
-        import ray
-        import ray.data
-    except ModuleNotFoundError as error:
-        if error.name and error.name.partition(".")[0] in ("ray", "pandas", "pyarrow"):
-            raise MissingExtraError("--ray", "ray") from None
-        raise
+    import_extra("ray.data", feature="--ray", extra="ray", parts=("pandas", "pyarrow"))
+    import ray
+
     return ray
 
 

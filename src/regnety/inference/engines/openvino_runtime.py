@@ -5,7 +5,6 @@ package is installed, it spares some 140 ms. It stays in `sys.modules` under its
 initialised only once: a later `import openvino` finds it there and works in full.
 """
 
-import importlib
 import importlib.machinery
 import importlib.util
 import logging
@@ -16,10 +15,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from regnety.errors import EngineError, MissingExtraError
+from regnety.extras import import_extra
 
 PACKAGE = "openvino"
 EXTENSION = "openvino._pyopenvino"
 TELEMETRY = "openvino_telemetry"
+FEATURE = "the engine openvino"
 
 _LOCK = threading.Lock()
 
@@ -39,7 +40,7 @@ def load_openvino() -> Any:
         if EXTENSION in sys.modules:
             return sys.modules[EXTENSION]
         if importlib.util.find_spec(PACKAGE) is None:
-            raise MissingExtraError("the engine openvino", "openvino")
+            raise MissingExtraError(FEATURE, PACKAGE)
         try:
             return _load_extension()
         except Exception as error:  # the same library, only later; where that fails too, it says why
@@ -56,7 +57,7 @@ def load_openvino_package() -> Any:
     """
     load_openvino()
     with _LOCK, hidden(TELEMETRY):
-        return importlib.import_module(PACKAGE)
+        return import_extra(PACKAGE, feature=FEATURE, extra=PACKAGE, broken=EngineError)
 
 
 def openvino_version(extension: Any) -> str:
@@ -92,14 +93,8 @@ def _load_extension() -> Any:
 
 def _import_package() -> Any:
     """All of OpenVINO but its telemetry, for which its converter has a substitute."""
-    try:
-        with hidden(TELEMETRY):
-            return importlib.import_module(EXTENSION)
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise EngineError(
-            f"OpenVINO is installed and cannot be loaded: {reason}; pip install --force-reinstall openvino"
-        ) from error
+    with hidden(TELEMETRY):
+        return import_extra(EXTENSION, feature=FEATURE, extra=PACKAGE, broken=EngineError)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from regnety.bundle.bundle import Bundle
-from regnety.errors import EngineError, MissingExtraError, WeightsError
+from regnety.errors import EngineError, WeightsError, how_to_install
+from regnety.extras import import_extra
 from regnety.inference.engines.engine import Engine, Precision
 from regnety.inference.graph_cache import graph_of, identity_of
 from regnety.inference.processor import BF16_FLAGS, has_bf16
@@ -145,7 +146,7 @@ def _engine_with_bf16(engine: str) -> str:
     for name in BF16_ENGINES:
         if find_spec(name) is not None:
             return name
-    raise EngineError("bf16 needs an engine that has it: pip install 'regnety[openvino]'")
+    raise EngineError(f"bf16 needs an engine that has it: {how_to_install('openvino')}")
 
 
 def _start_on_graph(
@@ -163,13 +164,9 @@ def _start_on_graph(
 
 
 def _torch_engine(bundle: Bundle, *, outputs: tuple[str, ...], precision: Precision, threads: int) -> Engine:
-    try:
-        from regnety.inference.engines.torch import TorchEngine
-    except MissingExtraError:
-        raise
-    except Exception as error:  # a torch whose libraries do not load raises what its parts raise
-        reason = " ".join(str(error).split())
-        raise EngineError(f"torch is installed and cannot be loaded: {reason}; install it anew") from error
+    import_extra("torch", feature="the engine torch", extra="torch", broken=EngineError)
+    from regnety.inference.engines.torch import TorchEngine
+
     return TorchEngine(bundle, outputs=outputs, threads=threads, precision=precision)
 
 

@@ -6,19 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from regnety.bundle.bundle import Bundle
-from regnety.errors import EngineError, MissingExtraError, WeightsError
+from regnety.errors import EngineError, WeightsError
 from regnety.inference.engines.engine import Precision
 from regnety.inference.processor import has_bf16
-
-try:
-    import torch
-except ModuleNotFoundError as missing:
-    if missing.name != "torch":
-        raise
-    raise MissingExtraError("the engine torch", "torch") from None
-
 from regnety.network.creation import load_weights
 from regnety.network.modules import RegNet
 
@@ -38,7 +31,6 @@ class TorchEngine:
         outputs: any names of outputs that the architecture has.
 
     Raises:
-        MissingExtraError: torch is not installed; raised when this module is imported.
         EngineError: bf16 on a processor that does not have it, or a bundle that is a graph without weights.
         WeightsError: the architecture has no such output.
     """

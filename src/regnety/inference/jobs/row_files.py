@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from regnety.errors import JobError, MissingExtraError
+from regnety.errors import JobError
+from regnety.extras import import_extra
 from regnety.inference.jobs.rows import Column, Rows
 
 if TYPE_CHECKING:
@@ -156,11 +157,9 @@ class ParquetFile(Generic[Record]):
     """Typed columns in row groups, compressed with zstd, texts as dictionaries."""
 
     def __init__(self, rows: Rows[Record], facts: Mapping[str, Any]) -> None:
-        try:
-            import pyarrow as pa
-            import pyarrow.parquet
-        except ImportError:
-            raise MissingExtraError("Parquet", "table") from None
+        import_extra("pyarrow.parquet", feature="Parquet", extra="table")
+        import pyarrow as pa
+
         pa.array([0])  # imports pandas where there is one, some 50 MiB: before the first image, not after some thousand
         self._rows = rows
         fields = [pa.field(column.name, _arrow_type(column)) for column in rows.columns]
