@@ -5,10 +5,10 @@ own tools take them (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...), and from fsspec'
 """
 
 import os
-import threading
 from typing import Any, TypeAlias
 
 from regnety.extras import import_extra
+from regnety.forks import ProcessLock
 
 FileSystem: TypeAlias = Any
 """fsspec's AbstractFileSystem, whose package brings no types."""
@@ -27,7 +27,7 @@ S3_CONFIG = {
 """What botocore is told: a store that is not there is said within seconds, not minutes."""
 
 _file_systems: dict[tuple[int, str], FileSystem] = {}
-_starting = threading.Lock()
+_starting = ProcessLock()
 
 
 class UnknownSchemeError(ValueError):

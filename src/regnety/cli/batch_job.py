@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from regnety.cli.notices import Answering, EngineNotice, say
+from regnety.cli.notices import EngineNotice, say
 from regnety.cli.terminal import printable
 from regnety.inference.jobs.job import JobInterrupted, JobSummary, run_job
 from regnety.inference.jobs.rows import Rows
+from regnety.inference.jobs.settings import Answering, engine_facts, go_on_with
 from regnety.progress import Progress
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def run_batch_job(
     """Run a job of a command; what is not said here is as for `run_job`.
 
     Args:
-        model: what answers; its engine is told, and kept with the rows.
+        model: what answers; its engine is told, kept with the rows, and stays the same where a job is gone on with.
         output: its place, claimed already.
         answer: images, and how many there are, in; one record for each in their order.
         quiet: no progress and no summary; errors are told.
@@ -62,9 +63,10 @@ def run_batch_job(
             notice.say(answered=error is None)
             pace.step()
 
-        def skip(count: int) -> None:
+        def skip(count: int, facts: Mapping[str, Any]) -> None:
             nonlocal remaining
             remaining -= count
+            go_on_with(model, facts, output.name)
             progress.advance(count)
 
         try:
@@ -78,7 +80,7 @@ def run_batch_job(
                     settings=settings,
                     about=about,
                     resume=resume,
-                    facts=lambda: {} if model.engine is None else {"engine": notice.text()},
+                    facts=lambda: engine_facts(model),
                     on_earlier=skip,
                     on_record=see,
                 )

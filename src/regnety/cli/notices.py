@@ -1,26 +1,13 @@
 """What a command says on stderr beside its results, in one form: a line that begins with the program's name."""
 
 import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from regnety.cli.terminal import printable
 
 if TYPE_CHECKING:
     from regnety.bundle.bundle import Bundle
-    from regnety.inference.engines.engine import Engine
-    from regnety.inference.tuning import Plan
-
-
-class Answering(Protocol):
-    """What answers images, as a command sees it."""
-
-    @property
-    def engine(self) -> "Engine | None":
-        """From the first image on."""
-
-    @property
-    def plan(self) -> "Plan | None":
-        """How it is run."""
+    from regnety.inference.jobs.settings import Answering
 
 
 def say(text: str) -> None:
@@ -35,29 +22,31 @@ def say_notice(bundle: "Bundle", *, quiet: bool = False) -> None:
 
 
 class EngineNotice:
-    """The line on what answers: when there is a first answer, and again where another engine goes on.
+    """The line on what answers, when there is a first answer.
 
     Args:
         of: what answers.
         quiet: say nothing.
     """
 
-    def __init__(self, of: Answering, *, quiet: bool = False) -> None:
+    def __init__(self, of: "Answering", *, quiet: bool = False) -> None:
         self._of = of
         self._quiet = quiet
-        self._said: str | None = None
+        self._said = False
 
     def text(self) -> str:
         """Of a few images only the engine, of many how it was found best to run it."""
         from regnety.inference.engines.selection import describe_engine
 
         engine, plan = self._of.engine, self._of.plan
-        assert engine is not None
-        batches = f", {plan.workers} threads with batches of {plan.batch}" if plan and plan.batch > 1 else ""
+        assert plan is not None
+        if engine is None:  # it is another machine's
+            return f"{plan.engine}, {plan.precision}"
+        batches = f", {plan.workers} threads with batches of {plan.batch}" if plan.batch > 1 else ""
         return describe_engine(engine) + batches
 
     def say(self, *, answered: bool) -> None:
         """After each image; it was answered or not."""
-        if answered and not self._quiet and self._of.engine is not None and self._said != (text := self.text()):
-            self._said = text
-            say(text)
+        if answered and not self._quiet and self._of.plan is not None and not self._said:
+            self._said = True
+            say(self.text())

@@ -1,7 +1,6 @@
 """Bytes to an upright RGB picture with Pillow, or one clear error that names the file."""
 
 import io
-import threading
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 from regnety.errors import ImageError, MissingExtraError
 from regnety.extras import import_extra
+from regnety.forks import ProcessLock
 from regnety.images.formats import HEIF, MAX_PIXELS, format_of
 from regnety.images.orientation import ORIENTATION_TAG, UPRIGHT, orientation_of
 from regnety.images.parts import parts_of
@@ -31,7 +31,7 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What brings a picture of each orientation upright; 1 is upright."""
-_pillow_limit = threading.Lock()
+_pillow_limit = ProcessLock()
 
 
 def load_image(source: ImageSource, *, exif_orientation: bool = True, max_pixels: int = MAX_PIXELS) -> Image.Image:

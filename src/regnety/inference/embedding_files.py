@@ -16,6 +16,7 @@ from regnety.images.sources import ImageSource
 from regnety.inference.embeddings import Embedder, Embedding, EmbeddingOrigin, origin_from_dict
 from regnety.inference.jobs.job import JobSummary, run_job
 from regnety.inference.jobs.rows import Column
+from regnety.inference.jobs.settings import engine_facts, go_on_with
 
 if TYPE_CHECKING:
     import pyarrow
@@ -87,6 +88,8 @@ def write_embeddings(
         settings=file_settings(embedder.origin),
         about={"model": embedder.origin.model},
         resume=resume,
+        facts=lambda: engine_facts(embedder),
+        on_earlier=lambda count, facts: go_on_with(embedder, facts, str(path)),
     )
 
 

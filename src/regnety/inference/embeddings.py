@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -163,6 +164,10 @@ class Embedder:
             max_pixels=max_pixels,
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As for `Predictor`."""
+        return partial(type(self), **self._runner.options), (self.bundle,)
+
     @classmethod
     def like(
         cls,
@@ -222,8 +227,12 @@ class Embedder:
 
     @property
     def engine(self) -> Engine | None:
-        """What runs the model, from the first image on."""
+        """What runs the model, from the first answer on."""
         return self._runner.engine
+
+    def keep_to(self, engine: str, precision: str) -> None:
+        """As for `Predictor`."""
+        self._runner.keep_to(engine, precision)
 
     @property
     def num_features(self) -> int:

@@ -7,10 +7,11 @@ has its own error, and no answer can take another's place. So many tasks are ahe
 more: memory is flat. The first images are read while the engine starts.
 """
 
-import threading
+import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
@@ -18,7 +19,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from regnety.errors import ImageError, WeightsError
+from regnety.errors import EngineError, ImageError, WeightsError
+from regnety.forks import ProcessLock
 from regnety.images.formats import MAX_PIXELS
 from regnety.images.pixels import PixelWay, load_pixels
 from regnety.images.sources import ImageSource, source_name
@@ -75,7 +77,7 @@ class Pipeline:
         self.engine: Engine | None = None
         """As soon as it has started."""
         self._start = start
-        self._starting = threading.Lock()
+        self._starting = ProcessLock()
         self._preprocessing = preprocessing
         self._workers = workers
         self._batch = batch
@@ -84,32 +86,46 @@ class Pipeline:
         self._max_pixels = max_pixels
         self._name = name
 
-    def stream(self, sources: Iterable[ImageSource]) -> Iterator[Output]:
+    def stream(self, sources: Iterable[ImageSource]) -> Generator[Output]:
         """One output for each source, in their order, as soon as it is there, while later ones are in work.
 
         Raises:
-            EngineError: the engine cannot be started, or fails.
+            EngineError: the engine cannot be started, or fails; or the stream was carried into a forked process, where
+                the threads are not that work on it.
             WeightsError: the model's graph cannot be loaded, or what it answers are not finite numbers.
         """
+        process = os.getpid()
         tasks = _in_groups(sources, self._batch)
-        if self._workers == 1:
-            for task in tasks:
-                yield from self._infer(self._load(task))
-            return
+        with closing(self._one_by_one(tasks) if self._workers == 1 else self._side_by_side(tasks)) as groups:
+            for group in groups:
+                for output in group:
+                    yield output
+                    if os.getpid() != process:
+                        raise EngineError(
+                            "these answers were begun in the process that forked this one; ask the model anew here"
+                        )
+
+    def _one_by_one(self, tasks: Iterator[list[ImageSource]]) -> Generator[list[Output]]:
+        for task in tasks:
+            yield self._infer(self._load(task))
+
+    def _side_by_side(self, tasks: Iterator[list[ImageSource]]) -> Generator[list[Output]]:
+        process = os.getpid()
         waiting: deque[Future[list[Output]]] = deque()
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="regnety") as pool:
-            try:
-                if self.engine is None:
-                    begun = [pool.submit(self._load, task) for task in islice(tasks, READ_AT_START // self._batch)]
-                    self._started()  # in this thread: OpenVINO's first run must be over before another thread's begins
-                    waiting += [pool.submit(self._infer_loaded, loading) for loading in begun]
-                for task in tasks:
-                    waiting.append(pool.submit(self._answer, task))
-                    while waiting and (waiting[0].done() or len(waiting) >= TASKS_AHEAD * self._workers):
-                        yield from waiting.popleft().result()
-                while waiting:
-                    yield from waiting.popleft().result()
-            finally:
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="regnety")
+        try:
+            if self.engine is None:
+                begun = [pool.submit(self._load, task) for task in islice(tasks, READ_AT_START // self._batch)]
+                self._started()  # in this thread: OpenVINO's first run must be over before another thread's begins
+                waiting += [pool.submit(self._infer_loaded, loading) for loading in begun]
+            for task in tasks:
+                waiting.append(pool.submit(self._answer, task))
+                while waiting and (waiting[0].done() or len(waiting) >= TASKS_AHEAD * self._workers):
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            if os.getpid() == process:  # in a forked child the pool has no threads to end
                 pool.shutdown(cancel_futures=True)
 
     def _started(self) -> Engine:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -131,9 +132,13 @@ class Predictor:
             max_pixels=max_pixels,
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, and what pickle makes, is the same model asked for anew: an engine belongs to its process."""
+        return partial(type(self), **self._runner.options), (self.bundle,)
+
     @property
     def engine(self) -> Engine | None:
-        """What runs the model, from the first image on; where there are many it may be another one after a while."""
+        """What runs the model, from the first answer on."""
         return self._runner.engine
 
     @property
@@ -192,6 +197,18 @@ class Predictor:
     def outputs(self, sources: Iterable[ImageSource], *, count: float | None = None) -> Iterator[Output]:
         """The logits of each image, in order, as they are ready; `count` is as for `stream`."""
         return self._runner.stream(sources, count=count)
+
+    def keep_to(self, engine: str, precision: str) -> None:
+        """Answer with this engine in this precision from now on, and with no other: what was begun so goes on so.
+
+        Raises:
+            EngineError: they are not to be had here, or others were asked for when this was made.
+        """
+        self._runner.keep_to(engine, precision)
+
+    def plan_for(self, sources: Iterable[ImageSource], count: float) -> Plan:
+        """How so many images would be answered, of which these are the first."""
+        return self._runner.plan_for(sources, count)
 
     def _predictions(
         self, images: Iterable[ImageSource], top_k: int, on_error: str, count: float | None

@@ -1,28 +1,31 @@
 """A model on the engine that suits the work: one image, a few, or so many that it pays to find out which is fastest."""
 
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sized
-from contextlib import suppress
+from contextlib import closing, suppress
+from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from regnety.bundle.bundle import Bundle
-from regnety.errors import ImageError, WeightsError
+from regnety.errors import ImageError, MissingExtraError, WeightsError
+from regnety.forks import ProcessLock, bind, never_free
 from regnety.images.formats import MAX_PIXELS
 from regnety.images.pixels import PIXEL_WAYS, PixelWay
 from regnety.images.sources import ImageSource, NamedImage, read_image_file
 from regnety.inference.engines.engine import Engine
-from regnety.inference.engines.selection import choose_engine, start_engine
+from regnety.inference.engines.selection import check_open, choose_engine, start_engine
 from regnety.inference.pipeline import Output, Pipeline
 from regnety.inference.tuning import Plan, remembered_plan, tune, untuned_plan
 
 MANY = 64
-"""Images from which on a plan that is remembered is followed, and after which the time of the rest is estimated."""
+"""Images from which on a plan that is remembered is followed; where there is none, the time of all is estimated of the
+first so many, before any of them is given out."""
 SAMPLE = 8
-"""Images on which plans are tried."""
+"""Images on which plans are tried, and after which it may be plain that the rest takes long."""
 LONG_S = 2.0
 """Expected seconds of the rest above which it pays to find a plan, which takes as long, once."""
 
@@ -69,7 +72,7 @@ class Runner:
             raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
         self.bundle = bundle
         self.plan: Plan | None = None
-        """How the model is run, from the first image on; it may be another way later, where there are many."""
+        """How the model is run, from the first answer on."""
         name, _ = choose_engine(engine, precision, bundle)  # says at once what is not to be had
         if name != "torch" and bundle.files is not None:
             _ = bundle.files.identity  # of what is there now, whatever comes to its place before the first image
@@ -81,7 +84,8 @@ class Runner:
         self._exif_orientation = exif_orientation
         self._max_pixels = max_pixels
         self._pipelines: dict[Plan, Pipeline] = {}
-        self._starting = threading.Lock()
+        self._starting = ProcessLock()
+        bind(self)
 
     @property
     def engine(self) -> Engine | None:
@@ -89,8 +93,20 @@ class Runner:
         pipeline = None if self.plan is None else self._pipelines.get(self.plan)
         return None if pipeline is None else pipeline.engine
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What another one of the same model is made with, to answer in the same way."""
+        return {
+            "engine": self._engine_name,
+            "precision": self._precision,
+            "workers": self._workers,
+            "pixels": self._way,
+            "exif_orientation": self._exif_orientation,
+            "max_pixels": self._max_pixels,
+        }
+
     def stream(self, sources: Iterable[ImageSource], *, count: float | None = None) -> Iterator[Output]:
-        """The outputs of each image, in order, as they are ready.
+        """The outputs of each image, in order, as they are ready; all are of one engine, in one precision.
 
         Args:
             sources: images, as many as there are.
@@ -106,29 +122,85 @@ class Runner:
             self._engine_name, self._precision, single=len(first) == 1, workers=self._workers, bundle=self.bundle
         )
         remaining = chain(first, remaining)
+        answered: list[Output] = []
         if count is not None and count >= MANY and plan.engine != "torch":
-            remembered = remembered_plan(
-                self.bundle, self._engine_name, self._precision, workers=self._workers, outputs=self._outputs
-            )
-            if remembered is None:
-                begin = time.monotonic()
-                yield from self._pipeline(plan).stream(islice(remaining, MANY))
-                if (count - MANY) * (time.monotonic() - begin) / MANY > LONG_S:
-                    sample = list(islice(remaining, SAMPLE))
-                    remembered = self._tuned(sample)
-                    remaining = chain(sample, remaining)
-            plan = remembered or plan
+            plan, answered, remaining = self._planned(plan, remaining, count)
+        yield from answered
         yield from self._pipeline(plan).stream(remaining)
+
+    def keep_to(self, engine: str, precision: str) -> None:
+        """Answer with this engine in this precision from now on, and with no other: what was begun so goes on so.
+
+        Raises:
+            EngineError: they are not to be had here, or others were asked for when this was made.
+        """
+        check_open(self._engine_name, self._precision, engine, precision)
+        name, taken = choose_engine(engine, precision, self.bundle)
+        if find_spec(name) is None:
+            raise MissingExtraError(f"the engine {name}", name)
+        self._engine_name, self._precision = name, taken
+
+    def plan_for(self, sources: Iterable[ImageSource], count: float) -> Plan:
+        """How so many images would be answered, of which these are the first."""
+        plan = untuned_plan(
+            self._engine_name, self._precision, single=count == 1, workers=self._workers, bundle=self.bundle
+        )
+        return plan if count < MANY or plan.engine == "torch" else self._planned(plan, iter(sources), count)[0]
+
+    def _planned(
+        self, plan: Plan, sources: Iterator[ImageSource], count: float
+    ) -> tuple[Plan, list[Output], Iterator[ImageSource]]:
+        """The plan for many images, the first answers where they were needed to find it, and what is not answered.
+
+        Where none is remembered, the first images are answered by the plan for a few, and their answers held: they
+        are given out where it stays with its engine, else these images are answered anew like all others.
+        """
+        remembered = remembered_plan(
+            self.bundle, self._engine_name, self._precision, workers=self._workers, outputs=self._outputs
+        )
+        if remembered is not None:
+            return remembered, [], sources
+        first = [_readable_again(source) for source in islice(sources, MANY)]
+        if len(first) < MANY:  # they were announced, and did not come
+            return plan, [], iter(first)
+        answered, is_long = self._tried(plan, first, count)
+        found = None
+        if is_long:
+            readable = [source for source, output in zip(first, answered, strict=False) if output.error is None]
+            found = self._tuned(readable[:SAMPLE])
+        if found is not None and (found.engine, found.precision) != (plan.engine, plan.precision):
+            return found, [], chain(first, sources)
+        return found or plan, answered, chain(first[len(answered) :], sources)
+
+    def _tried(self, plan: Plan, first: list[ImageSource], count: float) -> tuple[list[Output], bool]:
+        """The answers to the first images, and whether the rest takes long: then there may be fewer of them."""
+        answered: list[Output] = []
+        begin = time.monotonic()
+        after_start = begin
+        with closing(self._pipeline(plan).stream(first)) as outputs:
+            for output in outputs:
+                answered.append(output)
+                now = time.monotonic()
+                if len(answered) == 1:
+                    after_start = now
+                elif len(answered) == SAMPLE and (count - SAMPLE) * (now - after_start) / (SAMPLE - 1) > LONG_S:
+                    return answered, True
+        seconds = (time.monotonic() - begin) / len(first)
+        return answered, (count - len(first)) * seconds > LONG_S
+
+    def after_fork(self) -> None:
+        """The parent's engines have their threads there; here the model is started anew when it is asked."""
+        never_free(self._pipelines)
+        self._pipelines = {}
+        self.plan = None
 
     def _tuned(self, sources: list[ImageSource]) -> Plan | None:
         """The fastest plan, tried on these images as they are in memory; None where none of them can be read."""
         images: list[ImageSource] = []
         for source in sources:
             with suppress(ImageError):
-                if isinstance(source, str | Path):
-                    images.append(NamedImage(str(source), read_image_file(source)))
-                elif not hasattr(source, "read"):  # what is open can be read once only
-                    images.append(source)
+                is_file = isinstance(source, str | Path)
+                images.append(NamedImage(str(source), read_image_file(source)) if is_file else source)
         with self._starting:
             self._pipelines.clear()  # an engine in memory is as large as its weights
         return tune(
@@ -171,3 +243,8 @@ class Runner:
             max_pixels=self._max_pixels,
             name=self.bundle.name,
         )
+
+
+def _readable_again(source: ImageSource) -> ImageSource:
+    """What is open can be read once only: its bytes."""
+    return source.read() if hasattr(source, "read") else source

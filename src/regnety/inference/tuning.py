@@ -85,10 +85,21 @@ def untuned_plan(
 def remembered_plan(
     bundle: Bundle, engine: str, precision: str, *, workers: int | None = None, outputs: tuple[str, ...] = ("logits",)
 ) -> Plan | None:
-    """What `tune` found earlier for such a model on this machine with these engines; None where it was not asked."""
+    """What `tune` found earlier for such a model on this machine with these engines; None where it was not asked.
+
+    What was found the fastest of all is the plan for its engine too.
+    """
+    found = _kept_plan(_place(bundle, engine, precision, workers, outputs))
+    if found is None and engine != "auto":
+        of_all = _kept_plan(_place(bundle, "auto", "auto", workers, outputs))
+        if of_all is not None and (of_all.engine, of_all.precision) == choose_engine(engine, precision, bundle):
+            return of_all
+    return found
+
+
+def _kept_plan(place: Path) -> Plan | None:
     try:
-        found = json.loads(_place(bundle, engine, precision, workers, outputs).read_text("utf-8"))
-        return Plan(**found["plan"])
+        return Plan(**json.loads(place.read_text("utf-8"))["plan"])
     except (OSError, ValueError, KeyError, TypeError):  # none, or not one of ours: it is found anew
         return None
 

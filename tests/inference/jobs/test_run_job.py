@@ -64,7 +64,7 @@ def test_an_interruption_keeps_all_answers_and_resume_gives_the_same_file(
     interrupted(output, at)
     assert files(output) == [f".labels.{row_format}.job", whole.name]
     answers, earlier = Answers(), []
-    summary = run(output, answers=answers, resume=True, on_earlier=earlier.append)
+    summary = run(output, answers=answers, resume=True, on_earlier=lambda count, facts: earlier.append(count))
     assert answers.asked == NAMES[at:]
     assert earlier == [at]
     assert (summary.images, summary.unreadable, summary.earlier) == (50, UNREADABLE, at)

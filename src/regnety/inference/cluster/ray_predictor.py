@@ -22,8 +22,10 @@ from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import ClusterError, ImageError, RegNetYError
 from regnety.images.sources import ImageSource, is_single_image, source_name
 from regnety.inference.cluster.connection import AUTO, connected
+from regnety.inference.cluster.one_plan import one_plan
 from regnety.inference.cluster.shipped_model import ShippedModel, ship
 from regnety.inference.engines.engine import Engine
+from regnety.inference.engines.selection import check_open
 from regnety.inference.pipeline import Output
 from regnety.inference.predictor import Prediction, Predictor, check_question
 from regnety.inference.tuning import Plan
@@ -59,8 +61,9 @@ class RayPredictor:
     """
 
     engine: Engine | None = None
+    """Each worker has its own, of the same name and precision."""
     plan: Plan | None = None
-    """Each worker has its own."""
+    """What all workers take, from the first answer on."""
 
     def __init__(
         self,
@@ -172,24 +175,54 @@ class RayPredictor:
         remaining, number = iter(images), 0
         model: ShippedModel | None = None
         ledger: Any = None
+        plan: Any = None
         while window := list(islice(remaining, WINDOW * self.ray_workers)):
             if model is None:
                 model, ledger = ship(self.bundle, same_machine=self.cluster.started), _start_ledger()
+                plan = self._one_plan(window, model)
             answered = 0
-            for answer in self._window(window, number, top_k, model, ledger):
+            for answer in self._window(window, number, top_k, model, ledger, plan):
+                self.plan = plan
                 answered += 1
                 yield answer
             if answered != len(window):
                 raise ClusterError(f"Ray gave {answered} answers to {len(window)} images")
             number += answered
 
+    def keep_to(self, engine: str, precision: str) -> None:
+        """As for `Predictor`; whether the workers have it, they say themselves."""
+        check_open(self._options.get("engine", "auto"), self._options.get("precision", "auto"), engine, precision)
+        self._options.update(engine=engine, precision=precision)
+
+    def _one_plan(self, images: list[ImageSource], model: ShippedModel) -> Plan:
+        try:
+            return one_plan(
+                model,
+                self.bundle,
+                {**self._options, "workers": self.workers},
+                images,
+                workers=self.ray_workers,
+                same_machine=self.cluster.started,
+            )
+        except RegNetYError:
+            raise
+        except Exception as error:  # Ray raises what its parts do
+            raise ClusterError(f"Ray: {_reason(error)}") from error
+
     def _window(
-        self, images: list[ImageSource], number: int, top_k: int | None, model: ShippedModel, ledger: Any
+        self,
+        images: list[ImageSource],
+        number: int,
+        top_k: int | None,
+        model: ShippedModel,
+        ledger: Any,
+        plan: Plan,
     ) -> Iterator[Answer]:
         size = min(BLOCK, max(1, math.ceil(len(images) / (BLOCKS * self.ray_workers))))
         blocks = {number + start: images[start : start + size] for start in range(0, len(images), size)}
         workers = min(self.ray_workers, len(blocks))
-        options = {**self._options, "workers": self.workers, "top_k": top_k, "count": len(images) / workers}
+        options = {**self._options, "engine": plan.engine, "precision": plan.precision, "workers": self.workers}
+        options |= {"top_k": top_k, "count": len(images) / workers}
         try:
             for answer in _mapped(blocks, workers, self.workers, (model, ledger, options)):
                 if isinstance(answer, _Failure):

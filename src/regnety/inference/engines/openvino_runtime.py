@@ -9,20 +9,20 @@ import importlib.machinery
 import importlib.util
 import logging
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from regnety.errors import EngineError, MissingExtraError
 from regnety.extras import import_extra
+from regnety.forks import ProcessLock
 
 PACKAGE = "openvino"
 EXTENSION = "openvino._pyopenvino"
 TELEMETRY = "openvino_telemetry"
 FEATURE = "the engine openvino"
 
-_LOCK = threading.Lock()
+_LOCK = ProcessLock()
 
 logger = logging.getLogger("regnety")
 

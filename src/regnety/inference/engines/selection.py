@@ -107,6 +107,17 @@ def choose_engine(engine: str = "auto", precision: str = "auto", bundle: Bundle 
     return ("onnxruntime" if engine == "auto" else engine), "f32"
 
 
+def check_open(engine: str, precision: str, wanted_engine: str, wanted_precision: str) -> None:
+    """See that what is asked for leaves room for what is wanted.
+
+    Raises:
+        EngineError: it does not.
+    """
+    for asked, wanted in ((engine, wanted_engine), (precision, wanted_precision)):
+        if asked not in ("auto", wanted):
+            raise EngineError(f"{wanted} is wanted, and {asked} is asked for")
+
+
 def installed_engines() -> dict[str, str | None]:
     """Every engine's version by its name, None where it is not installed; nothing is imported for it."""
     return {name: _version(name) for name in ENGINES if name != "auto"}

@@ -1,5 +1,6 @@
 """PyTorch: the network as it was trained, for whoever has it installed anyway."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -10,10 +11,13 @@ import torch
 
 from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError, WeightsError
+from regnety.forks import loaded_at_fork
 from regnety.inference.engines.engine import Precision
 from regnety.inference.processor import has_bf16
 from regnety.network.creation import load_weights
 from regnety.network.modules import RegNet
+
+logger = logging.getLogger("regnety")
 
 
 class TorchEngine:
@@ -24,7 +28,8 @@ class TorchEngine:
 
     Args:
         bundle: architecture, weights, and the normalisation of uint8 inputs.
-        threads: threads within one run; 1 is best where several threads call `run` at once.
+        threads: threads within one run; 1 is best where several threads call `run` at once, and is what is taken in
+            a process that was forked after torch was loaded, where two would wait for each other for ever.
         precision: `bf16` is torch's autocast; outputs are float32 either way.
         input: `uint8` takes [batch, height, width, in_chans] in RGB; `float` takes normalised float32
             [batch, in_chans, height, width].
@@ -56,6 +61,9 @@ class TorchEngine:
             if name not in architecture.output_names:
                 known = ", ".join(architecture.output_names)
                 raise WeightsError(f"{bundle.name}: no output named {name!r}; there are {known}")
+        if loaded_at_fork("torch") and threads > 1:
+            logger.info("torch runs with one thread here: of the process that forked this one its others are not there")
+            threads = 1
         self._threads = threads
         self.precision: Precision = precision
         self.output_names = tuple(outputs)
@@ -65,7 +73,8 @@ class TorchEngine:
         self.input_dtype: np.dtype[Any] = np.dtype({"uint8": np.uint8, "float": np.float32}[input])
         self._mean = 255 * torch.tensor(preprocessing.mean).reshape(-1, 1, 1)
         self._factor = 1 / (255 * torch.tensor(preprocessing.std).reshape(-1, 1, 1))
-        self._network = _network(bundle, precision)
+        with _threads(threads):
+            self._network = _network(bundle, precision)
 
     def run(self, images: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
         """A batch of images -> every output by its name."""

@@ -66,7 +66,7 @@ def run_job(
     about: Mapping[str, Any] = MappingProxyType({}),
     resume: bool = False,
     facts: Callable[[], Mapping[str, Any]] = dict,
-    on_earlier: Callable[[int], None] = lambda count: None,
+    on_earlier: Callable[[int, Mapping[str, Any]], None] = lambda count, facts: None,
     on_record: Callable[[Record], None] = lambda record: None,
     part_records: int = PART_RECORDS,
     part_seconds: float = PART_SECONDS,
@@ -91,8 +91,9 @@ def run_job(
         settings: JSON values; what all rows of the output have in common. A job that is gone on with has the same.
         about: JSON values that are kept beside the settings and may differ, like the model's name.
         resume: go on with an unfinished job, if there is one.
-        facts: JSON values that may differ from part to part and are kept with it, like the engine.
-        on_earlier: called before the first image with the number of those that an earlier run has answered.
+        facts: JSON values that are kept with each part, like the engine that answered it.
+        on_earlier: called before the first image with the number of those that an earlier run has answered, and with
+            the facts of its first part; what it raises ends the job before it begins.
         on_record: called with each record of this run.
         part_records: records after which a part ends.
         part_seconds: seconds after which a part ends.
@@ -115,7 +116,7 @@ def run_job(
             if stored is None and resume and place.is_finished():
                 return _finished(place, file, settings, sources)
             done = _begin(parts, stored, settings, about, resume)
-            on_earlier(len(done))
+            on_earlier(len(done), parts.facts)
             started = time.monotonic()
             log = _Log(parts, file, rows, facts, part_records, part_seconds)
             with _kept(log), closing(_answers(sources, answer, rows, done)) as records:
@@ -240,7 +241,7 @@ class _Log(Generic[Record]):
             unreadable = sum(self._rows.error(record) is not None for record in part.records)
             try:
                 with _reported(self._parts):
-                    self._parts.append(Part(names, unreadable), self._file.encode(part.records), self._facts())
+                    self._parts.append(Part(names, unreadable, facts=self._facts()), self._file.encode(part.records))
             except JobError:
                 self._failed = True
                 raise

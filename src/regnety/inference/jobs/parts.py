@@ -10,7 +10,7 @@ job.json        the settings that all parts have in common
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -33,6 +33,8 @@ class Part:
     """How many of them have an error."""
     base: str | None = None
     """The folder that relative names are relative to, as the place describes it; None where it does not say."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What they were answered with."""
 
 
 class Parts:
@@ -49,6 +51,8 @@ class Parts:
         self._began = False
         self._parts: list[tuple[int, int]] = []
         self._identity = lru_cache(maxsize=2)(identities)
+        self.facts: Mapping[str, Any] = {}
+        """Of the first part that there was when it was opened, and that has any."""
 
     @property
     def sizes(self) -> list[int]:
@@ -91,6 +95,7 @@ class Parts:
                     raise self._damaged(name)
             part = self.read(number)
             self._parts.append((len(part.names), part.unreadable))
+            self.facts = self.facts or part.facts
         return settings
 
     def begin(self, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
@@ -98,13 +103,13 @@ class Parts:
         self._began = True
         self._write_json(HEAD, {"format_version": FORMAT_VERSION, "settings": settings, "about": about})
 
-    def append(self, part: Part, data: bytes, facts: Mapping[str, Any]) -> None:
+    def append(self, part: Part, data: bytes) -> None:
         """Keep a part: its rows, then what makes it count. Ctrl-C may come between any two steps of it."""
         self.place.write(_rows(self.count, self._row_format), data)
         table = {
             "images": len(part.names),
             "unreadable": part.unreadable,
-            "facts": facts,
+            "facts": part.facts,
             "base": self.place.base(),
             "names": part.names,
         }
@@ -119,11 +124,16 @@ class Parts:
         """
         table = self._read_json(_sidecar(number))
         names, unreadable, base = table.get("names"), table.get("unreadable"), table.get("base")
+        facts = table.get("facts", {})
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise self._damaged(_sidecar(number))
-        if not isinstance(unreadable, int) or not (base is None or isinstance(base, str)):
+        if (
+            not isinstance(unreadable, int)
+            or not isinstance(facts, dict)
+            or not (base is None or isinstance(base, str))
+        ):
             raise self._damaged(_sidecar(number))
-        return Part(tuple(names), unreadable, base)
+        return Part(tuple(names), unreadable, base, facts)
 
     def identities(self, number: int) -> list[str]:
         """What tells the images of a part from all others.
