@@ -12,6 +12,7 @@ from commands import one_line, regnety
 from pictures import noise
 from regnety import Bundle, Predictor, UnknownModelError, WeightsError
 from regnety.bundle.resolver import published_weights
+from regnety.bundle.training_files import TrainingFiles
 from regnety.catalog.models import model_info
 from regnety.export.conversion import convert_model
 from regnety.storage import cache_directory
@@ -233,8 +234,10 @@ def picture(tmp_path: Path) -> Path:
 def test_a_repository_answers_from_the_hub_and_then_from_its_cache(
     hub: WebServer, tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = small_bundle().save(tmp_path / "birds")
-    for name in ("config.json", "model.safetensors"):
+    bundle = small_bundle()
+    bundle.training_files = TrainingFiles.of([picture])
+    folder = bundle.save(tmp_path / "birds")
+    for name in ("config.json", "model.safetensors", "training_files.bin"):
         hub.add_hub_file("me/birds", name, (folder / name).read_bytes())
     answers = [
         regnety("predict", picture, "--model", model, "--format", "json", "--quiet")
@@ -245,6 +248,7 @@ def test_a_repository_answers_from_the_hub_and_then_from_its_cache(
     answers.append(regnety("predict", picture, "--model", "hf-hub:me/birds", "--format", "json", "--quiet"))
     assert [answer.stderr for answer in answers] == [""] * 4
     assert len({answer.stdout for answer in answers}) == 1
+    assert len(list((tmp_path / "hf").rglob("training_files.bin"))) == 1
     (row,) = json.loads(answers[0].stdout)
     assert {entry["label"] for entry in row["predictions"]} == set(LABELS)
 

@@ -128,4 +128,5 @@ def test_without_split_what_was_trained_on_is_left_out_and_with_it_counted(folde
     )
     found = json.loads(named.stdout)
     assert (found["count"], found["trained_on"], found["left_out"]) == (15, 2, 0)
-    assert regnety(*arguments, "--quiet").stderr == ""
+    alone = regnety("eval", "--data", data, *arguments[3:], "--split", ".", "--quiet")
+    assert (alone.stdout, alone.stderr) == (named.stdout, "")

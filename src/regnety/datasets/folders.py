@@ -79,7 +79,7 @@ def read_evaluation_folder(root: str | Path, split: str | None = None) -> tuple[
 
     Args:
         root: the data folder.
-        split: another split to take, by its name.
+        split: another split to take, by its name; `.` is the folder itself.
 
     Raises:
         DataError: no such split, or no images.

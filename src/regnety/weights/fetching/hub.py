@@ -43,6 +43,8 @@ logger = logging.getLogger("regnety")
 
 CONFIG_FILE = "config.json"
 PREPROCESSOR_FILE = "preprocessor_config.json"
+TRAINING_FILES = "training_files.bin"
+"""Of a bundle of ours: what it was trained on."""
 INDEX_SUFFIX = ".index.json"
 """Of the file that says which shard of the weights holds what."""
 WEIGHT_FILES = (
@@ -153,6 +155,8 @@ def fetch_repo(
             of_that_commit(shard)
         if found.suffix == ".onnx":
             if_there(f"{found.name}.data")
+        if b'"regnety"' in config.read_bytes():
+            if_there(TRAINING_FILES)
     return folder
 
 
