@@ -9,8 +9,9 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from regnety.storage import (
     check_room,
     disk_full,
     locked,
+    remove_leftovers,
     replacing,
     replacing_folder,
     replacing_together,
@@ -157,6 +159,102 @@ def test_a_kill_between_two_files_leaves_no_mixture(tmp_path: Path, monkeypatch:
         beside.write_text("new")
         beside.with_suffix(".bin").write_text("new")
     assert seen == [{"a.bin": "new"}, {"a.bin": "new", "a.xml": "new"}]
+
+
+STEPS = {"rename": os.rename, "replace": os.replace, "rmtree": shutil.rmtree}
+
+
+def stops_at(step: int, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], *, done: bool) -> list[str]:
+    """Let the n-th change on the disk raise, before it is made or right after it; what was changed until then."""
+    changes: list[str] = []
+
+    def stopping(name: str) -> Any:
+        def change(*arguments: Any, **options: Any) -> Any:
+            changes.append(name)
+            if len(changes) != step:
+                return STEPS[name](*arguments, **options)
+            if done:
+                STEPS[name](*arguments, **options)
+            raise error
+
+        return change
+
+    monkeypatch.setattr("os.rename", stopping("rename"))
+    monkeypatch.setattr("os.replace", stopping("replace"))
+    monkeypatch.setattr("shutil.rmtree", stopping("rmtree"))
+    return changes
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("step", [1, 2, 3, 4])
+def test_an_exception_at_any_step_leaves_the_old_folder_or_the_new_one(
+    step: int, done: bool, error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "file").write_text("old")
+    with monkeypatch.context() as patched:
+        stops_at(step, patched, error, done=done)
+        with suppress(OSError, KeyboardInterrupt), replacing_folder(folder) as beside:
+            (beside / "file").write_text("new")
+    assert (folder / "file").read_text() in ("old", "new")
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("step", range(1, 8))
+def test_an_exception_at_any_step_leaves_the_old_files_or_the_new_ones(
+    step: int, done: bool, error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.xml", "a.bin", "a.more"):
+        (tmp_path / name).write_text("old")
+    with monkeypatch.context() as patched:
+        stops_at(step, patched, error, done=done)
+        with (
+            suppress(OSError, KeyboardInterrupt),
+            replacing_together(tmp_path / "a.xml", companions=["a.more"]) as beside,
+        ):
+            beside.write_text("new")
+            beside.with_suffix(".bin").write_text("new")
+    remove_leftovers(tmp_path)
+    found = {name: (tmp_path / name).read_text() for name in names(tmp_path)}
+    old = dict.fromkeys(("a.bin", "a.more", "a.xml"), "old")
+    assert found in (old, {"a.bin": "new", "a.xml": "new"})
+
+
+KILLED_AT_A_STEP = """
+import os, signal, sys
+from regnety import storage
+changes, rename = [], os.rename
+def change(*arguments, **options):
+    changes.append(1)
+    if len(changes) == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(*arguments, **options)
+os.rename = change
+with storage.replacing_folder(sys.argv[1]) as beside:
+    (beside / "file").write_text("new")
+"""
+
+
+@pytest.mark.parametrize("who", ["remove_leftovers", "replacing_folder"])
+@pytest.mark.parametrize("step", [1, 2])
+def test_after_a_kill_between_two_renames_the_old_folder_is_put_back(step: int, who: str, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "file").write_text("old")
+    assert python(KILLED_AT_A_STEP, folder, step).returncode == -signal.SIGKILL
+    assert folder.exists() == (step == 1)
+    if who == "remove_leftovers":
+        remove_leftovers(tmp_path)
+        assert names(tmp_path) == ["folder"]
+    else:
+        with pytest.raises(RuntimeError), replacing_folder(folder):
+            raise RuntimeError
+    assert (folder / "file").read_text() == "old"
 
 
 def test_errors_within_a_folder_name_the_folder(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Where things are kept on disk, and how a file comes to its place whole or not at all."""
 
 import errno
+import logging
 import os
 import shutil
 import sys
@@ -9,39 +10,67 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-CACHE_FOLDERS = ("contents", "graphs", "latency", "openvino", "plans", "weights")
-"""What we keep in the cache: checksums of large files, graphs as built, how long models take, graphs as OpenVINO
-compiled them, how models are run fastest, weights by their names."""
+OLD_SUFFIX = ".old"
+WEIGHTS_FOLDER = "weights"
+REMADE_FOLDERS = ("contents", "graphs", "latency", "openvino", "plans")
+"""What we keep in the cache beside weights, and can make again: checksums of large files, graphs as built, how long
+models take, graphs as OpenVINO compiled them, how models are run fastest."""
+NO_CACHE = Path(os.devnull) / "regnety"
+"""A place where nothing can be and nothing can be kept, for a user without a home directory."""
+
+logger = logging.getLogger("regnety.cache")
 
 
 def cache_directory() -> Path:
-    """The folder for what can be made again: `REGNETY_CACHE`, else the platform's cache folder. It may not exist."""
+    """The folder for what can be made again: `REGNETY_CACHE`, else the platform's cache folder. It may not exist.
+
+    It is `NO_CACHE` where neither is known: a container runs as a user whom its system does not know.
+    """
     moved = os.environ.get("REGNETY_CACHE")
     if moved:
         return Path(moved)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        if sys.platform == "win32":
+            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        elif sys.platform == "darwin":
+            base = Path.home() / "Library" / "Caches"
+        else:
+            base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # no home directory
+        return NO_CACHE
     return base / "regnety"
+
+
+def say_not_kept(place: Path, error: OSError) -> None:
+    """Say once in a process that nothing can be kept in the cache; all works without, and starts more slowly."""
+    logger.info("%s: is not kept: %s", place, error)
+    if not _SAID:
+        _SAID.add(True)
+        if cache_directory() == NO_CACHE:
+            what = "there is no cache, as this user has no home directory"
+        else:
+            what = f"nothing can be kept in the cache {cache_directory()} ({error.strerror or error})"
+        logger.warning("%s; models start more slowly; REGNETY_CACHE names a folder for it", what)
+
+
+_SAID: set[bool] = set()
 
 
 def cache_sizes() -> dict[str, int]:
     """Bytes of each of our folders in the cache that there is."""
-    return {name: size for name in CACHE_FOLDERS if (size := _size(cache_directory() / name)) is not None}
+    folders = (*REMADE_FOLDERS, WEIGHTS_FOLDER)
+    return {name: size for name in folders if (size := _size(cache_directory() / name)) is not None}
 
 
 def empty_cache() -> int:
-    """Remove our folders from the cache, and nothing else that stands there; the bytes that they took.
+    """Remove from the cache what can be made again, and neither weights nor what is not ours; the bytes that it took.
 
     Raises:
         OSError: something cannot be removed.
     """
-    freed = sum(cache_sizes().values())
-    for name in CACHE_FOLDERS:
-        with suppress(FileNotFoundError):
+    freed = sum(size for name, size in cache_sizes().items() if name != WEIGHTS_FOLDER)
+    for name in REMADE_FOLDERS:
+        with suppress(FileNotFoundError, NotADirectoryError):
             shutil.rmtree(cache_directory() / name)
     return freed
 
@@ -101,14 +130,7 @@ def replacing_together(path: str | Path, *, companions: Iterable[str] = ()) -> I
         for file in (beside, *others):
             _give_ordinary_mode(file)
             _flush(file)
-        overwritten = path.exists()
-        if others:
-            path.unlink(missing_ok=True)
-        for file in (*others, beside):
-            file.replace(path.with_name(file.name))
-        if overwritten:
-            for name in {*companions} - {file.name for file in others}:
-                path.with_name(name).unlink(missing_ok=True)
+        _bring(beside, others, {*companions} if path.exists() else set(), path.parent)
     except BaseException as error:
         _name_the_place(error, folder, path)
         raise
@@ -116,14 +138,41 @@ def replacing_together(path: str | Path, *, companions: Iterable[str] = ()) -> I
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _bring(main: Path, others: list[Path], companions: set[str], place: Path) -> None:
+    """Move files to their place, the main one last; what stood there is put back if that ends half way."""
+    old = main.parent / ".old"
+    old.mkdir()
+    coming = [file.name for file in (*others, main)]
+    leaving = [main.name, *coming[:-1], *sorted(companions - {*coming})] if others else []
+    try:
+        for name in leaving:
+            with suppress(FileNotFoundError):
+                (place / name).rename(old / name)
+        for file in (*others, main):
+            file.replace(place / file.name)
+    except BaseException:
+        for name in leaving:
+            if (old / name).exists():
+                (old / name).replace(place / name)
+            elif name in coming and not (main.parent / name).exists():
+                (place / name).unlink(missing_ok=True)
+        raise
+    if not others:
+        for name in companions:
+            (place / name).unlink(missing_ok=True)
+
+
 @contextmanager
 def replacing_folder(path: str | Path) -> Iterator[Path]:
     """Fill a folder beside its place, and rename it there once it is whole; what stood there is removed.
 
-    A kill between the two renames leaves the old folder as `.NAME.old`, never a mixture.
+    On an exception what stood there stands there again. A kill between the two renames leaves the old folder as
+    `.NAME.old`, never a mixture; whoever writes there next, or calls `remove_leftovers`, puts it back.
     """
     path = Path(os.path.realpath(path))  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
+    old = path.with_name(f".{path.name}{OLD_SUFFIX}")
+    _put_back(old, path)
     beside = _folder_beside(path)
     try:
         yield beside
@@ -132,17 +181,15 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
                 _flush(file)
         _give_ordinary_mode(beside)
         if path.exists():
-            old = path.with_name(f".{path.name}.old")
             shutil.rmtree(old, ignore_errors=True)
             path.rename(old)
-            beside.rename(path)
-            shutil.rmtree(old)
-        else:
-            beside.rename(path)
+        beside.rename(path)
     except BaseException as error:
+        _put_back(old, path)
         shutil.rmtree(beside, ignore_errors=True)
         _name_the_place(error, beside, path)
         raise
+    shutil.rmtree(old, ignore_errors=True)  # the new one stands; what is left of the old one goes the next time
 
 
 @contextmanager
@@ -190,11 +237,19 @@ def remove_leftovers(folder: Path) -> None:
     """Remove what a killed process left of `replacing` in a folder that nobody else writes to now."""
     if not folder.is_dir():
         return
-    for leftover in [*folder.glob(".*.part"), *folder.glob(".*.old")]:
+    for old in folder.glob(f".*{OLD_SUFFIX}"):
+        _put_back(old, old.with_name(old.name[1 : -len(OLD_SUFFIX)]))
+    for leftover in [*folder.glob(".*.part"), *folder.glob(f".*{OLD_SUFFIX}")]:
         if leftover.is_dir():
             shutil.rmtree(leftover)
         else:
             leftover.unlink()
+
+
+def _put_back(old: Path, place: Path) -> None:
+    """An old folder, where the new one never came to its place."""
+    if os.path.isdir(old) and not os.path.lexists(place):
+        old.rename(place)
 
 
 def _folder_beside(path: Path) -> Path:
@@ -219,12 +274,13 @@ def _free_bytes(path: Path) -> int:
 
 def _size(folder: Path) -> int | None:
     """Bytes of the files in a folder, also of those that come and go meanwhile; None where there is none."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # also where it may not be looked into
         return None
     total = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            total += path.lstat().st_size if not path.is_dir() else 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(parent, name)).st_size
     return total
 
 

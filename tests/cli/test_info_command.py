@@ -6,10 +6,11 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
-from commands import python, regnety
+from commands import one_line, python, regnety
 from regnety import __version__
 from regnety.inference.processor import has_bf16
 from regnety.storage import cache_sizes, empty_cache
+from regnety.weights.fetching.kept_weights import note_fetched
 
 
 @pytest.fixture
@@ -48,12 +49,41 @@ def test_the_report_for_people(cache: Path) -> None:
         assert part in result.stdout
 
 
-def test_the_cache_is_emptied_of_what_is_ours_alone(cache: Path) -> None:
+def test_the_cache_is_emptied_of_what_can_be_made_again(cache: Path) -> None:
     result = regnety("info", "--clear-cache")
     assert result.returncode == 0
     assert "1.5 MB were removed" in result.stdout
-    assert sorted(path.name for path in cache.iterdir()) == ["photos", "thesis.txt"]
-    assert json.loads(regnety("info", "--clear-cache", "--format", "json").stdout)["freed_bytes"] == 0
+    assert "weights stay: 1 that were put there by hand (--placed-weights)" in result.stdout
+    assert sorted(path.name for path in cache.iterdir()) == ["photos", "thesis.txt", "weights"]
+    assert (cache / "weights" / "c.safetensors").stat().st_size == 40
+    facts = json.loads(regnety("info", "--clear-cache", "--format", "json").stdout)
+    assert (facts["freed_bytes"], facts["cache_bytes"]) == (0, {"weights": 40})
+
+
+def test_weights_go_where_they_are_named(cache: Path, tmp_path: Path) -> None:
+    """A link into the Hub's cache, a file from an address, one that was changed since, and one put there by hand."""
+    blob = tmp_path / "photos" / "blob"
+    blob.write_bytes(bytes(50))
+    (cache / "weights" / "a.safetensors").symlink_to(blob)
+    for name in ("b.pth", "changed.pth"):
+        (cache / "weights" / name).write_bytes(bytes(70))
+    for name in ("a.safetensors", "b.pth", "changed.pth"):
+        note_fetched(cache / "weights" / name)
+    (cache / "weights" / "changed.pth").write_bytes(bytes(80))
+    (cache / "weights" / "d.pth.part").write_bytes(bytes(10))
+    assert one_line(regnety("info", "--weights")).startswith("--weights says what --clear-cache removes too")
+    assert "weights stay: 3 that were fetched (--weights) and 2 that were put there by hand" in (
+        regnety("info", "--clear-cache").stdout
+    )
+    regnety("info", "--clear-cache", "--weights")
+    assert sorted(path.name for path in (cache / "weights").iterdir() if not path.name.startswith(".")) == [
+        "c.safetensors",
+        "changed.pth",
+    ]
+    assert blob.stat().st_size == 50
+    facts = json.loads(regnety("info", "--clear-cache", "--placed-weights", "--format", "json").stdout)
+    assert facts["freed_bytes"] == 120
+    assert [path for path in (cache / "weights").iterdir() if path.suffix != ".fetched"] == []
 
 
 def test_no_cache_is_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ What `published_weights.json` leaves out is the same for all of them: bicubic, a
 
 import fnmatch
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class PublishedWeights:
     def cached_file(self) -> Path | None:
         """The first that exists of `cache_path`, NAME.pth beside it, and `url_path`; None where all are missing."""
         candidates = (self.cache_path, self.cache_path.with_suffix(".pth"), self.url_path)
-        return next((path for path in candidates if path is not None and path.is_file()), None)
+        return next((path for path in candidates if path is not None and os.path.isfile(path)), None)
 
     @property
     def url_sha256_prefix(self) -> str | None:

@@ -105,3 +105,4 @@ def run_command(arguments: Sequence[str]) -> int:
         raise BrokenPipeError from None
     finally:
         logger.removeHandler(handler)
+        logging.getLogger("regnety.cache").setLevel(logging.NOTSET)  # --quiet may have raised it

@@ -23,16 +23,18 @@ EXTRAS = {
 
 
 @click.command()
-@click.option("--clear-cache", is_flag=True, help="Remove what the cache holds.")
+@click.option("--clear-cache", is_flag=True, help="Remove from the cache what can be made again; weights stay.")
+@click.option("--weights", is_flag=True, help="With --clear-cache, also weights that regnety fetched.")
+@click.option("--placed-weights", is_flag=True, help="With --clear-cache, also weights that were put there by hand.")
 @report_format_option
-def info(clear_cache: bool, output_format: ReportFormat) -> None:
+def info(clear_cache: bool, weights: bool, placed_weights: bool, output_format: ReportFormat) -> None:
     """Show versions, engines, what the processor has, and the cache.
 
     Example:  regnety info --clear-cache
     """
-    from regnety.storage import empty_cache
-
-    freed = empty_cache() if clear_cache else None
+    if (weights or placed_weights) and not clear_cache:
+        raise click.UsageError(f"{'--weights' if weights else '--placed-weights'} says what --clear-cache removes too")
+    freed = _clear(weights, placed_weights) if clear_cache else None
     facts = _facts()
     if freed is not None:
         facts["freed_bytes"] = freed
@@ -42,13 +44,24 @@ def info(clear_cache: bool, output_format: ReportFormat) -> None:
         _print(facts)
 
 
+def _clear(weights: bool, placed_weights: bool) -> int:
+    from regnety.storage import empty_cache
+
+    freed = empty_cache()
+    if weights or placed_weights:
+        from regnety.weights.fetching.kept_weights import remove_weights
+
+        freed += remove_weights(fetched=weights, placed=placed_weights)
+    return freed
+
+
 def _facts() -> dict[str, Any]:
     import platform
 
     from regnety.inference.engines.engine import available_cores
     from regnety.inference.engines.selection import choose_engine, installed_engines
     from regnety.inference.processor import has_bf16, processor
-    from regnety.storage import cache_directory, cache_sizes
+    from regnety.storage import NO_CACHE, cache_directory, cache_sizes
     from regnety.version import __version__
 
     here, (engine, precision) = processor(), choose_engine()
@@ -64,7 +77,7 @@ def _facts() -> dict[str, Any]:
         "auto": f"{engine}, {precision}",
         "libraries": {name: _version(name) for name in LIBRARIES},
         "extras": {extra: _version(package) for extra, package in EXTRAS.items()},
-        "cache": str(cache_directory()),
+        "cache": None if cache_directory() == NO_CACHE else str(cache_directory()),
         "cache_bytes": cache_sizes(),
     }
 
@@ -99,13 +112,25 @@ def _print(facts: dict[str, Any]) -> None:
             "" if number else "extras",
             f"{extra}: {f'{EXTRAS[extra]} {version}' if version else _how_to_install(extra)}",
         )
-    line("cache", facts["cache"])
+    line("cache", facts["cache"] or "there is none, as this user has no home directory; set REGNETY_CACHE to a folder")
     for name, size in facts["cache_bytes"].items():
         line("", f"{name} {_megabytes(size)}")
-    if not facts["cache_bytes"]:
+    if facts["cache"] and not facts["cache_bytes"]:
         line("", "is empty")
     if "freed_bytes" in facts:
         line("", f"{_megabytes(facts['freed_bytes'])} were removed")
+        if kept := _kept_weights():
+            line("", kept)
+
+
+def _kept_weights() -> str | None:
+    """What was not removed, and how it can be."""
+    from regnety.weights.fetching.kept_weights import count_weights
+
+    fetched, placed = count_weights()
+    how = {"--weights": (fetched, "that were fetched"), "--placed-weights": (placed, "that were put there by hand")}
+    parts = [f"{count} {which} ({option})" for option, (count, which) in how.items() if count]
+    return f"weights stay: {' and '.join(parts)}" if parts else None
 
 
 def _how_to_install(extra: str) -> str:

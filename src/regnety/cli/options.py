@@ -1,5 +1,6 @@
 """Options that mean the same in every command that has them."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -89,7 +90,16 @@ max_pixels_option = click.option(
     default=MAX_PIXELS,
     help="Width times height above which an image is refused before it is decoded.",
 )
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="No notices and no progress.")
+
+
+def _hush(context: click.Context, parameter: click.Parameter, quiet: bool) -> bool:
+    """Also what the cache would say."""
+    if quiet:
+        logging.getLogger("regnety.cache").setLevel(logging.ERROR)
+    return quiet
+
+
+quiet_option = click.option("--quiet", "-q", is_flag=True, callback=_hush, help="No notices and no progress.")
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1, 1024),

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from regnety.errors import WeightsError
 from regnety.files.mapped_files import Buffer, MappedFile, facts_of
-from regnety.storage import cache_directory, replacing
+from regnety.storage import cache_directory, replacing, say_not_kept
 
 SMALL = 16 << 20
 """Bytes up to which a file is read whole each time."""
@@ -90,10 +90,12 @@ def _content_of(file: MappedFile) -> str:
                 return f"{len(file.data)} {sample} {known}"
     checksum = f"{_checksum(file.data):08x}"
     if place is not None and time.time_ns() - max(file.status.st_mtime_ns, file.status.st_ctime_ns) > OLD_ENOUGH_NS:
-        with suppress(OSError):  # a cache that cannot be written costs the time only
+        try:
             place.parent.mkdir(parents=True, exist_ok=True)
             with replacing(place) as beside:
                 beside.write_text(checksum, "ascii")
+        except OSError as error:
+            say_not_kept(place, error)
     return f"{len(file.data)} {sample} {checksum}"
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import importlib
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,13 @@ from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError, WeightsError
 from regnety.graph.metadata import FORMAT_VERSION, KEY, metadata_from_json
 from regnety.inference.foreign_comparison import compare_with_foreign_file
-from regnety.storage import cache_directory
+from regnety.storage import cache_directory, say_not_kept
 from regnety.version import __version__
 
 LARGEST_CACHED_FILE = 16 << 20
 """Bytes of weights above which they stand beside a graph in the cache. ONNX Runtime maps them into memory there, and
 copies what is inside: `regnety predict` with regnety_320 and a warm cache takes 800 MiB at its peak instead of 1,290
 (`benchmarks/load_large.py`, on a processor with AVX-512)."""
-
-logger = logging.getLogger("regnety")
 
 
 def graph_of(
@@ -93,7 +90,7 @@ def _built(bundle: Bundle, outputs: tuple[str, ...], *, rebuild: bool) -> Path |
                 raise
         return path
     except OSError as error:
-        logger.info("%s: the graph is not kept: %s", path, error)
+        say_not_kept(path, error)
         return _in_memory(bundle, outputs)
 
 

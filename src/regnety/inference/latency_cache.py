@@ -2,20 +2,17 @@
 
 import hashlib
 import json
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from regnety.inference.engines.engine import available_cores
 from regnety.inference.processor import processor
-from regnety.storage import cache_directory, replacing
+from regnety.storage import cache_directory, replacing, say_not_kept
 from regnety.version import __version__
 
 FORMAT_VERSION = 1
 FIELDS = ("latency_p50_ms", "latency_p99_ms", "memory_mib", "runs", "engine_version", "date")
-
-logger = logging.getLogger("regnety")
 
 
 def machine() -> dict[str, Any]:
@@ -52,4 +49,4 @@ def keep_measurement(facts: Mapping[str, Any], measured: Mapping[str, Any]) -> N
         with replacing(path) as beside:
             beside.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
     except OSError as error:
-        logger.info("%s: the measurement is not kept: %s", path, error)
+        say_not_kept(path, error)

@@ -24,7 +24,7 @@ from regnety.inference.engines.engine import Precision, available_cores
 from regnety.inference.engines.selection import choose_engine, installed_engines
 from regnety.inference.pipeline import Pipeline
 from regnety.inference.processor import has_bf16, processor
-from regnety.storage import cache_directory, replacing
+from regnety.storage import cache_directory, replacing, say_not_kept
 from regnety.version import __version__
 
 BATCHES = (1, 4, 8)
@@ -215,7 +215,7 @@ def _remember(place: Path, plan: Plan, rates: dict[Plan, float]) -> None:
         with replacing(place) as beside:
             beside.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
     except OSError as error:
-        logger.info("%s: the plan is not kept: %s", place, error)
+        say_not_kept(place, error)
 
 
 def _place(bundle: Bundle, engine: str, precision: str, workers: int | None, outputs: tuple[str, ...]) -> Path:

@@ -99,7 +99,7 @@ def test_from_the_address_where_the_hub_has_it_not(web: WebServer, caplog: pytes
     assert path.name == f"regnety_002-{DIGITS}.pth"
     assert path.read_bytes() == DATA
     assert caplog.messages == [f"{web.url}/timm/regnety_002.pycls_in1k: {NO_REPOSITORY}; trying {published.url}"]
-    assert sorted(file.name for file in path.parent.iterdir() if not file.name.endswith(".lock")) == [path.name]
+    assert sorted(file.name for file in path.parent.iterdir() if not file.name.startswith(".")) == [path.name]
 
 
 @pytest.mark.parametrize("name", ["regnety_002.pycls_in1k.pth", "regnety_002-e68ca334.pth"])
@@ -236,9 +236,22 @@ def test_a_licence_is_said_of_files_that_were_put_there_too(web: WebServer, capl
 
 def test_a_cache_that_cannot_be_written_is_named(web: WebServer, tmp_path: Path) -> None:
     (tmp_path / "cache").touch()
-    with pytest.raises(OSError, match=r"cache/weights'$"):
+    with pytest.raises(UnknownModelError) as raised:
         fetch(PLAIN)
-    assert web.requests == []
+    assert str(raised.value) == (
+        f"{PLAIN.name}: the weights of this model are not on this disk, and nothing can be kept in "
+        f"{tmp_path / 'cache'} (Not a directory); set REGNETY_CACHE to a folder that can be written"
+    )
+
+
+def test_the_cache_of_the_hub_is_enough(web: WebServer, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "cache").touch()
+    web.add_hub_file(PLAIN.hub_repo, "model.safetensors", DATA)
+    file = fetch(PLAIN)
+    assert file.is_relative_to(tmp_path / "hub")
+    assert file.read_bytes() == DATA
+    (line,) = caplog.messages
+    assert line.startswith(f"nothing can be kept in the cache {tmp_path / 'cache'} (")
 
 
 def test_whoever_waits_says_so(web: WebServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from regnety.storage import replacing
+from regnety.storage import replacing, say_not_kept
 from regnety.version import __version__
 
 SUFFIX = ".blob"
@@ -75,7 +75,7 @@ def keep_compiled(path: Path, export: Callable[[io.BytesIO], None]) -> None:
                 sum_so_far = checksum(piece, sum_so_far)
             file.write(FOOTER.pack(file.tell(), sum_so_far))
     except OSError as error:
-        logger.info("%s: the compiled graph is not kept: %s", path, error)
+        say_not_kept(path, error)
 
 
 class _FileStream(io.BytesIO):

@@ -8,11 +8,17 @@ is something to fetch. `HF_ENDPOINT`, `HF_TOKEN`, `HF_HOME` and `HF_HUB_OFFLINE`
 import hashlib
 import json
 import logging
+import os
 import re
 import time
 from contextlib import suppress
 from errno import ENOSPC
 from pathlib import Path
+
+from regnety.storage import NO_CACHE, cache_directory, check_room, disk_full
+
+if os.path.expanduser("~") == "~":  # no home directory: it would make a folder of that name
+    os.environ.setdefault("HF_HOME", str(cache_directory() / "hub"))
 
 from huggingface_hub import (
     HfFileMetadata,
@@ -33,7 +39,6 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError 
 )
 
 from regnety.errors import UnknownModelError, WeightsError
-from regnety.storage import check_room, disk_full
 from regnety.weights.fetching.hub_address import parse_hub_address
 from regnety.weights.fetching.hub_progress import bar_class
 from regnety.weights.fetching.offline import UnreachableError, offline_mode
@@ -242,6 +247,11 @@ def _download(repo_id: str, filename: str, revision: str | None, announced: HfFi
     except (HTTPError, OSError, RuntimeError) as error:  # the last is what hf_xet raises
         if isinstance(error, OSError) and error.errno == ENOSPC:
             raise disk_full(cache, announced.size) from error
+        if NO_CACHE in cache.parents:
+            raise UnknownModelError(
+                f"{source}: there is no place to keep it, as this user has no home directory; set HF_HOME or "
+                "REGNETY_CACHE to a folder"
+            ) from error
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise UnknownModelError(f"{source}: {filename} did not come: {_words(error.__cause__ or error)}") from error

@@ -3,13 +3,14 @@
 import logging
 import os
 import shutil
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.errors import RegNetYError, UnknownModelError, WeightsError
-from regnety.storage import locked, replacing
+from regnety.storage import NO_CACHE, cache_directory, locked, replacing, say_not_kept
+from regnety.weights.fetching.kept_weights import note_fetched
 from regnety.weights.fetching.offline import UnreachableError, offline_mode
 
 logger = logging.getLogger("regnety")
@@ -38,12 +39,16 @@ def fetch(published: PublishedWeights, *, quiet: bool = False) -> Path:
         OSError: it cannot be written, as on a full disk.
     """
     said = published.cache_path.with_name(f".{published.name}.licence-said")
-    first_use = published.noncommercial and not said.exists()
+    first_use = published.noncommercial and not os.path.exists(said)
     if first_use:
         logger.warning(published.licence_notice)
     file = published.cached_file
     if file is None:
-        with locked(published.cache_path, on_wait=lambda: _say_waiting(published, quiet)):
+        with ExitStack() as alone:
+            try:
+                alone.enter_context(locked(published.cache_path, on_wait=lambda: _say_waiting(published, quiet)))
+            except OSError as error:
+                return _fetch_without_our_cache(published, error, quiet)
             file = published.cached_file or _fetch(published, quiet)
     if first_use:
         with suppress(OSError):  # said once more, then
@@ -74,6 +79,24 @@ def _say_waiting(published: PublishedWeights, quiet: bool) -> None:
         logger.warning(f"{published.name}: another process is fetching it; waiting for that")
 
 
+def _fetch_without_our_cache(published: PublishedWeights, our_error: OSError, quiet: bool) -> Path:
+    """Into the Hub's cache alone, where that is another one and can be written, or has the file."""
+    from regnety.weights.fetching.hub import fetch_from_hub
+
+    try:
+        file = fetch_from_hub(published.hub_repo, HUB_FILE, quiet=quiet)
+    except (UnknownModelError, WeightsError, OSError) as error:
+        why = f"nothing can be kept in {cache_directory()} ({our_error.strerror})"
+        if cache_directory() == NO_CACHE:
+            why = "there is no place to keep them, as this user has no home directory"
+        raise UnknownModelError(
+            f"{published.name}: the weights of this model are not on this disk, and {why}; set REGNETY_CACHE to a "
+            "folder that can be written"
+        ) from error
+    say_not_kept(published.cache_path, our_error)
+    return file
+
+
 def _fetch(published: PublishedWeights, quiet: bool) -> Path:
     from regnety.weights.fetching.hub import fetch_from_hub
 
@@ -82,6 +105,7 @@ def _fetch(published: PublishedWeights, quiet: bool) -> Path:
     except (UnknownModelError, WeightsError) as error:
         return _fetch_from_address(published, error, quiet)
     _lead(published.cache_path, file)
+    note_fetched(published.cache_path)
     return published.cache_path
 
 
@@ -103,6 +127,7 @@ def _fetch_from_address(published: PublishedWeights, hub_error: UnknownModelErro
         download(url, path, sha256_prefix=digits, quiet=quiet)
     except (UnknownModelError, WeightsError) as error:
         raise _not_to_be_had(published, hub_error, error) from error
+    note_fetched(path)
     if digits is None and not quiet:
         logger.warning(
             f"{published.name}: no hash of this file is known; that it came from {url} whole, and the keys and shapes "
