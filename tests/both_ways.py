@@ -11,8 +11,10 @@ from bundles import random_weights
 from regnety.architecture.description import Architecture
 from regnety.network.modules import RegNet
 from regnety.weights.dialects.dialect import Dialect
-from regnety.weights.dialects.registry import in_dialect, translate
+from regnety.weights.dialects.registry import in_dialect
 from regnety.weights.files.arrays import Array, StoredTensor
+from regnety.weights.networks import Network
+from regnety.weights.selection import take_network
 
 TOLERANCE = 1e-10
 """Of logits in float64, relative to the largest of them: the sums are the same, their order need not be."""
@@ -27,6 +29,11 @@ def stored(weights: Mapping[str, Array]) -> dict[str, StoredTensor]:
 
 def read(tensors: Mapping[str, StoredTensor]) -> dict[str, Array]:
     return {key: tensor.read() for key, tensor in tensors.items()}
+
+
+def translate(tensors: Mapping[str, StoredTensor], *, source: str) -> Network:
+    """The RegNet of a state dict, under our keys."""
+    return take_network(tensors, source=source).network
 
 
 def state_of(tensors: Mapping[str, StoredTensor]) -> dict[str, torch.Tensor]:

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from bundles import small_bundle
 from regnety.export.conversion import convert_model
@@ -53,7 +55,21 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     for name, target in FILES.items():
         convert_model(small_bundle(), folder / name, to=target)  # type: ignore[arg-type]
+    for name, content in nested().items():
+        torch.save(content, folder / name)
     return folder
+
+
+def nested() -> dict[str, Any]:
+    """Several networks in a file, a classifier under a name of its own, and other things beside them."""
+    weights = {key: torch.from_numpy(np.array(value)) for key, value in small_bundle().weights.items()}
+    trunk = {f"net.{key}": value for key, value in weights.items() if not key.startswith("head.")}
+    module = trunk | {f"fc.{end}": weights[f"head.fc.{end}"] for end in ("weight", "bias")}
+    two = {f"{name}.{key}": value for name in ("student", "teacher") for key, value in weights.items()}
+    return {
+        "module.ckpt": {"state_dict": module | {"criterion.weight": torch.ones(4)}, "args": {"img_size": 96}},
+        "distilled.ckpt": {"training": {"state": two}, "epoch": 3},
+    }
 
 
 def read_mutants(files: Path, count: int) -> dict[str, Any]:
@@ -67,7 +83,7 @@ def read_mutants(files: Path, count: int) -> dict[str, Any]:
 def assert_harmless(report: dict[str, Any], count: int) -> None:
     assert report["wrong"] == []
     assert sum(report["read"].values()) + sum(report["refused"].values()) == count
-    assert len(report["read"]) == len(report["refused"]) == len(FILES)
+    assert len(report["read"]) == len(report["refused"]) == len(FILES) + len(nested())
 
 
 def test_some_mutated_models(files: Path) -> None:

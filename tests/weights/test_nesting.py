@@ -1,5 +1,7 @@
 """Where the state dict stands in files as programs write them; and in those that nobody should have written."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from regnety.errors import WeightsError
 from regnety.weights.files.arrays import StoredTensor
 from regnety.weights.files.content import Opaque
-from regnety.weights.nesting import NAMES, find_state_dict
+from regnety.weights.nesting import NAMES, facts_of, find_state_dicts, known_rank, role_rank
 
 
 def tensor() -> StoredTensor:
@@ -23,6 +25,22 @@ OPTIMIZER = {
     "state": {0: {"step": tensor(), "exp_avg": tensor()}, "stem.conv.weight": tensor()},
     "param_groups": [{"lr": 0.1, "params": [0]}],
 }
+
+
+@dataclass
+class Found:
+    """The state dict that comes first, and the others."""
+
+    name: str
+    tensors: Mapping[str, StoredTensor]
+    others: tuple[str, ...]
+    facts: dict[str, Any]
+
+
+def find_state_dict(content: Any, *, source: str) -> Found:
+    found = [table for table in find_state_dicts(content, source=source) if any("." in key for key in table.tensors)]
+    first, *others = sorted(found, key=lambda table: (role_rank(table.path, content), known_rank(table.path)))
+    return Found(first.name, first.tensors, tuple(other.name for other in others), facts_of(content))
 
 
 def same(found: Any, wanted: dict[str, StoredTensor]) -> bool:
@@ -179,7 +197,7 @@ def test_our_own_checkpoint_is_its_best_epoch() -> None:
     }
     part = find_state_dict(content, source="x")
     assert same(part.tensors, AVERAGED)
-    assert (part.name, part.others) == ("best", ("model",))
+    assert (part.name, part.others) == ("best", ("average.state", "model"))
     assert part.facts == {
         "progression.epochs_done": 7,
         "progression.best_epoch": 5,

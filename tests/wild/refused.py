@@ -62,13 +62,42 @@ def exported_program(folder: Path) -> Path:
 def two_heads(folder: Path) -> Path:
     weights = classy()
     head = {key.removeprefix("head."): weights.pop(key) for key in ("head.fc.weight", "head.fc.bias")}
-    model = {"trunk": weights, "heads": {"block4-0": {"colour": head, "shape": head}}}
+    other = {key: value + 1 for key, value in head.items()}
+    model = {"trunk": weights, "heads": {"block4-0": {"colour": head, "shape": other}}}
     return saved({"classy_state_dict": {"base_model": {"model": model}}}, folder / "two.torch")
 
 
 def detector(folder: Path) -> Path:
-    weights = {f"backbone.{key}": value for key, value in state().items()}
-    return saved(weights | {"rpn.conv.weight": torch.ones(3)}, folder / "detector.pth")
+    weights = {f"backbone.body.{key}": value for key, value in network(0).state_dict().items()}
+    pyramid = {"backbone.fpn.inner_blocks.3.0.weight": torch.ones(256, 64, 1, 1), "rpn.head.bias": torch.ones(3)}
+    return saved(weights | pyramid, folder / "detector.pth")
+
+
+def normalised_inside(folder: Path) -> Path:
+    weights = {f"model.{key}": value for key, value in state().items()}
+    weights |= {"normalize.mean": torch.zeros(1, 3, 1, 1), "normalize.std": torch.ones(1, 3, 1, 1)}
+    return saved({"state_dict": weights}, folder / "last.ckpt")
+
+
+def two_designs(folder: Path) -> Path:
+    """A distillation: the teacher is another network than the student."""
+    weights = {f"student.{key}": value for key, value in state().items()}
+    weights |= {f"teacher.{key}": value for key, value in network(7).state_dict().items()}
+    return saved({"state_dict": weights}, folder / "last.ckpt")
+
+
+def fastai_head(folder: Path) -> Path:
+    """vision_learner: the network's body, then pooling twice over, batch norm, and two linear layers."""
+    weights = {f"0.model.{key}": value for key, value in network(0).state_dict().items()}
+    head = {"1.2.weight": torch.ones(128), "1.2.bias": torch.ones(128), "1.2.running_mean": torch.ones(128)}
+    head |= {"1.2.running_var": torch.ones(128), "1.4.weight": torch.ones(512, 128), "1.8.weight": torch.ones(10, 512)}
+    return saved({"model": weights | head, "opt": optimizer()}, folder / "stage-1.pth")
+
+
+def prepared_for_int8(folder: Path) -> Path:
+    """Quantization-aware training, as torch.ao.quantization.prepare_qat leaves a convolution."""
+    weights = {f"stem.conv.weight_fake_quant.{name}": torch.ones(1) for name in ("scale", "zero_point")}
+    return saved(state() | weights, folder / "qat.pth")
 
 
 def bytes_of(data: bytes, name: str) -> Callable[[Path], Path]:
@@ -124,13 +153,38 @@ REFUSED = [
     RefusedFile(
         name="a RegNet in a detector",
         make=detector,
-        problem="holds a RegNet, whose keys begin with backbone., and beside it rpn.conv.weight; save the RegNet's "
-        "state dict alone",
+        problem="beside its RegNet it holds backbone.fpn.inner_blocks.3.0.weight, which may have a part in its "
+        "answers; --state-dict backbone.body takes the RegNet alone",
     ),
     RefusedFile(
         name="a trunk with two classifiers",
         make=two_heads,
         problem="heads.block4-0.colour.fc.weight, heads.block4-0.shape.fc.weight are both head.fc.weight",
+    ),
+    RefusedFile(
+        name="a normalisation inside",
+        make=normalised_inside,
+        problem="changes its pictures before its RegNet sees them (normalize.mean, normalize.std), which is not read, "
+        "and the answers would be others without; save the RegNet's state dict alone",
+    ),
+    RefusedFile(
+        name="a student and a teacher of two designs",
+        make=two_designs,
+        problem="holds 2 RegNets, and nothing says which of them is meant; take one with --state-dict NAME (in Python "
+        "Bundle.load, state_dict=): state_dict.teacher, state_dict.student",
+    ),
+    RefusedFile(
+        name="fastai's vision_learner",
+        make=fastai_head,
+        problem="beside its RegNet it holds 1.2.weight, 1.2.running_mean, 1.4.weight, which may have a part in its "
+        "answers; --state-dict model takes the RegNet alone",
+    ),
+    RefusedFile(
+        name="a network that was prepared for int8",
+        make=prepared_for_int8,
+        problem="is of a network with torch's quantization in it (stem.conv.weight_fake_quant.scale, "
+        "stem.conv.weight_fake_quant.zero_point), which is not read; save the state dict of the network before it was "
+        "prepared",
     ),
     RefusedFile(
         name="another network",

@@ -117,13 +117,15 @@ class Bundle:
         return self.metadata.provenance
 
     @classmethod
-    def load(cls, model: "str | Path | Bundle", *, quiet: bool = False) -> "Bundle":
+    def load(cls, model: "str | Path | Bundle", *, quiet: bool = False, state_dict: str | None = None) -> "Bundle":
         """Resolve MODEL.
 
         Args:
             model: a name (its weights are fetched where they are not on this disk), `hf-hub:owner/name`, a folder of
                 ours, timm's or transformers', a checkpoint file of any dialect, an ONNX file, or an OpenVINO model.
             quiet: show no progress of what is fetched.
+            state_dict: which of a checkpoint's state dicts, by its name (`inspect_model` lists them); None is the best
+                of its training, else averaged weights, else raw ones.
 
         Raises:
             UnknownModelError: the name is not known, or its weights cannot be had.
@@ -131,7 +133,7 @@ class Bundle:
         """
         from regnety.bundle.resolver import resolve
 
-        return resolve(model, quiet=quiet)
+        return resolve(model, quiet=quiet, state_dict=state_dict)
 
     def with_preprocessing(self, preprocessing: Preprocessing) -> "Bundle":
         """The same model, shown its pictures otherwise: another size or crop."""

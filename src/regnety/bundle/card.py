@@ -27,23 +27,27 @@ _RESTRICTIONS = {
 """Licences that forbid commercial use."""
 
 
-def model_card(model: "str | Path | Bundle") -> str:
+def model_card(model: "str | Path | Bundle", *, state_dict: str | None = None) -> str:
     """The card of a model: Markdown with the front matter that the Hub reads.
 
     A name's card has what is published about its weights, which need not be on this disk; that of the model page's
     twelve names ends with a comment that holds the page's own block, `Type: model-index`. Any other model's card has
     what its folder or file says, and is what `Bundle.save` writes as README.md.
 
+    Args:
+        model: MODEL.
+        state_dict: as for `Bundle.load`.
+
     Raises:
         UnknownModelError: there is no such model.
         WeightsError: the folder is no bundle, the file fits no model, or the weights do not fit.
     """
     published = model_info(model).published if isinstance(model, str) and is_name(model) else None
-    if published is not None:
+    if published is not None and state_dict is None:
         return _published_card(published)
     from regnety.bundle.bundle import Bundle
 
-    bundle = Bundle.load(model)
+    bundle = Bundle.load(model, state_dict=state_dict)
     place = bundle.path if bundle.name == str(bundle.path) else None  # None where it is called otherwise
     title = _printable(bundle.name if place is None else place.resolve().name)
     is_whole = bundle is not model and (place is None or place.is_file())  # a folder is the one that the card stands in

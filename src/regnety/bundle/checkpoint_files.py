@@ -12,6 +12,7 @@ from regnety.preprocessing import Preprocessing
 from regnety.weights.checkpoint import Checkpoint, open_checkpoint
 from regnety.weights.dialects.listing import listed
 from regnety.weights.matching import Match, match_shapes
+from regnety.weights.networks import COUNTERS
 
 TAG_OF_DIALECT = {
     "pycls": "pycls_in1k",
@@ -22,7 +23,7 @@ TAG_OF_DIALECT = {
 """The weights whose preprocessing is assumed for a file with another code base's keys, where the model has such."""
 
 
-def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None) -> Bundle:
+def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None, state_dict: str | None = None) -> Bundle:
     """Read a checkpoint of any dialect; of the weights only names and shapes are read now.
 
     It has no labels, and the preprocessing that its settings name; for what they do not say that of published weights
@@ -31,11 +32,12 @@ def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None) -> B
     Args:
         path: the file.
         assumed: the published weights whose preprocessing that is; None are those that are nearest.
+        state_dict: which of its state dicts; None is `weights.selection`'s choice.
 
     Raises:
         WeightsError: the file is damaged, or is of no RegNet.
     """
-    checkpoint = open_checkpoint(path)
+    checkpoint = open_checkpoint(path, state_dict=state_dict)
     match = match_shapes(checkpoint.shapes, source=str(path))
     assumed = assumed or _assumed_weights(match, checkpoint)
     architecture = match.architecture
@@ -88,7 +90,10 @@ def _notice(match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | No
     keys = "" if checkpoint.dialect.name == "timm" else f"has {checkpoint.dialect.owner} keys and "
     notice = f"{checkpoint.path} {keys}fits {match} by its shapes"
     if checkpoint.other_parts:
-        notice += f"; of its state dicts {checkpoint.part} is read, not {listed(checkpoint.other_parts)}"
+        notice += f"; of its state dicts {listed([checkpoint.name])} is read, not {listed(checkpoint.other_parts)}"
+    passed_over = [key for key in checkpoint.passed_over if key.rpartition(".")[2] not in COUNTERS]
+    if passed_over:
+        notice += f"; {listed(passed_over)} {'is' if len(passed_over) == 1 else 'are'} passed over"
     if trained.said:
         notice += f"; its pictures are shown as its settings say ({', '.join(trained.said)})"
     if trained.unusable:

@@ -20,29 +20,39 @@ WEIGHTS_FILES = (
 """In the order in which timm and transformers prefer them."""
 
 
-def read_folder(folder: Path, *, name: str | None = None, weights: Path | None = None) -> Bundle:
+def read_folder(
+    folder: Path, *, name: str | None = None, weights: Path | None = None, state_dict: str | None = None
+) -> Bundle:
     """Read a model's folder; of the weights only names and shapes are read now.
 
     Args:
         folder: with config.json and the weights beside it.
         name: how people and messages call it; None is the folder.
         weights: which of its files, where timm or transformers wrote it; None is `weights_file`.
+        state_dict: which of that file's state dicts; None is the choice of `weights.selection`.
 
     Raises:
         WeightsError: a file is missing or damaged, or it is of no RegNet; the message begins with its name.
     """
     config = read_config(folder)
     if KEY in config:
+        if state_dict is not None:
+            raise no_choice(folder)
         return read_bundle(folder, name=name)
     hub = _hub_config(folder, config)
     path = weights or weights_file(folder)
     from regnety.weights.checkpoint import open_checkpoint
 
-    checkpoint = open_checkpoint(path)
+    checkpoint = open_checkpoint(path, state_dict=state_dict)
     notice = None if hub.notice is None else f"{folder} {hub.notice}"
     name = name or str(folder)
     files = checkpoint.model_files
     return Bundle(hub.metadata, checkpoint.weights, name=name, path=folder, files=files, notice=notice)
+
+
+def no_choice(model: object) -> WeightsError:
+    """Said of what is no checkpoint where one of its state dicts is named."""
+    return WeightsError(f"{model}: is no checkpoint with state dicts to choose from; leave --state-dict away")
 
 
 def weights_file(folder: Path) -> Path:

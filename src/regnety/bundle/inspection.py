@@ -72,7 +72,7 @@ class Inspection:
         return {**asdict(self), "facts": _as_json(self.facts)}
 
 
-def inspect_model(path: str | Path) -> Inspection:
+def inspect_model(path: str | Path, *, state_dict: str | None = None) -> Inspection:
     """Look into a checkpoint, a graph file or a folder. Nothing of it is run; tensors are read of a graph alone.
 
     The weights of a folder that says what they are, are described with what it says.
@@ -82,6 +82,7 @@ def inspect_model(path: str | Path) -> Inspection:
     Args:
         path: the file or folder; or another MODEL: a name's own file, or the folder of `hf-hub:owner/name`, which are
             fetched where they are missing.
+        state_dict: which of a checkpoint's state dicts; None is the one that is taken where none is named.
 
     Raises:
         UnknownModelError: there is no such file or folder, or it cannot be had.
@@ -96,13 +97,13 @@ def inspect_model(path: str | Path) -> Inspection:
         raise UnknownModelError(f"{shown}: no such file or folder")
     folder = place if place.is_dir() else folder_of(place)
     if folder is not None or place.suffix.lower() in GRAPH_SUFFIXES:
-        return _inspect_whole_model(place, folder)
+        return _inspect_whole_model(place, folder, state_dict)
     try:
         content = read_file(place)
     except WeightsError as error:
         return _unusable(place, (place,), "unknown", error)
     try:
-        return _inspect_checkpoint(checkpoint_of(content))
+        return _inspect_checkpoint(checkpoint_of(content, state_dict=state_dict))
     except WeightsError as error:
         return _unusable(place, content.files, content.container, error)
 
@@ -136,11 +137,11 @@ def _inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
     )
 
 
-def _inspect_whole_model(path: Path, folder: Path | None) -> Inspection:
+def _inspect_whole_model(path: Path, folder: Path | None, state_dict: str | None) -> Inspection:
     """A folder, or the weights in it, or a graph: they say themselves what they are."""
     try:
-        bundle = resolve(path)
-        checkpoint = None if folder is None or bundle.graph else _weights_of(path, folder)
+        bundle = resolve(path, state_dict=state_dict)
+        checkpoint = None if folder is None or bundle.graph else _weights_of(path, folder, state_dict)
     except WeightsError as error:
         owner = None if folder is None else owner_of(folder)
         return _unusable(path, _files_of(path), f"{owner} folder" if owner else _kind(path), error)
@@ -162,8 +163,8 @@ def _inspect_whole_model(path: Path, folder: Path | None) -> Inspection:
     )
 
 
-def _weights_of(path: Path, folder: Path) -> Checkpoint:
-    return checkpoint_of(read_file(weights_file(folder) if path == folder else path))
+def _weights_of(path: Path, folder: Path, state_dict: str | None) -> Checkpoint:
+    return checkpoint_of(read_file(weights_file(folder) if path == folder else path), state_dict=state_dict)
 
 
 def _missing_beside_weights(bundle: Bundle) -> list[str]:

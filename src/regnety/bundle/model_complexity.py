@@ -54,8 +54,12 @@ def model_index_flops(model: Any) -> int:
     return counting.model_index_flops(described(model)[0])
 
 
-def described(model: Any) -> tuple[Architecture, int]:
+def described(model: Any, *, state_dict: str | None = None) -> tuple[Architecture, int]:
     """A model's layers, and the size of the pictures that it is shown, in pixels.
+
+    Args:
+        model: as for `complexity`.
+        state_dict: which of a checkpoint's, as for `Bundle.load`.
 
     Raises:
         UnknownModelError: there is no such model.
@@ -64,7 +68,7 @@ def described(model: Any) -> tuple[Architecture, int]:
     if isinstance(model, Design | AnyNetDesign | Architecture):
         return model.architecture(), Preprocessing().image_size
     if isinstance(model, str | Path | Bundle):
-        metadata = describe_model(model)
+        metadata = describe_model(model, state_dict=state_dict)
         return metadata.design.architecture(metadata.num_classes, metadata.in_chans), metadata.preprocessing.image_size
     architecture = getattr(model, "architecture", None)  # of a torch module, which only the other half may import
     if not isinstance(architecture, Architecture):

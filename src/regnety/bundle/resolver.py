@@ -22,7 +22,13 @@ _REPOSITORY = re.compile(r"[A-Za-z][\w.-]*/[\w.-]+")
 ACCEPTED = "a model is a name, hf-hub:owner/name, a folder, a checkpoint or an .onnx or .xml file"
 
 
-def resolve(model: "str | Path | Bundle", *, quiet: bool = False, assumed: "PublishedWeights | None" = None) -> Bundle:
+def resolve(
+    model: "str | Path | Bundle",
+    *,
+    quiet: bool = False,
+    assumed: "PublishedWeights | None" = None,
+    state_dict: str | None = None,
+) -> Bundle:
     """A name, a place on the Hub, a folder, a checkpoint or a graph file to the bundle that it means.
 
     A text that is a name means that model, whatever stands in the current folder; `./NAME` is a folder.
@@ -31,11 +37,16 @@ def resolve(model: "str | Path | Bundle", *, quiet: bool = False, assumed: "Publ
         model: MODEL; a bundle is itself.
         quiet: show no progress of what is fetched.
         assumed: the published weights whose preprocessing is taken where a bare checkpoint says none.
+        state_dict: which of a checkpoint's state dicts; None is the choice of `weights.selection`.
 
     Raises:
         UnknownModelError: the name is not known, or its weights cannot be had.
         WeightsError: the folder or file is no model, or the weights do not fit.
     """
+    if state_dict is not None and (isinstance(model, Bundle) or (isinstance(model, str) and is_name(model))):
+        from regnety.bundle.hub_folders import no_choice
+
+        raise no_choice(model.name if isinstance(model, Bundle) else model)
     if isinstance(model, Bundle):
         return model
     if not isinstance(model, str | Path):
@@ -52,8 +63,8 @@ def resolve(model: "str | Path | Bundle", *, quiet: bool = False, assumed: "Publ
                     raise UnknownModelError(f"{error} (the folder of that name is ./{model})") from error
                 raise
         if split_address(model)[0] == HUB:
-            return _resolve_hub(model, quiet=quiet)
-    return _resolve_place(model, assumed)
+            return _resolve_hub(model, quiet=quiet, state_dict=state_dict)
+    return _resolve_place(model, assumed, state_dict)
 
 
 def published_weights(model: str) -> "PublishedWeights | None":
@@ -61,19 +72,22 @@ def published_weights(model: str) -> "PublishedWeights | None":
     return model_info(model).published if is_name(model) else None
 
 
-def describe_model(model: "str | Path | Bundle", *, quiet: bool = False) -> ModelMetadata:
+def describe_model(
+    model: "str | Path | Bundle", *, quiet: bool = False, state_dict: str | None = None
+) -> ModelMetadata:
     """Design, classes, labels and preprocessing of MODEL. The weights of a name, or on the Hub, are not asked for.
 
     Args:
         model: as for `resolve`.
         quiet: show no progress of what is fetched.
+        state_dict: as for `resolve`.
 
     Raises:
         UnknownModelError: there is none, or it cannot be had.
         WeightsError: the folder or file is no model, or of no RegNet.
     """
-    if not isinstance(model, str):
-        return resolve(model, quiet=quiet).metadata
+    if not isinstance(model, str) or state_dict is not None:
+        return resolve(model, quiet=quiet, state_dict=state_dict).metadata
     published = published_weights(model)
     if published is not None:
         from regnety.bundle.published_metadata import published_metadata
@@ -140,39 +154,41 @@ def _resolve_published(published: "PublishedWeights", *, quiet: bool) -> Bundle:
     return read_published(published, path)
 
 
-def _resolve_hub(model: str, *, quiet: bool) -> Bundle:
+def _resolve_hub(model: str, *, quiet: bool, state_dict: str | None) -> Bundle:
     from regnety.bundle.hub_folders import read_folder
     from regnety.weights.fetching.hub import fetch_repo
 
-    return read_folder(fetch_repo(model, quiet=quiet), name=model)
+    return read_folder(fetch_repo(model, quiet=quiet), name=model, state_dict=state_dict)
 
 
-def _resolve_place(model: str | Path, assumed: "PublishedWeights | None") -> Bundle:
+def _resolve_place(model: str | Path, assumed: "PublishedWeights | None", state_dict: str | None) -> Bundle:
     path = place_on_disk(model)
     if os.path.isdir(path) and model != "":
         from regnety.bundle.hub_folders import read_folder
 
-        return read_folder(path)
+        return read_folder(path, state_dict=state_dict)
     if os.path.isfile(path):
-        return _resolve_file(path, assumed)
+        return _resolve_file(path, assumed, state_dict)
     if os.path.exists(path) and model != "":
         raise WeightsError(f"{model}: is a device or a pipe; {ACCEPTED}")
     raise _nothing_there(model)
 
 
-def _resolve_file(path: Path, assumed: "PublishedWeights | None") -> Bundle:
-    from regnety.bundle.hub_folders import folder_of, read_folder
+def _resolve_file(path: Path, assumed: "PublishedWeights | None", state_dict: str | None) -> Bundle:
+    from regnety.bundle.hub_folders import folder_of, no_choice, read_folder
 
     folder = folder_of(path)
     if folder is not None:  # labels and preprocessing stand beside it
-        return read_folder(folder, weights=path)
+        return read_folder(folder, weights=path, state_dict=state_dict)
     if path.suffix.lower() in GRAPH_SUFFIXES:
+        if state_dict is not None:
+            raise no_choice(path)
         from regnety.bundle.graph_files import read_graph_file
 
         return read_graph_file(path)
     from regnety.bundle.checkpoint_files import read_checkpoint
 
-    return read_checkpoint(path, assumed=assumed)
+    return read_checkpoint(path, assumed=assumed, state_dict=state_dict)
 
 
 def _nothing_there(model: str | Path) -> UnknownModelError:

@@ -83,10 +83,11 @@ def shown_in_training(facts: Mapping[str, Any], assumed: Preprocessing) -> Shown
 def _settings(facts: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
     """Name to where it stands and what it is; timm's command line leaves what it does not say empty."""
     found: dict[str, tuple[str, Any]] = {}
-    for table in reversed(SETTINGS):
+    for table in ("", *(f"{table}." for table in reversed(SETTINGS))):  # beside the weights too
         for place, value in facts.items():
-            if place.startswith(f"{table}.") and value not in ("", [], ()):
-                found[place.removeprefix(f"{table}.")] = place, value
+            name = place.removeprefix(table)
+            if place == table + name and value not in ("", [], ()):
+                found[name] = place, value
     return found
 
 

@@ -16,7 +16,7 @@ from regnety.cli.latency_options import (
     threads_option,
 )
 from regnety.cli.notices import say
-from regnety.cli.options import complete_model, image_size_option, quiet_option
+from regnety.cli.options import complete_model, image_size_option, quiet_option, state_dict_option
 
 
 @click.command()
@@ -26,6 +26,7 @@ from regnety.cli.options import complete_model, image_size_option, quiet_option
 @batch_sizes_option
 @threads_option
 @image_size_option
+@state_dict_option
 @fresh_option
 @plot_option
 @open_format_option
@@ -38,6 +39,7 @@ def bench(
     batch_sizes: tuple[int, ...],
     threads: int | None,
     image_size: int | None,
+    state_dict: str | None,
     fresh: bool,
     plot: Path | None,
     output_format: RowFormat | None,
@@ -67,7 +69,9 @@ def bench(
         from regnety.figures.picture_files import check_place
 
         check_place(plot)
-    timed = [timed_model(name, image_size=image_size, quiet=quiet) for name in models_to_time(models)]
+    timed = [
+        timed_model(name, image_size=image_size, quiet=quiet, state_dict=state_dict) for name in models_to_time(models)
+    ]
     if plot is not None and all(model.top1 is None for model in timed):
         raise click.UsageError("no accuracy is known of these models at this size, which --plot needs")
     pairs = [engines_to_time(engines, precisions, model.bundle) for model in timed]

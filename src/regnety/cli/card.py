@@ -5,15 +5,16 @@ from pathlib import Path
 import click
 
 from regnety.cli.notices import say
-from regnety.cli.options import model_argument
+from regnety.cli.options import model_argument, state_dict_option
 
 
 @click.command()
 @model_argument
+@state_dict_option
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write a file, README.md for the Hub."
 )
-def card(model: str, output: Path | None) -> None:
+def card(model: str, state_dict: str | None, output: Path | None) -> None:
     """Print the card of a model: what it is, its accuracy and licence, how to ask it, what to cite, in Markdown.
 
     The weights of a name need not be on this disk.
@@ -23,7 +24,7 @@ def card(model: str, output: Path | None) -> None:
     from regnety.bundle.card import model_card
     from regnety.cli.results import output_stream
 
-    text = model_card(model)
+    text = model_card(model, state_dict=state_dict)
     with output_stream(output) as stream:
         stream.write(text)
     if output is not None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from regnety.cli.notices import say, say_notice
-from regnety.cli.options import complete_model, labels_option, quiet_option
+from regnety.cli.options import complete_model, labels_option, quiet_option, state_dict_option
 from regnety.cli.terminal import printable
 
 if TYPE_CHECKING:
@@ -20,8 +20,11 @@ TARGETS = ("regnety", "timm", "pycls", "torchvision", "transformers", "vissl", "
 @click.option("--to", required=True, type=click.Choice(TARGETS), help="Whose names and file it is to have.")
 @click.option("--overwrite", is_flag=True, help="Replace what stands at OUT.")
 @labels_option
+@state_dict_option
 @quiet_option
-def convert(model: str, output: str, to: "Target", overwrite: bool, labels: str | None, quiet: bool) -> None:
+def convert(
+    model: str, output: str, to: "Target", overwrite: bool, labels: str | None, state_dict: str | None, quiet: bool
+) -> None:
     """Write a model's weights as another code base keeps them, compared with their source before they are kept.
 
     IN is any model: a name, a folder, a checkpoint of any dialect. OUT is NAME.safetensors, a file of torch (.pth,
@@ -35,7 +38,7 @@ def convert(model: str, output: str, to: "Target", overwrite: bool, labels: str 
     from regnety.export.conversion_targets import check_target
 
     check_target(output, to, overwrite=overwrite)  # before anything is fetched
-    bundle = Bundle.load(model, quiet=quiet)
+    bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
         bundle = bundle.with_labels(find_labels(labels))
     converted = convert_model(bundle, output, to=to, overwrite=overwrite)

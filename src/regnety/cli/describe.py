@@ -10,7 +10,7 @@ import click
 
 from regnety.cli.formats import RowFormat, row_format_option
 from regnety.cli.notices import say
-from regnety.cli.options import complete_model
+from regnety.cli.options import complete_model, state_dict_option
 from regnety.errors import InvalidDesignError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 
 @click.command()
 @click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=complete_model)
+@state_dict_option
 @click.option(
     "--design",
     "designs",
@@ -68,6 +69,7 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @row_format_option
 def describe(
     models: tuple[str, ...],
+    state_dict: str | None,
     designs: tuple[str, ...],
     image_size: int | tuple[int, int] | None,
     num_classes: int | None,
@@ -87,7 +89,7 @@ def describe(
         raise InvalidDesignError("describe wants a model, or a --design")
     if plot is not None and len(models) + len(designs) > 1:
         raise InvalidDesignError("--plot draws one model; name one")
-    named = [(name, *described(name)) for name in models]
+    named = [(name, *described(name, state_dict=state_dict)) for name in models]
     named += [(None, *described(find_design(design))) for design in designs]  # type: ignore[misc]
     counted = [
         (name, layers.architecture(num_classes), own_size if image_size is None else image_size)

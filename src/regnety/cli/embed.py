@@ -8,7 +8,7 @@ from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.formats import RowFormat, row_format
 from regnety.cli.images import from_option, named_images, refuse_as_output, silence_decoders
 from regnety.cli.notices import say, say_notice
-from regnety.cli.options import model_option, quiet_option, recursive_option, resume_option
+from regnety.cli.options import model_option, quiet_option, recursive_option, resume_option, state_dict_option
 from regnety.cli.outputs import claim, say_replaced
 from regnety.cli.run_options import run_options
 from regnety.errors import RegNetYError
@@ -20,6 +20,7 @@ SUFFIX = ".parquet"
 @click.argument("images", metavar="IMAGE...", nargs=-1, type=click.Path())
 @from_option
 @model_option
+@state_dict_option
 @recursive_option
 @click.option(
     "--output", "-o", required=True, type=click.Path(), metavar="FILE", help=f"A file or an address; {SUFFIX}."
@@ -31,6 +32,7 @@ def embed(
     images: tuple[str, ...],
     lists: tuple[str, ...],
     model: str | None,
+    state_dict: str | None,
     recursive: bool,
     output: str,
     resume: bool,
@@ -53,7 +55,7 @@ def embed(
     from regnety.inference.embeddings import Embedder
 
     silence_decoders()
-    bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet)
+    bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
     embedder = Embedder(bundle, **how)
     sources = named_images(images, lists, recursive=recursive)
     if not quiet:

@@ -19,6 +19,7 @@ from regnety.cli.options import (
     model_option,
     precision_option,
     quiet_option,
+    state_dict_option,
     std_option,
     test_size_option,
     workers_option,
@@ -34,6 +35,7 @@ from regnety.cli.options import (
     help="Image folder: class folders, or test/ or val/ with class folders.",
 )
 @model_option
+@state_dict_option
 @click.option(
     "--split",
     metavar="NAME",
@@ -54,6 +56,7 @@ from regnety.cli.options import (
 def evaluate(
     data: Path,
     model: str | None,
+    state_dict: str | None,
     split: str | None,
     output_format: ReportFormat,
     engine: str,
@@ -78,7 +81,7 @@ def evaluate(
     from regnety.inference.evaluation import evaluate as evaluate_bundle
 
     check_sizes(image_size, test_size)
-    bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet)
+    bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
         bundle = bundle.with_labels(find_labels(labels))
     say_notice(bundle, quiet=quiet)

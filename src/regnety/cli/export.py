@@ -14,6 +14,7 @@ from regnety.cli.options import (
     mean_option,
     model_argument,
     quiet_option,
+    state_dict_option,
     std_option,
 )
 from regnety.cli.terminal import printable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @model_argument
+@state_dict_option
 @click.option("--output", "-o", required=True, metavar="PATH", help="NAME.onnx, NAME.xml (OpenVINO), or a folder.")
 @click.option(
     "--input",
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 @quiet_option
 def export(
     model: str,
+    state_dict: str | None,
     output: str,
     input_kind: Literal["uint8", "float"],
     image_size: int | None,
@@ -63,7 +66,7 @@ def export(
     from regnety.bundle.label_files import find_labels
     from regnety.export.exporting import export_model
 
-    bundle = Bundle.load(model, quiet=quiet)
+    bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
     say_notice(bundle, quiet=quiet)
     exported = export_model(
         bundle if labels is None else bundle.with_labels(find_labels(labels)),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from regnety.cli.formats import ReportFormat, report_format_option
+from regnety.cli.options import state_dict_option
 from regnety.cli.terminal import printable, shortened
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ LONGEST_VALUE = 100
 @click.argument(
     "path", metavar="FILE", shell_complete=lambda *_: [click.shell_completion.CompletionItem("", type="file")]
 )
+@state_dict_option
 @report_format_option
-def inspect(path: str, output_format: ReportFormat) -> int:
+def inspect(path: str, state_dict: str | None, output_format: ReportFormat) -> int:
     """Say what a checkpoint, a graph or a folder is: whose names it has, which design, what is missing.
 
     Nothing of the file is run. Exit status 1 where it is no model that can be used.
@@ -32,7 +34,7 @@ def inspect(path: str, output_format: ReportFormat) -> int:
     """
     from regnety.bundle.inspection import inspect_model
 
-    found = inspect_model(path)
+    found = inspect_model(path, state_dict=state_dict)
     if output_format is ReportFormat.json:
         print(json.dumps(found.as_dict(), indent=2))  # in ASCII: what a file says may have power over a terminal
     else:
@@ -51,9 +53,9 @@ def _rows(found: "Inspection") -> Iterator[tuple[str, str]]:
     yield "file", found.path
     kind = f"{found.container}, {found.num_bytes / 1e6:,.1f} MB"
     yield "kind", kind if len(found.files) == 1 else f"{kind} in {len(found.files)} files"
-    if found.part:
-        others = f"; there is {', '.join(found.other_parts)} too" if found.other_parts else ""
-        yield "weights", f"under {found.part}{others}"
+    if found.part or found.other_parts:
+        others = f"; there is {', '.join(map(_short, found.other_parts))} too" if found.other_parts else ""
+        yield "weights", f"under {_short(found.part or found.prefix.rstrip('.'))}{others}"
     if found.calibration:
         yield "precision", _quantization(found.calibration)
     yield from ((_short(name), _short(value)) for name, value in found.facts.items())

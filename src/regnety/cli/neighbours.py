@@ -18,6 +18,7 @@ from regnety.cli.options import (
     precision_option,
     quiet_option,
     recursive_option,
+    state_dict_option,
     workers_option,
 )
 
@@ -29,6 +30,7 @@ CSV_FIELDS = ("filename", "rank", "neighbour", "similarity", "error")
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path())
 @click.option("--top-k", type=click.IntRange(1), default=5, metavar="NUMBER", help="Neighbours of each image.")
 @model_option
+@state_dict_option
 @recursive_option
 @row_format_option
 @engine_option
@@ -41,6 +43,7 @@ def neighbours(
     images: tuple[str, ...],
     top_k: int,
     model: str | None,
+    state_dict: str | None,
     recursive: bool,
     output_format: RowFormat,
     engine: str,
@@ -61,11 +64,13 @@ def neighbours(
     from regnety.inference.embeddings import Embedder
     from regnety.inference.neighbours import find_neighbours
 
+    if state_dict is not None and model is None:
+        raise click.UsageError("--state-dict is for --model")
     silence_decoders()
     stored = read_embeddings(embeddings)
     embedder = Embedder.like(
         stored.origin,
-        None if model is None else Bundle.load(model, quiet=quiet),
+        None if model is None else Bundle.load(model, quiet=quiet, state_dict=state_dict),
         engine=engine,
         precision=precision,
         workers=workers,

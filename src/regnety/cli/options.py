@@ -37,6 +37,11 @@ labels_option = click.option(
     metavar="NAMES",
     help="Class names for a model that brings none: a .txt, .json or .csv file, imagenet-1k or imagenet-12k.",
 )
+state_dict_option = click.option(
+    "--state-dict",
+    metavar="NAME",
+    help="Which of a checkpoint's state dicts; `regnety inspect` lists them. Averaged weights come first if not given.",
+)
 image_size_option = click.option(
     "--image-size",
     type=click.IntRange(1, 8192),

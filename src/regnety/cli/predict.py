@@ -15,7 +15,14 @@ from regnety.cli import terminal
 from regnety.cli.formats import RowFormat, row_format
 from regnety.cli.images import STANDARD_INPUT, ImageList, from_option, named_images, refuse_as_output, silence_decoders
 from regnety.cli.notices import EngineNotice, say, say_notice
-from regnety.cli.options import labels_option, model_option, quiet_option, recursive_option, resume_option
+from regnety.cli.options import (
+    labels_option,
+    model_option,
+    quiet_option,
+    recursive_option,
+    resume_option,
+    state_dict_option,
+)
 from regnety.cli.outputs import claim, is_stream, say_replaced
 from regnety.cli.run_options import run_options
 from regnety.errors import RegNetYError
@@ -36,6 +43,7 @@ if TYPE_CHECKING:
 @click.argument("images", metavar="IMAGE...", nargs=-1, type=click.Path())
 @from_option
 @model_option
+@state_dict_option
 @click.option("--top-k", type=click.IntRange(1), default=5, metavar="NUMBER", help="Classes in each answer.")
 @click.option(
     "--min-probability",
@@ -77,6 +85,7 @@ def predict(
     images: tuple[str, ...],
     lists: tuple[str, ...],
     model: str | None,
+    state_dict: str | None,
     top_k: int,
     min_probability: float,
     recursive: bool,
@@ -110,7 +119,7 @@ def predict(
 
     silence_decoders()
     predictor = _predictor(
-        Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet),
+        Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict),
         ray,
         ray_workers,
         quiet,

@@ -15,6 +15,7 @@ from regnety.cli.options import (
     mean_option,
     model_argument,
     quiet_option,
+    state_dict_option,
     std_option,
     test_size_option,
 )
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @model_argument
+@state_dict_option
 @click.option("--output", "-o", required=True, metavar="FOLDER", help="Bundle to write.")
 @click.option(
     "--calibrate",
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
 @quiet_option
 def quantize(
     model: str,
+    state_dict: str | None,
     output: str,
     calibrate: Path,
     data: Path | None,
@@ -94,7 +97,7 @@ def quantize(
         raise click.UsageError(
             "--max-drop is a loss of accuracy, which is measured on labelled photographs: give --data"
         )
-    bundle = Bundle.load(model, quiet=quiet)
+    bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
     say_notice(bundle, quiet=quiet)
     result = quantize_model(
         bundle if labels is None else bundle.with_labels(find_labels(labels)),

@@ -95,13 +95,16 @@ class TimedModel:
             )
 
 
-def timed_model(model: str, *, image_size: int | None = None, quiet: bool = False) -> TimedModel:
+def timed_model(
+    model: str, *, image_size: int | None = None, quiet: bool = False, state_dict: str | None = None
+) -> TimedModel:
     """What MODEL means, ready to be timed. Weights of published models are neither fetched nor read.
 
     Args:
         model: a name, or whatever else a model may be (`Bundle.load`).
         image_size: height and width in pixels; None is the model's own.
         quiet: show no progress of what is fetched from `hf-hub:`.
+        state_dict: as for `Bundle.load`; a name's weights are not read.
 
     Raises:
         UnknownModelError: there is no such model.
@@ -123,7 +126,7 @@ def timed_model(model: str, *, image_size: int | None = None, quiet: bool = Fals
         accuracy = published.accuracy(preprocessing)
         top1 = accuracy.top1 if accuracy is not None else max(rows, default=None)
         return TimedModel(published.name, Bundle(metadata, weights, name=model), True, top1)
-    bundle = Bundle.load(model, quiet=quiet)
+    bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
     return TimedModel(model, bundle.with_preprocessing(bundle.preprocessing.shown(image_size=image_size)), False)
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from regnety.files.content import ModelFiles
 from regnety.files.mapped_files import MappedFile
 from regnety.weights.dialects.dialect import Dialect
-from regnety.weights.dialects.registry import translate
 from regnety.weights.files.arrays import FileWeights, StoredTensor
 from regnety.weights.files.content import FileContent
 from regnety.weights.files.reading import read_file
-from regnety.weights.nesting import find_state_dict
+from regnety.weights.nesting import facts_of
+from regnety.weights.selection import take_network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,10 @@ class Checkpoint:
     """`safetensors`, `torch zip` and so on."""
     part: str
     """Where in the file the state dict stands, `state_dict_ema`; empty where it is the whole of it."""
+    name: str
+    """What `--state-dict` calls it; mostly where it stands."""
     other_parts: tuple[str, ...]
-    """State dicts that were not taken."""
+    """State dicts of RegNets that were not taken, as `--state-dict` calls them."""
     facts: Mapping[str, Any]
     """What else the file says in plain values: architecture, epoch, metric."""
     dialect: Dialect
@@ -61,36 +63,38 @@ class Checkpoint:
         return {key: tensor.shape for key, tensor in self.tensors.items()}
 
 
-def open_checkpoint(path: str | Path) -> Checkpoint:
+def open_checkpoint(path: str | Path, *, state_dict: str | None = None) -> Checkpoint:
     """Find the state dict of a file. Nothing in it is run, and of the tensors only names and shapes are read.
 
     Args:
         path: a file of safetensors or of torch, of any age, or the index of a sharded one.
+        state_dict: which of its state dicts; None is `take_network`'s choice.
 
     Raises:
         WeightsError: the file is missing, damaged or of another kind, or its keys are no RegNet's; the message begins
             with its name.
     """
-    return checkpoint_of(read_file(path))
+    return checkpoint_of(read_file(path), state_dict=state_dict)
 
 
-def checkpoint_of(content: FileContent) -> Checkpoint:
-    """The state dict of a file that was read.
+def checkpoint_of(content: FileContent, *, state_dict: str | None = None) -> Checkpoint:
+    """The state dict of a file that was read; arguments as for `open_checkpoint`.
 
     Raises:
         WeightsError: as `open_checkpoint`.
     """
-    part = find_state_dict(content.content, source=str(content.path))
-    translation = translate(part.tensors, source=str(content.path))
+    taken = take_network(content.content, source=str(content.path), state_dict=state_dict)
+    network = taken.network
     return Checkpoint(
         path=content.path,
         mapped=content.mapped,
         container=content.container,
-        part=part.name,
-        other_parts=part.others,
-        facts=part.facts,
-        dialect=translation.dialect,
-        prefix=translation.prefix,
-        passed_over=translation.passed_over,
-        tensors=translation.tensors,
+        part=taken.part,
+        name=taken.name,
+        other_parts=taken.others,
+        facts=facts_of(content.content),
+        dialect=network.dialect,
+        prefix=network.prefix,
+        passed_over=network.passed_over,
+        tensors=network.tensors,
     )

@@ -1,11 +1,14 @@
-"""Where in a file the state dict stands: the tables that training programs put around it.
+"""Where in a file state dicts stand: the tables that training programs put around them, whatever they call them.
 
-A state dict is a table of tensors under names with a dot. It is looked for at the top and under the names below, one
-in the other; optimizers, scalers and schedulers stand under other names and are never looked into.
+A state dict is a table of tensors under names with a dot. Every table of a file is looked into but those of optimizers,
+schedulers and scalers, which may keep weights too, but none to answer with.
 """
 
+import math
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -15,19 +18,26 @@ from regnety.weights.dialects.listing import listed
 from regnety.weights.files.arrays import StoredTensor, shown
 from regnety.weights.files.content import Opaque
 
-BEST = ("best",)
-"""What a run of `regnety train` would keep if it ended now, in its own checkpoints."""
-AVERAGED = ("state_dict_ema", "model_ema", "ema_state", "ema_state_dict", "ema_model_state_dict", "ema_model", "ema")
-"""Weights averaged over the training (EMA), as timm, pycls, VISSL and others call them."""
-RAW = ("state_dict", "model", "model_state", "model_state_dict", "net", "weights", "params", "module")
-"""Weights as the last step left them."""
-CLASSY = ("classy_state_dict", "base_model")
-"""What VISSL and ClassyVision put around them."""
-NAMES = (*BEST, *AVERAGED, *RAW, *CLASSY)
+NAMES = (
+    "best",  # of `regnety train`, in its own checkpoints
+    *("state_dict_ema", "model_ema", "ema_state", "ema_state_dict", "ema_model_state_dict", "ema_model", "ema"),
+    *("state_dict", "model", "model_state", "model_state_dict", "net", "weights", "params", "module"),
+    *("classy_state_dict", "base_model"),  # what VISSL and ClassyVision put around them
+)
+"""Tables that are known, in the order in which they are taken where several hold the same network."""
+AVERAGED = {"ema", "averaged", "average", "avg", "swa", "shadow", "polyak", "teacher"}
+"""Words in the names of weights that are averaged over the training, or are the better of two for another reason."""
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_NO_WEIGHTS = re.compile(r"optim|sched|scaler|grad", re.IGNORECASE)
+"""Names of what belongs to the training alone."""
 MOST_HEADS = 4
 """Of a trunk, and of one of its blocks; a classifier is one."""
 MAX_DEPTH = 8
 """Tables around a state dict; VISSL's has three."""
+MOST_IN_A_LIST = 64
+"""Entries of a list that is looked into; the folds of a cross-validation are some ten, a log may have millions."""
+LONGEST_NAME = 100
+"""Characters of the name of a table that is looked into."""
 
 FACTS = (
     *("arch", "architecture", "num_classes", "epoch", "iteration", "global_step", "phase_idx"),
@@ -35,10 +45,12 @@ FACTS = (
 )
 SETTINGS = ("args", "hyper_parameters", "config", "cfg", "progression")
 """Tables of a training's settings, and of how far it has come."""
+SHOWN = ("img_size", "image_size", "input_size", "crop_pct", "crop_mode", "interpolation", "mean", "std")
+"""What a training says of its pictures, among its settings or beside the weights."""
 SETTING_FACTS = (
-    *("model", "arch", "num_classes", "img_size", "image_size", "input_size", "crop_pct", "crop_mode"),
-    *("interpolation", "mean", "std", "val_crop_size", "val_resize_size"),
-    *("epochs_done", "best_epoch", "best_top1"),
+    *("model", "arch", "num_classes"),
+    *SHOWN,
+    *("val_crop_size", "val_resize_size", "epochs_done", "best_epoch", "best_top1"),
 )
 LONGEST_TEXT = 200
 LONGEST_LIST = 8
@@ -46,54 +58,100 @@ LARGEST_NUMBER = 1 << 63
 """Python refuses to print whole numbers of some thousand digits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """The state dict of a file."""
+@dataclass(frozen=True, slots=True)
+class StateDict:
+    """A table of tensors in a file."""
 
-    name: str
-    """Where it stands, `state_dict_ema` or `classy_state_dict.base_model.model`; empty where it is the whole file."""
+    path: tuple[str, ...]
+    """The tables that it stands in; empty where it is the whole file."""
     tensors: Mapping[str, StoredTensor]
     """Its tensors in order; what else it holds is left out."""
-    others: tuple[str, ...]
-    """Where other state dicts stand: mostly the raw weights beside the averaged ones."""
-    facts: dict[str, Any]
-    """What the file says of its weights: `epoch`, `args.model` and so on, numbers, texts and short lists of them."""
+
+    @property
+    def name(self) -> str:
+        """`state_dict_ema` or `classy_state_dict.base_model.model`; empty where it is the whole file."""
+        return ".".join(self.path)
 
 
-def find_state_dict(content: object, *, source: str) -> Part:
-    """Find the weights in what a file holds.
-
-    Averaged weights win over raw ones, as in timm, except where pycls has measured that they are no better.
+def find_state_dicts(content: object, *, source: str) -> list[StateDict]:
+    """Find all tables in which a network's weights may be.
 
     Args:
         content: tables, lists and plain values, with `StoredTensor`s as leaves; they may contain each other.
         source: the file, which messages begin with.
 
+    Returns:
+        Those with dots in the names of their tensors, as state dicts have; the known ones and the outer ones first.
+
     Raises:
-        WeightsError: there is no state dict.
+        WeightsError: there is none.
     """
-    parts = list(_parts(content))
-    if not parts:
+    found = sorted(_tables(content), key=lambda table: known_rank(table.path))
+    if not any(map(_is_dotted, found)):
         raise WeightsError(f"{source}: {_why_none(content)}")
-    parts.sort(key=lambda part: _rank(part[0], content))
-    (name, tensors), *others = parts
-    return Part(name=name, tensors=tensors, others=tuple(other for other, _ in others), facts=_facts(content))
+    return found
 
 
-def _parts(content: object) -> Iterator[tuple[str, dict[str, StoredTensor]]]:
-    """Every state dict and where it stands; no table is looked into twice, so that circles end."""
+def _is_dotted(table: StateDict) -> bool:
+    return any("." in key for key in table.tensors)
+
+
+def known_rank(path: tuple[str, ...]) -> tuple[int, ...]:
+    """What tables are sorted by: as they stand in `NAMES`, others behind."""
+    return tuple(NAMES.index(name) if name in NAMES else len(NAMES) for name in path)
+
+
+def role_rank(path: tuple[str, ...], content: object) -> int:
+    """0 for the best of a training, 1 for averaged weights, 2 for raw ones, 3 for an average that is no better.
+
+    pycls writes an average even where it keeps none, with an error of 100, and itself takes the better of the two.
+    """
+    words = {word.lower() for name in path for word in _WORD.findall(name)}
+    if "best" in words:
+        return 0
+    if not words & AVERAGED:
+        return 2
+    if path[-1] == "ema_state" and isinstance(content, Mapping):
+        raw, averaged = content.get("test_err"), content.get("ema_err")
+        if isinstance(raw, int | float) and isinstance(averaged, int | float) and raw <= averaged:
+            return 3
+    return 1
+
+
+def _tables(content: object) -> Iterator[StateDict]:
+    """Every table of tensors and where it stands; none is looked into twice, so that circles end."""
     seen: set[int] = set()
     waiting: deque[tuple[tuple[str, ...], object]] = deque([((), content)])
     while waiting:
-        path, table = waiting.popleft()
-        if not isinstance(table, Mapping) or id(table) in seen:
+        path, value = waiting.popleft()
+        if id(value) in seen:
             continue
-        seen.add(id(table))
-        tensors = _trunk_and_heads(table) or _tensors(table)
-        if any("." in key for key in tensors):
-            yield ".".join(path), tensors
-        elif len(path) < MAX_DEPTH:
-            waiting += [((*path, name), table[name]) for name in NAMES if name in table]
+        seen.add(id(value))
+        table = value.items if isinstance(value, Opaque) else value
+        if isinstance(table, list | tuple) and len(table) <= MOST_IN_A_LIST:
+            table = {str(number): entry for number, entry in enumerate(table)}
+        if not isinstance(table, Mapping) or {"state", "param_groups"} <= table.keys():  # the latter an optimizer
+            continue
+        in_parts = _trunk_and_heads(table)
+        tensors = in_parts or _tensors(table)
+        if tensors:
+            yield StateDict(path, tensors)
+        if len(path) < MAX_DEPTH:
+            inner = ((_name_of(key), entry) for key, entry in table.items() if isinstance(entry, _TABLES))
+            apart = ("trunk", "heads") if in_parts else ()
+            waiting += [((*path, name), entry) for name, entry in inner if name is not None and name not in apart]
+
+
+_TABLES = (Mapping, list, tuple, Opaque)
+
+
+def _name_of(key: object) -> str | None:
+    """What a table is called that is looked into; None for one that is not."""
+    if isinstance(key, int) and 0 <= key < MOST_IN_A_LIST:
+        return str(key)
+    if not isinstance(key, str) or len(key) > LONGEST_NAME or not key.isprintable():
+        return None
+    return None if _NO_WEIGHTS.search(key) else key
 
 
 def _tensors(table: object, prefix: str = "") -> dict[str, StoredTensor]:
@@ -126,31 +184,28 @@ def _named_tables(table: object) -> list[tuple[str, Mapping[Any, Any]]]:
     return [(key[:LONGEST_TEXT], value) for key, value in islice(named, MOST_HEADS)]
 
 
-def _rank(name: str, content: object) -> int:
-    """0 for averaged weights, 1 for raw ones, 2 for an average that pycls has measured to be no better.
-
-    pycls writes an average even where it keeps none, with an error of 100, and itself takes the better of the two.
-    """
-    if not any(step in AVERAGED for step in name.split(".")):
-        return 1
-    if name == "ema_state" and isinstance(content, Mapping):
-        raw, averaged = content.get("test_err"), content.get("ema_err")
-        if isinstance(raw, int | float) and isinstance(averaged, int | float) and raw <= averaged:
-            return 2
-    return 0
-
-
-def _facts(content: object) -> dict[str, Any]:
+def facts_of(content: object) -> dict[str, Any]:
+    """What a file says of its weights: `epoch`, `args.model` and so on, numbers, texts and short lists of them."""
     if not isinstance(content, Mapping):
         return {}
     facts = {name: content[name] for name in FACTS if name in content}
+    if not any("." in key for key in _tensors(content)):  # else they are the network's own, which is a state dict
+        facts |= {name: _numbers(content[name]) for name in SHOWN if name in content}
     for table in SETTINGS:
         settings = content.get(table)
         if isinstance(settings, Opaque):  # timm's is a Namespace, with attributes; VISSL's a kind of dict, with items
             settings = settings.items or settings.state
         if isinstance(settings, Mapping):
-            facts |= {f"{table}.{name}": settings[name] for name in SETTING_FACTS if name in settings}
+            facts |= {f"{table}.{name}": _numbers(settings[name]) for name in SETTING_FACTS if name in settings}
     return {name: value for name, value in facts.items() if _is_plain(value)}
+
+
+def _numbers(value: object) -> object:
+    """A mean that was kept as a tensor is a list of numbers; anything else is itself."""
+    if isinstance(value, StoredTensor) and math.prod(value.shape) <= LONGEST_LIST:
+        with suppress(WeightsError):
+            return value.read().reshape(-1).tolist()
+    return value
 
 
 def _is_plain(value: object) -> bool:
@@ -165,10 +220,16 @@ def _is_plain(value: object) -> bool:
 
 def _why_none(content: object) -> str:
     tables = content if isinstance(content, Mapping) else {}
-    network = next((value for value in (content, *map(tables.get, NAMES)) if isinstance(value, Opaque)), None)
+    values = (content, *map(tables.get, NAMES), *islice(filter(_is_network, tables.values()), 1))
+    network = next((value for value in values if isinstance(value, Opaque)), None)
     if network is not None:
         return f"holds an object of the class {shown(network.name)}, which is code; save its state_dict() instead"
     return f"holds no state dict, that is tensors under names as stem.conv.weight; it is {_kind(content)}"
+
+
+def _is_network(value: object) -> bool:
+    """Whether an object is a torch module, by what it is made of."""
+    return isinstance(value, Opaque) and isinstance(value.state, Mapping) and "_modules" in value.state
 
 
 def _kind(content: object) -> str:

@@ -6,14 +6,14 @@ from hypothesis import given
 
 import designs
 import goldens
-from both_ways import check_both_ways, read, shapes_of_module, stored, their_shapes
+from both_ways import check_both_ways, read, shapes_of_module, stored, their_shapes, translate
 from bundles import SMALL_DESIGN, random_weights
 from pycls_network import PyclsNet
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
 from regnety.catalog.models import list_models, model_info
 from regnety.weights.dialects.pycls import PYCLS
-from regnety.weights.dialects.registry import in_dialect, translate
+from regnety.weights.dialects.registry import in_dialect
 
 MODELS = ("regnety_002", "regnety_004", "regnety_006", "regnety_008", "regnetx_002", "regnetx_004")
 LARGE = ("regnety_032", "regnety_040", "regnetx_016")

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 
 import designs
-from both_ways import assert_same, assert_same_logits, read, state_of, stored, their_shapes
+from both_ways import assert_same, assert_same_logits, read, state_of, stored, their_shapes, translate
 from bundles import SMALL_DESIGN, random_weights
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyDesign, Design
 from regnety.catalog.models import list_models, model_info
 from regnety.errors import WeightsError
-from regnety.weights.dialects.registry import in_dialect, translate
+from regnety.weights.dialects.registry import in_dialect
 from regnety.weights.dialects.vissl import VISSL
 from regnety.weights.files.arrays import StoredTensor
-from regnety.weights.nesting import find_state_dict
+from regnety.weights.selection import take_network
 
 MODELS = ("regnety_002", "regnety_004", "regnety_006", "regnety_008_tv", "regnetx_002", "regnetx_004_tv")
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -67,13 +67,15 @@ def test_timm_reads_our_files(name: str, timm: Any) -> None:
     filtered = timm.models.regnet._filter_fn(as_torch(content))
     assert_same({key: value.numpy() for key, value in filtered.items()}, weights)
 
-    part = find_state_dict(content, source="x")
-    assert part.name == "classy_state_dict.base_model.model"
-    translation = translate(part.tensors, source="x")
+    taken = take_network(content, source="x")
+    assert taken.part == "classy_state_dict.base_model.model"
+    translation = taken.network
     assert (translation.dialect, translation.prefix, translation.passed_over) == (VISSL, "", ())
     assert list(translation.tensors) == list(VISSL.their_keys(architecture).values())
     assert_same(read(translation.tensors), weights)
-    assert list(in_dialect(VISSL, architecture, read(translation.tensors))) == list(part.tensors)
+    model = content["classy_state_dict"]["base_model"]["model"]
+    keys = [f"{part}.{key}" for part in ("trunk", "heads") for key in model[part]]
+    assert list(in_dialect(VISSL, architecture, read(translation.tensors))) == keys
 
     peer = timm.create_model(name, num_classes=11)
     peer.load_state_dict(filtered)
@@ -141,7 +143,7 @@ def test_other_spellings(spelling: Any) -> None:
 
 def test_two_heads_are_one_too_many() -> None:
     tensors = {classy(key): tensor for key, tensor in THEIRS.items()}
-    tensors["heads.block2-0.other.fc.weight"] = tensors["heads.block2-0.default_head.fc.weight"]
+    tensors |= stored({"heads.block2-0.other.fc.weight": WEIGHTS["head.fc.weight"] + 1})
     with pytest.raises(WeightsError, match=r"default_head.fc.weight, heads.block2-0.other.fc.weight are both head.fc."):
         translate(tensors, source="x")
 

@@ -18,6 +18,8 @@ class Dialect:
     """For a sentence: `pycls's`."""
     bgr_input: bool
     """Whether its networks are shown blue, green, red: the stem's input channels stand in the other order."""
+    mark: str
+    """A regular expression for the beginning of keys that no other dialect has."""
     recognises: Callable[[Collection[str]], bool]
     """Whether keys are this dialect's, by those that no other has."""
     our_key: Callable[[str], str | None]

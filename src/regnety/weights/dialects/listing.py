@@ -8,10 +8,10 @@ LONGEST = 100
 """Characters of a key; no RegNet's has more than 70."""
 
 
-def listed(keys: Collection[object]) -> str:
+def listed(keys: Collection[object], *, most: int = SHOWN) -> str:
     """`conv1.weight, bn1.weight, bn1.bias and 264 more`."""
-    shown = ", ".join(_on_one_line(key) for key in islice(keys, SHOWN))
-    more = len(keys) - SHOWN
+    shown = ", ".join(_on_one_line(key) for key in islice(keys, most))
+    more = len(keys) - most
     return f"{shown} and {more} more" if more > 0 else shown
 
 

@@ -50,6 +50,7 @@ PYCLS = Dialect(
     name="pycls",
     owner="pycls's",
     bgr_input=True,
+    mark=NAMES.mark,
     recognises=NAMES.recognises,
     our_key=NAMES.our_key,
     their_keys=NAMES.their_keys,

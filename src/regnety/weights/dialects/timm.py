@@ -61,6 +61,7 @@ TIMM = Dialect(
     name="timm",
     owner="timm's",
     bgr_input=False,
+    mark=NAMES.mark,
     recognises=NAMES.recognises,
     our_key=NAMES.our_key,
     their_keys=NAMES.their_keys,

@@ -41,6 +41,7 @@ TORCHVISION = Dialect(
     name="torchvision",
     owner="torchvision's",
     bgr_input=False,
+    mark=NAMES.mark,
     recognises=NAMES.recognises,
     our_key=NAMES.our_key,
     their_keys=NAMES.their_keys,

@@ -72,6 +72,7 @@ TRANSFORMERS = Dialect(
     name="transformers",
     owner="transformers'",
     bgr_input=False,
+    mark=NAMES.mark,
     recognises=NAMES.recognises,
     our_key=lambda key: NAMES.our_key(key if key.startswith(("regnet.", "classifier.")) else f"regnet.{key}"),
     their_keys=NAMES.their_keys,

@@ -82,6 +82,7 @@ VISSL = Dialect(
     name="vissl",
     owner="VISSL's",
     bgr_input=False,
+    mark=NAMES.mark,
     recognises=NAMES.recognises,
     our_key=_our_key,
     their_keys=NAMES.their_keys,
