@@ -9,18 +9,33 @@ from typing import TYPE_CHECKING, Any
 from regnety.version import __version__
 
 if TYPE_CHECKING:
+    from regnety import data as data
+    from regnety import models as models
     from regnety.architecture.counting import Complexity
     from regnety.architecture.description import Architecture
     from regnety.architecture.design import AnyNetDesign, Design, StageDesign
     from regnety.architecture.notation import design_from_dict
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.card import model_card
-    from regnety.bundle.data_config import resolve_data_config, resolve_model_data_config
+    from regnety.bundle.data_config import (
+        get_pretrained_cfg,
+        get_pretrained_cfg_value,
+        resolve_data_config,
+        resolve_model_data_config,
+    )
     from regnety.bundle.inspection import Inspection, inspect_model
     from regnety.bundle.label_files import read_labels
     from regnety.bundle.model_complexity import complexity, model_index_flops
     from regnety.catalog.class_names import labels
-    from regnety.catalog.models import ModelInfo, list_models, model_info
+    from regnety.catalog.models import (
+        ModelInfo,
+        is_model,
+        is_model_pretrained,
+        list_models,
+        list_modules,
+        list_pretrained,
+        model_info,
+    )
     from regnety.catalog.published import PublishedWeights, list_weights
     from regnety.errors import (
         ClusterError,
@@ -33,6 +48,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         RecipeError,
         RegNetYError,
+        TimmNameError,
         UnknownModelError,
         WeightsError,
     )
@@ -53,6 +69,8 @@ if TYPE_CHECKING:
     from regnety.inference.picking import pick
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
     from regnety.inference.timing import LatencyRow
+    from regnety.models.regnet import model_entrypoint
+    from regnety.network.checkpoint_loading import load_checkpoint
     from regnety.network.creation import create_model
     from regnety.preprocessing import Preprocessing
     from regnety.weights.fetching.published import fetch_weights
@@ -65,11 +83,24 @@ _HOMES = {
     "regnety.bundle.bundle": ("Bundle",),
     "regnety.bundle.card": ("model_card",),
     "regnety.bundle.inspection": ("Inspection", "inspect_model"),
-    "regnety.bundle.data_config": ("resolve_data_config", "resolve_model_data_config"),
+    "regnety.bundle.data_config": (
+        "get_pretrained_cfg",
+        "get_pretrained_cfg_value",
+        "resolve_data_config",
+        "resolve_model_data_config",
+    ),
     "regnety.bundle.label_files": ("read_labels",),
     "regnety.bundle.model_complexity": ("complexity", "model_index_flops"),
     "regnety.catalog.class_names": ("labels",),
-    "regnety.catalog.models": ("ModelInfo", "list_models", "model_info"),
+    "regnety.catalog.models": (
+        "ModelInfo",
+        "is_model",
+        "is_model_pretrained",
+        "list_models",
+        "list_modules",
+        "list_pretrained",
+        "model_info",
+    ),
     "regnety.catalog.published": ("PublishedWeights", "list_weights"),
     "regnety.errors": (
         "ClusterError",
@@ -82,6 +113,7 @@ _HOMES = {
         "MissingExtraError",
         "RecipeError",
         "RegNetYError",
+        "TimmNameError",
         "UnknownModelError",
         "WeightsError",
     ),
@@ -102,12 +134,17 @@ _HOMES = {
     "regnety.inference.cluster.ray_predictor": ("RayPredictor",),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
     "regnety.inference.timing": ("LatencyRow",),
+    "regnety.models.regnet": ("model_entrypoint",),
     "regnety.network.creation": ("create_model",),
+    "regnety.network.checkpoint_loading": ("load_checkpoint",),
     "regnety.preprocessing": ("Preprocessing",),
     "regnety.weights.fetching.published": ("fetch_weights",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_NEEDS_TORCH = {"create_model", "create_transform"}
+_NEEDS_TORCH = {"create_model", "create_transform", "load_checkpoint"}
+_TIMMS_ROOMS = ("data", "models")
+"""Where code that was written for timm looks for names: `regnety.data.create_transform`."""
+_TIMMS_OTHER_ROOMS = ("layers", "loss", "optim", "scheduler", "utils")
 
 __all__ = [
     "AnyNetDesign",
@@ -146,6 +183,7 @@ __all__ = [
     "SimilarImage",
     "Speed",
     "StageDesign",
+    "TimmNameError",
     "UnknownModelError",
     "WeightsError",
     "__version__",
@@ -160,11 +198,19 @@ __all__ = [
     "fetch_weights",
     "find_duplicates",
     "find_neighbours",
+    "get_pretrained_cfg",
+    "get_pretrained_cfg_value",
     "inspect_model",
+    "is_model",
+    "is_model_pretrained",
     "labels",
     "list_models",
+    "list_modules",
+    "list_pretrained",
     "list_weights",
+    "load_checkpoint",
     "model_card",
+    "model_entrypoint",
     "model_index_flops",
     "model_info",
     "pick",
@@ -179,6 +225,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _TIMMS_ROOMS:
+        return importlib.import_module(f"regnety.{name}")
+    if name in _TIMMS_OTHER_ROOMS:
+        raise AttributeError(f"regnety has no {name!r}; timm.{name} works with the networks of create_model")
     if name not in _HOME:
         raise AttributeError(f"module 'regnety' has no attribute {name!r}")
     if name in _NEEDS_TORCH:

@@ -11,6 +11,7 @@ RegNetYError                 what `except` at an edge catches; str() is one line
 ├── JobError                 a batch job that cannot be begun, gone on with or written
 ├── ClusterError             a Ray cluster that cannot be had, or whose workers cannot work
 ├── EngineError              an engine or a precision that cannot be had here
+├── TimmNameError            a name of timm's that is not here
 └── MissingExtraError        an optional dependency that is not installed, or does not work
 """
 
@@ -57,6 +58,18 @@ class ClusterError(RegNetYError, RuntimeError):
 
 class EngineError(RegNetYError, RuntimeError):
     """An engine or a precision cannot be had here: the processor lacks it, or the library does not load."""
+
+
+class TimmNameError(RegNetYError):
+    """A name of timm's is not here.
+
+    Args:
+        name: as timm has it, `timm.data.create_loader`.
+        instead: what there is, as a sentence.
+    """
+
+    def __init__(self, name: str, instead: str) -> None:
+        super().__init__(f"{name} is not in regnety; {instead}")
 
 
 class MissingExtraError(RegNetYError, ImportError):

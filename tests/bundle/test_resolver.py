@@ -60,7 +60,8 @@ def test_a_published_name_wins_over_a_folder_too(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("regnetz_040", "no model named 'regnetz_040', and no such file or folder; did you mean regnety_040, "),
+        ("regnety_41", "no model named 'regnety_41', and no such file or folder; did you mean regnety_"),
+        ("regnetz_040", "no model named 'regnetz_040', and no such file or folder; RegNetZ is another family of netw"),
         ("birds", "no model named 'birds', and no such file or folder; `regnety models` lists all"),
         ("", "no model named '', and no such file or folder; `regnety models` lists all"),
         ("a\0b", "no model named 'a\\x00b', and no such file or folder; "),

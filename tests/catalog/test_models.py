@@ -6,7 +6,17 @@ import pytest
 
 import goldens
 from regnety.architecture.design import Design
-from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle, list_models, model_info
+from regnety.catalog.model_page import page_models
+from regnety.catalog.models import (
+    EMBEDDED_MODEL,
+    embedded_bundle,
+    is_model,
+    is_model_pretrained,
+    list_models,
+    list_pretrained,
+    model_info,
+)
+from regnety.catalog.published import published_models
 from regnety.errors import UnknownModelError
 
 PUBLISHED = sorted(goldens.state_dict_shapes())
@@ -14,7 +24,8 @@ PUBLISHED = sorted(goldens.state_dict_shapes())
 
 def test_catalog_holds_the_published_models_and_the_embedded_one() -> None:
     assert len(PUBLISHED) == 30
-    assert list_models() == sorted([*PUBLISHED, "regnety_cifar10"])
+    assert sorted(list_models()) == sorted([*PUBLISHED, "regnety_cifar10"])
+    assert list_models()[-3:] == ["regnety_1280", "regnety_2560", "regnety_cifar10"]
 
 
 @pytest.mark.parametrize(
@@ -27,11 +38,82 @@ def test_catalog_holds_the_published_models_and_the_embedded_one() -> None:
         ("regnetx_[1-3]*", ["regnetx_120", "regnetx_160", "regnetx_320"]),
         ("REGNETY_002", []),
         ("regnety", []),
-        ("", []),
+        ([], list_models()),
+        (["regnety_00[24]", "regnetx_002"], ["regnetx_002", "regnety_002", "regnety_004"]),
+        (("*_tv", ""), ["regnetx_004_tv", "regnety_008_tv", "regnety_080_tv"]),
     ],
 )
-def test_patterns_are_the_shells(pattern: str, names: list[str]) -> None:
+def test_patterns_are_the_shells(pattern: Any, names: list[str]) -> None:
     assert list_models(pattern) == names
+
+
+FILTERS: list[tuple[Any, ...]] = [
+    ("*",),
+    ("regnety_0*", "", False, "*_tv"),
+    (["regnety_00*", "regnetx_1*"], "", False, ["*_006", "regnetx_12*"]),
+    ("regnety_032", "", True),
+    ("regnety_*", "regnet", True, "*.pycls_in1k"),
+    ("regnety_*", "regnet", True, ["regnety_0*", "*.sw*"]),
+    ("*.tv2_in1k", "", True),
+    ("*.tv2_in1k", "", False),
+    ("regnety_016*", "", False, "", False, True),
+    ("regnety_1*", "", True, "", False, False),
+    ("regnet[xy]*", "", False, "", True),
+    ("regnet[xy]*", ["resnet", "regnet"], True, (), True),
+    ("regnety*", "resnet"),
+    ("regnety_002.pycls*", "", True, "regnety_002"),
+]
+
+
+@pytest.mark.parametrize("arguments", FILTERS, ids=str)
+def test_names_are_listed_as_timm_lists_them(arguments: tuple[Any, ...], timm: Any) -> None:
+    """But for the models of other families, and the one that comes with the package."""
+    theirs = timm.list_models(*arguments)
+    ours = [name for name in list_models(*arguments) if name != EMBEDDED_MODEL]
+    assert ours == [name for name in theirs if name.startswith(("regnety", "regnetx")) and "sgn" not in name]
+
+
+@pytest.mark.parametrize(("filter", "excluded"), [("regnety_0*", ""), (["*.tv2_in1k", "*.ra3*"], "regnetx*")])
+def test_pretrained_ones_are_listed_as_timm_lists_them(filter: Any, excluded: str, timm: Any) -> None:
+    theirs = [name for name in timm.list_pretrained(filter, excluded) if name.startswith(("regnety", "regnetx"))]
+    assert list_pretrained(filter, excluded) == theirs != []
+
+
+@pytest.mark.parametrize("name", ["regnety_032", "regnety_032.ra_in1k", "regnety_032.x", "regnety_33", "resnet50", ""])
+def test_what_is_a_model_is_told_as_timm_tells_it(name: str, timm: Any) -> None:
+    if name != "resnet50":
+        assert (is_model(name), is_model_pretrained(name)) == (timm.is_model(name), timm.is_model_pretrained(name))
+    else:
+        assert (is_model(name), is_model_pretrained(name)) == (False, False)
+
+
+def test_the_embedded_model_is_one_without_published_weights() -> None:
+    assert (is_model(EMBEDDED_MODEL), is_model_pretrained(EMBEDDED_MODEL)) == (True, False)
+    assert is_model("regnet_y_400mf")
+    assert EMBEDDED_MODEL in list_models("regnety*", exclude_filters="*_0*")
+    assert EMBEDDED_MODEL in list_models("*", include_tags=True)
+    assert EMBEDDED_MODEL not in list_models(name_matches_cfg=True)
+
+
+@pytest.mark.parametrize("name", ["regnetz_040", "regnetv_064", "regnetz_040.ra3_in1k", "RegNetZ_005"])
+def test_other_families_are_called_so(name: str) -> None:
+    with pytest.raises(UnknownModelError) as error:
+        model_info(name)
+    family = "RegNetV" if "v" in name else "RegNetZ"
+    assert str(error.value) == (
+        f"no model named {name!r}; {family} is another family of networks, which timm has; here are RegNetX "
+        "and RegNetY: `regnety models`"
+    )
+
+
+def test_timms_plain_names_mean_what_they_mean_in_timm(timm: Any) -> None:
+    moved = {}
+    for name, published in published_models().items():
+        assert timm.get_pretrained_cfg(name).tag == published.timm_default_tag
+        if published.timm_default_tag != published.default_tag:
+            moved[name] = published.timm_default_tag
+    assert set(moved) < set(page_models())
+    assert len(moved) == 8
 
 
 def test_families_are_told_apart() -> None:

@@ -95,6 +95,7 @@ def test_the_embedded_model_has_ten_classes() -> None:
         (["--design", "regnety_002"], "a design is written name=value,name=value,...; got 'regnety_002'"),
         (["--design", ""], "Design lacks depth"),
         (["regnetz"], "no model named 'regnetz', and no such file or folder; did you mean regnety_"),
+        (["regnetz_005"], "no model named 'regnetz_005', and no such file or folder; RegNetZ is another family"),
         ([], "describe wants a model, or a --design"),
         (["regnety_002", "regnety_2"], "no model named 'regnety_2'"),
         (["regnety_002", "regnety_004", "--plot", "widths.png"], "--plot draws one model; name one"),

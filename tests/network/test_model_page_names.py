@@ -13,7 +13,7 @@ from bundles import SMALL_DESIGN, random_weights
 from old_torch_files import write_of_size, write_old_torch
 from regnety.bundle.data_config import resolve_data_config
 from regnety.catalog.models import model_info
-from regnety.network.creation import create_model
+from regnety.network.creation import _say_once_what_timm_means, create_model
 from regnety.weights.files.arrays import Array
 
 PAGE = goldens.models("model_page.json")
@@ -60,21 +60,37 @@ def test_a_file_has_the_size_that_the_page_says(name: str, tmp_path: Path) -> No
     assert longer == (294 if name == "regnety_032" else 0)
 
 
+TIMMS = {
+    "regnety_004": "tv2_in1k",
+    "regnety_016": "tv2_in1k",
+    "regnety_040": "ra3_in1k",
+    "regnety_064": "ra3_in1k",
+    "regnety_080": "ra3_in1k",
+    "regnety_120": "sw_in12k_ft_in1k",
+    "regnety_160": "sw_in12k_ft_in1k",
+    "regnety_320": "tv2_in1k",
+}
+"""What timm's plain name means today, where it is another than the page's."""
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_of_the_page_has_the_weights_of_its_file(
     name: str, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert file.stat().st_size == PAGE[name]["Metadata"]["File Size"]
+    _say_once_what_timm_means.cache_clear()
     model = create_model(name, pretrained=True).eval()
     images = torch.zeros(1, 3, 32, 32)
     with torch.inference_mode():
         assert torch.equal(model(images), torch.from_numpy(BIAS)[None])
-    assert not caplog.records
+    means = f"{name} means {name}.pycls_in1k, the model page's weights, for good; timm's plain name means {name}"
+    assert caplog.messages == ([f"{means}.{TIMMS[name]} today"] if name in TIMMS else [])
+    caplog.clear()
     with caplog.at_level(logging.WARNING, logger="regnety"):
         finetuned = create_model(name, pretrained=True, num_classes=10)
     assert finetuned.get_classifier().weight.shape == (10, WIDTHS[name][-1])
     assert finetuned.labels is None
-    (record,) = caplog.records
+    (record,) = caplog.records  # what timm means was said once
     assert f"the classifier head.fc is (10, {WIDTHS[name][-1]}) and stays random" in record.getMessage()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.resolver import resolve
 from regnety.bundle.timm_config import pretrained_cfg
-from regnety.catalog.models import is_name, model_info
+from regnety.catalog.models import is_model, is_name, model_info
 from regnety.errors import WeightsError
 from regnety.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 
@@ -109,6 +109,45 @@ def pretrained_cfg_of(
     channels = len(preprocessing.mean) if in_chans is None else in_chans
     classes = own_classes if num_classes is None else num_classes
     return {**origin, **pretrained_cfg(preprocessing.for_channels(channels), num_classes=classes)}
+
+
+class PretrainedCfg(dict[str, Any]):
+    """timm's `pretrained_cfg` of a name: a table whose entries may also be asked for as attributes."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.get(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain table."""
+        return dict(self)
+
+
+def get_pretrained_cfg(model_name: str, allow_unregistered: bool = True) -> PretrainedCfg | None:
+    """The `pretrained_cfg` of a name, as timm's function of this name gives it.
+
+    Args:
+        model_name: with or without a tag; a plain name means the weights of `ModelInfo.default_tag`.
+        allow_unregistered: for a name that is not known, None instead of an error.
+
+    Raises:
+        UnknownModelError: the model has no weights of that tag, or there is none of that name.
+    """
+    if allow_unregistered and not is_model(model_name):
+        return None
+    model_info(model_name)
+    return PretrainedCfg(pretrained_cfg_of(model_name))
+
+
+def get_pretrained_cfg_value(model_name: str, cfg_key: str) -> Any:
+    """An entry of the `pretrained_cfg` of a name; None where it has no such entry.
+
+    Raises:
+        UnknownModelError: the model has no weights of that tag, or there is none of that name.
+    """
+    cfg = get_pretrained_cfg(model_name, allow_unregistered=False)
+    return None if cfg is None else cfg.get(cfg_key)
 
 
 def _pretrained_cfg(model: Any) -> Mapping[str, Any]:

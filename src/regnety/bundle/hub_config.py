@@ -86,7 +86,7 @@ def _timm(config: Mapping[str, Any]) -> HubConfig:
             design=_timm_design(model_info(name).design, arguments),
             num_classes=num_classes,
             in_chans=in_chans,
-            preprocessing=_timm_preprocessing(shown).for_channels(in_chans),
+            preprocessing=timm_preprocessing(shown).for_channels(in_chans),
             labels=_labels(labels, num_classes),
             provenance=_provenance(config, shown),
         ),
@@ -104,7 +104,12 @@ def _timm_design(design: AnyDesign, arguments: Mapping[str, Any]) -> AnyDesign:
     return Design(**{**values, **{TIMM_FIELDS[key]: arguments[key] for key in TIMM_FIELDS if key in arguments}})
 
 
-def _timm_preprocessing(shown: Mapping[str, Any]) -> Preprocessing:
+def timm_preprocessing(shown: Mapping[str, Any]) -> Preprocessing:
+    """What timm's `pretrained_cfg` says of the pictures.
+
+    Raises:
+        WeightsError: it is what no model here can be shown.
+    """
     size, test_size = _side(shown.get("input_size"), 1), _side(shown.get("test_input_size"), 1)
     crop_pct, test_crop_pct = shown.get("crop_pct"), shown.get("test_crop_pct")
     values: dict[str, Any] = {
@@ -116,7 +121,11 @@ def _timm_preprocessing(shown: Mapping[str, Any]) -> Preprocessing:
         "test_image_size": test_size if test_size != size else None,
         "test_crop_pct": test_crop_pct if test_crop_pct != crop_pct else None,
     }
-    if shown.get("crop_mode", "center") != "center":
+    for name in ("input_size", "test_input_size"):
+        shape = shown.get(name)
+        if isinstance(shape, list | tuple) and len(shape) == 3 and shape[1] != shape[2]:
+            raise WeightsError(f"{name} is {tuple(shape)}, a square is what is done here")
+    if (shown.get("crop_mode") or "center") != "center":
         raise WeightsError(f"crop_mode is {shown['crop_mode']!r}, center is what is done here")
     return Preprocessing(**{name: value for name, value in values.items() if value is not None})
 

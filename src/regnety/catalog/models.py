@@ -2,7 +2,7 @@
 
 import fnmatch
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 EMBEDDED_MODEL = "regnety_cifar10"
 """The model whose weights come with the package: what answers when nobody names one."""
+MODULE = "regnet"
+"""timm's file of the models that are here."""
+OTHER_FAMILIES = {"regnetv_": "RegNetV", "regnetz_": "RegNetZ"}
+"""What timm keeps in the same file, and is built otherwise."""
 
 _FOLDER = Path(__file__).parent
 
@@ -57,18 +61,81 @@ class ModelInfo:
         return None if tag is None else self.weights[tag]
 
 
-def list_models(pattern: str = "*", *, pretrained: bool = False) -> list[str]:
-    """Names of all models that match a shell pattern, e.g. `regnety_*`, sorted.
+def list_models(
+    filter: str | Iterable[str] = "",
+    module: str | Iterable[str] = "",
+    pretrained: bool = False,
+    exclude_filters: str | Iterable[str] = "",
+    name_matches_cfg: bool = False,
+    include_tags: bool | None = None,
+) -> list[str]:
+    """Names of the models, as timm's function of this name lists those that are here too.
 
     Args:
-        pattern: for the whole name.
-        pretrained: those with published weights, with their tags, as timm lists them (`list_weights`).
-    """
-    if pretrained:
-        from regnety.catalog.published import list_weights
+        filter: one shell pattern for the whole name, `regnety_*`, or several of which one must match; without a dot it
+            matches whatever the tag is. Nothing is all of them.
+        module: timm's files of models, of which this is `regnet`; any other has none here.
+        pretrained: those with published weights, with their tags (`list_weights`).
+        exclude_filters: patterns of names that are left out.
+        name_matches_cfg: those of which weights are published, with or without tags.
+        include_tags: with the tags of their weights, a name for each; None is the value of `pretrained`.
 
-        return list_weights(pattern)
-    return [name for name in sorted(_models()) if fnmatch.fnmatchcase(name, pattern)]
+    Returns:
+        Names in natural order: `regnety_320` before `regnety_1280`.
+    """
+    from regnety.catalog.published import natural_key
+
+    modules, wanted, unwanted = _texts(module), _texts(filter), _texts(exclude_filters)
+    if modules and MODULE not in modules:
+        return []
+    include_tags = pretrained if include_tags is None else include_tags
+    names = [tagged for name, info in _models().items() for tagged in (_with_tags(info) if include_tags else [name])]
+    if include_tags:
+        wanted, unwanted = ([each for one in given for each in _for_any_tag(one)] for given in (wanted, unwanted))
+    kept = [
+        name
+        for name in names
+        if (not wanted or _matches(name, wanted))
+        and not _matches(name, unwanted)
+        and (is_model_pretrained(name) or not (pretrained or name_matches_cfg))
+    ]
+    return sorted(kept, key=natural_key)
+
+
+def list_pretrained(filter: str | Iterable[str] = "", exclude_filters: str | Iterable[str] = "") -> list[str]:
+    """`list_models` of those with published weights, with their tags."""
+    return list_models(filter, pretrained=True, exclude_filters=exclude_filters)
+
+
+def list_modules() -> list[str]:
+    """timm's files of models that are here: `regnet`."""
+    return [MODULE]
+
+
+def is_model(model_name: str) -> bool:
+    """Whether there is a model of that name; a tag behind it may be any, as in timm (`is_model_pretrained`)."""
+    return our_name(model_name).partition(".")[0] in _models()
+
+
+def is_model_pretrained(model_name: str) -> bool:
+    """Whether weights are published of a name, with or without tag; they need not be on this disk."""
+    return is_name(model_name) and model_info(model_name).published is not None
+
+
+def _with_tags(info: ModelInfo) -> list[str]:
+    return [f"{info.name}.{tag}" for tag in info.weights] or [info.name]
+
+
+def _texts(values: str | Iterable[str]) -> list[str]:
+    return ([values] if values else []) if isinstance(values, str) else list(values)
+
+
+def _for_any_tag(pattern: str) -> list[str]:
+    return [pattern] if "." in pattern else [pattern, f"{pattern}.*"]
+
+
+def _matches(name: str, patterns: list[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def model_info(name: str) -> ModelInfo:
@@ -103,6 +170,9 @@ def how_to_find(name: object) -> str:
     """What to tell whoever asked for a model that does not exist: names that look like it, and where all stand."""
     import difflib  # of use here alone
 
+    family = OTHER_FAMILIES.get(str(name).lower()[:8])
+    if family is not None:
+        return f"{family} is another family of networks, which timm has; here are RegNetX and RegNetY: `regnety models`"
     similar = difflib.get_close_matches(str(name).lower().partition(".")[0], _models(), n=3)
     suggestion = f"did you mean {', '.join(similar)}? " if similar else ""
     return f"{suggestion}`regnety models` lists all"

@@ -1,6 +1,7 @@
 """The published weights of the named models: where they are, what they were trained for, how good they are.
 
-What `published_weights.json` leaves out is the same for all of them: bicubic, and ImageNet's mean and std.
+What `published_weights.json` leaves out is the same for all of them: bicubic, and ImageNet's mean and std; where it has
+no `timm_default_tag`, timm's plain name means the same weights as ours.
 """
 
 import fnmatch
@@ -121,22 +122,32 @@ class PublishedModel:
 
     default_tag: str
     """Of the weights that the plain name means."""
+    timm_default_tag: str
+    """Of the weights that timm 1.0 gives for the plain name; of the model page's twelve it has moved for eight."""
     weights: Mapping[str, PublishedWeights]
     """By tag."""
 
 
 def list_weights(pattern: str = "*") -> list[str]:
-    """Names with tags of all published weights, `regnety_032.tv2_in1k`, sorted.
+    """Names with tags of all published weights, `regnety_032.tv2_in1k`, in the order of `natural_key`.
 
     Args:
         pattern: a shell pattern for the whole name (`*.pycls_in1k`) or for the model alone (`regnety_032`).
     """
     return sorted(
-        weights.name
-        for model in published_models().values()
-        for weights in model.weights.values()
-        if fnmatch.fnmatchcase(weights.name, pattern) or fnmatch.fnmatchcase(weights.model, pattern)
+        (
+            weights.name
+            for model in published_models().values()
+            for weights in model.weights.values()
+            if fnmatch.fnmatchcase(weights.name, pattern) or fnmatch.fnmatchcase(weights.model, pattern)
+        ),
+        key=natural_key,
     )
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """What names are sorted by, as timm sorts them: `regnety_320` before `regnety_1280`."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name.lower())]
 
 
 @cache
@@ -146,6 +157,7 @@ def published_models() -> Mapping[str, PublishedModel]:
     return {
         model: PublishedModel(
             default_tag=facts["default_tag"],
+            timm_default_tag=facts.get("timm_default_tag", facts["default_tag"]),
             weights=MappingProxyType({tag: _weights(model, tag, values) for tag, values in facts["weights"].items()}),
         )
         for model, facts in models.items()

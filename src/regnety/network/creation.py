@@ -1,9 +1,10 @@
 """`create_model`: from a name, a design or a bundle to the torch module."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -11,13 +12,15 @@ from torch import nn
 
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.data_config import pretrained_cfg_of
-from regnety.errors import InvalidDesignError, WeightsError
+from regnety.catalog.published import published_models
+from regnety.errors import InvalidDesignError, UnknownModelError, WeightsError
 from regnety.network.arrays import load_weights as load_weights
 from regnety.network.arrays import numpy_weights as numpy_weights
 from regnety.network.features import FeatureExtractor
 from regnety.network.initialization import Initialization, initialize
 from regnety.network.modules import RegNet
 from regnety.network.sources import Model, find_source
+from regnety.network.timm_arguments import translated
 from regnety.weights.adapting import adapt_input_channels
 
 logger = logging.getLogger("regnety")
@@ -25,9 +28,12 @@ logger = logging.getLogger("regnety")
 
 @overload
 def create_model(
-    model: Model,
+    model: Model | None = None,
     pretrained: bool | None = None,
     *,
+    model_name: Model | None = None,
+    pretrained_cfg: str | Mapping[str, Any] | None = None,
+    pretrained_cfg_overlay: Mapping[str, Any] | None = None,
     num_classes: int | None = None,
     in_chans: int | None = None,
     features_only: Literal[False] = False,
@@ -40,6 +46,8 @@ def create_model(
     bn_eps: float | None = None,
     checkpoint_path: str | Path | None = None,
     scriptable: bool | None = None,
+    exportable: bool | None = None,
+    no_jit: bool | None = None,
     initialization: Initialization = "timm",
     generator: torch.Generator | None = None,
 ) -> RegNet: ...
@@ -47,9 +55,12 @@ def create_model(
 
 @overload
 def create_model(
-    model: Model,
+    model: Model | None = None,
     pretrained: bool | None = None,
     *,
+    model_name: Model | None = None,
+    pretrained_cfg: str | Mapping[str, Any] | None = None,
+    pretrained_cfg_overlay: Mapping[str, Any] | None = None,
     num_classes: int | None = None,
     in_chans: int | None = None,
     features_only: Literal[True],
@@ -62,15 +73,20 @@ def create_model(
     bn_eps: float | None = None,
     checkpoint_path: str | Path | None = None,
     scriptable: bool | None = None,
+    exportable: bool | None = None,
+    no_jit: bool | None = None,
     initialization: Initialization = "timm",
     generator: torch.Generator | None = None,
 ) -> FeatureExtractor: ...
 
 
 def create_model(
-    model: Model,
+    model: Model | None = None,
     pretrained: bool | None = None,
     *,
+    model_name: Model | None = None,
+    pretrained_cfg: str | Mapping[str, Any] | None = None,
+    pretrained_cfg_overlay: Mapping[str, Any] | None = None,
     num_classes: int | None = None,
     in_chans: int | None = None,
     features_only: bool = False,
@@ -82,17 +98,22 @@ def create_model(
     bn_momentum: float | None = None,
     bn_eps: float | None = None,
     checkpoint_path: str | Path | None = None,
-    scriptable: bool | None = None,
     initialization: Initialization = "timm",
     generator: torch.Generator | None = None,
+    **others: Any,
 ) -> RegNet | FeatureExtractor:
     """Build the torch module of a model, with timm's keys.
 
     Args:
         model: a name (`regnety_002`, `regnety_032.tv2_in1k`), a design, an architecture, a bundle, its folder or a
             checkpoint file.
+        model_name: timm's word for `model`.
         pretrained: load weights. A name or design has random ones unless this is True, as in timm; a bundle always
             brings its own, and False there is an error.
+        pretrained_cfg: as in timm: the tag of published weights (`tv2_in1k`), or a table in place of the model's own
+            `pretrained_cfg`. With `pretrained=True` its `file`, or else the repository `hf_hub_id`, has the weights;
+            what it says of pictures (`input_size`, `mean`, `std`, `crop_pct`, `interpolation`) the network carries.
+        pretrained_cfg_overlay: entries that replace those of the model's own table, `{"file": PATH}` above all.
         num_classes: outputs of the classifier; None is the model's own, 1000 for a design. With weights of another
             count the classifier stays random, and the log says so. 0 leaves it away.
         in_chans: channels of the input; None is the model's own, 3 for a design. Weights for 3 channels are adapted to
@@ -109,9 +130,10 @@ def create_model(
         bn_momentum: share of a new batch in the running statistics of batch norm; None is 0.1.
         bn_eps: what batch norm adds to the variance; None is 1e-5.
         checkpoint_path: weights for a name or design: a bundle's folder, or a file; "" is None, as timm has it.
-        scriptable: timm's, without effect: every network can be scripted.
         initialization: how random weights are drawn, `timm` or `pycls` (`initialization.initialize`).
         generator: where they come from; None is torch's global generator.
+        others: timm's other arguments. `scriptable`, `exportable` and `no_jit` have no effect, as every network here
+            can be scripted and exported; any other is refused unless it says what is so anyway.
 
     Returns:
         The network in training mode, on the default device: [N, in_chans, height, width] -> [N, num_classes], or with
@@ -124,7 +146,21 @@ def create_model(
     """
     if out_indices is not None and not features_only:
         raise InvalidDesignError(f"out_indices={out_indices!r} wants features_only=True")
-    source = find_source(model, pretrained=pretrained, checkpoint_path=checkpoint_path or None)
+    if (model is None) == (model_name is None):
+        raise UnknownModelError("create_model wants a model: the name of one, a design, or where it stands")
+    request = translated(
+        model if model_name is None else model_name,  # type: ignore[arg-type]
+        pretrained=pretrained,
+        checkpoint_path=checkpoint_path or None,
+        pretrained_cfg=pretrained_cfg,
+        overlay=pretrained_cfg_overlay,
+        others=others,
+    )
+    source = find_source(request.model, pretrained=request.pretrained, checkpoint_path=request.checkpoint_path)
+    if request.pretrained and isinstance(request.model, str):
+        _say_once_what_timm_means(request.model)
+    num_classes = request.num_classes if num_classes is None else num_classes
+    in_chans = request.in_chans if in_chans is None else in_chans
     architecture = source.architecture.architecture(0 if features_only else num_classes, in_chans)
     device = torch.get_default_device()
     with torch.device(device if source.bundle is None else "meta"):  # nothing is drawn that will be loaded
@@ -140,6 +176,9 @@ def create_model(
     network.pretrained_cfg = pretrained_cfg_of(
         source.shown, num_classes=architecture.num_classes, in_chans=architecture.in_chans
     )
+    if request.cfg:
+        network.pretrained_cfg, preprocessing = request.shown(network.pretrained_cfg)
+        network.preprocessing = preprocessing.for_channels(architecture.in_chans)
     result = FeatureExtractor(network, out_indices) if features_only else network
     if source.bundle is not None and source.bundle.notice is not None:
         logger.info("%s", source.bundle.notice)
@@ -155,6 +194,17 @@ def create_model(
     skip = {*_fit_stem(network, source.bundle), *_fit_classifier(network, source.bundle)}
     load_weights(result, source.bundle.weights, skip=skip)
     return result
+
+
+@cache
+def _say_once_what_timm_means(name: str) -> None:
+    """For a plain name that means other weights in timm today."""
+    published = published_models().get(name)
+    if published is not None and published.timm_default_tag != published.default_tag:
+        logger.warning(
+            "%s means %s.%s, the model page's weights, for good; timm's plain name means %s.%s today",
+            *(name, name, published.default_tag, name, published.timm_default_tag),
+        )
 
 
 def _set_batch_norm(network: RegNet, momentum: float | None, eps: float | None) -> None:

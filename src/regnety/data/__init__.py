@@ -1,0 +1,49 @@
+"""timm's `timm.data`, as far as it is here: the same names at the same places, for code that was written for timm.
+
+What is done by them stands elsewhere; they are imported when they are first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from regnety.errors import TimmNameError
+
+if TYPE_CHECKING:
+    from regnety.bundle.data_config import resolve_data_config, resolve_model_data_config
+    from regnety.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+    from regnety.images.torch_transform import create_transform
+
+__all__ = [
+    "IMAGENET_DEFAULT_MEAN",
+    "IMAGENET_DEFAULT_STD",
+    "create_transform",
+    "resolve_data_config",
+    "resolve_model_data_config",
+]
+_CONSTANTS = ("IMAGENET_DEFAULT_MEAN", "IMAGENET_DEFAULT_STD")
+_INSTEAD = {
+    "create_dataset": "torchvision.datasets.ImageFolder takes a transform of create_transform",
+    "create_loader": "torch.utils.data.DataLoader takes a data set whose transform is create_transform's",
+    "ImageDataset": "torchvision.datasets.ImageFolder takes a transform of create_transform",
+    "Mixup": "timm.data.Mixup works with networks of create_model",
+    "ImageNetInfo": "regnety.labels('imagenet-1k') has the names of the classes",
+}
+"""timm's names that are not here, to what there is."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _INSTEAD:
+        raise TimmNameError(f"timm.data.{name}", _INSTEAD[name])
+    if name in ("config", "constants", "transforms_factory"):
+        return importlib.import_module(f"regnety.data.{name}")
+    if name not in __all__:
+        raise AttributeError(f"module 'regnety.data' has no attribute {name!r}")
+    if name in _CONSTANTS:
+        return getattr(importlib.import_module("regnety.data.constants"), name)
+    import regnety
+
+    return getattr(regnety, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,56 @@
+"""timm's `timm.models`, as far as it is here: the same names at the same places, for code that was written for timm.
+
+`regnety.models.regnety_002(pretrained=True)` is `regnety.create_model("regnety_002", pretrained=True)`.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from regnety.errors import TimmNameError
+
+if TYPE_CHECKING:
+    from regnety.bundle.data_config import get_pretrained_cfg, get_pretrained_cfg_value
+    from regnety.catalog.models import is_model, is_model_pretrained, list_models, list_modules, list_pretrained
+    from regnety.models.regnet import model_entrypoint
+    from regnety.network.checkpoint_loading import load_checkpoint
+    from regnety.network.creation import create_model
+
+__all__ = [
+    "create_model",
+    "get_pretrained_cfg",
+    "get_pretrained_cfg_value",
+    "is_model",
+    "is_model_pretrained",
+    "list_models",
+    "list_modules",
+    "list_pretrained",
+    "load_checkpoint",
+    "model_entrypoint",
+]
+_UPLOAD = "NETWORK.save_pretrained('birds') writes a folder, and `hf upload OWNER/NAME birds` puts it on the Hub"
+_INSTEAD = {
+    "push_to_hf_hub": _UPLOAD,
+    "save_for_hf": _UPLOAD,
+    "register_model": "give create_model a Design instead of a name",
+    "load_pretrained": "create_model(MODEL, pretrained=True) loads weights",
+    "load_state_dict": "Bundle.load(FILE).weights has the arrays of a checkpoint, under timm's keys",
+    "build_model_with_cfg": "give create_model a Design",
+}
+"""timm's names that are not here, to what there is."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _INSTEAD:
+        raise TimmNameError(f"timm.models.{name}", _INSTEAD[name])
+    if name in __all__:
+        import regnety
+
+        return getattr(regnety, name)
+    if name.startswith("_"):
+        raise AttributeError(f"module 'regnety.models' has no attribute {name!r}")
+    regnet = importlib.import_module("regnety.models.regnet")  # `from` would first ask here for it
+    return regnet if name == "regnet" else getattr(regnet, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,40 @@
+"""`load_checkpoint`: a file's weights into a network that is there already."""
+
+from pathlib import Path
+from typing import Any
+
+from regnety.bundle.resolver import resolve
+from regnety.errors import WeightsError
+from regnety.network.arrays import load_weights
+from regnety.network.modules import RegNet
+from regnety.weights.fitting import check_fit
+
+
+def load_checkpoint(
+    model: RegNet, checkpoint_path: str | Path, use_ema: bool = True, strict: bool = True, **others: Any
+) -> None:
+    """Load a checkpoint into a network, as timm's function of this name.
+
+    Args:
+        model: a network of `create_model`.
+        checkpoint_path: a file of any code base, or any other MODEL.
+        use_ema: True: of averaged and raw weights in one file the averaged ones are read.
+        strict: True: every weight of the network is loaded.
+        others: timm's other arguments, which have no effect: nothing of the file is run, and it goes where the network
+            is.
+
+    Raises:
+        UnknownModelError: there is no such file or folder.
+        WeightsError: it is of another network, or an argument is not allowed.
+    """
+    if not strict:
+        raise WeightsError("strict=False: a network is loaded whole; network.load_state_dict takes parts")
+    if not use_ema:
+        raise WeightsError("use_ema=False: of averaged and raw weights in one file the averaged ones are read")
+    for name, value in others.items():
+        if name not in ("device", "weights_only", "mmap") and value not in (None, False):
+            raise WeightsError(f"{name}={value!r}: load_checkpoint has no such argument")
+    found = resolve(checkpoint_path)
+    check_fit(model.architecture, found.weights, source=found.name)
+    load_weights(model, found.weights)
+    model.labels, model.provenance = found.labels, found.provenance  # those of other weights no longer hold
