@@ -59,6 +59,7 @@ def test_the_run_folder(colours: Path, tmp_path: Path) -> None:
         "bundle/README.md",
         "bundle/config.json",
         "bundle/model.safetensors",
+        "bundle/training_files.bin",
         "checkpoints/epoch-0002.pt",
         "checkpoints/epoch-0003.pt",
         "metrics.jsonl",

@@ -98,7 +98,7 @@ def fingerprints(files: Sequence[str | Path], *, quiet: bool = False) -> Iterabl
 
     with (
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
-        Progress("comparing with what was trained on", total=len(files), quiet=quiet) as progress,
+        Progress("fingerprints of photographs", total=len(files), quiet=quiet) as progress,
     ):
         for value in pool.map(fingerprint_of, files):
             progress.advance()

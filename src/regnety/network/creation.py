@@ -191,6 +191,7 @@ def create_model(
             module.reset_running_stats()  # its counter may be absent from the weights
     initialize(network.head, initialization, generator=generator)
     network.provenance = source.bundle.provenance
+    network.training_files = source.bundle.training_files
     skip = {*_fit_stem(network, source.bundle), *_fit_classifier(network, source.bundle)}
     load_weights(result, source.bundle.weights, skip=skip)
     return result

@@ -11,6 +11,7 @@ from regnety.architecture import validation
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import MAX_WIDTH
 from regnety.bundle.data_config import pretrained_cfg_of
+from regnety.bundle.training_files import TrainingFiles
 from regnety.errors import InvalidDesignError
 from regnety.network.blocks import ConvNormAct, RegStage
 from regnety.network.dilation import stage_samplings
@@ -53,6 +54,8 @@ class RegNet(nn.Module):
         """What the model wants to be shown."""
         self.provenance: Mapping[str, Any] = {}
         """Licence, source, data and command of its weights, as far as they are known."""
+        self.training_files: TrainingFiles | None = None
+        """What its weights were trained on before they came here; None where that is not known."""
         self.pretrained_cfg = pretrained_cfg_of(self.preprocessing, num_classes=architecture.num_classes)
         """The same in timm's keys, and where the weights are from; `resolve_data_config` reads it."""
         samplings = stage_samplings(architecture, output_stride)

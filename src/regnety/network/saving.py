@@ -38,7 +38,8 @@ def save_network(
         labels=None if labels is None else tuple(labels),
         provenance=network.provenance if provenance is None else provenance,
     )
-    return Bundle(metadata, numpy_weights(network), name=folder.resolve().name).save(folder)
+    weights, name = numpy_weights(network), folder.resolve().name
+    return Bundle(metadata, weights, name=name, training_files=network.training_files).save(folder)
 
 
 def _obstacle(network: "RegNet") -> str | None:

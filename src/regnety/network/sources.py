@@ -97,7 +97,15 @@ def _with_checkpoint(model: str | Design | AnyNetDesign | Architecture, checkpoi
     published = model_info(model).published if isinstance(model, str) else None
     found = resolve(checkpoint_path, assumed=published)
     design = model_info(model).design if isinstance(model, str) else model.architecture().design
-    source = _bundled(Bundle(replace(found.metadata, design=design), found.weights, name=found.name, path=found.path))
+    source = _bundled(
+        Bundle(
+            replace(found.metadata, design=design),
+            found.weights,
+            name=found.name,
+            path=found.path,
+            training_files=found.training_files,
+        )
+    )
     if not isinstance(model, str) or found.notice is None:
         return source
     # A bare file was read with assumptions, and says so; then the name that the caller gave knows better, unless the

@@ -12,6 +12,7 @@ import torch
 from regnety import version
 from regnety.architecture.notation import design_from_dict
 from regnety.bundle.bundle import Bundle
+from regnety.bundle.training_files import TrainingFiles
 from regnety.datasets.folders import DataSplits, read_training_folder
 from regnety.errors import RecipeError
 from regnety.graph.metadata import ModelMetadata
@@ -73,6 +74,7 @@ def train(
     recipe, preprocessing, model = _resolve(recipe, splits)
     open_run(run, recipe, resume=resume)
     train_samples, val_samples = validation_split(run, splits, recipe)
+    training_files = TrainingFiles.of([sample.path for sample in train_samples], quiet=quiet) | model.training_files
     batches = training_batches(
         train_samples,
         splits.classes,
@@ -100,7 +102,7 @@ def train(
         write_history(run, session.progression.history)
         _say(_epoch_line(row, recipe.epochs), quiet)
     write_history(run, session.progression.history)  # a kill right after the last checkpoint left it a row short
-    return _finish(run, session, splits, preprocessing, command=command, quiet=quiet)
+    return _finish(run, session, splits, preprocessing, training_files, command=command, quiet=quiet)
 
 
 def _resolve(recipe: Recipe, splits: DataSplits) -> tuple[Recipe, Preprocessing, RegNet]:
@@ -140,6 +142,7 @@ def _finish(
     session: Session,
     splits: DataSplits,
     preprocessing: Preprocessing,
+    training_files: TrainingFiles,
     *,
     command: str | None,
     quiet: bool,
@@ -171,7 +174,8 @@ def _finish(
             provenance={name: value for name, value in provenance.items() if value is not None},
         )
         weights = {key: value.contiguous().numpy() for key, value in session.best.items()}
-        Bundle(metadata, weights, name=run.resolve().name).save(folder, dtype=recipe.bundle_dtype)
+        made = Bundle(metadata, weights, name=run.resolve().name, training_files=training_files)
+        made.save(folder, dtype=recipe.bundle_dtype)
         return Bundle.load(folder)
 
     bundle = save()
