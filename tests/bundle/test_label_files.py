@@ -177,8 +177,12 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs /dev/zero, a file without an end")
-def test_a_file_without_an_end_has_one_for_us() -> None:
-    with pytest.raises(DataError, match=r"^/dev/zero: is over 4 MiB"):
+def test_a_file_without_an_end_has_one_for_us(tmp_path: Path) -> None:
+    with (tmp_path / "long.txt").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DataError, match=r"long\.txt: is over 4 MiB"):
+        read_labels(tmp_path / "long.txt")
+    with pytest.raises(DataError, match=r"^/dev/zero: is a device or a pipe, not a file; it should hold class names$"):
         read_labels("/dev/zero")
 
 

@@ -15,6 +15,7 @@ from regnety.bundle.timm_config import timm_config
 from regnety.bundle.training_files import TRAINING_FILES, TrainingFiles, stored_training_files
 from regnety.errors import WeightsError
 from regnety.files.content import ModelFiles
+from regnety.files.opening import read_file_text
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
 from regnety.graph.stored_graph import StoredGraph
 from regnety.preprocessing import Preprocessing
@@ -296,7 +297,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG_FILE
     try:
-        config = json.loads(path.read_text("utf-8"))
+        config = json.loads(read_file_text(path))
     except FileNotFoundError:
         raise WeightsError(f"{folder}: is not a bundle, it has no {CONFIG_FILE}") from None
     except (OSError, ValueError, RecursionError) as error:

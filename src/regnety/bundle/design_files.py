@@ -9,6 +9,7 @@ from typing import Any
 from regnety.architecture.design import AnyDesign
 from regnety.architecture.notation import design_from_dict, parse_design
 from regnety.errors import InvalidDesignError
+from regnety.files.opening import read_file_text
 
 SUFFIXES = (".json", ".yaml", ".yml")
 
@@ -29,10 +30,10 @@ def find_design(text: str) -> AnyDesign:
     path = Path(os.path.expanduser(text))
     if path.suffix.lower() not in SUFFIXES:
         return parse_design(text)
-    if not path.is_file():
+    if not path.exists():
         raise InvalidDesignError(f"{text}: there is no such file; a design is also written name=value,name=value,...")
     try:
-        content = path.read_text("utf-8")
+        content = read_file_text(path, pipes="open")
     except (OSError, ValueError) as error:
         raise InvalidDesignError(f"{text}: cannot be read: {' '.join(str(error).split())}") from None
     try:

@@ -30,6 +30,5 @@ def fingerprint(bundle: Bundle) -> str:
             digest.update(f"{key} {value.dtype} {value.shape}\n".encode("ascii"))
             digest.update(data[:length].tobytes() + data[-length:].tobytes())
     if bundle.graph is not None:
-        with bundle.graph.path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(hashlib.sha256(bundle.graph.mapped[0].data).digest())
     return digest.hexdigest()

@@ -7,6 +7,7 @@ from typing import Any
 from regnety.bundle.bundle import Bundle, read_bundle, read_config
 from regnety.bundle.hub_config import HubConfig, read_hub_config
 from regnety.errors import WeightsError
+from regnety.files.opening import read_file_text
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
 
 CONFIG_FILE = "config.json"
@@ -113,7 +114,7 @@ def _hub_config(folder: Path, config: dict[str, Any]) -> HubConfig:
 def _read_processor(folder: Path) -> dict[str, Any] | None:
     path = folder / PROCESSOR_FILE
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = json.loads(read_file_text(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 from regnety.catalog.class_names import label_sets, labels
 from regnety.errors import DataError
+from regnety.files.opening import open_file
 
 MAX_BYTES = 4 << 20
 """Of the file; ImageNet's 11,821 names take 124 KiB."""
@@ -70,7 +71,7 @@ def find_labels(named: str | Path | Sequence[str]) -> tuple[str, ...]:
 
 def _read_text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_file(path, pipes="open") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; it should hold class names") from None

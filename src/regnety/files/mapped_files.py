@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from regnety.errors import WeightsError
-from regnety.files.opening import NOT_A_FILE, open_file
+from regnety.files.opening import SpecialFileError, open_file
 
 Buffer: TypeAlias = mmap.mmap | bytes
 
@@ -52,7 +52,7 @@ def map_file(path: Path) -> MappedFile:
     except IsADirectoryError:
         raise WeightsError(f"{path}: is a folder, not a file") from None
     except OSError as error:
-        reason = NOT_A_FILE if error.strerror == NOT_A_FILE else f"cannot be read: {error.strerror}"
+        reason = str(error) if isinstance(error, SpecialFileError) else f"cannot be read: {error.strerror}"
         raise WeightsError(f"{path}: {reason}") from error
 
 

@@ -4,28 +4,44 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal, TypeAlias
+
+Pipes: TypeAlias = Literal["none", "open", "any"]
 
 OPEN_ALREADY = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 """How the names of what this process was started with begin: `< labels.txt`, and a shell's `<(cut -f 2 labels.tsv)`."""
 NOT_A_FILE = "is a device or a pipe, not a file"
+WAIT_S = 60
+"""Seconds until whoever writes to a pipe has begun."""
 
 
-def open_file(path: str | Path, *, or_open_pipe: bool = False) -> BinaryIO:
+class SpecialFileError(OSError):
+    """Something else stands where a file is expected."""
+
+    def __str__(self) -> str:
+        return self.strerror or ""
+
+
+def open_file(path: str | Path, *, pipes: Pipes = "none") -> BinaryIO:
     """Open a file to read it.
 
     Args:
         path: the file.
-        or_open_pipe: take a pipe as well that this process was started with, as a shell's `<(command)` is one.
+        pipes: which pipes are taken too: `open` those that this process was started with, `any` also one that has a
+            name; whoever writes to it is waited for, but not for ever.
 
     Raises:
-        OSError: there is no such file, it is a folder, a device, a pipe or a socket (EINVAL), or may not be read.
+        OSError: there is no such file, it is a folder, a device, a pipe or a socket (EINVAL), or may not be read; or
+            nobody writes to the pipe (ETIMEDOUT).
     """
-    piped = or_open_pipe and os.fspath(path).startswith(OPEN_ALREADY)
-    _check_kind(os.stat(path), path, piped)  # before it is opened: that alone makes some devices do something
+    taken = pipes == "any" or (pipes == "open" and os.fspath(path).startswith(OPEN_ALREADY))
+    _check_kind(os.stat(path), path, taken)  # before it is opened: that alone makes some devices do something
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        _check_kind(os.fstat(descriptor), path, piped)  # what was opened may be another one by now
+        status = os.fstat(descriptor)
+        _check_kind(status, path, taken)  # what was opened may be another one by now
+        if pipes == "any" and stat.S_ISFIFO(status.st_mode):
+            _wait_for_a_writer(descriptor, path)
         if hasattr(os, "set_blocking"):
             os.set_blocking(descriptor, True)
         return os.fdopen(descriptor, "rb")
@@ -34,19 +50,32 @@ def open_file(path: str | Path, *, or_open_pipe: bool = False) -> BinaryIO:
         raise
 
 
-def read_file_text(path: str | Path, *, or_open_pipe: bool = False) -> str:
+def read_file_text(path: str | Path, *, pipes: Pipes = "none") -> str:
     """A file's text in UTF-8.
 
     Raises:
         OSError: as `open_file`.
         UnicodeDecodeError: it is something else.
     """
-    with open_file(path, or_open_pipe=or_open_pipe) as file:
+    with open_file(path, pipes=pipes) as file:
         return file.read().decode("utf-8").replace("\r\n", "\n")
+
+
+def _wait_for_a_writer(descriptor: int, path: str | Path) -> None:
+    import select  # of use here alone
+
+    if os.fspath(path).startswith(OPEN_ALREADY):
+        return  # it has one, or had
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    if not waiting.poll(1000 * WAIT_S):
+        raise SpecialFileError(
+            errno.ETIMEDOUT, f"is a pipe, and nobody has written to it for {WAIT_S} s", os.fspath(path)
+        )
 
 
 def _check_kind(status: os.stat_result, path: str | Path, piped: bool) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if not stat.S_ISREG(status.st_mode) and not (piped and stat.S_ISFIFO(status.st_mode)):
-        raise OSError(errno.EINVAL, NOT_A_FILE, os.fspath(path))
+        raise SpecialFileError(errno.EINVAL, NOT_A_FILE, os.fspath(path))

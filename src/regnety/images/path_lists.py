@@ -2,14 +2,15 @@
 
 import codecs
 import os
+import stat
 import sys
 import tempfile
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
 from regnety.errors import DataError
+from regnety.files.opening import open_file
 from regnety.images.formats import BMP, HEAD_SIZE, format_of
 
 STANDARD_INPUT = "-"
@@ -62,8 +63,8 @@ class PathList:
             return _copied(sys.stdin.buffer)
         if "://" in place:
             raise OSError("it must be a file on this disk, or - for standard input")
-        file = Path(place).open("rb")  # noqa: SIM115
-        if Path(place).is_file():
+        file = open_file(place, pipes="any")
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return file
         with file:
             return _copied(file)

@@ -1,5 +1,6 @@
 """Where an image comes from, and its bytes: a path, an address of the web or of a store, the bytes themselves."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.errors import ImageError, MissingExtraError
+from regnety.files.opening import SpecialFileError, open_file
 from regnety.images.formats import HEAD_SIZE, READABLE, SUFFIXES, format_of
 from regnety.remote import WEB, file_system, is_remote, what_went_wrong
 
@@ -145,15 +147,15 @@ def _check_size(size: int, name: str, limit: int) -> None:
 
 def _read(path: Path, name: str) -> bytes:
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise ImageError(f"{name}: is a device or a pipe, not an image file")
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(HEAD_SIZE)
             _check_head(head, name)
-            _check_size(path.stat().st_size, name, MAX_BYTES)
+            _check_size(os.fstat(file.fileno()).st_size, name, MAX_BYTES)
             return head + file.read()
     except ImageError:
         raise
+    except SpecialFileError:
+        raise ImageError(f"{name}: is a device or a pipe, not an image file") from None
     except FileNotFoundError:
         raise ImageError(f"{name}: no such file") from None
     except IsADirectoryError:

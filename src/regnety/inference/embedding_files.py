@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from regnety.errors import DataError, RegNetYError
 from regnety.extras import import_extra
+from regnety.files.opening import open_file
 from regnety.images.sources import ImageSource
 from regnety.inference.embeddings import Embedder, Embedding, EmbeddingOrigin, origin_from_dict
 from regnety.inference.jobs.job import JobSummary, run_job
@@ -122,6 +123,7 @@ class Embeddings:
         pq = import_extra("pyarrow.parquet", feature="a file of embeddings", extra="table")
         self.path = Path(path)
         with _read_errors(self.path):
+            open_file(self.path).close()  # Arrow waits for whoever writes to a pipe
             metadata = pq.read_metadata(self.path)
             schema = pq.read_schema(self.path)
         self.num_images = metadata.num_rows

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from regnety.errors import RecipeError
+from regnety.files.opening import open_file
 from regnety.storage import replacing
 from regnety.training.optimization import WeightAverage
 
@@ -101,7 +102,7 @@ def load_checkpoint(
 
 def _check_whole(path: Path) -> None:
     """torch reads its zip files without looking at their checksums; a changed byte would train on unnoticed."""
-    with zipfile.ZipFile(path) as archive:
+    with open_file(path) as file, zipfile.ZipFile(file) as archive:
         damaged = archive.testzip()
     if damaged is not None:
         raise ValueError(f"{damaged} is damaged")

@@ -12,6 +12,7 @@ import yaml
 
 from regnety.architecture.notation import design_from_dict, parse_design
 from regnety.errors import InvalidDesignError, RecipeError
+from regnety.files.opening import read_file_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ def read_recipe(path: str | Path) -> Recipe:
         RecipeError: no such file, not YAML, or not a recipe.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text("utf-8"))
+        values = yaml.safe_load(read_file_text(path, pipes="open"))
     except FileNotFoundError:
         raise RecipeError(f"{path}: no such recipe file") from None
     except (OSError, ValueError, yaml.YAMLError) as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from regnety.datasets.folders import DataSplits, Sample, hold_out
 from regnety.errors import DataError, RecipeError
+from regnety.files.opening import read_file_text
 from regnety.storage import remove_leftovers, replacing
 from regnety.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
 from regnety.training.checkpoints import checkpoints
@@ -66,7 +67,7 @@ def validation_split(run: Path, splits: DataSplits, recipe: Recipe) -> tuple[Seq
         with replacing(path) as beside:
             beside.write_text(json.dumps({"val": names}, indent=1, ensure_ascii=False), "utf-8")
     try:
-        held_names = set(json.loads(path.read_text("utf-8"))["val"])
+        held_names = set(json.loads(read_file_text(path))["val"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(f"{path}: cannot be read: {error}; it says which pictures the run holds out") from error
     held_out = [sample.path.relative_to(splits.root).as_posix() in held_names for sample in splits.train]
