@@ -143,6 +143,7 @@ def test_among_photographs(special: Callable[[Path], None], place: Path, capfd: 
         assert f"photos/b.png: {NOT_AN_IMAGE}" in result.stdout
 
 
+@pytest.mark.slow
 def test_among_photographs_to_train_on(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for label in ("x", "y"):
         for number in range(3):
