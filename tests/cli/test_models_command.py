@@ -119,6 +119,7 @@ def test_the_table_fits_100_columns_and_is_aligned() -> None:
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
+        ("", "no model matches ''; `regnety models` lists all"),
         ("resnet*", "no model matches 'resnet*'; `regnety models` lists all"),
         ("regnety_2", "no model matches 'regnety_2'; did you mean regnety_"),
     ],

@@ -35,7 +35,7 @@ def models(pattern: str, output_format: RowFormat) -> None:
 
     pattern = our_name(pattern)
     rows = [_published_row(name) for name in list_weights(pattern)]
-    if list_models(pattern).count(EMBEDDED_MODEL):
+    if EMBEDDED_MODEL in list_models([pattern]):
         rows.insert(0, _embedded_row())
     if not rows:
         raise UnknownModelError(f"no model matches {pattern!r}; {how_to_find(pattern)}")
