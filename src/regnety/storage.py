@@ -12,9 +12,10 @@ from pathlib import Path
 
 OLD_SUFFIX = ".old"
 WEIGHTS_FOLDER = "weights"
-REMADE_FOLDERS = ("contents", "graphs", "latency", "openvino", "plans")
-"""What we keep in the cache beside weights, and can make again: checksums of large files, graphs as built, how long
-models take, graphs as OpenVINO compiled them, how models are run fastest."""
+REMADE_FOLDERS = ("compared", "contents", "graphs", "latency", "openvino", "plans")
+"""What we keep in the cache beside weights, and can make again: which strangers' files were compared with their graphs,
+checksums of large files, graphs as built, how long models take, graphs as OpenVINO compiled them, how models are run
+fastest."""
 NO_CACHE = Path(os.devnull) / "regnety"
 """A place where nothing can be and nothing can be kept, for a user without a home directory."""
 

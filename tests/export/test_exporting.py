@@ -21,9 +21,9 @@ from regnety.architecture.description import Architecture
 from regnety.bundle.bundle import read_bundle
 from regnety.export import exporting, openvino_models
 from regnety.graph import assembly, builder
+from regnety.graph.differences import relative_difference
 from regnety.graph.metadata import ModelMetadata
 from regnety.graph.onnx_files import read_onnx
-from regnety.inference.differences import relative_difference
 from regnety.preprocessing import Preprocessing
 
 PREPROCESSING = Preprocessing(

@@ -221,6 +221,14 @@ class Bundle:
         weights = FileWeights({key: _stored_as(key, self.weights, dtype) for key in keys}, source=self.name)
         write_safetensors(folder / WEIGHTS_FILE, weights)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        from regnety.bundle.pickling import pickled
+
+        return pickled(self)
+
+    def __deepcopy__(self, memo: object) -> "Bundle":
+        return self  # nothing of a bundle changes
+
     def __repr__(self) -> str:
         return f"Bundle({self.name!r}, num_classes={self.metadata.num_classes})"
 

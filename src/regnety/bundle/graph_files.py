@@ -1,13 +1,16 @@
 """An ONNX file or an OpenVINO model as a bundle: one that regnety wrote, or a stranger's that can be understood."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from regnety.bundle.bundle import Bundle, weights_in
+from regnety.bundle.foreign_weights import ForeignWeights
 from regnety.catalog.models import model_info
 from regnety.errors import WeightsError
 from regnety.files.content import ModelFiles
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_json
 from regnety.graph.stored_graph import StoredGraph
+from regnety.preprocessing import Preprocessing
 
 
 def read_graph_file(path: str | Path) -> Bundle:
@@ -43,16 +46,41 @@ def _foreign_bundle(graph: StoredGraph, files: ModelFiles) -> Bundle:
     model = read_foreign(graph)
     assumed = model_info(model.name).published
     assert assumed is not None
+    preprocessing, size = _shown(graph, assumed.preprocessing)
     metadata = ModelMetadata(
         design=model.architecture.design,
         num_classes=model.architecture.num_classes,
         in_chans=model.architecture.in_chans,
-        preprocessing=assumed.preprocessing.for_channels(model.architecture.in_chans),
+        preprocessing=preprocessing.for_channels(model.architecture.in_chans),
         provenance={"source": graph.path.name},
     )
     notice = (
-        f"{graph.path} was not written by regnety; it fits {model.name}; the preprocessing of {assumed.name} is assumed"
+        f"{graph.path} was not written by regnety; it fits {model.name}; {size}the preprocessing of {assumed.name} is "
+        "assumed"
     )
-    return Bundle(
-        metadata, model.weights, name=str(graph.path), path=graph.path, files=files, notice=notice, graph=graph
-    )
+    weights = ForeignWeights(graph, files, model, preprocessing.image_size)
+    return Bundle(metadata, weights, name=str(graph.path), path=graph.path, files=files, notice=notice, graph=graph)
+
+
+def _shown(graph: StoredGraph, assumed: Preprocessing) -> tuple[Preprocessing, str]:
+    """What a stranger's model is shown: pictures of the size that its input has; and what a notice says of that.
+
+    Raises:
+        WeightsError: they are not square.
+    """
+    height, width = graph.image_size or (None, None)
+    if height is not None and width is not None and height != width:
+        raise WeightsError(
+            f"{graph.path}: takes pictures of {height}x{width} pixels, regnety shows square ones; export it with a "
+            "free or a square height and width"
+        )
+    size = height or width
+    if size is None or size == assumed.image_size:
+        return assumed, ""
+    try:
+        preprocessing = replace(assumed, image_size=size, test_image_size=None, test_crop_pct=None)
+    except WeightsError as error:
+        raise WeightsError(f"{graph.path}: {error}") from None
+    if size == assumed.test_image_size:
+        preprocessing = assumed.at_test_size()
+    return preprocessing, f"it takes {size}x{size} pixels; for the rest "

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from regnety.bundle.bundle import Bundle
 from regnety.errors import ExportError
 from regnety.graph.builder import write_graph
-from regnety.inference.differences import relative_difference
+from regnety.graph.differences import relative_difference
 from regnety.inference.engines.engine import Engine, available_cores
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 

@@ -17,7 +17,6 @@ from regnety.errors import ExportError
 from regnety.export.conversion_targets import Target, check_not_its_source, check_target
 from regnety.export.readback import compare_checkpoint, compare_graph
 from regnety.graph.builder import DATA_SUFFIX, write_graph
-from regnety.inference.foreign_comparison import compare_with_foreign_file
 from regnety.storage import replacing_folder, replacing_together
 from regnety.weights.dialects.dialect import Dialect
 from regnety.weights.dialects.registry import DIALECTS, in_dialect
@@ -77,7 +76,6 @@ def convert_model(model: str | Path | Bundle, path: str | Path, *, to: Target, o
     dialect = OURS if to in ("regnety", "onnx") else DIALECTS[to]
     if obstacle := dialect.obstacle(bundle.architecture):
         raise ExportError(f"{path}: {to} cannot express {bundle.name}: {obstacle}")
-    compare_with_foreign_file(bundle)
     if form == "folder":
         (_write_transformers if to == "transformers" else _write_bundle)(path, bundle)
         files = sorted(path.iterdir())

@@ -14,7 +14,6 @@ from regnety.export.targets import check_replaceable, form_of
 from regnety.graph.builder import DATA_SUFFIX, write_graph
 from regnety.graph.metadata import KEY, metadata_from_json
 from regnety.inference.engines.engine import Engine, available_cores
-from regnety.inference.foreign_comparison import compare_with_foreign_file
 from regnety.preprocessing import PerChannel
 from regnety.storage import replacing_together
 from regnety.weights.files.safetensors_files import SafetensorsWeights
@@ -73,7 +72,6 @@ def export_model(
         from regnety.export.quantized_files import export_quantized
 
         return export_quantized(bundle, path, form, input=input, outputs=outputs, fp16=fp16)
-    compare_with_foreign_file(bundle)
     export = _Export(bundle, input, outputs, "float16" if fp16 else "float32")
     if form == "folder":
         bundle.save(path, dtype=export.dtype, add_files=export.complete_folder)

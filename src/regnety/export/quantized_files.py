@@ -11,8 +11,8 @@ from regnety.export.comparison import sample_pictures
 from regnety.export.exported import Exported
 from regnety.export.openvino_models import write_openvino_model
 from regnety.export.targets import Form, check_replaceable
+from regnety.graph.differences import relative_difference
 from regnety.graph.quantized import copy_quantized
-from regnety.inference.differences import relative_difference
 from regnety.inference.engines.engine import Engine, available_cores
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 from regnety.inference.graph_cache import graph_of

@@ -38,7 +38,6 @@ from regnety.images.sources import ImageSource
 from regnety.inference.engines.engine import available_cores
 from regnety.inference.engines.selection import installed_engines, start_engine
 from regnety.inference.evaluation import Evaluation, evaluate
-from regnety.inference.foreign_comparison import compare_with_foreign_file
 from regnety.preprocessing import PerChannel
 from regnety.progress import Progress
 
@@ -213,7 +212,6 @@ def _source(model: str | Path | Bundle, path: Path) -> Bundle:
     size = 4 * sum(math.prod(shape) for shape in bundle.architecture.state_dict_shapes().values())
     if size > LARGEST_FILE:
         raise ExportError(f"{bundle.name}: has {size / 2**30:.2f} GiB of weights, NNCF quantizes graphs up to 2 GiB")
-    compare_with_foreign_file(bundle)
     return bundle
 
 

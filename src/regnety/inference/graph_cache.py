@@ -1,15 +1,14 @@
 """The ONNX graph of a bundle: built once, kept in the cache, found again by the content of its files."""
 
 import hashlib
-import importlib
 import json
 from pathlib import Path
 from typing import Any
 
 from regnety.bundle.bundle import Bundle
-from regnety.errors import EngineError, WeightsError
+from regnety.errors import WeightsError
 from regnety.graph.metadata import FORMAT_VERSION, KEY, metadata_from_json
-from regnety.inference.foreign_comparison import compare_with_foreign_file
+from regnety.graph.onnx_package import require_onnx
 from regnety.storage import cache_directory, say_not_kept
 from regnety.version import __version__
 
@@ -75,11 +74,10 @@ def _built(bundle: Bundle, outputs: tuple[str, ...], *, rebuild: bool) -> Path |
     path = cache_directory() / "graphs" / f"{key}.onnx"
     try:
         if rebuild or not path.exists():
-            _require_onnx()
+            require_onnx()
             from regnety.graph.builder import write_graph
 
             _check_unchanged(bundle)
-            compare_with_foreign_file(bundle)
             path.parent.mkdir(parents=True, exist_ok=True)
             weights, options = bundle.weights, _options(bundle, outputs)
             write_graph(path, bundle.architecture, weights, largest_file=LARGEST_CACHED_FILE, **options)
@@ -123,23 +121,11 @@ def _why_no_other_graph(bundle: Bundle, outputs: tuple[str, ...], suffixes: tupl
     return f"{bundle.name}: is quantized to int8, with another normalisation than the one that is wanted"
 
 
-def _require_onnx() -> None:
-    """The protobuf that something else has installed may be one that onnx refuses, in one of several ways."""
-    try:
-        importlib.import_module("onnx")
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise EngineError(
-            f"the package onnx cannot be imported: {reason}; pip install --force-reinstall onnx protobuf"
-        ) from error
-
-
 def _in_memory(bundle: Bundle, outputs: tuple[str, ...]) -> bytes:
-    _require_onnx()
+    require_onnx()
     from regnety.graph.builder import build_graph, graph_bytes
 
     _check_unchanged(bundle)
-    compare_with_foreign_file(bundle)
     graph = graph_bytes(build_graph(bundle.architecture, bundle.weights, **_options(bundle, outputs)))
     _check_unchanged(bundle)
     return graph

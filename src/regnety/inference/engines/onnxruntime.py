@@ -1,22 +1,16 @@
 """ONNX Runtime: always there, the quickest to start."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # asked once, when the library is loaded
-
-import onnxruntime
-
-from regnety.errors import EngineError, WeightsError
+from regnety.errors import EngineError
+from regnety.graph.onnx_session import VERSION, open_session
 from regnety.inference.engines.engine import Precision
 
-BATCH_DIMENSION = "batch"
 DTYPES: dict[str, np.dtype[Any]] = {"tensor(uint8)": np.dtype(np.uint8), "tensor(float)": np.dtype(np.float32)}
-ERRORS_ONLY = 3
 
 
 class OnnxRuntimeEngine:
@@ -33,26 +27,13 @@ class OnnxRuntimeEngine:
     """
 
     name = "onnxruntime"
-    version: str = onnxruntime.__version__
+    version: str = VERSION
 
     def __init__(
         self, graph: Path | bytes, *, threads: int, batch: int | None = None, precision: Precision = "f32"
     ) -> None:
         self.precision: Precision = precision
-        onnxruntime.disable_telemetry_events()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = ERRORS_ONLY
-        if batch is not None:
-            options.add_free_dimension_override_by_name(BATCH_DIMENSION, batch)
-        try:
-            self._session = onnxruntime.InferenceSession(
-                graph if isinstance(graph, bytes) else str(graph), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # the bindings raise their own classes, which have no public base
-            source = "the graph" if isinstance(graph, bytes) else str(graph)
-            raise WeightsError(f"{source}: ONNX Runtime cannot load it: {' '.join(str(error).split())}") from error
+        self._session = open_session(graph, threads=threads, batch=batch)
         (image_input,) = self._session.get_inputs()
         self._input_name = image_input.name
         self.input_dtype = DTYPES[image_input.type]

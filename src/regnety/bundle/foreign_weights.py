@@ -1,0 +1,112 @@
+"""Weights of a stranger's ONNX file: held against that file, by running both, before any of them is handed out.
+
+The matching of `graph.foreign` sees convolutions and a classifier. Whether what stands between them is what a RegNet
+does, only running it shows. It is done once for a file's content: the cache remembers which were found the same.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from regnety.architecture.description import Architecture
+from regnety.errors import WeightsError
+from regnety.files.content import ModelFiles
+from regnety.graph.differences import relative_difference
+from regnety.graph.foreign import ForeignModel
+from regnety.graph.onnx_package import require_onnx
+from regnety.graph.stored_graph import StoredGraph
+from regnety.storage import cache_directory, replacing, say_not_kept
+from regnety.version import __version__
+from regnety.weights.files.arrays import Array
+
+BOUND = 1e-3
+"""Largest difference that is allowed, in deviations of the file's answers."""
+
+
+class ForeignWeights(Mapping[str, Array]):
+    """Key to array; names and shapes are there at once, the first value when all of them are known to be right.
+
+    Args:
+        graph: the file.
+        files: the same, as it was mapped.
+        model: what it was understood as.
+        image_size: height and width that it is compared at where it leaves them free, in pixels.
+    """
+
+    def __init__(self, graph: StoredGraph, files: ModelFiles, model: ForeignModel, image_size: int) -> None:
+        self._graph = graph
+        self._files = files
+        self._model = model
+        self._image_size = image_size
+        self._is_compared = False
+
+    def __getitem__(self, key: str) -> Array:
+        if not self._is_compared:
+            self._compare()
+            self._is_compared = True
+        return self._model.weights[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._model.weights)
+
+    def __len__(self) -> int:
+        return len(self._model.weights)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._model.weights
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """Of one array, which is not handed out for it."""
+        return self._model.weights[key].shape
+
+    def _compare(self) -> None:
+        """Unless a file of this content was compared before.
+
+        Raises:
+            WeightsError: the file cannot be run, or it answers otherwise.
+        """
+        facts = f"{__version__}\n{BOUND}\n{self._files.identity}"
+        place = cache_directory() / "compared" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.txt"
+        if place.exists():
+            return
+        difference = _difference(self._graph, self._files, self._model, self._image_size)
+        if not difference <= BOUND:
+            raise WeightsError(
+                f"{self._graph.path}: looks like a RegNet, but its answers differ from that network's by "
+                f"{difference:.2g} of their deviation; it does something that regnety does not know"
+            )
+        _remember(place, self._model.architecture, difference)
+
+
+def _difference(graph: StoredGraph, files: ModelFiles, model: ForeignModel, image_size: int) -> float:
+    """Between the answers of the file and those of the network that was rebuilt from its weights, in deviations."""
+    require_onnx()
+    from regnety.graph.builder import build_graph, graph_bytes
+    from regnety.graph.onnx_session import open_session
+
+    assert graph.input_shape is not None
+    batch, channels, height, width = graph.input_shape
+    shape = (batch or 1, channels or model.architecture.in_chans, height or image_size, width or image_size)
+    images = np.random.default_rng(0).standard_normal(shape, np.float32)
+    network = graph_bytes(build_graph(model.architecture, model.weights, input="float"))
+    answers = []
+    for source in (files.source(), network):
+        session = open_session(source, threads=1)
+        try:
+            answers.append(session.run(None, {session.get_inputs()[0].name: images})[0])
+        except Exception as error:  # the bindings raise their own classes, which have no public base
+            raise WeightsError(f"{graph.path}: cannot be run: {' '.join(str(error).split())}") from error
+    found, wanted = answers
+    return relative_difference(found, wanted) if found.shape == wanted.shape else float("inf")
+
+
+def _remember(place: Path, architecture: Architecture, difference: float) -> None:
+    """A cache that cannot be written costs a comparison every time."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(place) as beside:
+            beside.write_text(f"{architecture.num_features} features, {difference:.2g}\n", "utf-8")
+    except OSError as error:
+        say_not_kept(place, error)
