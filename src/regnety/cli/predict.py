@@ -130,7 +130,7 @@ def predict(
     if not quiet:
         _print_notices(predictor, model)
         if how["use_test_size"] and predictor.bundle.preprocessing.test_image_size is None:
-            print(f"regnety: {predictor.bundle.name} has no other test size; it is shown its own", file=sys.stderr)
+            say(f"{predictor.bundle.name} has no other test size; it is shown its own")
     say_replaced(place, quiet=quiet)
     if is_job:
         assert place is not None
