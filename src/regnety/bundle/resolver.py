@@ -151,6 +151,10 @@ def _resolve_published(published: "PublishedWeights", *, quiet: bool) -> Bundle:
         from regnety.weights.fetching.published import fetch
 
         path = fetch(published, quiet=quiet)
+    else:
+        from regnety.weights.fetching.kept_weights import check_placed
+
+        check_placed(published, path, quiet=quiet)
     return read_published(published, path)
 
 
