@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +22,15 @@ def tiny_model(name: str = "tiny", *, width: int = 16, top1: float | None = None
 class FakeProcesses:
     """What the processes would measure: latency and memory by model, or by model and engine; all are written down."""
 
-    def __init__(self, latencies: Mapping[Any, float], memory_mib: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        latencies: Mapping[Any, float],
+        memory_mib: Mapping[str, float] | None = None,
+        job_memory_mib: Mapping[str, float] | None = None,
+    ) -> None:
         self.latencies = latencies
+        self.job_memory_mib = job_memory_mib or {}
+        self.jobs: list[tuple[str, str, str, int]] = []
         self.memory_mib = memory_mib or {}
         self.requests: list[dict[str, Any]] = []
         self.names: list[str] = []
@@ -30,7 +38,11 @@ class FakeProcesses:
     def __call__(self, request: dict[str, Any], *, name: str) -> dict[str, Any]:
         match = re.fullmatch(r"(.*) with (.*)", name)
         assert match is not None
-        model, engine = match[1], match[2]
+        model, engine = match[1].removeprefix("a batch job of "), match[2]
+        if "photograph" in request:
+            assert Path(request["photograph"]).is_file()
+            self.jobs.append((model, engine, request["precision"], request["workers"]))
+            return {"memory_mib": self.job_memory_mib.get(model, 200.0), "engine_version": "1.2.3"}
         self.requests.append(request)
         self.names.append(model)
         keys = ((model, engine, request["precision"]), (model, engine), model)

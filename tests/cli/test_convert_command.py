@@ -70,21 +70,26 @@ def test_labels_go_along(source: Path, tmp_path: Path, capfd: pytest.CaptureFixt
     assert not (tmp_path / "other").exists()
 
 
-def test_only_overwrite_replaces(source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_weights_are_replaced_and_nothing_else(source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     place = tmp_path / "there.pth"
     place.write_bytes(b"mine")
     line = ("convert", source, place, "--to", "timm")
-    assert one_line(regnety_here(capfd, *line)) == f"{place}: exists; name another place, or say --overwrite"
+    assert one_line(regnety_here(capfd, *line)) == f"{place}: exists and holds no model's weights; name another file"
     assert place.read_bytes() == b"mine"
-    assert regnety_here(capfd, *line, "--overwrite").returncode == 0
+    place.unlink()
+    said = f"regnety: {place}: is there already; it is replaced when the new one is whole"
+    for times in (0, 1):
+        result = regnety_here(capfd, *line)
+        assert (result.returncode, result.stderr.splitlines().count(said)) == (0, times)
     assert Bundle.load(place).architecture.design.fitted_stages() == OWN.fitted_stages()
+    assert files(tmp_path) == ["there.pth"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["bundle", "there.zip", "--to", "timm"], "there.zip: name it .safetensors or one of .pth, "),
-        (["bundle", "bundle", "--to", "timm", "--overwrite"], "bundle: is the model that is to be converted, or a "),
+        (["bundle", "bundle", "--to", "timm"], "bundle: is the model that is to be converted, or a "),
         (["bundle", "no/there.pth", "--to", "timm"], "no/there.pth: there is no folder no"),
         (["none.pth", "there.pth", "--to", "timm"], "none.pth: no such file or folder; a model is a name, "),
         (["regnety_640.seer", "there.pyth", "--to", "onnx"], "there.pyth: an ONNX file ends in .onnx"),

@@ -10,6 +10,7 @@ import pytest
 
 from bundles import small_bundle
 from commands import one_line, regnety, regnety_here
+from regnety.catalog.published import list_weights
 from regnety.inference import timed_models
 from regnety.inference.timing import LatencyRow
 from timed import install, tiny_model
@@ -76,7 +77,8 @@ def test_bench_of_names_prints_a_table_and_a_picture(
         (("bench", "--engines", "onnxruntime", "--precisions", "bf16"), "ONNX Runtime does not compute in bf16"),
         (("bench", "--plot", "a.gif"), "a.gif: a picture is written as .png or .svg"),
         (("bench", "--output", "a.txt"), "a.txt: name it .json, .jsonl"),
-        (("bench", "--output", "a.parquet"), "a table of measurements is written as .json, .jsonl or .csv"),
+        (("bench", "--output", "no/a.parquet"), "no/a.parquet: there is no folder no"),
+        (("pick", "--latency-ms", "9", "--license", "mitt"), "Invalid value for '--license': 'mitt' is not one of"),
         (("pick",), "name a budget: --latency-ms, --memory-mib or both"),
         (("pick", "--latency-ms", "0"), "Invalid value for '--latency-ms'"),
         (("pick", "--latency-ms", "9", "--image-size", "100"), "no accuracy is published at 100 pixels"),
@@ -96,7 +98,7 @@ def test_bench_of_a_model_without_accuracy_has_no_picture(tmp_path: Path) -> Non
 @pytest.fixture
 def _published(monkeypatch: pytest.MonkeyPatch) -> None:
     models = [tiny_model(f"m{width}", width=width, top1=60 + width / 4) for width in (32, 24, 16)]
-    monkeypatch.setattr(timed_models, "published_candidates", lambda image_size=None: models)
+    monkeypatch.setattr(timed_models, "published_candidates", lambda **_: models)
     install(monkeypatch, {"m32": 12.0, "m24": 9.0, "m16": 4.0})
 
 
@@ -121,3 +123,36 @@ def test_pick_of_nothing_has_status_1(capfd: pytest.CaptureFixture[str]) -> None
     result = regnety_here(capfd, "pick", "--latency-ms", 1, "--engine", "onnxruntime", "--format", "json", "--quiet")
     assert (result.returncode, json.loads(result.stdout)) == (1, [])
     assert result.stderr == "regnety: none of 3 published models fits here\n"
+
+
+def test_pick_takes_weights_by_their_licence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of all that are published, whose accuracies and licences stand in the catalogue."""
+    fake = install(monkeypatch, dict.fromkeys(map(str, list_weights()), 5.0), memory_mib={}, job_memory_mib={})
+    best = {
+        "commercial": "regnety_080_tv.tv2_in1k",
+        "apache-2.0": "regnety_032.ra_in1k",
+        "mit": "regnety_320.pycls_in1k",
+    }
+    for licence, model in best.items():
+        line = ("pick", "--latency-ms", 9, "--engine", "onnxruntime", "--license", licence, "--format", "csv", "-q")
+        (first, *_) = csv.DictReader(regnety_here(capfd, *line).stdout.splitlines())
+        assert first["model"] == model
+        assert first["job_memory_mib"] == ""
+    fake.latencies = dict.fromkeys(fake.latencies, 100.0)
+    line = ("pick", "--latency-ms", 9, "--engine", "onnxruntime", "--license", "apache-2.0", "--fresh", "-q")
+    result = regnety_here(capfd, *line)
+    assert (result.returncode, result.stderr) == (1, "regnety: none of 1 published models under apache-2.0 fits here\n")
+
+
+@pytest.mark.usefixtures("_published")
+def test_pick_says_what_a_batch_job_takes(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    line = ("pick", "--memory-mib", 300, "--latency-ms", 10, "--engine", "onnxruntime", "--precision", "f32")
+    result = regnety_here(capfd, *line, "--threads", 2)
+    assert " images/s  MiB  job MiB  auto " in result.stdout.splitlines()[0]
+    last = result.stderr.splitlines()[-1]
+    assert last == "regnety: a batch job of it with --engine onnxruntime --precision f32 --workers 2 takes 200 MiB"
+    assert regnety_here(capfd, *line, "-o", tmp_path / "rows.csv", "-q").returncode == 0
+    (first, *_) = csv.DictReader((tmp_path / "rows.csv").read_text().splitlines())
+    assert (first["model"], first["memory_mib"], first["job_memory_mib"]) == ("m24", "100.0", "200.0")

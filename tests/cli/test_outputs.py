@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from bundles import small_bundle
-from commands import TIMEOUT_S, one_line, regnety
+from commands import TIMEOUT_S, one_line, regnety, regnety_here
 from jobs_as_processes import job_command, started, write_photographs
 from pictures import noise
+from regnety.inference.jobs.claims import claimed
 
 REPLACED = "regnety: {output}: is there already; it is replaced when the new one is whole"
 
@@ -56,6 +58,60 @@ def test_what_is_wrong_comes_before_any_word_of_replacing(folder: Path, tmp_path
     line = predict(folder, tmp_path / "photo.png", "--format", "csv")
     assert one_line(regnety(*line)) == f"{tmp_path}/photo.png: is an image; name another file for the answers"
     assert output.read_text() == "old"
+
+
+WRITING = {
+    "export": ("export", "{bundle}", "-o", "{output}.onnx"),
+    "export to a folder": ("export", "{bundle}", "-o", "{output}/"),
+    "convert": ("convert", "{bundle}", "{output}.safetensors", "--to", "torchvision"),
+    "convert to a folder": ("convert", "{bundle}", "{output}", "--to", "transformers"),
+    "card": ("card", "{bundle}", "-o", "{output}.md"),
+    "describe": ("describe", "regnety_002", "--plot", "{output}.svg"),
+}
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_whatever_a_command_writes(name: str, folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Replaced with one line; refused while another process writes it, and beside an unfinished job."""
+    line = [part.format(bundle=folder / "bundle", output=tmp_path / "made") for part in WRITING[name]]
+    (output,) = (part for part in line if part.startswith(str(tmp_path)))
+    if name == "describe":
+        pytest.importorskip("matplotlib")
+    for times in (0, 1):
+        result = regnety_here(capfd, *line)
+        assert result.returncode == 0, result.stderr
+        said = sum(
+            text.endswith("is there already; it is replaced when the new one is whole")
+            for text in result.stderr.splitlines()
+        )
+        assert said == times
+    before = sorted(str(path) for path in tmp_path.rglob("*"))
+    assert not [path for path in before if path.endswith((".job", ".lock"))]
+    with claimed(output, is_folder=os.path.isdir(output)):
+        busy = one_line(regnety_here(capfd, *line))
+    assert busy == f"{output}: another process is at work on it"
+    job = tmp_path / f".{Path(output).name}.job"
+    job.mkdir()
+    (job / "job.json").write_text('{"format_version": 1, "settings": {"row_format": "csv"}}')
+    (job / "000000.csv").write_text("")
+    (job / "000000.json").write_text('{"names": ["a.jpg"], "unreadable": 0}')
+    assert one_line(regnety_here(capfd, *line)).startswith(f"{output}: an unfinished job of 1 images is there; ")
+
+
+@pytest.mark.parametrize("name", ["export to a folder", "convert to a folder"])
+def test_a_folder_of_somebody_elses_is_never_deleted(
+    name: str, folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    line = [part.format(bundle=folder / "bundle", output=tmp_path / "made") for part in WRITING[name]]
+    (tmp_path / "made").mkdir()
+    assert regnety_here(capfd, *line).returncode == 0  # an empty one is nobody's
+    for file in ("notes.txt", "config.json"):
+        shutil.rmtree(tmp_path / "made")
+        (tmp_path / "made").mkdir()
+        (tmp_path / "made" / file).write_text("{}")
+        assert "name another folder" in one_line(regnety_here(capfd, *line))
+        assert os.listdir(tmp_path / "made") == [file]
+    assert os.listdir(tmp_path) == ["made"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot make a process stand still")

@@ -1,5 +1,6 @@
 """`convert_model`: there and back without a bit lost, what is refused, and that nothing half-written is left."""
 
+import json
 import os
 import shutil
 import signal
@@ -174,7 +175,7 @@ def test_large_graphs_are_two_files(num_classes: int, tmp_path: Path, monkeypatc
     assert found.graph is not None
     assert found.graph.outputs == (("logits",) if num_classes else ("pre_logits",))
     monkeypatch.undo()
-    convert_model(bundle, tmp_path / "model.onnx", to="onnx", overwrite=True)
+    convert_model(bundle, tmp_path / "model.onnx", to="onnx")
     assert files(tmp_path) == ["model.onnx"]
 
 
@@ -189,9 +190,9 @@ def test_large_graphs_are_two_files(num_classes: int, tmp_path: Path, monkeypatc
         ("model", "vissl", "{path}: vissl keeps a model in one file; name it NAME.pth or NAME.safetensors"),
         ("model", "onnx", "{path}: onnx keeps a model in one file; name it NAME.onnx"),
         ("no/model.pth", "timm", "{path}: there is no folder {folder}/no"),
-        ("there.pth", "timm", "{path}: exists; name another place, or say --overwrite"),
-        ("photos", "timm", "{path}: exists; name another place, or say --overwrite"),
-        ("photos/", "transformers", "{path}: exists; name another place, or say --overwrite"),
+        ("there.pth", "timm", "{path}: exists and holds no model's weights; name another file"),
+        ("photos", "timm", "{path}: exists and was not written by regnety; name another folder"),
+        ("photos/", "transformers", "{path}: exists and was not written by regnety; name another folder"),
         ("model.pth", "keras", "a model can be converted to regnety, timm, pycls, torchvision, transformers, vissl, "
          "onnx, got 'keras'"),
     ],
@@ -254,7 +255,7 @@ def test_a_model_is_not_written_over_itself(tmp_path: Path) -> None:
     ]
     for source, place, target in places:
         with pytest.raises(ExportError) as error:
-            convert_model(source, place, to=target, overwrite=True)
+            convert_model(source, place, to=target)
         assert str(error.value) == (
             f"{place}: is the model that is to be converted, or a part of it; name another place"
         )
@@ -264,18 +265,32 @@ def test_a_model_is_not_written_over_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", ["regnety", "timm", "transformers"])
 def test_a_folder_with_anything_else_is_not_replaced(target: Target, tmp_path: Path) -> None:
     folder = convert_model(BUNDLE, tmp_path / "model", to=target).path
-    convert_model(small_bundle(design=OWN, seed=1), folder, to=target, overwrite=True)
+    convert_model(small_bundle(design=OWN, seed=1), folder, to=target)
     assert Bundle.load(folder).weights["stem.bn.bias"][0] != BUNDLE.weights["stem.bn.bias"][0]
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(ExportError) as error:
-        convert_model(BUNDLE, folder, to=target, overwrite=True)
+        convert_model(BUNDLE, folder, to=target)
     assert str(error.value) == (
         f"{folder}: holds notes.txt, which is no model's and would be lost; name another folder"
     )
     (tmp_path / "a file").write_text("mine")
     with pytest.raises(ExportError, match="a file: is a file; name another folder"):
-        convert_model(BUNDLE, tmp_path / "a file", to=target, overwrite=True)
+        convert_model(BUNDLE, tmp_path / "a file", to=target)
     assert (folder / "notes.txt").read_text() == (tmp_path / "a file").read_text() == "mine"
+
+
+def test_a_folder_that_others_wrote_is_not_replaced(tmp_path: Path) -> None:
+    """Whatever files it has: a download from the Hub has the names of ours."""
+    folder = convert_model(BUNDLE, tmp_path / "model", to="transformers").path
+    config = json.loads((folder / "config.json").read_text())
+    del config["regnety_version"]
+    (folder / "config.json").write_text(json.dumps(config))
+    (tmp_path / "other.onnx").write_bytes(b"mine")
+    before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
+    for place, target in [(folder, "transformers"), (folder, "regnety"), (folder, "timm"), ("other.onnx", "onnx")]:
+        with pytest.raises(ExportError, match="exists and was not written by regnety; name another f"):
+            convert_model(BUNDLE, tmp_path / place, to=target)  # type: ignore[arg-type]
+    assert {name: (tmp_path / name).read_bytes() for name in files(tmp_path)} == before
 
 
 def test_an_empty_folder_is_free(tmp_path: Path) -> None:
@@ -306,12 +321,12 @@ def swap_two_values(path: Path) -> None:
     path.write_bytes(data.replace(kept, kept[4:8] + kept[:4] + kept[8:]))
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("is_there", [False, True])
 @pytest.mark.parametrize(("name", "target"), FORMS)
 def test_what_is_not_the_model_is_not_kept(
-    name: str, target: Target, overwrite: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, target: Target, is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if overwrite:
+    if is_there:
         convert_model(small_bundle(design=OWN, seed=1), tmp_path / name, to=target)
     before = {file: (tmp_path / file).read_bytes() for file in files(tmp_path)}
     for function in ("compare_checkpoint", "compare_graph"):
@@ -323,7 +338,7 @@ def test_what_is_not_the_model_is_not_kept(
 
         monkeypatch.setattr(conversion, function, compare_changed)
     with pytest.raises(ExportError, match=r"s2\.b1\.conv3\.(conv\.)?weight is not the model's; nothing was kept"):
-        convert_model(BUNDLE, tmp_path / name, to=target, overwrite=overwrite)
+        convert_model(BUNDLE, tmp_path / name, to=target)
     assert {file: (tmp_path / file).read_bytes() for file in files(tmp_path)} == before
 
 

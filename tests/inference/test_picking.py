@@ -22,6 +22,8 @@ TOP1 = {"e": 80.0, "d": 79.0, "c": 78.0, "b": 75.0, "a": 70.0}
 LATENCIES = {"e": 90.0, "d": 20.0, "c": 30.0, "b": 8.0, "a": 9.0}
 """More accurate ones are not always the slower ones."""
 MEMORY = {"e": 150.0, "d": 400.0, "c": 120.0, "b": 100.0, "a": 90.0}
+JOBS = {"e": 180.0, "d": 900.0, "c": 131.0, "b": 115.0, "a": 96.0}
+"""Of a batch job: more than the model alone takes."""
 MODELS = [tiny_model(name, width=width, top1=TOP1[name]) for name, width in WIDTHS.items()]
 
 
@@ -36,7 +38,7 @@ def from_table(rows: list[LatencyRow], latency_ms: float | None, memory_mib: flo
         row.model: row.top1 or 0
         for row in rows
         if (latency_ms is None or row.latency_p50_ms <= latency_ms)
-        and (memory_mib is None or (row.memory_mib or 0) <= memory_mib)
+        and (memory_mib is None or JOBS[row.model] <= memory_mib)
     }
     return sorted(fitting, key=lambda model: -fitting[model])[:2]
 
@@ -47,7 +49,7 @@ def test_the_answer_is_that_of_the_full_table(batch_size: int, monkeypatch: pyte
     for name, value in LATENCIES.items():
         latencies |= {(name, "onnxruntime"): value, (name, "openvino", "f32"): 1.2 * value - 4}
         latencies[name, "openvino", "bf16"] = 0.7 * value
-    install(monkeypatch, latencies, memory_mib=MEMORY)
+    install(monkeypatch, latencies, memory_mib=MEMORY, job_memory_mib=JOBS)
     budgets = product((None, 1, 6, 8, 8.5, 15, 25, 70, 1000), (None, 50, 95, 110, 130, 1000))
     answers = {
         (latency_ms, memory_mib): [
@@ -115,9 +117,25 @@ def test_weights_that_take_more_than_the_budget_are_not_written(monkeypatch: pyt
     assert fake.requests == []
 
 
+def test_a_batch_job_is_measured_where_memory_is_asked_for_and_the_model_alone_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = install(monkeypatch, LATENCIES, memory_mib=MEMORY, job_memory_mib=JOBS)
+    found = pick(memory_mib=135, latency_ms=50, candidates=MODELS, engine="onnxruntime", threads=3)
+    assert [(row.model, row.memory_mib, row.job_memory_mib) for row in found] == [("c", 120, 131), ("b", 100, 115)]
+    assert fake.jobs == [("c", "onnxruntime", "f32", 3), ("b", "onnxruntime", "f32", 3)]
+    again = pick(memory_mib=135, latency_ms=50, candidates=MODELS, engine="onnxruntime", threads=3)
+    assert [row.job_memory_mib for row in again] == [131, 115]
+    assert len(fake.jobs) == 2  # the cache knows them
+    (row, _) = pick(latency_ms=50, candidates=MODELS, engine="onnxruntime")
+    assert row.job_memory_mib is None
+
+
 def test_memory_that_is_not_known_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, LATENCIES, memory_mib=dict.fromkeys(LATENCIES))
     assert pick(memory_mib=1000, candidates=MODELS, engine="onnxruntime") == []
+    install(monkeypatch, LATENCIES, job_memory_mib=dict.fromkeys(LATENCIES))
+    assert pick(memory_mib=1000, candidates=MODELS, engine="onnxruntime", fresh=True) == []
     assert len(pick(latency_ms=1000, candidates=MODELS, engine="onnxruntime")) == 2
 
 

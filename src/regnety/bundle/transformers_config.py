@@ -1,12 +1,20 @@
 """transformers' config.json and preprocessor_config.json, from which its RegNetForImageClassification is built."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from regnety.architecture.description import Architecture
+from regnety.bundle.bundle import read_config
 from regnety.bundle.hub_config import PILLOW_FILTERS
+from regnety.errors import WeightsError
+from regnety.graph.metadata import KEY
 from regnety.preprocessing import Preprocessing
+from regnety.version import __version__
 from regnety.weights.dialects.transformers import groups_width
+
+MARK = "regnety_version"
+"""By which a folder for transformers is known to be written by regnety; their program keeps what it does not know."""
 
 
 def transformers_config(architecture: Architecture, labels: Sequence[str] | None) -> dict[str, Any]:
@@ -27,7 +35,17 @@ def transformers_config(architecture: Architecture, labels: Sequence[str] | None
         "id2label": {str(index): name for index, name in enumerate(names)},
         "label2id": {name: index for index, name in enumerate(names)},
         "dtype": "float32",
+        MARK: __version__,
     }
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether regnety wrote a model's folder, for whatever program."""
+    try:
+        config = read_config(folder)
+    except WeightsError:
+        return False
+    return KEY in config or MARK in config
 
 
 def processor_config(preprocessing: Preprocessing) -> dict[str, Any]:

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import click
 
-from regnety.cli.formats import RowFormat, row_format
+from regnety.cli.formats import RowFormat
 from regnety.cli.latency_options import (
     batch_sizes_option,
     engines_option,
     fresh_option,
-    open_format_option,
-    output_option,
     plot_option,
     precisions_option,
     threads_option,
 )
 from regnety.cli.notices import say
 from regnety.cli.options import complete_model, image_size_option, quiet_option, state_dict_option
+from regnety.cli.outputs import claim_file, say_replaced
+from regnety.cli.row_output import RowOutput, row_output_options
 
 
 @click.command()
@@ -29,8 +29,7 @@ from regnety.cli.options import complete_model, image_size_option, quiet_option,
 @state_dict_option
 @fresh_option
 @plot_option
-@open_format_option
-@output_option
+@row_output_options
 @quiet_option
 def bench(
     models: tuple[str, ...],
@@ -43,7 +42,7 @@ def bench(
     fresh: bool,
     plot: Path | None,
     output_format: RowFormat | None,
-    output: Path | None,
+    output: str | None,
     quiet: bool,
 ) -> None:
     """Measure latency, throughput and memory of models on this machine.
@@ -54,21 +53,18 @@ def bench(
 
     Example:  regnety bench regnety_002 regnety_040 --batch-sizes 1,8 --plot pareto.png
     """
-    from regnety.cli.latency_tables import figures, write_rows
+    from regnety.cli.latency_tables import figures, latency_listing
+    from regnety.figures.picture_files import check_place
     from regnety.inference.latency import bench as bench_models
     from regnety.inference.latency import engines_to_time
     from regnety.inference.timed_models import models_to_time, timed_model
     from regnety.inference.timing import LatencyRow
     from regnety.progress import Progress
 
-    chosen_format = row_format(output_format, None if output is None else str(output))
-    if chosen_format is RowFormat.parquet:
-        raise click.UsageError("a table of measurements is written as .json, .jsonl or .csv; name such a file")
+    written = RowOutput(output_format, output, quiet=quiet)
+    picture = claim_file(plot, check=lambda: check_place(plot)) if plot is not None else None
     if plot is not None:
         from regnety.figures.pareto import ParetoPoint, plot_pareto
-        from regnety.figures.picture_files import check_place
-
-        check_place(plot)
     timed = [
         timed_model(name, image_size=image_size, quiet=quiet, state_dict=state_dict) for name in models_to_time(models)
     ]
@@ -95,10 +91,11 @@ def bench(
                 on_row=on_row,
             )
         )
-    write_rows(rows, chosen_format, output)
-    if chosen_format is RowFormat.table and not quiet:
+    written.write(latency_listing(rows))
+    if written.is_table and not quiet:
         say(f"measured on {rows[0].processor or 'an unknown processor'}, {rows[0].cores} cores; times are of a batch")
     if plot is not None:
+        say_replaced(picture, quiet=quiet)
         smallest = min(batch_sizes)
         points = [
             ParetoPoint(row.model, row.top1, row.latency_p50_ms)

@@ -6,6 +6,7 @@ import click
 
 from regnety.cli.notices import say
 from regnety.cli.options import model_argument, state_dict_option
+from regnety.cli.outputs import claim_file, say_replaced
 
 
 @click.command()
@@ -24,7 +25,9 @@ def card(model: str, state_dict: str | None, output: Path | None) -> None:
     from regnety.bundle.card import model_card
     from regnety.cli.results import output_stream
 
+    place = claim_file(output)
     text = model_card(model, state_dict=state_dict)
+    say_replaced(place)
     with output_stream(output) as stream:
         stream.write(text)
     if output is not None:

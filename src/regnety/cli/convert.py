@@ -1,11 +1,13 @@
 """`regnety convert`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from regnety.cli.notices import say, say_notice
 from regnety.cli.options import complete_model, labels_option, quiet_option, state_dict_option
+from regnety.cli.outputs import claim, say_replaced
 from regnety.cli.terminal import printable
 
 if TYPE_CHECKING:
@@ -18,13 +20,10 @@ TARGETS = ("regnety", "timm", "pycls", "torchvision", "transformers", "vissl", "
 @click.argument("model", metavar="IN", shell_complete=complete_model)
 @click.argument("output", metavar="OUT")
 @click.option("--to", required=True, type=click.Choice(TARGETS), help="Whose names and file it is to have.")
-@click.option("--overwrite", is_flag=True, help="Replace what stands at OUT.")
 @labels_option
 @state_dict_option
 @quiet_option
-def convert(
-    model: str, output: str, to: "Target", overwrite: bool, labels: str | None, state_dict: str | None, quiet: bool
-) -> None:
+def convert(model: str, output: str, to: "Target", labels: str | None, state_dict: str | None, quiet: bool) -> None:
     """Write a model's weights as another code base keeps them, compared with their source before they are kept.
 
     IN is any model: a name, a folder, a checkpoint of any dialect. OUT is NAME.safetensors, a file of torch (.pth,
@@ -35,13 +34,16 @@ def convert(
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.label_files import find_labels
     from regnety.export.conversion import convert_model
-    from regnety.export.conversion_targets import check_target
+    from regnety.export.conversion_targets import check_not_its_source, check_target
 
-    check_target(output, to, overwrite=overwrite)  # before anything is fetched
+    is_folder = check_target(output, to) == "folder"
+    place = claim(output, is_folder=is_folder, check=lambda: check_target(output, to))  # before anything is fetched
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
         bundle = bundle.with_labels(find_labels(labels))
-    converted = convert_model(bundle, output, to=to, overwrite=overwrite)
+    check_not_its_source(Path(output), bundle)
+    say_replaced(place, quiet=quiet)
+    converted = convert_model(bundle, output, to=to)
     if not quiet:
         say_notice(bundle)
         if bundle.labels is not None and not converted.keeps_metadata:

@@ -1,16 +1,17 @@
 """`regnety describe`."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from regnety.cli.formats import RowFormat, row_format_option
+from regnety.cli.formats import RowFormat
 from regnety.cli.notices import say
 from regnety.cli.options import complete_model, state_dict_option
+from regnety.cli.outputs import claim_file, say_replaced
+from regnety.cli.row_output import RowOutput, listing_of, row_output_options
 from regnety.errors import InvalidDesignError
 
 if TYPE_CHECKING:
@@ -20,6 +21,29 @@ LINEAR = ("depth", "w0", "wa", "wm", "group_width", "bottleneck_multiplier")
 """Fields that a design of stages does not have."""
 SHARED = ("se_ratio", "stem_width", "stem_stride", "group_min_ratio")
 OF_STAGES = ("width", "depth", "inner_width", "group_width", "stride")
+KINDS = {
+    "name": "text",
+    "depth": "integer",
+    "w0": "real",
+    "wa": "real",
+    "wm": "real",
+    "group_width": "integer",
+    "bottleneck_multiplier": "real",
+    "se_ratio": "real",
+    "stem_width": "integer",
+    "stem_stride": "integer",
+    "group_min_ratio": "real",
+    **{f"stage_{field}s": "text" for field in OF_STAGES},
+    "num_classes": "integer",
+    "in_chans": "integer",
+    "image_size": "text",
+    "num_params": "count",
+    "macs": "count",
+    "activations": "count",
+    "model_index_flops": "count",
+    "paper_violations": "text",
+}
+"""The columns of CSV and Parquet."""
 
 
 class SizeType(click.ParamType):  # type: ignore[type-arg]
@@ -66,7 +90,7 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
     metavar="FILE",
     help="Draw the width of each block, u_j against w_j, into a .png or .svg file.",
 )
-@row_format_option
+@row_output_options
 def describe(
     models: tuple[str, ...],
     state_dict: str | None,
@@ -74,7 +98,8 @@ def describe(
     image_size: int | tuple[int, int] | None,
     num_classes: int | None,
     plot: Path | None,
-    output_format: RowFormat,
+    output_format: RowFormat | None,
+    output: str | None,
 ) -> None:
     """Show the stages of designs, their parameters, multiply-adds and activations.
 
@@ -84,11 +109,14 @@ def describe(
     """
     from regnety.bundle.design_files import find_design
     from regnety.bundle.model_complexity import described
+    from regnety.figures.picture_files import check_place
 
     if not models and not designs:
         raise InvalidDesignError("describe wants a model, or a --design")
     if plot is not None and len(models) + len(designs) > 1:
         raise InvalidDesignError("--plot draws one model; name one")
+    written = RowOutput(output_format, output)
+    picture = None if plot is None else claim_file(plot, check=lambda: check_place(plot))
     named = [(name, *described(name, state_dict=state_dict)) for name in models]
     named += [(None, *described(find_design(design))) for design in designs]  # type: ignore[misc]
     counted = [
@@ -99,23 +127,17 @@ def describe(
     if plot is not None:
         from regnety.figures.widths import plot_widths
 
+        say_replaced(picture)
         name, architecture, _ = counted[0]
         plot_widths(architecture.design, plot, title=name)
         say(f"wrote {plot}")
-    if output_format is RowFormat.json:
-        print(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2))
-    elif output_format is RowFormat.jsonl:
-        for found in reports:
-            print(json.dumps(found))
-    elif output_format is RowFormat.csv:
-        from regnety.inference.jobs.row_files import csv_text
 
-        rows = [row_of(found) for found in reports]
-        print(csv_text([list(rows[0]), *(list(row.values()) for row in rows)]), end="")
-    elif len(reports) == 1:
-        _print_report(reports[0])
-    else:
-        _print_table(reports)
+    def table(stream: TextIO) -> None:
+        _print_report(reports[0], stream) if len(reports) == 1 else _print_table(reports, stream)
+
+    rows = [row_of(found) for found in reports]
+    whole = reports[0] if len(reports) == 1 else reports
+    written.write(listing_of(rows, KINDS, table, lines=reports, whole=whole))
 
 
 def report(name: str | None, architecture: "Architecture", image_size: int | tuple[int, int]) -> dict[str, Any]:
@@ -174,28 +196,28 @@ def _text(size: Any) -> str:
     return str(size) if isinstance(size, int) else "x".join(map(str, size))
 
 
-def _print_report(found: dict[str, Any]) -> None:
+def _print_report(found: dict[str, Any], stream: TextIO) -> None:
     from regnety.cli.tables import print_table
 
     fields = {field: value for field, value in found["design"].items() if field != "stages"}
-    print(found["name"] or "design")
-    print(", ".join(f"{field}={value}" for field, value in fields.items()), end="\n\n")
+    print(found["name"] or "design", file=stream)
+    print(", ".join(f"{field}={value}" for field, value in fields.items()), end="\n\n", file=stream)
     columns = ("stage", "width", "depth", "inner_width", "group_width", "groups", "stride", "output_size")
     rows = [
         [stage["name"], *(str(stage[column]) for column in columns[1:-1]), _text(stage["output_size"])]
         for stage in found["stages"]
     ]
-    print_table(columns, rows, right=columns[1:])
+    print_table(columns, rows, right=columns[1:], stream=stream)
     size = found["image_size"]
     size = f"{size}x{size}" if isinstance(size, int) else _text(size)
-    print(f"\nnum_params   {found['num_params']:>16,}")
-    print(f"macs         {found['macs']:>16,}   at {size}, the paper's convention")
-    print(f"activations  {found['activations']:>16,}   at {size}")
+    print(f"\nnum_params   {found['num_params']:>16,}", file=stream)
+    print(f"macs         {found['macs']:>16,}   at {size}, the paper's convention", file=stream)
+    print(f"activations  {found['activations']:>16,}   at {size}", file=stream)
     if found["paper_violations"]:
-        print(f"\noutside of the paper's RegNetX and RegNetY: {'; '.join(found['paper_violations'])}")
+        print(f"\noutside of the paper's RegNetX and RegNetY: {'; '.join(found['paper_violations'])}", file=stream)
 
 
-def _print_table(reports: list[dict[str, Any]]) -> None:
+def _print_table(reports: list[dict[str, Any]], stream: TextIO) -> None:
     from regnety.cli.tables import print_table
 
     columns = ("model", "depths", "widths", "group_widths", "classes", "size", "num_params", "macs", "activations")
@@ -204,4 +226,4 @@ def _print_table(reports: list[dict[str, Any]]) -> None:
         stages = (row["stage_depths"], row["stage_widths"], row["stage_group_widths"])
         counts = (f"{found[field]:,}" for field in ("num_params", "macs", "activations"))
         rows.append([row["name"] or "design", *stages, str(row["num_classes"]), row["image_size"], *counts])
-    print_table(columns, rows, right=columns[4:])
+    print_table(columns, rows, right=columns[4:], stream=stream)

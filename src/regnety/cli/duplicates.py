@@ -1,21 +1,19 @@
 """`regnety duplicates`."""
 
-import csv
-import json
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from regnety.cli import terminal
-from regnety.cli.formats import RowFormat, row_format_option
+from regnety.cli.formats import RowFormat
 from regnety.cli.notices import say
 from regnety.cli.options import quiet_option
+from regnety.cli.row_output import Listing, RowOutput, listing_of, row_output_options
 
 if TYPE_CHECKING:
     from regnety.inference.neighbours import SimilarImage
 
-CSV_FIELDS = ("group", "filename", "similarity")
+COLUMNS = {"group": "integer", "filename": "text", "similarity": "real"}
 THRESHOLD = 0.99
 """Of `inference.duplicates`, which is not imported for a help text."""
 
@@ -29,9 +27,11 @@ THRESHOLD = 0.99
     metavar="COSINE",
     help="Similarity from which on two images are nearly the same, above 0, at most 1.",
 )
-@row_format_option
+@row_output_options
 @quiet_option
-def duplicates(embeddings: str, threshold: float, output_format: RowFormat, quiet: bool) -> None:
+def duplicates(
+    embeddings: str, threshold: float, output_format: RowFormat | None, output: str | None, quiet: bool
+) -> None:
     """Find photographs that are nearly the same, in a file that `regnety embed` wrote.
 
     Each group is listed with the similarity to its first image; what is linked through others is in the same group.
@@ -43,9 +43,10 @@ def duplicates(embeddings: str, threshold: float, output_format: RowFormat, quie
 
     if threshold != threshold:
         raise click.BadParameter("nan is no similarity", param_hint="'--threshold'")
+    rows = RowOutput(output_format, output, quiet=quiet)
     stored = read_embeddings(embeddings)
     groups = find_duplicates(stored, threshold, quiet=quiet)
-    _print(groups, output_format)
+    rows.write(_listing(groups))
     if not quiet:
         say(_told(stored.num_images, groups, threshold))
 
@@ -57,30 +58,25 @@ def _told(num_images: int, groups: "list[tuple[SimilarImage, ...]]", threshold: 
     return f"{num_images} images, {len(groups)} group{'s' * (len(groups) > 1)}, {spare} of them to spare"
 
 
-def _print(groups: "list[tuple[SimilarImage, ...]]", output_format: RowFormat) -> None:
-    tables = [
+def _listing(groups: "list[tuple[SimilarImage, ...]]") -> Listing:
+    lines = [
         {
             "group": number,
             "images": [{"filename": image.filename, "similarity": image.similarity} for image in group],
         }
         for number, group in enumerate(groups, start=1)
     ]
-    if output_format is RowFormat.json:
-        print(json.dumps(tables, indent=2, ensure_ascii=False))
-    elif output_format is RowFormat.jsonl:
-        for table in tables:
-            print(json.dumps(table, ensure_ascii=False))
-    elif output_format is RowFormat.csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(CSV_FIELDS)
-        for number, group in enumerate(groups, start=1):
-            writer.writerows([number, image.filename, image.similarity] for image in group)
-    elif groups:
-        from regnety.cli.tables import print_table
+    rows = [{"group": line["group"], **image} for line in lines for image in line["images"]]  # type: ignore[attr-defined]
+    return listing_of(rows, COLUMNS, lambda stream: _print_table(groups, stream), lines=lines)
 
-        rows = [
-            (str(number) if place == 0 else "", terminal.printable(image.filename), f"{image.similarity:.4f}")
-            for number, group in enumerate(groups, start=1)
-            for place, image in enumerate(group)
-        ]
-        print_table(("group", "image", "similarity"), rows, right=("group", "similarity"))
+
+def _print_table(groups: "list[tuple[SimilarImage, ...]]", stream: TextIO) -> None:
+    from regnety.cli.tables import print_table
+
+    rows = [
+        (str(number) if place == 0 else "", terminal.printable(image.filename), f"{image.similarity:.4f}")
+        for number, group in enumerate(groups, start=1)
+        for place, image in enumerate(group)
+    ]
+    if rows:
+        print_table(("group", "image", "similarity"), rows, right=("group", "similarity"), stream=stream)

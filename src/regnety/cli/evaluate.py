@@ -1,12 +1,12 @@
 """`regnety eval`."""
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
-from regnety.cli.formats import ReportFormat, report_format_option
+from regnety.cli.formats import RowFormat
 from regnety.cli.notices import say, say_notice
 from regnety.cli.options import (
     check_sizes,
@@ -24,6 +24,13 @@ from regnety.cli.options import (
     test_size_option,
     workers_option,
 )
+from regnety.cli.row_output import RowOutput, listing_of, row_output_options
+from regnety.cli.terminal import printable
+
+if TYPE_CHECKING:
+    from regnety.inference.evaluation import Evaluation
+
+KINDS = {"class": "text", "count": "integer", "top1": "real"}
 
 
 @click.command("eval")
@@ -41,7 +48,7 @@ from regnety.cli.options import (
     metavar="NAME",
     help="Split to take, all of it; else test, else val, without what the model was trained on.",
 )
-@report_format_option
+@row_output_options
 @engine_option
 @precision_option(None, shown="f32, or int8 if the model is quantized")
 @workers_option
@@ -58,7 +65,8 @@ def evaluate(
     model: str | None,
     state_dict: str | None,
     split: str | None,
-    output_format: ReportFormat,
+    output_format: RowFormat | None,
+    output: str | None,
     engine: str,
     precision: str | None,
     workers: int | None,
@@ -81,6 +89,7 @@ def evaluate(
     from regnety.inference.evaluation import evaluate as evaluate_bundle
 
     check_sizes(image_size, test_size)
+    written = RowOutput(output_format, output, quiet=quiet)
     bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
         bundle = bundle.with_labels(find_labels(labels))
@@ -100,21 +109,29 @@ def evaluate(
         workers=workers,
         quiet=quiet,
     )
-    if output_format is ReportFormat.json:
-        print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
-    else:
-        from regnety.cli.tables import print_table
-        from regnety.cli.terminal import printable
-
-        rows = [(name, str(of.count), f"{of.top1:.2f} %") for name, of in result.per_class.items()]
-        print_table(("class", "images", "top1"), rows, right=("images", "top1"))
-        print(
-            f"\n{printable(result.model)}: top1 {result.top1:.2f} %, top5 {result.top5:.2f} %, "
-            f"loss {result.loss:.4f} on {result.count} images"
-        )
+    rows = [{"class": name, "count": of.count, "top1": of.top1} for name, of in result.per_class.items()]
+    whole = result.as_dict()
+    written.write(listing_of(rows, KINDS, lambda stream: _print_table(result, stream), whole=whole))
+    if not written.is_table and written.format is not RowFormat.json and not quiet:
+        say(_summary(result))
     if result.notice is not None and not quiet:
         say(result.notice)
     for error in result.errors:
         say(error)
     if result.errors:
         click.get_current_context().exit(1)
+
+
+def _print_table(result: "Evaluation", stream: TextIO) -> None:
+    from regnety.cli.tables import print_table
+
+    rows = [(name, str(of.count), f"{of.top1:.2f} %") for name, of in result.per_class.items()]
+    print_table(("class", "images", "top1"), rows, right=("images", "top1"), stream=stream)
+    print(f"\n{printable(_summary(result))}", file=stream)
+
+
+def _summary(result: "Evaluation") -> str:
+    return (
+        f"{result.model}: top1 {result.top1:.2f} %, top5 {result.top5:.2f} %, "
+        f"loss {result.loss:.4f} on {result.count} images"
+    )

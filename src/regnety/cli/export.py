@@ -17,6 +17,7 @@ from regnety.cli.options import (
     state_dict_option,
     std_option,
 )
+from regnety.cli.outputs import claim, say_replaced
 from regnety.cli.terminal import printable
 
 if TYPE_CHECKING:
@@ -65,9 +66,13 @@ def export(
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.label_files import find_labels
     from regnety.export.exporting import export_model
+    from regnety.export.targets import check_output
 
+    is_folder = check_output(output) == "folder"
+    place = claim(output, is_folder=is_folder, check=lambda: check_output(output))
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
     say_notice(bundle, quiet=quiet)
+    say_replaced(place, quiet=quiet)
     exported = export_model(
         bundle if labels is None else bundle.with_labels(find_labels(labels)),
         output,

@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from regnety.cli.formats import RowFormat
 from regnety.cli.options import ENGINES, PRECISIONS
 
 
@@ -40,6 +39,16 @@ threads_option = click.option(
     metavar="NUMBER",
     help="Threads that a batch may use; one on each core if not given.",
 )
+LICENSES = ("commercial", "apache-2.0", "bsd-3-clause", "mit", "cc-by-nc-4.0", "seer-license")
+"""Of published weights; `commercial` stands for all that allow commercial use."""
+license_option = click.option(
+    "--license",
+    "licenses",
+    type=CommaList(click.Choice(LICENSES), "NAME,..."),
+    default=(),
+    show_default=False,
+    help=f"Only weights under these licences, out of {', '.join(LICENSES)}; commercial is all that allow that use.",
+)
 fresh_option = click.option("--fresh", is_flag=True, help="Measure anew what the cache knows.")
 engines_option = click.option(
     "--engines",
@@ -70,17 +79,4 @@ plot_option = click.option(
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Draw accuracy against latency into a .png or .svg file.",
-)
-output_option = click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A file instead of stdout: .json, .jsonl or .csv.",
-)
-open_format_option = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice([name for name in RowFormat if name is not RowFormat.parquet]),
-    help="How results are printed; a table unless --output says else.",
 )

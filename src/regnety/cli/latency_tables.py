@@ -1,45 +1,66 @@
 """What `regnety bench` and `regnety pick` measured, for people and for programs."""
 
-import csv
-import json
 from collections.abc import Sequence
-from dataclasses import fields
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from regnety.cli.formats import RowFormat
+from regnety.cli.row_output import Listing, listing_of
 from regnety.cli.tables import print_table
 
 if TYPE_CHECKING:
     from regnety.inference.timing import LatencyRow
 
-NUMBERS = ("top1", "size", "batch", "p50 ms", "p99 ms", "images/s", "MiB")
+KINDS = {
+    "model": "text",
+    "top1": "real",
+    "image_size": "integer",
+    "engine": "text",
+    "engine_version": "text",
+    "precision": "text",
+    "batch_size": "integer",
+    "workers": "integer",
+    "threads": "integer",
+    "images_per_run": "integer",
+    "latency_p50_ms": "real",
+    "latency_p99_ms": "real",
+    "images_per_second": "real",
+    "memory_mib": "real",
+    "job_memory_mib": "real",
+    "runs": "integer",
+    "auto": "flag",
+    "processor": "text",
+    "cores": "integer",
+    "date": "text",
+}
+"""The fields of `LatencyRow` in their order: columns of CSV and Parquet."""
+NUMBERS = ("top1", "size", "batch", "p50 ms", "p99 ms", "images/s", "MiB", "job MiB")
 COLUMNS = ("model", "top1", "size", "engine", "", "batch", "p50 ms", "p99 ms", "images/s", "MiB", "auto", "runs", "on")
 
 
-def write_rows(rows: "Sequence[LatencyRow]", output_format: RowFormat, output: Path | None) -> None:
-    """Print measurements, or write them to a file."""
-    from regnety.cli.results import output_stream
+def latency_listing(rows: "Sequence[LatencyRow]") -> Listing:
+    """Measurements in every form."""
+    return listing_of(
+        [row.as_dict() for row in rows],
+        KINDS,
+        lambda stream: _print_table(rows, stream),
+    )
 
-    dicts = [row.as_dict() for row in rows]
-    with output_stream(output) as stream:
-        if output_format is RowFormat.json:
-            stream.write(json.dumps(dicts, indent=2, ensure_ascii=False) + "\n")
-        elif output_format is RowFormat.jsonl:
-            stream.writelines(json.dumps(values, ensure_ascii=False) + "\n" for values in dicts)
-        elif output_format is RowFormat.csv:
-            from regnety.inference.timing import LatencyRow
 
-            writer = csv.DictWriter(stream, [field.name for field in fields(LatencyRow)], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(dicts)
-        else:
-            print_table(COLUMNS, map(_cells, rows), right=NUMBERS, stream=stream)
+def _print_table(rows: "Sequence[LatencyRow]", stream: TextIO) -> None:
+    """What a batch job takes is a column where it was measured."""
+    columns, cells = list(COLUMNS), [list(_cells(row)) for row in rows]
+    if any(row.job_memory_mib is not None for row in rows):
+        place = COLUMNS.index("MiB") + 1
+        columns.insert(place, "job MiB")
+        for row, line in zip(rows, cells, strict=True):
+            line.insert(place, "" if row.job_memory_mib is None else f"{row.job_memory_mib:,.0f}")
+    print_table(columns, cells, right=NUMBERS, stream=stream)
 
 
 def figures(row: "LatencyRow") -> str:
     """One row in a few words."""
     memory = "" if row.memory_mib is None else f", {row.memory_mib:,.0f} MiB"
+    if row.job_memory_mib is not None:
+        memory = f", a batch job {row.job_memory_mib:,.0f} MiB"
     return (
         f"{row.model} {row.engine} {row.precision} batch {row.batch_size}: "
         f"{milliseconds(row.latency_p50_ms)} ms, {row.images_per_second:,.1f} images/s{memory}"

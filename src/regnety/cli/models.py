@@ -1,16 +1,15 @@
 """`regnety models`."""
 
-import csv
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli import terminal
-from regnety.cli.formats import RowFormat, row_format_option
+from regnety.cli.formats import RowFormat
+from regnety.cli.row_output import RowOutput, listing_of, row_output_options
 from regnety.errors import UnknownModelError
 
 if TYPE_CHECKING:
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("pattern", default="*", metavar="[PATTERN]")
-@row_format_option
-def models(pattern: str, output_format: RowFormat) -> None:
+@row_output_options
+def models(pattern: str, output_format: RowFormat | None, output: str | None) -> None:
     """List models and their published weights: design, size, work, accuracy, licence, and whether they are here.
 
     PATTERN is a shell pattern for names, with or without tag: 'regnety_*', '*.pycls_in1k'; or a name that torchvision
@@ -33,23 +32,14 @@ def models(pattern: str, output_format: RowFormat) -> None:
     from regnety.catalog.models import how_to_find, list_models
     from regnety.catalog.published import list_weights
 
+    written = RowOutput(output_format, output)
     pattern = our_name(pattern)
     rows = [_published_row(name) for name in list_weights(pattern)]
     if EMBEDDED_MODEL in list_models([pattern]):
         rows.insert(0, _embedded_row())
     if not rows:
         raise UnknownModelError(f"no model matches {pattern!r}; {how_to_find(pattern)}")
-    if output_format is RowFormat.json:
-        print(json.dumps(rows, indent=2))
-    elif output_format is RowFormat.jsonl:
-        for row in rows:
-            print(json.dumps(row))
-    elif output_format is RowFormat.csv:
-        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    else:
-        _print_table(rows)
+    written.write(listing_of(rows, KINDS, lambda stream: _print_table(rows, stream)))
 
 
 def _published_row(name: str) -> dict[str, Any]:
@@ -126,21 +116,49 @@ def _place(here: Path | None, path: Path) -> dict[str, Any]:
     return {"weights_bytes": here.stat().st_size, "path": str(here), "cached": True}
 
 
+KINDS = {
+    "name": "text",
+    "model": "text",
+    "tag": "text",
+    "default": "flag",
+    "depth": "integer",
+    "w0": "real",
+    "wa": "real",
+    "wm": "real",
+    "group_width": "integer",
+    "num_classes": "integer",
+    "num_params": "count",
+    "macs": "count",
+    "image_size": "integer",
+    "crop_pct": "real",
+    "weights_bytes": "count",
+    "path": "text",
+    "cached": "flag",
+    "top1": "real",
+    "top5": "real",
+    "test_image_size": "integer",
+    "test_crop_pct": "real",
+    "test_top1": "real",
+    "test_top5": "real",
+    "license": "text",
+    "source": "text",
+}
+"""The columns of CSV and Parquet."""
 COLUMNS = {"name": 32, "top1": 10, "params": 8, "macs": 7, "here": 4, "licence": 12, "at test": 10, "on disk": 8}
 """Their widths, those first that a narrow window keeps longest."""
 ORDER = ("name", "params", "on disk", "macs", "top1", "at test", "licence", "here")
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
+def _print_table(rows: list[dict[str, Any]], stream: TextIO) -> None:
     """A heading for each design, under it a row for each of its weights; at most 100 columns."""
-    columns = _columns_that_fit(terminal.width())
-    print(_line({column: column for column in columns}))
+    columns = _columns_that_fit(terminal.width() if stream is sys.stdout else None)
+    print(_line({column: column for column in columns}), file=stream)
     heading = None
     for row in rows:
         if row["model"] != heading:
             heading = row["model"]
             fields = ", ".join(f"{field}={row[field]}" for field in ("depth", "w0", "wa", "wm", "group_width"))
-            print(f"{heading}: {fields}")
+            print(f"{heading}: {fields}", file=stream)
         cells = {
             "name": f"  {row['name']}{' *' if row['default'] and row['tag'] else ''}",
             "params": f"{row['num_params'] / 1e6:.1f} M",
@@ -151,8 +169,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
             "licence": row["license"] or "",
             "here": "yes" if row["cached"] else "no",
         }
-        print(_line({column: cells[column] for column in columns}))
-    print("\n* is what the plain name means; top1 in percent, on ImageNet, at the size in pixels")
+        print(_line({column: cells[column] for column in columns}), file=stream)
+    print("\n* is what the plain name means; top1 in percent, on ImageNet, at the size in pixels", file=stream)
 
 
 def _columns_that_fit(width: int | None) -> list[str]:

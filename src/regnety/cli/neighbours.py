@@ -1,15 +1,12 @@
 """`regnety neighbours`."""
 
-import csv
-import json
-import sys
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from regnety.cli import terminal
-from regnety.cli.formats import RowFormat, row_format_option
-from regnety.cli.images import named_images, silence_decoders
+from regnety.cli.formats import RowFormat
+from regnety.cli.images import from_option, named_images, silence_decoders
 from regnety.cli.notices import say
 from regnety.cli.options import (
     engine_option,
@@ -21,18 +18,20 @@ from regnety.cli.options import (
     state_dict_option,
     workers_option,
 )
+from regnety.cli.row_output import Listing, RowOutput, listing_of, row_output_options
 
-CSV_FIELDS = ("filename", "rank", "neighbour", "similarity", "error")
+COLUMNS = {"filename": "text", "rank": "integer", "neighbour": "text", "similarity": "real", "error": "text"}
 
 
 @click.command()
 @click.argument("embeddings", metavar="EMBEDDINGS", type=click.Path())
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path())
+@click.argument("images", metavar="IMAGE...", nargs=-1, type=click.Path())
+@from_option
 @click.option("--top-k", type=click.IntRange(1), default=5, metavar="NUMBER", help="Neighbours of each image.")
 @model_option
 @state_dict_option
 @recursive_option
-@row_format_option
+@row_output_options
 @engine_option
 @precision_option("f32")
 @workers_option
@@ -41,11 +40,13 @@ CSV_FIELDS = ("filename", "rank", "neighbour", "similarity", "error")
 def neighbours(
     embeddings: str,
     images: tuple[str, ...],
+    lists: tuple[str, ...],
     top_k: int,
     model: str | None,
     state_dict: str | None,
     recursive: bool,
-    output_format: RowFormat,
+    output_format: RowFormat | None,
+    output: str | None,
     engine: str,
     precision: str,
     workers: int | None,
@@ -67,6 +68,7 @@ def neighbours(
     if state_dict is not None and model is None:
         raise click.UsageError("--state-dict is for --model")
     silence_decoders()
+    rows = RowOutput(output_format, output, quiet=quiet)
     stored = read_embeddings(embeddings)
     embedder = Embedder.like(
         stored.origin,
@@ -76,7 +78,7 @@ def neighbours(
         workers=workers,
         max_pixels=max_pixels,
     )
-    sources = named_images(images, recursive=recursive)
+    sources = named_images(images, lists, recursive=recursive)
     queries = list(embedder.stream(sources, on_error="record"))
     answers = find_neighbours(embedder.stacked(queries), stored, top_k)
     remaining = iter(answers)
@@ -90,40 +92,40 @@ def neighbours(
         }
         for query in queries
     ]
-    _print(results, output_format)
+    rows.write(_listing(results))
     failed = [query.error for query in queries if query.error is not None]
-    if output_format is RowFormat.table:
+    if rows.is_table or output is not None:
         for error in failed:
             say(error)
     if failed:
         click.get_current_context().exit(1)
 
 
-def _print(results: list[dict[str, Any]], output_format: RowFormat) -> None:
-    if output_format is RowFormat.json:
-        print(json.dumps(results, indent=2, ensure_ascii=False))
-    elif output_format is RowFormat.jsonl:
-        for result in results:
-            print(json.dumps(result, ensure_ascii=False))
-    elif output_format is RowFormat.csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(CSV_FIELDS)
-        for result in results:
-            for rank, entry in enumerate(result["neighbours"], start=1):
-                writer.writerow([result["filename"], rank, entry["filename"], entry["similarity"], ""])
-            if not result["neighbours"]:
-                writer.writerow([result["filename"], "", "", "", result["error"] or ""])
-    else:
-        from regnety.cli.tables import print_table
-
-        rows = [
-            (
-                terminal.printable(result["filename"]) if rank == 0 else "",
-                terminal.printable(entry["filename"]),
-                f"{entry['similarity']:.3f}",
-            )
-            for result in results
-            for rank, entry in enumerate(result["neighbours"])
+def _listing(results: list[dict[str, Any]]) -> Listing:
+    nothing = dict.fromkeys(("rank", "neighbour", "similarity"))
+    rows = [
+        {"filename": result["filename"], "error": result["error"], **found}
+        for result in results
+        for found in [
+            {"rank": rank, "neighbour": entry["filename"], "similarity": entry["similarity"]}
+            for rank, entry in enumerate(result["neighbours"], start=1)
         ]
-        if rows:
-            print_table(("image", "neighbour", "similarity"), rows, right=("similarity",))
+        or [nothing]
+    ]
+    return listing_of(rows, COLUMNS, lambda stream: _print_table(results, stream), lines=results)
+
+
+def _print_table(results: list[dict[str, Any]], stream: TextIO) -> None:
+    from regnety.cli.tables import print_table
+
+    rows = [
+        (
+            terminal.printable(result["filename"]) if rank == 0 else "",
+            terminal.printable(entry["filename"]),
+            f"{entry['similarity']:.3f}",
+        )
+        for result in results
+        for rank, entry in enumerate(result["neighbours"])
+    ]
+    if rows:
+        print_table(("image", "neighbour", "similarity"), rows, right=("similarity",), stream=stream)

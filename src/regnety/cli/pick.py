@@ -2,10 +2,11 @@
 
 import click
 
-from regnety.cli.formats import RowFormat, row_format_option
-from regnety.cli.latency_options import fastest_precision_option, fresh_option, threads_option
+from regnety.cli.formats import RowFormat
+from regnety.cli.latency_options import fastest_precision_option, fresh_option, license_option, threads_option
 from regnety.cli.notices import say
 from regnety.cli.options import engine_option, image_size_option, quiet_option
+from regnety.cli.row_output import RowOutput, row_output_options
 
 
 @click.command()
@@ -19,15 +20,16 @@ from regnety.cli.options import engine_option, image_size_option, quiet_option
     "--memory-mib",
     type=click.FloatRange(0, min_open=True),
     metavar="MIB",
-    help="What the whole process may have resident at its peak.",
+    help="What a batch job of photographs of 12 megapixels may have resident at its peak, the whole process.",
 )
 @click.option("--batch-size", type=click.IntRange(1, 4096), default=1, help="Images that are given at once.")
 @engine_option
 @fastest_precision_option
 @threads_option
 @image_size_option
+@license_option
 @fresh_option
-@row_format_option
+@row_output_options
 @quiet_option
 def pick(
     latency_ms: float | None,
@@ -37,18 +39,20 @@ def pick(
     precision: str,
     threads: int | None,
     image_size: int | None,
+    licenses: tuple[str, ...],
     fresh: bool,
-    output_format: RowFormat,
+    output_format: RowFormat | None,
+    output: str | None,
     quiet: bool,
 ) -> None:
     """Find the most accurate published model that fits a budget on this machine, and the runner-up.
 
     Models are measured as `bench` measures them, the most accurate first, until two fit; the exit status is 1 where
-    none does. Accuracy is ImageNet's top1 as published, in float32.
+    none does. Accuracy is ImageNet's top1 as published, in float32. Memory is measured on a real batch job.
 
     Example:  regnety pick --latency-ms 10 --memory-mib 200
     """
-    from regnety.cli.latency_tables import figures, write_rows
+    from regnety.cli.latency_tables import figures, latency_listing
     from regnety.inference.picking import pick as pick_model
     from regnety.inference.timed_models import TimedModel, published_candidates
     from regnety.inference.timing import LatencyRow
@@ -56,7 +60,8 @@ def pick(
 
     if latency_ms is None and memory_mib is None:
         raise click.UsageError("name a budget: --latency-ms, --memory-mib or both")
-    candidates = published_candidates(image_size=image_size)
+    written = RowOutput(output_format, output, quiet=quiet)
+    candidates = published_candidates(image_size=image_size, licenses=licenses)
     if not candidates:
         raise click.UsageError(f"no accuracy is published at {image_size} pixels; `regnety models` lists the sizes")
     with Progress("pick", total=len(candidates), quiet=quiet) as progress:
@@ -76,12 +81,17 @@ def pick(
             fresh=fresh,
             on_model=on_model,
         )
-    if found or output_format is not RowFormat.table:
-        write_rows(found, output_format, None)
+    if found or not written.is_table:
+        written.write(latency_listing(found))
     if not found:
-        say(f"none of {len(candidates)} published models fits here")
+        under = f" under {', '.join(licenses)}" if licenses else ""
+        say(f"none of {len(candidates)} published models{under} fits here")
         click.get_current_context().exit(1)
-    if output_format is RowFormat.table and not quiet:
+    if written.is_table and not quiet:
         runner_up = f", the runner-up {found[1].model}" if len(found) > 1 else ", and no other fits"
         fetch = f"`regnety fetch {found[0].model}` brings its weights"
         say(f"the most accurate that fits is {found[0].model}{runner_up}; {fetch}")
+        if found[0].job_memory_mib is not None:
+            how = f"--engine {found[0].engine} --precision {found[0].precision}"
+            workers = f" --workers {threads}" if threads else ""
+            say(f"a batch job of it with {how}{workers} takes {found[0].job_memory_mib:,.0f} MiB")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from regnety.images.sources import ImageSource
     from regnety.inference.cluster.ray_predictor import RayPredictor
     from regnety.inference.jobs.places import Place
+    from regnety.inference.jobs.rows import PredictionRows
     from regnety.inference.predictor import Prediction, Predictor
 
     AnyPredictor: TypeAlias = Predictor | RayPredictor
@@ -67,6 +68,11 @@ if TYPE_CHECKING:
     type=click.Choice([*RowFormat]),
     help="How results are printed; a table unless --output says else.",
 )
+@click.option(
+    "--wide",
+    is_flag=True,
+    help="One row a photograph in CSV and Parquet, for a spreadsheet: filename, label_1, prob_1, label_2, ..., error.",
+)
 @run_options("auto")
 @labels_option
 @click.option(
@@ -92,6 +98,7 @@ def predict(
     output: str | None,
     resume: bool,
     output_format: RowFormat | None,
+    wide: bool,
     how: dict[str, Any],
     labels: str | None,
     ray: str | None,
@@ -107,6 +114,8 @@ def predict(
     if output == STANDARD_INPUT:
         output = None
     chosen_format = row_format(output_format, output)
+    if wide and chosen_format not in (RowFormat.csv, RowFormat.parquet):
+        raise click.UsageError("--wide is for CSV and Parquet: --format csv, or an --output of .csv or .parquet")
     is_job = _is_job(chosen_format, output)
     if resume and not is_job:
         raise RegNetYError("--resume goes on with an --output of .jsonl, .csv or .parquet")
@@ -116,6 +125,7 @@ def predict(
     if output is not None and (is_job or not is_stream(output)):
         place = claim(output, resume=resume, check=lambda: refuse_as_output(output, [*images, *lists]))
     from regnety.bundle.bundle import Bundle
+    from regnety.inference.jobs.rows import PredictionRows, WidePredictionRows
 
     silence_decoders()
     predictor = _predictor(
@@ -131,14 +141,17 @@ def predict(
         _print_notices(predictor, model)
         if how["use_test_size"] and predictor.bundle.preprocessing.test_image_size is None:
             say(f"{predictor.bundle.name} has no other test size; it is shown its own")
+    rows = PredictionRows()
+    if wide:
+        rows = WidePredictionRows(min(top_k, predictor.bundle.metadata.num_classes))
     say_replaced(place, quiet=quiet)
     if is_job:
         assert place is not None
-        settings = {"top_k": top_k, "min_probability": min_probability}
+        settings = {"top_k": top_k, "min_probability": min_probability, **({"wide": True} if wide else {})}
         settings |= {name: how[name] for name in ("pixels", "exif_orientation", "max_pixels")}
-        failed = _run_job(predictor, sources, chosen_format, place, settings, resume, quiet)
+        failed = _run_job(predictor, sources, rows, chosen_format, place, settings, resume, quiet)
     else:
-        failed = _write(predictor, sources, chosen_format, output, top_k, min_probability, quiet)
+        failed = _write(predictor, sources, rows, chosen_format, output, top_k, min_probability, quiet)
     if failed:
         click.get_current_context().exit(1)
 
@@ -182,6 +195,7 @@ def _is_job(output_format: RowFormat, output: str | None) -> bool:
 def _run_job(
     predictor: "AnyPredictor",
     sources: ImageList,
+    rows: "PredictionRows",
     output_format: RowFormat,
     output: "Place",
     settings: dict[str, Any],
@@ -190,7 +204,6 @@ def _run_job(
 ) -> bool:
     """Rows in a file; whether any image had no answer."""
     from regnety.cli.batch_job import run_batch_job
-    from regnety.inference.jobs.rows import PredictionRows
     from regnety.inference.jobs.settings import model_settings
 
     def answer(images: "Iterator[ImageSource]", count: int) -> "Iterator[Prediction]":
@@ -203,7 +216,7 @@ def _run_job(
         predictor,
         sources,
         answer,
-        PredictionRows(),
+        rows,
         output,
         row_format=output_format.value,
         settings={**model_settings(predictor.bundle), **settings},
@@ -218,6 +231,7 @@ def _run_job(
 def _write(
     predictor: "AnyPredictor",
     sources: ImageList,
+    rows: "PredictionRows",
     output_format: RowFormat,
     output: str | None,
     top_k: int,
@@ -229,9 +243,9 @@ def _write(
     from regnety.images.sources import source_name
 
     failed, notice = False, EngineNotice(predictor, quiet=quiet)
-    names = [source_name(source) or "" for source in sources]
+    names = (source_name(source) or "" for source in sources)
     with output_stream(None if output is None else Path(output)) as stream:
-        writer = make_writer(output_format, stream, names, predictor.bundle.labels)
+        writer = make_writer(output_format, stream, names, predictor.bundle.labels, rows)
         try:
             with closing(predictor.stream(sources, top_k, on_error="record")) as predictions:  # type: ignore[type-var]
                 for prediction in predictions:

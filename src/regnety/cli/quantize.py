@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from regnety.cli.images import ImageList, from_option, named_images
 from regnety.cli.notices import say, say_notice
 from regnety.cli.options import (
     check_sizes,
@@ -19,7 +20,9 @@ from regnety.cli.options import (
     std_option,
     test_size_option,
 )
+from regnety.cli.outputs import claim, say_replaced
 from regnety.cli.terminal import printable
+from regnety.errors import ExportError
 
 if TYPE_CHECKING:
     from regnety.export.quantizing import Quantized
@@ -32,10 +35,10 @@ if TYPE_CHECKING:
 @click.option(
     "--calibrate",
     type=click.Path(path_type=Path),
-    required=True,
     metavar="FOLDER",
-    help="Photographs like those that the model will meet; labels are not needed.",
+    help="Photographs like those that the model will meet, sub-folders too; labels are not needed.",
 )
+@from_option
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -69,7 +72,8 @@ def quantize(
     model: str,
     state_dict: str | None,
     output: str,
-    calibrate: Path,
+    calibrate: Path | None,
+    lists: tuple[str, ...],
     data: Path | None,
     split: str | None,
     max_drop: float | None,
@@ -90,19 +94,33 @@ def quantize(
     """
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.label_files import find_labels
+    from regnety.export.conversion_targets import check_not_its_source
     from regnety.export.quantizing import quantize_model
+    from regnety.export.targets import check_output
 
     check_sizes(image_size, test_size)
     if max_drop is not None and data is None:
         raise click.UsageError(
             "--max-drop is a loss of accuracy, which is measured on labelled photographs: give --data"
         )
+    if calibrate is None and not lists:
+        raise click.UsageError("name photographs to calibrate on: a folder with --calibrate, or a list with --from")
+    if check_output(output) != "folder":
+        raise ExportError(f"{output}: an int8 model is a folder; name one without a suffix")
+    place = claim(output, is_folder=True, check=lambda: check_output(output))
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
     say_notice(bundle, quiet=quiet)
+    photographs: Path | ImageList
+    if calibrate is not None and not lists:
+        photographs = calibrate
+    else:
+        photographs = named_images([str(calibrate)] if calibrate else [], lists, recursive=True)
+    check_not_its_source(Path(output), bundle)
+    say_replaced(place, quiet=quiet)
     result = quantize_model(
         bundle if labels is None else bundle.with_labels(find_labels(labels)),
         output,
-        calibrate=calibrate,
+        calibrate=photographs,
         data=data,
         split=split,
         max_drop=max_drop,

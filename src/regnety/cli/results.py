@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -11,6 +11,7 @@ from regnety.cli import terminal
 from regnety.cli.formats import RowFormat
 
 if TYPE_CHECKING:
+    from regnety.inference.jobs.rows import PredictionRows
     from regnety.inference.predictor import Prediction
 
 PROBABILITY = "probability"
@@ -62,14 +63,13 @@ class JsonLinesWriter:
 
 
 class CsvWriter:
-    """A row a file and rank, as in a file of them."""
+    """Rows, as in a file of them."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, rows: "PredictionRows") -> None:
         from regnety.inference.jobs.row_files import csv_text
-        from regnety.inference.jobs.rows import PredictionRows
 
         self._stream = stream
-        self._rows = PredictionRows()
+        self._rows = rows
         self._text = csv_text
         stream.write(csv_text([[column.name for column in self._rows.columns]]))
 
@@ -90,7 +90,7 @@ class TableWriter:
         labels: of all classes; None where the index is shown.
     """
 
-    def __init__(self, stream: TextIO, names: Sequence[str], labels: Sequence[str] | None) -> None:
+    def __init__(self, stream: TextIO, names: Iterable[str], labels: Sequence[str] | None) -> None:
         self._stream = stream
         self._bold = terminal.has_colours(stream)
         name = max([len("image"), *(terminal.columns_of(terminal.printable(name)) for name in names)])
@@ -133,16 +133,19 @@ class TableWriter:
         return "  ".join([*cells, terminal.padded(probability, len(PROBABILITY), right=True)]).rstrip()
 
 
-def make_writer(output_format: RowFormat, stream: TextIO, names: Sequence[str], labels: Sequence[str] | None) -> Writer:
-    """The writer of a format; `names` and `labels` are as for the table."""
+def make_writer(
+    output_format: RowFormat,
+    stream: TextIO,
+    names: Iterable[str],
+    labels: Sequence[str] | None,
+    rows: "PredictionRows",
+) -> Writer:
+    """The writer of a format; `names` and `labels` are as for the table, `rows` those of CSV."""
     if output_format is RowFormat.table:
         return TableWriter(stream, names, labels)
-    writers: dict[RowFormat, Callable[[TextIO], Writer]] = {
-        RowFormat.json: JsonWriter,
-        RowFormat.jsonl: JsonLinesWriter,
-        RowFormat.csv: CsvWriter,
-    }
-    return writers[output_format](stream)
+    if output_format is RowFormat.csv:
+        return CsvWriter(stream, rows)
+    return JsonWriter(stream) if output_format is RowFormat.json else JsonLinesWriter(stream)
 
 
 @contextmanager

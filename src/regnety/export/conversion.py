@@ -45,7 +45,7 @@ class Converted:
     """Whether labels and preprocessing are in it too; a checkpoint file has weights alone."""
 
 
-def convert_model(model: str | Path | Bundle, path: str | Path, *, to: Target, overwrite: bool = False) -> Converted:
+def convert_model(model: str | Path | Bundle, path: str | Path, *, to: Target) -> Converted:
     """Write a model as another code base keeps it.
 
         convert_model("regnety_002", "RegNetY-200MF.pyth", to="pycls")
@@ -58,18 +58,18 @@ def convert_model(model: str | Path | Bundle, path: str | Path, *, to: Target, o
         path: `NAME.safetensors`, or a file of torch (`.pth`, `.pyth`, `.torch`, ...), in the model's own number type;
             for `regnety`, `timm` (both in float32) and `transformers` also a folder, a name without a suffix or with a
             slash at its end, from which they load the model with labels and preprocessing; for `onnx` `NAME.onnx`
-            (over 2 GiB with `NAME.onnx.data`), in float32 and with batch norm folded.
+            (over 2 GiB with `NAME.onnx.data`), in float32 and with batch norm folded. A file of weights that stands
+            there is replaced, as is an ONNX file or a folder that regnety wrote; never the model itself.
         to: whose it is to be. pycls's networks are shown BGR: the stem is turned.
-        overwrite: replace what stands there, which may be a model's folder, or any file but the model itself.
 
     Raises:
-        ExportError: the path and `to` do not go together, something stands there, the other code base cannot express
-            the model, or what was written is not the model.
+        ExportError: the path and `to` do not go together, something else stands there, the other code base cannot
+            express the model, or what was written is not the model.
         WeightsError: the model is damaged.
         UnknownModelError: the name is not known, or its weights cannot be had.
         OSError: the file cannot be written.
     """
-    form = check_target(path, to, overwrite=overwrite)
+    form = check_target(path, to)
     path = Path(path)
     bundle = Bundle.load(model)
     check_not_its_source(path, bundle)

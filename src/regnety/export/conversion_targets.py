@@ -6,7 +6,10 @@ from typing import Literal, TypeAlias, get_args
 
 from regnety.bundle.bundle import BUNDLE_FILES, Bundle
 from regnety.bundle.hub_folders import PROCESSOR_FILE
-from regnety.errors import ExportError
+from regnety.bundle.transformers_config import is_ours
+from regnety.errors import ExportError, WeightsError
+from regnety.export.targets import check_replaceable
+from regnety.weights.checkpoint import open_checkpoint
 
 Target: TypeAlias = Literal["regnety", "timm", "pycls", "torchvision", "transformers", "vissl", "onnx"]
 ConvertedForm: TypeAlias = Literal["folder", "safetensors", "torch", "onnx"]
@@ -24,22 +27,22 @@ FOLDER_FILES = {*BUNDLE_FILES, PROCESSOR_FILE}
 """All that may stand in a folder that is replaced."""
 
 
-def check_target(path: str | Path, to: str, *, overwrite: bool) -> ConvertedForm:
+def check_target(path: str | Path, to: str) -> ConvertedForm:
     """What a name asks for, once it is known that it can be written. The model need not be there yet.
 
-    A folder ends in a slash, is one already, or has no suffix.
+    A folder ends in a slash, is one already, or has no suffix. What stands there may be replaced where it is a file of
+    weights, or an ONNX file or a folder that regnety wrote.
 
     Args:
         path: where the model is to go.
         to: one of `TARGETS`.
-        overwrite: whether what stands there may be replaced.
 
     Raises:
-        ExportError: the name and `to` do not go together, a file's folder does not exist, something stands there that
-            may not be replaced, or something else would be lost with it.
+        ExportError: the name and `to` do not go together, a file's folder does not exist, or something stands there
+            that regnety did not write.
     """
     form = _form_of(path, to)
-    _check_free(Path(path), form, overwrite=overwrite)
+    _check_free(Path(path), form)
     return form
 
 
@@ -76,13 +79,33 @@ def _form_of(path: str | Path, to: str) -> ConvertedForm:
     return form
 
 
-def _check_free(path: Path, form: ConvertedForm, *, overwrite: bool) -> None:
+def _check_free(path: Path, form: ConvertedForm) -> None:
     if not path.exists():
         return
-    names = {entry.name for entry in path.iterdir()} if path.is_dir() else None
-    if names != set() and not overwrite:
-        raise ExportError(f"{path}: exists; name another place, or say --overwrite")
-    if form == "folder" and names is None:
+    if form == "onnx":
+        check_replaceable(path, form)
+    elif form == "folder":
+        _check_folder(path)
+    else:
+        _check_weights(path)
+
+
+def _check_weights(path: Path) -> None:
+    """A file of weights may be replaced; whose it is they do not say."""
+    if not path.is_file():
+        raise ExportError(f"{path}: is a device or a pipe, not a file; name another place")
+    try:
+        open_checkpoint(path)
+    except WeightsError:
+        raise ExportError(f"{path}: exists and holds no model's weights; name another file") from None
+
+
+def _check_folder(path: Path) -> None:
+    """An empty folder may be replaced, and a model's that regnety wrote."""
+    if not path.is_dir():
         raise ExportError(f"{path}: is a file; name another folder")
-    if names is not None and (others := sorted(names - FOLDER_FILES)):
+    names = {entry.name for entry in path.iterdir()}
+    if names and not is_ours(path):
+        raise ExportError(f"{path}: exists and was not written by regnety; name another folder")
+    if others := sorted(names - FOLDER_FILES):
         raise ExportError(f"{path}: holds {others[0]}, which is no model's and would be lost; name another folder")

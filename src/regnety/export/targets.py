@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from regnety.bundle.bundle import check_replaceable as check_bundle_replaceable
 from regnety.errors import ExportError, WeightsError
 from regnety.graph.metadata import KEY
 from regnety.graph.openvino_files import DATA_SUFFIX, read_openvino
@@ -36,6 +37,21 @@ def form_of(path: str | Path) -> Form:
         raise ExportError(f"{path}: name an .onnx or an .xml file, or a folder with a slash at its end")
     if not path.parent.is_dir():
         raise ExportError(f"{path}: there is no folder {path.parent}")
+    return form
+
+
+def check_output(path: str | Path) -> Form:
+    """What a name asks for, once it is known that it can be written and that nothing of others is lost by it.
+
+    Raises:
+        ExportError: the name says no form, or its folder does not exist; or regnety did not write the file there.
+        WeightsError: regnety did not write the folder there, or something else is in it too.
+    """
+    form = form_of(path)
+    if form != "folder":
+        check_replaceable(Path(path), form)
+    elif Path(path).exists():
+        check_bundle_replaceable(Path(path))
     return form
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,11 @@ def measurement_path(facts: Mapping[str, Any]) -> Path:
     return cache_directory() / "latency" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
 
-def read_measurement(facts: Mapping[str, Any]) -> dict[str, Any] | None:
+def read_measurement(facts: Mapping[str, Any], fields: Sequence[str] = FIELDS) -> dict[str, Any] | None:
     """What `keep_measurement` wrote; None where there is nothing, or nothing whole."""
     try:
         measured = json.loads(measurement_path(facts).read_text("utf-8"))["measured"]
-        return {field: measured[field] for field in FIELDS}
+        return {field: measured[field] for field in fields}
     except (OSError, ValueError, LookupError, TypeError):
         return None
 

@@ -7,7 +7,7 @@ it, which bounds the whole from below.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from regnety.errors import EngineError, RegNetYError, WeightsError
 from regnety.inference.engines.engine import Precision
@@ -34,8 +34,8 @@ class _Budget:
     latency_ms: float | None
     memory_mib: float | None
 
-    def admits(self, row: LatencyRow) -> bool:
-        """Whether what was measured is within it; memory that is not known is not."""
+    def may_admit(self, row: LatencyRow) -> bool:
+        """Whether what was measured of the model alone is within it; memory that is not known is not."""
         if self.latency_ms is not None and row.latency_p50_ms > self.latency_ms:
             return False
         return self.memory_mib is None or (row.memory_mib is not None and row.memory_mib <= self.memory_mib)
@@ -58,7 +58,8 @@ def pick(
 
     Args:
         latency_ms: milliseconds that a batch may take, median; None is no limit.
-        memory_mib: what the whole process may have resident at its peak; None is no limit.
+        memory_mib: what a batch job of photographs of 12 megapixels may have resident at its peak, the whole process
+            with a worker on each thread; None is no limit.
         candidates: models whose accuracy is known, the most accurate first; None is all published ones at their sizes.
         engine: a name; `auto` is the faster one of ONNX Runtime and OpenVINO that fits, for each model.
         precision: `f32` or `bf16`; `auto` is the faster one that fits. Accuracies are those of float32.
@@ -111,8 +112,14 @@ def _fitting_row(
         if _part_is_too_slow(timing, budget, engine, precision, batch_size):
             continue
         rows.append(timing.row(engine, precision, batch_size=batch_size, limit_ms=budget.latency_ms))
-    fitting = [row for row in with_auto(timing.settled(rows)) if budget.admits(row)]
-    return min(fitting, key=lambda row: row.latency_p50_ms, default=None)
+    fitting = [row for row in with_auto(timing.settled(rows)) if budget.may_admit(row)]
+    for row in sorted(fitting, key=lambda row: row.latency_p50_ms):
+        if budget.memory_mib is None:
+            return row
+        job_mib = timing.job_memory_mib(row.engine, row.precision)
+        if job_mib is not None and job_mib <= budget.memory_mib:
+            return replace(row, job_memory_mib=job_mib)
+    return None
 
 
 def _part_is_too_slow(timing: Timing, budget: _Budget, engine: str, precision: Precision, batch_size: int) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,9 @@ from regnety.errors import UnknownModelError
 from regnety.graph.metadata import ModelMetadata
 from regnety.inference.graph_cache import LARGEST_CACHED_FILE, graph_of
 from regnety.weights.random_weights import RandomWeights
+
+COMMERCIAL = "commercial"
+"""In the place of a licence: any that allows commercial use."""
 
 
 @dataclass(frozen=True)
@@ -148,14 +151,24 @@ def models_to_time(patterns: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(models)) or list(page_models())
 
 
-def published_candidates(*, image_size: int | None = None) -> list[TimedModel]:
+def published_candidates(*, image_size: int | None = None, licenses: Sequence[str] = ()) -> list[TimedModel]:
     """The published RegNetY with their default weights whose accuracy on ImageNet is known, the most accurate first.
 
     Args:
         image_size: those whose accuracy at that size is known; None takes each at its own.
+        licenses: those whose weights have one of these; `commercial` stands for all that allow commercial use. Nothing
+            takes all.
     """
     candidates = [
-        timed_model(name, image_size=image_size) for name in published_models() if name.startswith("regnety_")
+        timed_model(name, image_size=image_size)
+        for name in published_models()
+        if name.startswith("regnety_") and (not licenses or _is_licensed(name, licenses))
     ]
     known = [candidate for candidate in candidates if candidate.top1 is not None]
     return sorted(known, key=lambda candidate: -(candidate.top1 or 0.0))
+
+
+def _is_licensed(name: str, licenses: Sequence[str]) -> bool:
+    published = model_info(name).published
+    assert published is not None
+    return published.license in licenses or (COMMERCIAL in licenses and not published.noncommercial)

@@ -1,13 +1,18 @@
 """One model timed: each way to run a batch has a process of its own, and what it said is kept in the cache."""
 
+import io
 import json
 import subprocess
 import sys
+import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from regnety.errors import EngineError
 from regnety.inference.engines.engine import Precision, available_cores
@@ -21,6 +26,9 @@ FAR_OVER = 3.0
 """A model that takes so many times a budget is not measured to the end."""
 WORSE = 1.3
 """Nor is a way to run a batch that takes so many times the best."""
+PHOTOGRAPH = (4000, 3000)
+"""Width and height of the photographs by which a batch job's memory is measured: 12 megapixels, as a telephone's."""
+JOB_FIELDS = ("memory_mib", "engine_version")
 NEAR = 1.15
 """Rivals that take up to so many times the best are measured twice: on a shared machine once may be a bad moment."""
 
@@ -62,6 +70,9 @@ class LatencyRow:
     """At the median."""
     memory_mib: float | None
     """The most that a process which loads, compiles and runs it has resident; None where the system does not say."""
+    job_memory_mib: float | None = None
+    """The most that a batch job of `PHOTOGRAPH`s takes with that engine, precision and threads; None where it was not
+    measured."""
     runs: int
     """That were timed."""
     auto: bool = False
@@ -135,6 +146,37 @@ class Timing:
         best_ms = min((row.latency_p50_ms for row in rows), default=0.0)
         near = [row for row in rows if row.latency_p50_ms <= NEAR * best_ms]
         return rows if len(near) < 2 else [self._again(row) if row in near else row for row in rows]
+
+    def job_memory_mib(self, engine: str, precision: Precision) -> float | None:
+        """The most that a batch job has resident, with a worker for each of the threads; None where nothing says it.
+
+        Raises:
+            EngineError: the job fails.
+        """
+        facts = {
+            "graph": self.model.digest(engine),
+            "engine": engine,
+            "engine_version": self._versions[engine],
+            "precision": precision,
+            "workers": self._threads,
+            "job": list(PHOTOGRAPH),
+        }
+        measured = None if self._fresh else read_measurement(facts, JOB_FIELDS)
+        if measured is None:
+            try:
+                folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="regnety-bench.")))
+                (folder / "photograph.jpg").write_bytes(photograph())
+                request = {
+                    **facts,
+                    "bundle": str(self.model.bundle.save(folder / "bundle")),
+                    "photograph": str(folder / "photograph.jpg"),
+                }
+            except OSError as error:
+                raise EngineError(f"{self.model.name} cannot be timed, it has no place: {error}") from error
+            measured = run_timing_process(request, name=f"a batch job of {self.model.name} with {engine}")
+            keep_measurement(facts, measured)
+        memory: float | None = measured["memory_mib"]
+        return memory
 
     def part_ms(self, engine: str, precision: Precision, *, batch_size: int, output: str, limit_ms: float) -> float:
         """Milliseconds of the network's beginning alone, up to one of its outputs."""
@@ -252,6 +294,20 @@ class Timing:
         )
 
 
+@cache
+def photograph() -> bytes:
+    """A JPEG of `PHOTOGRAPH`'s size, with noise as a camera's has."""
+    from PIL import Image
+
+    width, height = PHOTOGRAPH
+    columns, rows = np.meshgrid(np.arange(width, dtype=np.int16), np.arange(height, dtype=np.int16))
+    noise = np.random.default_rng(0).integers(-8, 9, (height, width), np.int16)
+    channels = [np.clip(channel + noise, 0, 255).astype(np.uint8) for channel in (columns // 16, rows // 12, 128)]
+    file = io.BytesIO()
+    Image.fromarray(np.stack(channels, axis=-1)).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
 def run_timing_process(request: dict[str, Any], *, name: str) -> dict[str, Any]:
     """Have one way to run a batch measured in a process of its own.
 
@@ -272,7 +328,7 @@ def run_timing_process(request: dict[str, Any], *, name: str) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     if result.returncode == 0 and result.stdout:
         answer = json.loads(result.stdout.splitlines()[-1])
-    if "latency_p50_ms" in answer:
+    if "engine_version" in answer:
         return answer
     last = (result.stderr.strip().splitlines() or [""])[-1]
     killed = "was killed, as where memory is short" if result.returncode < 0 else f"ended with {result.returncode}"

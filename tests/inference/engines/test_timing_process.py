@@ -11,6 +11,7 @@ import pytest
 
 from regnety.inference.engines import timing_process
 from regnety.inference.engines.timing_process import enough, is_over, peak_memory_mib, summary, timed
+from regnety.inference.timing import Timing
 from timed import tiny_model
 
 
@@ -136,3 +137,23 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
     assert (result.returncode, result.stderr) == (0, "")
     answer: dict[str, Any] = json.loads(result.stdout)
     return answer
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for a process's memory")
+def test_a_batch_job_takes_its_photographs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each worker holds a picture of 12 megapixels, 34 MiB, decoded."""
+    monkeypatch.setenv("REGNETY_CACHE", str(tmp_path / "cache"))
+
+    peaks = []
+    for threads in (1, 3):
+        with Timing(tiny_model(), threads=threads) as timed_alone:
+            alone = timed_alone.row("onnxruntime", "f32", batch_size=1).memory_mib
+            job = timed_alone.job_memory_mib("onnxruntime", "f32")
+            assert alone is not None
+            assert job is not None
+            assert job == timed_alone.job_memory_mib("onnxruntime", "f32")  # from the cache
+            peaks.append(job)
+    assert peaks[0] > alone + 34
+    assert peaks[1] > peaks[0] + 34
+    assert not (tmp_path / "cache" / "graphs").exists()

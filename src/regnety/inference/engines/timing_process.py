@@ -6,9 +6,11 @@
 """
 
 import json
+import math
 import os
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from regnety.errors import RegNetYError
+from regnety.errors import EngineError, RegNetYError
 from regnety.inference.engines.engine import Engine
 
 WARM_UP_RUNS, WARM_UP_S = 2, 1.0
@@ -28,6 +30,8 @@ MAX_RUNS, MAX_S = 2000, 6.0
 FEWEST_RUNS = 3
 GIVE_UP_RUNS = 2
 """After which it may be plain that a model is too slow."""
+JOB_PHOTOGRAPHS = 72
+"""After which a job knows how it is run fastest, so that what it holds is what it goes on holding."""
 STATUS = Path("/proc/self/status")
 
 
@@ -35,7 +39,7 @@ def main() -> None:
     """Read what to measure, measure it, and leave without whatever engines do when they are taken down."""
     request = json.load(sys.stdin)
     try:
-        answer = measure(request)
+        answer = measure_job(request) if "photograph" in request else measure(request)
     except RegNetYError as error:
         answer = {"error": str(error)}
     print(json.dumps(answer), flush=True)
@@ -55,6 +59,37 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
         "memory_mib": peak_memory_mib(),
         "engine_version": engine.version,
     }
+
+
+def measure_job(request: dict[str, Any]) -> dict[str, Any]:
+    """Run a batch job on photographs as `regnety predict --output` does for the first time, and say what it took.
+
+    The graph is built, the fastest way is looked for, and so many photographs are answered that all threads have some.
+    """
+    with tempfile.TemporaryDirectory(prefix="regnety-job.") as folder:
+        os.environ["REGNETY_CACHE"] = str(Path(folder) / "cache")
+        from regnety.inference.jobs.job import run_job
+        from regnety.inference.jobs.rows import PredictionRows
+        from regnety.inference.predictor import Predictor
+
+        predictor = Predictor(
+            request["bundle"],
+            engine=request["engine"],
+            precision=request["precision"],
+            workers=request["workers"],
+        )
+        summary = run_job(
+            [request["photograph"]] * (JOB_PHOTOGRAPHS + 4 * request["workers"]),
+            lambda images: predictor.stream(images, on_error="record", count=math.inf),
+            PredictionRows(),
+            Path(folder) / "labels.csv",
+            row_format="csv",
+            settings={},
+        )
+        if summary.unreadable:
+            raise EngineError("its photographs could not be read")
+        assert predictor.engine is not None
+        return {"memory_mib": peak_memory_mib(), "engine_version": predictor.engine.version}
 
 
 def started(request: dict[str, Any]) -> Engine:

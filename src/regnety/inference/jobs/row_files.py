@@ -253,7 +253,14 @@ def _arrow_type(column: Column) -> "pyarrow.DataType":
 
     if column.kind == "vector":
         return pa.list_(pa.float32(), -1 if column.size is None else column.size)
-    return {"text": pa.string(), "integer": pa.int32(), "real": pa.float64()}[column.kind]
+    kinds = {
+        "text": pa.string(),
+        "integer": pa.int32(),
+        "count": pa.int64(),
+        "real": pa.float64(),
+        "flag": pa.bool_(),
+    }
+    return kinds[column.kind]
 
 
 def _arrow_array(column: Column, values: list[Any]) -> "pyarrow.Array":

@@ -15,8 +15,8 @@ class Column:
     """One column of CSV and Parquet."""
 
     name: str
-    kind: Literal["text", "integer", "real", "vector"]
-    """string, int32, float64, or a list of float32; any of them may be empty."""
+    kind: Literal["text", "integer", "count", "real", "flag", "vector"]
+    """string, int32, int64, float64, bool, or a list of float32; any of them may be empty."""
     size: int | None = None
     """Number of values of a vector."""
 
@@ -44,7 +44,7 @@ class Rows(Protocol[Record]):
 class PredictionRows:
     """A row a file and rank. A file without an answer is one row: with its error, or with nothing sure enough."""
 
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("filename", "text"),
         Column("rank", "integer"),
         Column("index", "integer"),
@@ -73,3 +73,56 @@ class PredictionRows:
     def as_dict(self, record: "Prediction") -> Mapping[str, Any]:
         """The fields of `--format json`."""
         return record.as_dict()
+
+
+class WidePredictionRows(PredictionRows):
+    """A row a file, as a spreadsheet has it: `label_1`, `prob_1`, `label_2` and so on, the most probable first.
+
+    Where the model brings no class names, the label is the index.
+
+    Args:
+        count: pairs of a label and its probability; an answer with fewer leaves the rest empty.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        pairs = [
+            column
+            for rank in range(1, count + 1)
+            for column in (Column(f"label_{rank}", "text"), Column(f"prob_{rank}", "real"))
+        ]
+        self.columns = (Column("filename", "text"), *pairs, Column("error", "text"))
+
+    def rows_of(self, record: "Prediction") -> Iterable[Sequence[Any]]:
+        """The one row."""
+        values: list[Any] = [None] * (2 * self._count)
+        for rank, entry in enumerate(record.predictions[: self._count]):
+            values[2 * rank : 2 * rank + 2] = str(entry.index) if entry.label is None else entry.label, entry.prob
+        return [(record.filename, *values, record.error)]
+
+
+class PlainRows:
+    """Rows that are there already, of whatever columns.
+
+    Args:
+        columns: theirs.
+    """
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.columns = tuple(columns)
+
+    def filename(self, record: Sequence[Any]) -> str | None:
+        """They need not be of images."""
+        return None
+
+    def error(self, record: Sequence[Any]) -> str | None:
+        """As above."""
+        return None
+
+    def rows_of(self, record: Sequence[Any]) -> Iterable[Sequence[Any]]:
+        """The row."""
+        return [record]
+
+    def as_dict(self, record: Sequence[Any]) -> Mapping[str, Any]:
+        """By the names of the columns."""
+        return {column.name: value for column, value in zip(self.columns, record, strict=True)}
