@@ -41,7 +41,8 @@ def embed(
 ) -> None:
     """Write the embeddings of photographs, which `neighbours` and `duplicates` read: files, folders, http(s) addresses.
 
-    An embedding is what the model makes of a photograph before it names a class: its pooled features.
+    An embedding is what the model makes of a photograph before it names a class: its pooled features. For photographs
+    take a model of ImageNet, as --model regnety_040; the one that is taken if none is named knows small pictures only.
 
     Example:  regnety embed photos/ --recursive --output embeddings.parquet
     """
@@ -60,7 +61,8 @@ def embed(
     sources = named_images(images, lists, recursive=recursive)
     if not quiet:
         if model is None:
-            say(f"no --model named; {EMBEDDED_MODEL} embeds, which was trained on pictures of 32x32 pixels")
+            said = f"no --model named; {EMBEDDED_MODEL} embeds, which was trained on pictures of 32x32 pixels"
+            say(f"{said}; for photographs name regnety_040")
         say_notice(bundle)
     say_replaced(place, quiet=quiet)
     summary = run_batch_job(

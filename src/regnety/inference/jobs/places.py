@@ -132,11 +132,11 @@ class LocalPlace:
             stack.enter_context(locked(self._folder / "job", on_wait=self._refuse))
         except (FileExistsError, FileNotFoundError) as error:
             if self._folder.is_file() or not self._folder.parent.is_dir():
-                error.filename = self.name
+                error.filename = str(Path(self.name))
                 raise
             return False
         except OSError as error:
-            error.filename = self.name
+            error.filename = str(Path(self.name))
             raise
         if self._folder.exists():
             return True
