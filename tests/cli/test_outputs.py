@@ -14,6 +14,7 @@ from bundles import small_bundle
 from commands import TIMEOUT_S, one_line, regnety, regnety_here
 from jobs_as_processes import job_command, started, write_photographs
 from pictures import noise
+from regnety.architecture.design import Design
 from regnety.inference.jobs.claims import claimed
 
 REPLACED = "regnety: {output}: is there already; it is replaced when the new one is whole"
@@ -24,6 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model and a photograph."""
     folder = tmp_path_factory.mktemp("outputs")
     small_bundle().save(folder / "bundle")
+    small_bundle(design=Design(depth=5, w0=8, wa=8.6, wm=1.5, group_width=4)).save(folder / "bundle-own")
     noise(40, 30).save(folder / "a.png")
     return folder
 
@@ -63,8 +65,8 @@ def test_what_is_wrong_comes_before_any_word_of_replacing(folder: Path, tmp_path
 WRITING = {
     "export": ("export", "{bundle}", "-o", "{output}.onnx"),
     "export to a folder": ("export", "{bundle}", "-o", "{output}/"),
-    "convert": ("convert", "{bundle}", "{output}.safetensors", "--to", "torchvision"),
-    "convert to a folder": ("convert", "{bundle}", "{output}", "--to", "transformers"),
+    "convert": ("convert", "{bundle}-own", "{output}.safetensors", "--to", "torchvision"),
+    "convert to a folder": ("convert", "{bundle}-own", "{output}", "--to", "transformers"),
     "card": ("card", "{bundle}", "-o", "{output}.md"),
     "describe": ("describe", "regnety_002", "--plot", "{output}.svg"),
 }
