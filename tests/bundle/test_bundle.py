@@ -108,11 +108,13 @@ def test_timm_can_read_the_config_of_regnety_002(tmp_path: Path, caplog: pytest.
         (Design(depth=15, w0=120, wa=46.4, wm=2.1, group_width=8), "timm rounds its widths otherwise"),
     ],
 )
-def test_timm_refuses_what_it_cannot_build_and_saving_says_so(
+def test_what_timm_cannot_build_it_refuses_and_who_makes_a_folder_for_it_is_told(
     design: Design | AnyNetDesign, reason: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = small_bundle(design=design).save(tmp_path / "bundle")
     assert json.loads((folder / "config.json").read_text("utf-8")).keys() == TIMM_FIELDS
+    assert caplog.records == []
+    Bundle.load(folder).say_if_not_for_timm(folder)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage().startswith(f"{folder}: timm cannot load this bundle: {reason}")

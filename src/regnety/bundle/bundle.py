@@ -205,9 +205,12 @@ class Bundle:
                 self.training_files.write(beside)
             if add_files is not None:
                 add_files(beside)
+        return folder
+
+    def say_if_not_for_timm(self, folder: str | Path) -> None:
+        """Log a warning where timm cannot load what was saved there: for whoever makes a folder for others."""
         if self.metadata.calibration is None and (obstacle := TIMM.obstacle(self.architecture)):
             logger.warning("%s: timm cannot load this bundle: %s", folder, obstacle)
-        return folder
 
     def _write_weights(self, folder: Path, dtype: str) -> None:
         """The weights, or the graph of a model that has none."""

@@ -75,6 +75,7 @@ def export_model(
     export = _Export(bundle, input, outputs, "float16" if fp16 else "float32")
     if form == "folder":
         bundle.save(path, dtype=export.dtype, add_files=export.complete_folder)
+        bundle.say_if_not_for_timm(path)
         return export.result(path, tuple(sorted(path.iterdir())))
     check_replaceable(path, form)
     with replacing_together(path, companions=[path.name + DATA_SUFFIX]) as beside:
