@@ -3,6 +3,8 @@
 import copy
 import json
 import logging
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import WeightsError
 from regnety.network.creation import create_model, numpy_weights
+from regnety.network.modules import RegNet
 from regnety.preprocessing import Preprocessing
 
 FOUR_STAGES = Design(depth=5, w0=8, wa=8.6, wm=1.5, group_width=4)
@@ -85,6 +88,75 @@ def test_what_came_with_the_weights_is_kept(tmp_path: Path) -> None:
     kept = Bundle.load(grey.save_pretrained(tmp_path / "grey", labels=("cat", "dog"), provenance={}))
     assert (kept.labels, kept.preprocessing, kept.provenance) == (("cat", "dog"), SMALL.for_channels(1), {})
     assert Bundle.load(create_model("regnety_032").save_pretrained(tmp_path / "named")).preprocessing.crop_pct == 0.95
+
+
+def trained(network: RegNet, *, only: str = "") -> RegNet:
+    """After two steps of its parameters, or of those whose names begin so, to the very classes that it has."""
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad = name.startswith(only)
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.1, momentum=0.9)
+    for _ in range(2):
+        optimizer.zero_grad()
+        logits = network.train()(IMAGES.to(network.stem.conv.weight.dtype))
+        torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1])).backward()
+        optimizer.step()
+    return network
+
+
+def with_another_classifier(network: RegNet) -> RegNet:
+    network.head.fc = torch.nn.Linear(32, 4)
+    return network
+
+
+def with_loaded_weights(network: RegNet) -> RegNet:
+    network.load_state_dict(create_model(small_bundle(seed=1)).state_dict())
+    return network
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        trained,
+        lambda network: trained(network, only="head.fc.bias"),
+        lambda network: trained(copy.deepcopy(network).double()),
+        lambda network: trained(network).half(),
+        with_another_classifier,
+        with_loaded_weights,
+    ],
+    ids=["all", "bias", "copy", "half", "layer", "state dict"],
+)
+def test_names_do_not_outlive_the_classifier_that_they_came_with(
+    change: Callable[[RegNet], RegNet], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = change(create_model(small_bundle(provenance={"license": "mit", "test_top1": 88.0})))
+    saved = Bundle.load(network.save_pretrained(tmp_path / "saved"))
+    assert (saved.labels, saved.provenance) == (None, {"license": "mit"})
+    assert caplog.messages[0] == (
+        f"{tmp_path}/saved: is saved without class names: the classifier has been trained since they came with it; "
+        "give labels=model.labels if they still hold, or labels=[...]"
+    )
+    assert Bundle.load(network.save_pretrained(tmp_path / "named", labels=network.labels)).labels == LABELS
+    network.labels = ("ant", "bee", "cow", "dog")
+    network.provenance = {"data": "four animals"}
+    saved = Bundle.load(network.save_pretrained(tmp_path / "renamed"))
+    assert (saved.labels, saved.provenance) == (("ant", "bee", "cow", "dog"), {"data": "four animals"})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda network: trained(network, only="s"),
+        lambda network: network.half(),
+        lambda network: network.bfloat16().float(),
+        lambda network: copy.deepcopy(network).double(),
+        lambda network: pickle.loads(pickle.dumps(network)),
+    ],
+    ids=["backbone", "half", "bfloat16 and back", "copy", "pickle"],
+)
+def test_names_stay_with_the_classifier_that_they_came_with(change: Callable[[RegNet], RegNet], tmp_path: Path) -> None:
+    network = change(create_model(small_bundle(provenance={"data": "four colours"})))
+    saved = Bundle.load(network.save_pretrained(tmp_path / "saved"))
+    assert (saved.labels, saved.provenance) == (LABELS, {"data": "four colours"})
 
 
 def test_the_embedded_model_comes_back_whole(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from regnety.network.arrays import numpy_weights as numpy_weights
 from regnety.network.features import FeatureExtractor
 from regnety.network.initialization import Initialization, initialize
 from regnety.network.modules import RegNet
+from regnety.network.origin import Origin
 from regnety.network.sources import Model, find_source
 from regnety.network.timm_arguments import translated
 from regnety.weights.adapting import adapt_input_channels
@@ -194,6 +195,7 @@ def create_model(
     network.training_files = source.bundle.training_files
     skip = {*_fit_stem(network, source.bundle), *_fit_classifier(network, source.bundle)}
     load_weights(result, source.bundle.weights, skip=skip)
+    network.origin = Origin(network.labels, network.provenance, network.head.fc)
     return result
 
 

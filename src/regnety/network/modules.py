@@ -18,6 +18,7 @@ from regnety.network.dilation import stage_samplings
 from regnety.network.drop_path import drop_path_rates
 from regnety.network.features import feature_table, set_grad_checkpointing, taken_indices
 from regnety.network.head import ClassifierHead
+from regnety.network.origin import Origin
 from regnety.network.saving import save_network
 from regnety.preprocessing import Preprocessing
 
@@ -56,6 +57,8 @@ class RegNet(nn.Module):
         """Licence, source, data and command of its weights, as far as they are known."""
         self.training_files: TrainingFiles | None = None
         """What its weights were trained on before they came here; None where that is not known."""
+        self.origin: Origin | None = None
+        """What of these came with the weights, and with which classifier; None for random weights."""
         self.pretrained_cfg = pretrained_cfg_of(self.preprocessing, num_classes=architecture.num_classes)
         """The same in timm's keys, and where the weights are from; `resolve_data_config` reads it."""
         samplings = stage_samplings(architecture, output_stride)
@@ -248,9 +251,11 @@ class RegNet(nn.Module):
 
         Args:
             folder: where; a bundle that stands there is replaced.
-            labels: class names by index; None is those that came with the weights, if the classifier is still theirs.
+            labels: class names by index; None is those that came with the weights, as long as the classifier is the
+                very one that they came with. After it was trained they are left out, and the log says so, since the
+                outputs may stand for other classes now; `labels=model.labels` keeps them.
             preprocessing: what the model wants to be shown; None is as it came.
-            provenance: plain JSON values; None is as it came.
+            provenance: plain JSON values; None is as it came, or the licence alone where the classifier is another.
 
         Returns:
             The folder.

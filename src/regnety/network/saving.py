@@ -1,5 +1,6 @@
 """From a network back to a bundle, which regnety runs without torch, and timm reads where it can build the design."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from regnety.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     from regnety.network.modules import RegNet
+
+logger = logging.getLogger("regnety")
 
 
 def save_network(
@@ -29,17 +32,41 @@ def save_network(
         raise WeightsError(f"{folder}: a bundle cannot say that {obstacle}")
     if network.stem.conv.weight.is_meta:
         raise WeightsError(f"{folder}: the network is on the meta device, where it has no weights to save")
-    labels = network.labels if labels is None else labels
+    labels = _labels_of(network, folder) if labels is None else labels
     metadata = ModelMetadata(
         design=network.architecture.design,
         num_classes=network.num_classes,
         in_chans=network.in_chans,
         preprocessing=network.preprocessing if preprocessing is None else preprocessing,
         labels=None if labels is None else tuple(labels),
-        provenance=network.provenance if provenance is None else provenance,
+        provenance=_provenance_of(network) if provenance is None else provenance,
     )
     weights, name = numpy_weights(network), folder.resolve().name
-    return Bundle(metadata, weights, name=name, training_files=network.training_files).save(folder)
+    bundle = Bundle(metadata, weights, name=name, training_files=network.training_files)
+    bundle.save(folder)
+    bundle.say_if_not_for_timm(folder)
+    return folder
+
+
+def _labels_of(network: "RegNet", folder: Path) -> tuple[str, ...] | None:
+    """The names of the classes, unless they came with a classifier that is another one by now."""
+    origin = network.origin
+    if origin is None or network.labels is None or network.labels is not origin.labels or origin.is_of(network.head.fc):
+        return network.labels
+    logger.warning(
+        "%s: is saved without class names: the classifier has been trained since they came with it; "
+        "give labels=model.labels if they still hold, or labels=[...]",
+        folder,
+    )
+    return None
+
+
+def _provenance_of(network: "RegNet") -> Mapping[str, Any]:
+    """Where the weights are from; of a classifier that is another one by now neither data nor figures hold."""
+    origin = network.origin
+    if origin is None or network.provenance is not origin.provenance or origin.is_of(network.head.fc):
+        return network.provenance
+    return {name: value for name, value in network.provenance.items() if name.startswith("license")}
 
 
 def _obstacle(network: "RegNet") -> str | None:

@@ -1,0 +1,39 @@
+"""What came with a network's weights, and whether it still holds: names belong to a classifier, figures to weights."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+ROUNDED = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+"""Types to which a network may have been turned on its way; the classifier is the same but for that."""
+
+
+class Origin:
+    """What a bundle said of a classifier, with a copy of it as it was loaded.
+
+    Args:
+        labels: class names by index, if there are any.
+        provenance: licence, data, figures.
+        classifier: the layer; an identity where there is none.
+    """
+
+    def __init__(self, labels: tuple[str, ...] | None, provenance: Mapping[str, Any], classifier: nn.Module) -> None:
+        self.labels = labels
+        self.provenance = provenance
+        self._values = _values_of(classifier)
+
+    def is_of(self, classifier: nn.Module) -> bool:
+        """Whether a layer has the very values that were loaded, in whatever type."""
+        values = _values_of(classifier)
+        return values.keys() == self._values.keys() and all(
+            value.shape == self._values[name].shape
+            and any(torch.equal(self._values[name].to(dtype).double(), value.double()) for dtype in ROUNDED)
+            for name, value in values.items()
+        )
+
+
+def _values_of(classifier: nn.Module) -> dict[str, Tensor]:
+    """Its weight and bias; on the meta device there are none."""
+    return {name: value.detach().cpu().clone() for name, value in classifier.named_parameters() if not value.is_meta}
