@@ -4,6 +4,7 @@ from pathlib import Path
 
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.published_metadata import published_metadata
+from regnety.bundle.run_folders import checkpoint_bundle
 from regnety.bundle.training_settings import ShownInTraining, shown_in_training
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights, published_models
@@ -26,8 +27,8 @@ TAG_OF_DIALECT = {
 def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None, state_dict: str | None = None) -> Bundle:
     """Read a checkpoint of any dialect; of the weights only names and shapes are read now.
 
-    It has no labels, and the preprocessing that its settings name; for what they do not say that of published weights
-    of the model that it fits, as `notice` says.
+    One of `regnety train` says what it is. Any other has no labels, and the preprocessing that its settings name; for
+    what they do not say that of published weights of the model that it fits, as `notice` says.
 
     Args:
         path: the file.
@@ -38,6 +39,8 @@ def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None, stat
         WeightsError: the file is damaged, or is of no RegNet.
     """
     checkpoint = open_checkpoint(path, state_dict=state_dict)
+    if (of_run := checkpoint_bundle(checkpoint)) is not None:
+        return of_run
     match = match_shapes(checkpoint.shapes, source=str(path))
     assumed = assumed or _assumed_weights(match, checkpoint)
     architecture = match.architecture

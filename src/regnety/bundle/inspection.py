@@ -14,6 +14,7 @@ from regnety.architecture.fitting import differences
 from regnety.bundle.bundle import GRAPH_FILE, Bundle
 from regnety.bundle.hub_folders import CONFIG_FILE, PROCESSOR_FILE, folder_of, owner_of, weights_file
 from regnety.bundle.resolver import GRAPH_SUFFIXES, fetch_model, place_on_disk, resolve
+from regnety.bundle.run_folders import checkpoint_bundle
 from regnety.bundle.training_settings import shown_in_training
 from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.models import is_name
@@ -111,12 +112,16 @@ def inspect_model(path: str | Path, *, state_dict: str | None = None) -> Inspect
 def _inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
     problem, missing, model, architecture = None, [], None, None
     try:
-        match = match_shapes(checkpoint.shapes, source=str(checkpoint.path))
-        model, architecture = match.model, match.architecture
-        missing = [key for key in architecture.state_dict_shapes() if key not in checkpoint.shapes]
-        missing += ["class names" if architecture.num_classes else "a classifier"]
-        assumed = Preprocessing().for_channels(architecture.in_chans)
-        missing += [] if shown_in_training(checkpoint.facts, assumed).is_whole else ["preprocessing"]
+        if (of_run := checkpoint_bundle(checkpoint)) is not None:  # which says what it is
+            architecture = of_run.architecture
+            model, missing = name_of(architecture), [] if of_run.labels else ["class names"]
+        else:
+            match = match_shapes(checkpoint.shapes, source=str(checkpoint.path))
+            model, architecture = match.model, match.architecture
+            missing = [key for key in architecture.state_dict_shapes() if key not in checkpoint.shapes]
+            missing += ["class names" if architecture.num_classes else "a classifier"]
+            assumed = Preprocessing().for_channels(architecture.in_chans)
+            missing += [] if shown_in_training(checkpoint.facts, assumed).is_whole else ["preprocessing"]
     except WeightsError as error:
         problem = _without(checkpoint.path, error)
         closest = closest_model(checkpoint.shapes)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CHECKPOINT_SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".tar", ".pyth", ".torch", ".bin", ".ckpt", ".json")
 GRAPH_SUFFIXES = (".onnx", ".xml")
 """Endings of the files that are a model by themselves, in any case; a checkpoint is known by its content."""
+RECIPE_FILE = "recipe.yaml"
+"""What the folder of a run of `regnety train` has and a model's has not."""
 _REPOSITORY = re.compile(r"[A-Za-z][\w.-]*/[\w.-]+")
 ACCEPTED = "a model is a name, hf-hub:owner/name, a folder, a checkpoint or an .onnx or .xml file"
 
@@ -132,15 +134,23 @@ def fetch_model(model: str, *, quiet: bool = False) -> Path:
 def place_on_disk(model: str | Path) -> Path:
     """The file or folder that MODEL means where it is no name: without `local-dir:`, and with `~` spelled out.
 
+    The folder of a run of `regnety train` means the bundle in it.
+
     Raises:
         UnknownModelError: nothing stands behind `local-dir:`.
+        WeightsError: the run has no model yet.
     """
     if isinstance(model, str):
         scheme, place = split_address(model)
         if scheme == LOCAL and not place:
             raise UnknownModelError(f"{model} names no folder; {LOCAL}FOLDER is one")
         model = place if scheme == LOCAL else model
-    return Path(os.path.expanduser(model))  # shells leave the ~ of --model=~/birds to the program
+    path = Path(os.path.expanduser(model))  # shells leave the ~ of --model=~/birds to the program
+    if model == "" or not os.path.isfile(path / RECIPE_FILE):
+        return path
+    from regnety.bundle.run_folders import place_in_run
+
+    return place_in_run(path)
 
 
 def _resolve_published(published: "PublishedWeights", *, quiet: bool) -> Bundle:
@@ -151,10 +161,6 @@ def _resolve_published(published: "PublishedWeights", *, quiet: bool) -> Bundle:
         from regnety.weights.fetching.published import fetch
 
         path = fetch(published, quiet=quiet)
-    else:
-        from regnety.weights.fetching.kept_weights import check_placed
-
-        check_placed(published, path, quiet=quiet)
     return read_published(published, path)
 
 

@@ -15,6 +15,8 @@ from regnety.weights.files.reading import read_file
 from regnety.weights.nesting import facts_of
 from regnety.weights.selection import take_network
 
+OWN_KEY = "regnety"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
@@ -41,6 +43,8 @@ class Checkpoint:
     """Tensors that no RegNet needs."""
     tensors: Mapping[str, StoredTensor]
     """Under our keys, the stem turned to RGB."""
+    own_metadata: str | None = None
+    """The text with design, labels and preprocessing that `regnety train` puts beside the weights."""
 
     @cached_property
     def weights(self) -> FileWeights:
@@ -97,4 +101,10 @@ def checkpoint_of(content: FileContent, *, state_dict: str | None = None) -> Che
         prefix=network.prefix,
         passed_over=network.passed_over,
         tensors=network.tensors,
+        own_metadata=_own_metadata(content.content),
     )
+
+
+def _own_metadata(content: Any) -> str | None:
+    text = content.get(OWN_KEY) if isinstance(content, Mapping) else None
+    return text if isinstance(text, str) else None

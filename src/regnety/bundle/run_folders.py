@@ -1,0 +1,113 @@
+"""What `regnety train` leaves as a model: its run folder, and the checkpoints in it, which say what they are."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from regnety.architecture.notation import design_from_dict
+from regnety.bundle.bundle import CONFIG_FILE, Bundle, is_bundle, read_config
+from regnety.bundle.training_files import stored_training_files
+from regnety.errors import RegNetYError, WeightsError
+from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict, metadata_from_json
+from regnety.preprocessing import Preprocessing
+from regnety.weights.checkpoint import Checkpoint
+
+BUNDLE_FOLDER = "bundle"
+CHECKPOINT_FOLDER = "checkpoints"
+BEST = "best"
+"""Where the weights of the best epoch so far stand in a checkpoint."""
+
+
+def place_in_run(folder: Path) -> Path:
+    """The bundle of a folder with a recipe, or its newest checkpoint where an earlier release was stopped.
+
+    A folder that is a model itself is itself.
+
+    Raises:
+        WeightsError: the run has not finished an epoch.
+    """
+    if (folder / CONFIG_FILE).exists():
+        return folder
+    if is_bundle(folder / BUNDLE_FOLDER):
+        return folder / BUNDLE_FOLDER
+    newest = max((folder / CHECKPOINT_FOLDER).glob("epoch-*.pt"), default=None)
+    if newest is None:
+        raise WeightsError(f"{folder}: is a run of regnety train that has not finished an epoch; it has no model yet")
+    return newest
+
+
+def metadata_of_run(checkpoint: Checkpoint) -> tuple[ModelMetadata, str] | None:
+    """What a run's checkpoint is a model of, and a sentence on it; None for any other checkpoint.
+
+    One of an earlier release does not say it: the bundle of its run does, or the recipe, as far as that goes.
+
+    Raises:
+        WeightsError: what it says cannot be understood.
+    """
+    path, part = checkpoint.path, checkpoint.part
+    if checkpoint.own_metadata is not None:
+        metadata = metadata_from_json(checkpoint.own_metadata, source=str(path))
+        which = metadata.provenance.get("weights")
+        best = f"its best weights so far{f', {which}' if isinstance(which, str) else ''}"
+        return metadata, f"{path} answers with {best if part == BEST else part}"
+    if part != BEST or "progression.epochs_done" not in checkpoint.facts or path.parent.name != CHECKPOINT_FOLDER:
+        return None
+    run = path.absolute().parent.parent
+    said = f"{path} does not say what its classes are and how it wants its pictures"
+    if is_bundle(run / BUNDLE_FOLDER):
+        config = run / BUNDLE_FOLDER / CONFIG_FILE
+        metadata = metadata_from_dict(read_config(config.parent)[KEY], source=str(config))
+        return metadata, f"{said}; the bundle of its run does"
+    from_recipe = _metadata_in_recipe(run / "recipe.yaml", checkpoint)
+    return None if from_recipe is None else (from_recipe, f"{said}; the recipe of its run does, but for their names")
+
+
+def _metadata_in_recipe(path: Path, checkpoint: Checkpoint) -> ModelMetadata | None:
+    """Design and preprocessing by the recipe that a run wrote down; None where it does not go so far."""
+    import yaml
+
+    from regnety.bundle.resolver import describe_model  # which reads checkpoints itself
+
+    try:
+        values: Any = yaml.safe_load(path.read_text("utf-8"))
+        design, preprocessing = values["design"], Preprocessing()
+        if design is None:
+            model = describe_model(values["model"])
+            design, preprocessing = model.design, model.preprocessing if values["pretrained"] else preprocessing
+        else:
+            design = design_from_dict(design)
+        return ModelMetadata(
+            design=design,
+            num_classes=checkpoint.shapes["head.fc.bias"][0],
+            in_chans=3,
+            preprocessing=replace(
+                preprocessing.for_channels(3),
+                image_size=values["image_size"],
+                crop_pct=values["crop_pct"],
+                exif_orientation=True,
+            ),
+        )
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError, RegNetYError):
+        return None
+
+
+def checkpoint_bundle(checkpoint: Checkpoint) -> Bundle | None:
+    """A run's checkpoint as a model; None for any other.
+
+    Raises:
+        WeightsError: as `metadata_of_run`, or its weights do not fit.
+    """
+    found = metadata_of_run(checkpoint)
+    if found is None:
+        return None
+    path = checkpoint.path
+    run = path.absolute().parent.parent if path.parent.name == CHECKPOINT_FOLDER else None
+    return Bundle(
+        found[0],
+        checkpoint.weights,
+        name=str(path),
+        path=path,
+        files=checkpoint.model_files,
+        notice=found[1],
+        training_files=None if run is None else stored_training_files(run / BUNDLE_FOLDER),
+    )
