@@ -2,6 +2,10 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ from bundles import small_bundle
 from commands import one_line, regnety, regnety_here
 from pictures import write_colours
 from regnety import Bundle
+from regnety.training.checkpoints import checkpoints
 from regnety.training.recipe import read_recipe
 from regnety.training.recipes import RECIPES
 from runs import DESIGN, command, epochs_of
@@ -81,6 +86,7 @@ def test_with_nothing_named_the_embedded_model_is_fine_tuned(
         (["--recipe", "cifar10", "--design", DESIGN, "--seed", "5"], {"name": "cifar10", "model": None, "seed": 5}),
         (["--recipe", "scratch", "--model", "{bundle}"], {"name": "scratch", "model": "{bundle}", "pretrained": False}),
         (["--design", DESIGN, "--set", "seed=7"], {"seed": 7}),
+        (["--design", DESIGN, "--lr", "1e-05", "--batch-size", "4"], {"optimizer.lr": 1e-05, "batch_size": 4}),
     ],
 )
 def test_what_the_user_names_is_what_is_trained(
@@ -93,7 +99,9 @@ def test_what_the_user_names_is_what_is_trained(
     assert result.returncode == 0, result.stderr
     found = read_recipe(tmp_path / "run" / "recipe.yaml").as_dict()
     for field, value in expected.items():
-        assert found[field] == (value.format(bundle=bundle) if isinstance(value, str) else value)
+        table, _, name = field.rpartition(".")
+        here = (found[table] if table else found)[name]
+        assert here == (value.format(bundle=bundle) if isinstance(value, str) else value)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +114,14 @@ def test_what_the_user_names_is_what_is_trained(
         (["--set", "epochs=x"], "--set: epochs must be a whole number, got 'x'"),
         (["--set", "lr=1"], "--set lr: a recipe has no such field; it has name, model,"),
         (["--set", "epochs=0"], "--set: epochs must be at least 1, got 0"),
-        (["--seed", "-1"], "seed must be from 0 to 2**63 - 1, got -1"),
+        (["--seed", "-1"], "--seed: seed must be from 0 to 2**63 - 1, got -1"),
+        (["--epochs", "0"], "--epochs: epochs must be at least 1, got 0"),
+        (["--lr", "-0.1"], "--lr: optimizer.lr must be above 0, got -0.1"),
+        (["--batch-size", "1"], "--batch-size: batch_size must be at least 2, got 1"),
+        (["--epochs", "3", "--set", "epochs=3"], "--epochs and --set epochs are two words for the same; give one"),
+        (["--lr", "0.1", "--set", " optimizer.lr = 0.2"], "--lr and --set optimizer.lr are two words for the same"),
+        (["--batch-size", "8", "--set", "batch_size=8"], "--batch-size and --set batch_size are two words"),
+        (["--seed", "8", "--set", "seed=7"], "--seed and --set seed are two words for the same; give one of them"),
         (["--model", "regnetz"], "no model named 'regnetz'"),
         (["--model", "regnety_040"], "regnety_040.pycls_in1k: the weights of this model are not on this disk"),
         (["--design", "depth=1"], "Design lacks w0"),
@@ -146,13 +161,32 @@ def test_folders_that_do_not_fit_are_one_line(
     assert (tmp_path / "file").read_text() == "precious"
 
 
-def test_an_unreadable_picture_is_one_line(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_picture_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write_colours(tmp_path / "data", count=4)
     (tmp_path / "data" / "red" / "bad.jpg").write_text("text")
     result = regnety_here(capfd, *command(tmp_path / "data", tmp_path / "run"), "--quiet")
     assert one_line(result) == (
-        f"{tmp_path}/data/red/bad.jpg: is not an image that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC)"
+        f"{tmp_path}/data/red/bad.jpg: is not an image that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC); "
+        "mend or remove it, or go on without it: --skip-unreadable"
     )
+    assert not (tmp_path / "run").exists()
+
+
+def test_of_many_unreadable_pictures_twenty_are_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_colours(tmp_path / "data", count=4)
+    for number in range(23):
+        (tmp_path / "data" / "red" / f"bad{number:02d}.jpg").touch()
+    result = regnety_here(capfd, *command(tmp_path / "data", tmp_path / "run"), "--quiet")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [
+        *(f"regnety: {tmp_path}/data/red/bad{number:02d}.jpg: is empty" for number in range(20)),
+        "regnety: and 3 more",
+        "regnety: 23 of 35 pictures cannot be read; mend or remove them, or go on without them: --skip-unreadable",
+    ]
+    again = regnety_here(capfd, *command(tmp_path / "data", tmp_path / "run", "epochs=1"), "--skip-unreadable")
+    assert again.returncode == 0, again.stderr
+    assert ", 23 left out that cannot be read\n" in again.stderr
+    assert Bundle.load(tmp_path / "run").provenance["left_out"] == "23 pictures that cannot be read"
 
 
 def test_a_changed_setting_with_resume_names_the_field(
@@ -163,3 +197,68 @@ def test_a_changed_setting_with_resume_names_the_field(
     for more in (command(data, output), ["train", "--data", data, "--output", output]):
         changed = regnety_here(capfd, *more, "--resume", "--set", "optimizer.lr=0.7", "--quiet")
         assert one_line(changed) == f"{output}: the run has optimizer.lr=0.1, --resume cannot change it to 0.7"
+
+
+def test_quiet_says_the_result_alone(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    result = regnety_here(capfd, "train", "--data", data, "-o", tmp_path / "run", "--epochs", "1", "-q")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(r"\S+/run/bundle: val top1 [\d.]+ %, 1 epoch, [\d.]+ minutes\n", result.stdout)
+
+
+def test_what_a_run_says_when_it_starts(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    named = ("train", "--data", data, "-o", tmp_path / "run", "--epochs", "2", "--batch-size", "3", "--set", "seed=1")
+    result = regnety_here(capfd, *named)
+    lines = result.stderr.splitlines()
+    assert lines[:4] == [
+        "regnety: no model named; fine-tuning regnety_cifar10",
+        f"regnety: {data}: 9 photographs of 3 classes to train on, 3 of them held out to choose the best epoch",
+        "regnety: the model sees 32x32 pixels, the size of regnety_cifar10; --set image_size=PIXELS changes it",
+        "regnety: starts from the weights of regnety_cifar10 with a new classifier, as its classes are others",
+    ]
+    assert re.fullmatch(r"regnety: 2 epochs of 3 steps, about (a second|\d+ seconds|\d+ minutes) to go", lines[4])
+    assert [line.partition(":")[0] for line in lines[5:]] == ["epoch 1/2", "epoch 2/2"]
+    result = regnety_here(capfd, *named, "--resume")
+    assert result.returncode == 0
+    assert result.stderr == f"regnety: {tmp_path}/run: has ended already, after 2 epochs; nothing is left to do\n"
+    assert result.stdout.startswith(f"{tmp_path}/run/bundle: val top1 ")
+
+
+def test_more_epochs_make_an_ended_run_longer(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "run"
+    assert regnety_here(capfd, *command(data, output), "--quiet").returncode == 0
+    fewer = regnety_here(capfd, "train", "--data", data, "-o", output, "--resume", "--epochs", "2")
+    assert one_line(fewer) == f"{output}: the run has epochs=3, --resume can make it longer, not shorter (2)"
+    unsaid = regnety_here(capfd, "train", "--data", data, "-o", output, "--resume", "--design", DESIGN)
+    assert one_line(unsaid) == (
+        f"{output}: the run has epochs=3, the recipe scratch has 100; --epochs 3 goes on, more make the run longer"
+    )
+    longer = regnety_here(capfd, "train", "--data", data, "-o", output, "--resume", "--set", "epochs=5")
+    assert longer.returncode == 0, longer.stderr
+    assert (
+        f"regnety: {output}: was made longer (3 epochs, after epoch 3 laid over 5); its weights will not be those of a "
+        "run that was begun for 5 epochs\n"
+    ) in longer.stderr
+    assert epochs_of(output) == [1, 2, 3, 4, 5]
+    assert read_recipe(output / "recipe.yaml").epochs == 5
+    provenance = Bundle.load(output / "bundle").provenance
+    assert (provenance["epochs"], provenance["schedule"]) == (5, "3 epochs, after epoch 3 laid over 5")
+    assert regnety_here(capfd, "train", "--data", data, "-o", output, "--resume").returncode == 0
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_what_stops_a_run_is_said_and_it_goes_on(sent: signal.Signals, status: int, data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    arguments = command(data, output, "epochs=200")
+    line = [sys.executable, "-m", "regnety", *arguments]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while len(checkpoints(output)) < 2 and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(sent)
+        out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (status, ""), err
+    assert err.rstrip().endswith("\nregnety: stopped; --resume goes on after the last finished epoch")
+    assert "Traceback" not in err
+    assert Bundle.load(output).provenance["unfinished"].endswith(" of 200 epochs are done")
+    assert [path.name for path in output.rglob(".*")] == []

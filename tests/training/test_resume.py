@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from commands import one_line, python, regnety, regnety_here
 from pictures import write_colours
@@ -93,7 +94,7 @@ def test_a_killed_run_ends_with_the_same_weights(
     arguments = command(data, output, f"epochs={EPOCHS}", f"augmentation.crop={alone.name}")
     moments = random.Random()
     assert killed(arguments, output, after_epoch=moments.randint(2, EPOCHS // 2), delay_s=moments.uniform(0, 0.1))
-    assert not (output / "bundle").exists()
+    assert "unfinished" in Bundle.load(output / "bundle").provenance
     done = max(int(path.stem.removeprefix("epoch-")) for path in checkpoints(output))
     result = regnety_here(capfd, *arguments, "--resume")
     assert result.returncode == 0, result.stderr
@@ -112,7 +113,8 @@ def test_ten_kills_in_one_run(crop: str, data: Path, tmp_path: Path) -> None:
     while kills < 10:
         arguments = [*command(data, output, *settings), "--resume"]
         kills += killed(arguments, output, after_epoch=5 * (kills + 1), delay_s=moments.uniform(0, 0.1))
-        assert not (output / "bundle").exists(), f"the run had ended after {kills} kills"
+        ended = kills and "unfinished" not in Bundle.load(output / "bundle").provenance
+        assert not ended, f"the run had ended after {kills} kills"
     result = regnety(*command(data, output, *settings), "--resume")
     assert result.returncode == 0, result.stderr
     assert weights_of(output) == weights_of(tmp_path / "alone")
@@ -283,7 +285,7 @@ def test_no_damage_to_a_checkpoint_goes_unnoticed_or_unexplained(three_epochs: P
 @pytest.mark.parametrize(
     ("setting", "field"),
     [
-        ("epochs=5", "epochs=3, --resume cannot change it to 5"),
+        ("epochs=2", "epochs=3, --resume can make it longer, not shorter (2)"),
         ("optimizer.lr=0.5", "optimizer.lr=0.1, --resume cannot change it to 0.5"),
         ("augmentation.crop=shift", "augmentation.crop=resized, --resume cannot change it to shift"),
         ("design=depth=3,w0=16,wa=16,wm=2,group_width=8", "design.depth=2, --resume cannot change it to 3"),
@@ -303,8 +305,67 @@ def test_a_resumed_run_keeps_what_it_holds_out(three_epochs: Path, splits: Path,
     with pytest.raises(DataError) as error:
         run(data, three_epochs, resume=True)
     assert str(error.value) == (
+        f"{data}: holds other pictures than the run in {three_epochs} began with (29, then 30); put them back, or "
+        f"begin another run, from its weights with --model {three_epochs}"
+    )
+    (three_epochs / "pictures.json").unlink()  # as in a run of an earlier release
+    with pytest.raises(DataError) as error:
+        run(data, three_epochs, resume=True)
+    assert str(error.value) == (
         f"{data}: lacks pictures that {three_epochs}/split.json holds out; the data is not what the run began with"
     )
+
+
+@pytest.mark.parametrize("change", ["added", "renamed", "moved to another class"])
+def test_a_resumed_run_keeps_its_pictures(change: str, three_epochs: Path, splits: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(splits, tmp_path / "data")
+    red = data / "train" / "red"
+    if change == "added":
+        shutil.copy(red / "001.png", red / "new.png")
+    else:
+        (red / "001.png").rename((red if change == "renamed" else data / "train" / "blue") / "new.png")
+    with pytest.raises(DataError, match=f"^{data}: holds other pictures than the run in {three_epochs} began with "):
+        run(data, three_epochs, "epochs=5", resume=True)
+
+
+def test_a_longer_run_that_is_killed_goes_on_to_the_same_weights(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "killed"
+    for folder in (tmp_path / "alone", output):
+        for epochs in (3, 4):
+            run(data, folder, f"epochs={epochs}", resume=True)
+    run(data, tmp_path / "alone", "epochs=40", resume=True)
+    arguments = ["train", "--data", str(data), "--output", str(output), "--resume", "--epochs", "40"]
+    assert killed(arguments, output, after_epoch=8, delay_s=0)
+    result = regnety_here(capfd, "train", "--data", data, "--output", output, "--resume")
+    assert result.returncode == 0, result.stderr
+    assert "was made longer (3 epochs, after epoch 3 laid over 4, after epoch 4 laid over 40); " in result.stderr
+    assert weights_of(output) == weights_of(tmp_path / "alone")
+    assert epochs_of(output) == list(range(1, 41))
+    run(data, tmp_path / "begun so", "epochs=40")
+    assert weights_of(tmp_path / "begun so") != weights_of(output)
+
+
+def test_a_run_without_checkpoints_cannot_be_made_longer(three_epochs: Path, splits: Path) -> None:
+    run(splits, three_epochs, resume=True)  # which writes its bundle again
+    shutil.rmtree(three_epochs / "checkpoints")
+    assert run(splits, three_epochs, resume=True).epochs == 3
+    with pytest.raises(RecipeError) as error:
+        run(splits, three_epochs, "epochs=5", resume=True)
+    assert str(error.value) == (
+        f"{three_epochs}: holds no checkpoint to go on from; begin another run, from its weights with "
+        f"--model {three_epochs}"
+    )
+
+
+def test_a_checkpoint_of_an_earlier_release_is_gone_on_with(three_epochs: Path, splits: Path) -> None:
+    for path in checkpoints(three_epochs):
+        state = torch.load(path, weights_only=True)
+        del state["regnety"], state["progression"]["lengths"]
+        torch.save(state, path)
+    assert run(splits, three_epochs, "epochs=4", resume=True).epochs == 4
+    assert Bundle.load(three_epochs).provenance["schedule"] == "3 epochs, after epoch 3 laid over 4"
 
 
 def test_a_run_without_resume_is_refused_as_a_command(

@@ -63,6 +63,7 @@ def test_the_run_folder(colours: Path, tmp_path: Path) -> None:
         "checkpoints/epoch-0002.pt",
         "checkpoints/epoch-0003.pt",
         "metrics.jsonl",
+        "pictures.json",
         "recipe.yaml",
         "split.json",
         "summary.csv",

@@ -235,6 +235,8 @@ FILES = [
         part="best",
         other_parts=("average.state", "model"),
         facts={"progression.epochs_done": 7, "progression.best_epoch": 5, "progression.best_top1": 81.5},
+        labels=CLASSES,
+        missing=(),
     ),
     WildFile(name="safetensors", make=forms.safetensors, container="safetensors"),
     WildFile(

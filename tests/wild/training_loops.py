@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from wild.network import State, network, optimizer, saved, state
+from regnety.graph.metadata import ModelMetadata
+from wild.network import CLASSES, State, network, optimizer, saved, state
 
 
 def imagenet_example(folder: Path) -> Path:
@@ -148,5 +149,12 @@ def own_run(folder: Path) -> Path:
         optimizer=torch.optim.SGD(last.parameters(), lr=0.1),
         average=WeightAverage(network(seed=2), 0.999),
         best=state(),
+        metadata=ModelMetadata(
+            design=last.architecture.design,
+            num_classes=last.num_classes,
+            in_chans=last.in_chans,
+            preprocessing=last.preprocessing,
+            labels=CLASSES,
+        ),
         keep=1,
     )

@@ -97,8 +97,8 @@ def run_command(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         say(error.format_message())
         return 2
-    except click.Abort:
-        raise KeyboardInterrupt from None
+    except click.Abort as abort:  # what click makes of Ctrl-C
+        raise (abort.__cause__ if isinstance(abort.__cause__, KeyboardInterrupt) else KeyboardInterrupt()) from None
     except SystemExit as end:  # the end of a shell's question for completions; else what click makes of a broken pipe
         if COMPLETION in os.environ:
             return int(end.code or 0)

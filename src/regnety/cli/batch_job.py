@@ -1,12 +1,11 @@
 """Around a batch job: progress, what could not be read, and how it ended; the same for every command that has one."""
 
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from regnety.cli.interruption import terminated_as
 from regnety.cli.notices import EngineNotice, say
 from regnety.cli.terminal import printable
 from regnety.inference.jobs.job import JobInterrupted, JobSummary, run_job
@@ -70,7 +69,7 @@ def run_batch_job(
             progress.advance(count)
 
         try:
-            with _terminated_like_ctrl_c():
+            with terminated_as(KeyboardInterrupt):  # a scheduler asks first: what is answered is kept then too
                 summary = run_job(
                     sources,
                     lambda images: answer(images, remaining),
@@ -119,17 +118,3 @@ class _Pace:
             self._last = now
             self._progress.advance(self._steps - self._told, images_per_s=self._steps / (now - self._began))
             self._told = self._steps
-
-
-@contextmanager
-def _terminated_like_ctrl_c() -> Iterator[None]:
-    """A scheduler that ends a process asks it with SIGTERM first: what is answered is kept then too."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,7 +1,7 @@
 """The edge: where an error becomes one line and an exit status. It imports nothing that takes time.
 
 Exit status: 0; 1 where an image was unreadable, or an asked-for check failed; 2 before any work began; 130 after
-Ctrl-C; 141 where whoever read the output has left.
+Ctrl-C; 141 where whoever read the output has left; 143 where `train` was ended by SIGTERM.
 """
 
 import io
@@ -10,6 +10,7 @@ import sys
 
 BROKEN_PIPE = 141
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 def main() -> None:
@@ -34,8 +35,10 @@ def run() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where what is left in the buffer may go
         return BROKEN_PIPE
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as interruption:
+        from regnety.cli.interruption import Terminated
+
+        return TERMINATED if isinstance(interruption, Terminated) else INTERRUPTED
     return status
 
 
@@ -45,8 +48,8 @@ def _run_command() -> int:
 
         return run_command(sys.argv[1:])
     except Exception as error:
-        if _is_of_ctrl_c(error):
-            raise KeyboardInterrupt from None
+        if (interruption := _interruption_behind(error)) is not None:
+            raise interruption from None
         from regnety.errors import RegNetYError
 
         if isinstance(error, ImportError):
@@ -82,11 +85,11 @@ def _named(error: ImportError) -> Exception:
     return RegNetYError(does_not_work(package, error))
 
 
-def _is_of_ctrl_c(error: BaseException | None) -> bool:
+def _interruption_behind(error: BaseException | None) -> KeyboardInterrupt | None:
     """A library whose initialisation is interrupted makes an ImportError of it, ONNX Runtime for one."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
-    return error is not None
+    return error
 
 
 def _prepare_streams() -> None:

@@ -67,6 +67,27 @@ def load_image(source: ImageSource, *, exif_orientation: bool = True, max_pixels
         raise ImageError(f"{name}: cannot be decoded: {one_line(error)}") from error
 
 
+def check_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> None:
+    """See that `load_image` can decode a picture, in less time: a JPEG is read to its end, and scaled down on the way.
+
+    Raises:
+        ImageError: as `load_image`.
+    """
+    name = source_name(source) or "image"
+    image, _ = _open(read_image_file(source), name)
+    check_pixel_count(image.size[0], image.size[1], max_pixels, name)
+    try:
+        if isinstance(image, Image.Image):
+            image.draft(None, (1, 1))  # to an eighth; what is no JPEG stays as it is
+        else:
+            image = image.to_pillow()
+        _to_rgb(image, name)
+    except ImageError:
+        raise
+    except Exception as error:  # as above
+        raise ImageError(f"{name}: cannot be decoded: {one_line(error)}") from error
+
+
 def _orientation_of_file(image: Image.Image) -> int:
     """Of a picture that was opened here, and is decoded."""
     return orientation_of(image.info.get("exif"), image.info.get("xmp"))

@@ -88,12 +88,13 @@ def load_all(samples: Sequence[Sample], preprocessing: Preprocessing, *, quiet: 
     def load(index: int) -> None:
         pixels[index] = load_pixels(samples[index].path, preprocessing)
 
-    with (
-        ThreadPoolExecutor(_workers()) as pool,
-        Progress("reading pictures", total=len(samples), quiet=quiet) as progress,
-    ):
-        for _ in pool.map(load, range(len(samples))):
-            progress.advance()
+    pool = ThreadPoolExecutor(_workers())
+    try:
+        with Progress("reading pictures", total=len(samples), quiet=quiet) as progress:
+            for _ in pool.map(load, range(len(samples))):
+                progress.advance()
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the rest
     return pixels
 
 

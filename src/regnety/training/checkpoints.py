@@ -3,7 +3,7 @@
 import io
 import pickle
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import nn
 
 from regnety.errors import RecipeError
 from regnety.files.opening import open_file
+from regnety.graph.metadata import KEY, ModelMetadata
 from regnety.storage import replacing
 from regnety.training.optimization import WeightAverage
 
@@ -29,6 +30,15 @@ class Progression:
     best_top1: float
     seconds: float
     """Time spent so far, over all sessions of the run."""
+    lengths: list[list[int]] = field(default_factory=list)
+    """[epochs that were done, epochs of the run from then on]; a run that was made longer has several."""
+
+    def told_lengths(self) -> str | None:
+        """How a run was made longer, in words; None for one that has its first length."""
+        if len(self.lengths) < 2:
+            return None
+        (_, first), *others = self.lengths
+        return f"{first} epochs, " + ", ".join(f"after epoch {done} laid over {length}" for done, length in others)
 
 
 def save_checkpoint(
@@ -39,13 +49,18 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer,
     average: WeightAverage | None,
     best: dict[str, torch.Tensor],
+    metadata: ModelMetadata,
     keep: int,
 ) -> Path:
-    """Write `checkpoints/epoch-NNNN.pt`, and remove all but the newest `keep`."""
+    """Write `checkpoints/epoch-NNNN.pt`, and remove all but the newest `keep`.
+
+    With the metadata of the best weights, as text, the file is a model wherever one is asked for.
+    """
     folder = run / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"epoch-{progression.epochs_done:04d}.pt"
     state = {
+        KEY: metadata.as_json(),
         "progression": {name: getattr(progression, name) for name in Progression.__slots__},
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),

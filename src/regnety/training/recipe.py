@@ -149,8 +149,13 @@ def recipe_text(recipe: Recipe) -> str:
     return yaml.safe_dump(recipe.as_dict(), sort_keys=False)
 
 
-def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
+def with_settings(recipe: Recipe, settings: Iterable[str], *, source: str = "--set") -> Recipe:
     """A recipe with `key=value` settings laid over it; keys are dotted (`optimizer.lr=0.2`).
+
+    Args:
+        recipe: what they are laid over.
+        settings: texts.
+        source: the option that they are from, for errors.
 
     Raises:
         RecipeError: no such field, or a value that is not allowed.
@@ -170,7 +175,7 @@ def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
             table[name] = parse_design(text).as_dict() if key.strip() == "design" else yaml.safe_load(text)
         except yaml.YAMLError:
             raise RecipeError(f"--set {key}: cannot read the value {text!r}") from None
-    return recipe_from_dict(values, source="--set")
+    return recipe_from_dict(values, source=source)
 
 
 def _build(kind: type[Any], values: Any, prefix: str) -> Any:

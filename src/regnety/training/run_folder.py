@@ -17,39 +17,71 @@ from regnety.training.recipe import Recipe, read_recipe, recipe_text
 
 RECIPE_FILE = "recipe.yaml"
 SPLIT_FILE = "split.json"
+PICTURES_FILE = "pictures.json"
 BUNDLE_FOLDER = "bundle"
+BEFORE_THE_FIRST_EPOCH = (RECIPE_FILE, SPLIT_FILE, PICTURES_FILE)
+"""What a run has written by then."""
 
 
-def open_run(run: Path, recipe: Recipe, *, resume: bool) -> None:
-    """Make the run folder, or check that the run in it is the one to go on with.
+def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
+    """See that a run may be begun in a folder, or gone on with there; nothing is changed.
+
+    Returns:
+        The recipe of the run that stands there, which may be shorter; None where one is to be begun.
 
     Raises:
         RecipeError: something else stands there, there is a run without `resume`, or its recipe is another.
     """
-    stored_path = run / RECIPE_FILE
     if run.exists() and not run.is_dir():
         raise RecipeError(f"{run}: is a file; --output names a folder")
+    if not has_begun(run):
+        own = {CHECKPOINT_FOLDER, *(BEFORE_THE_FIRST_EPOCH if (run / RECIPE_FILE).exists() else ())}
+        names = {entry.name for entry in run.iterdir()} if run.exists() else set()
+        if any(not name.startswith(".") or not name.endswith((".part", ".old")) for name in names - own):
+            raise RecipeError(f"{run}: is not empty and holds no run; name another --output")
+        return None
+    if not resume:
+        raise RecipeError(f"{run}: holds a run already; add --resume to go on with it, or name another --output")
+    stored = read_recipe(run / RECIPE_FILE)
+    before, after = stored.as_dict(), {**recipe.as_dict(), "epochs": stored.epochs}
+    if before != after:
+        field, was, wanted = _first_difference("", before, after)
+        raise RecipeError(f"{run}: the run has {field}={was}, --resume cannot change it to {wanted}")
+    if recipe.epochs < stored.epochs:
+        raise RecipeError(
+            f"{run}: the run has epochs={stored.epochs}, --resume can make it longer, not shorter ({recipe.epochs})"
+        )
+    if recipe.epochs > stored.epochs and not checkpoints(run):
+        raise RecipeError(
+            f"{run}: holds no checkpoint to go on from; begin another run, from its weights with --model {run}"
+        )
+    return stored
+
+
+def has_begun(run: Path) -> bool:
+    """Whether there is a run that has finished an epoch; before that it holds nothing that could be lost."""
+    return (run / RECIPE_FILE).exists() and (bool(checkpoints(run)) or (run / BUNDLE_FOLDER).exists())
+
+
+def open_run(run: Path, recipe: Recipe) -> None:
+    """Make the run folder, or take the one that `check_run` has seen; its recipe is written down.
+
+    Raises:
+        RecipeError: the folder cannot be made or written to.
+    """
     try:
         run.mkdir(parents=True, exist_ok=True)
         for folder in (run, run / CHECKPOINT_FOLDER):
             remove_leftovers(folder)
     except OSError as error:
         raise RecipeError(f"{run}: cannot be made or written to: {error.strerror}") from error
-    if stored_path.exists() and not checkpoints(run) and not (run / BUNDLE_FOLDER).exists():
-        stored_path.unlink()  # a run that ended before its first checkpoint holds nothing that could be lost
-        (run / SPLIT_FILE).unlink(missing_ok=True)
-    if not stored_path.exists():
-        if any(entry.name != CHECKPOINT_FOLDER for entry in run.iterdir()):
-            raise RecipeError(f"{run}: is not empty and holds no run; name another --output")
-        with replacing(stored_path) as beside:
-            beside.write_text(recipe_text(recipe), "utf-8")
-        return
-    if not resume:
-        raise RecipeError(f"{run}: holds a run already; add --resume to go on with it, or name another --output")
-    stored, wanted = read_recipe(stored_path).as_dict(), recipe.as_dict()
-    if stored != wanted:
-        field, before, after = _first_difference("", stored, wanted)
-        raise RecipeError(f"{run}: the run has {field}={before}, --resume cannot change it to {after}")
+    if not has_begun(run):
+        for name in BEFORE_THE_FIRST_EPOCH:
+            (run / name).unlink(missing_ok=True)
+    text = recipe_text(recipe)
+    if not (run / RECIPE_FILE).exists() or (run / RECIPE_FILE).read_text("utf-8") != text:
+        with replacing(run / RECIPE_FILE) as beside:
+            beside.write_text(text, "utf-8")
 
 
 def validation_split(run: Path, splits: DataSplits, recipe: Recipe) -> tuple[Sequence[Sample], Sequence[Sample]]:
@@ -65,7 +97,7 @@ def validation_split(run: Path, splits: DataSplits, recipe: Recipe) -> tuple[Seq
         _, held = hold_out(splits.train, recipe.val_fraction, seed=recipe.seed)
         names = [sample.path.relative_to(splits.root).as_posix() for sample in held]
         with replacing(path) as beside:
-            beside.write_text(json.dumps({"val": names}, indent=1, ensure_ascii=False), "utf-8")
+            beside.write_text(json.dumps({"val": names}, indent=1), "utf-8")
     try:
         held_names = set(json.loads(read_file_text(path))["val"])
     except (OSError, ValueError, LookupError, TypeError) as error:

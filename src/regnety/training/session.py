@@ -2,6 +2,7 @@
 
 import copy
 import math
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +13,13 @@ from torch import Tensor, nn
 
 from regnety.datasets.folders import Sample
 from regnety.errors import RecipeError
+from regnety.graph.metadata import ModelMetadata
 from regnety.network.modules import RegNet
 from regnety.preprocessing import Preprocessing
 from regnety.progress import Progress
 from regnety.training.batches import TrainingBatches, evaluation_batches
 from regnety.training.checkpoints import Progression, checkpoints, load_checkpoint, save_checkpoint
+from regnety.training.duration import Duration
 from regnety.training.loop import top1_of, train_epoch
 from regnety.training.optimization import (
     InputNormalization,
@@ -55,12 +58,13 @@ class Session:
         self.model: RegNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe = recipe
         self.progression = Progression(epochs_done=0, history=[], best_epoch=0, best_top1=-1.0, seconds=0.0)
+        self.progression.lengths.append([0, recipe.epochs])
         self.best: dict[str, Tensor] = self.model.state_dict()
         """Weights of the epoch that is kept."""
         self._batches = batches
         self._validation = validation
         self._classes = classes
-        self._preprocessing = preprocessing
+        self.preprocessing = preprocessing
         self._quiet = quiet
         self._dtype = autocast_dtype(recipe.precision)
         self._normalize = InputNormalization(preprocessing.mean, preprocessing.std)
@@ -69,15 +73,31 @@ class Session:
         self._criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self._average = WeightAverage(self.model, recipe.ema_decay) if recipe.ema_decay else None
         self._evaluated = copy.deepcopy(self.model)
+        self._duration = Duration(recipe, batches.steps_per_epoch, num_validation=len(validation))
 
-    def restore(self, run: Path) -> None:
-        """Go back to the newest checkpoint of a run, if it has one."""
+    def restore(self, run: Path, *, begun_for: int) -> None:
+        """Go back to the newest checkpoint of a run, if it has one.
+
+        Args:
+            run: the run's folder.
+            begun_for: epochs of the run so far; where the recipe has more, the schedule is laid over those from now on.
+        """
         if found := checkpoints(run):
             self.progression, self.best = load_checkpoint(
                 found[-1], model=self.model, optimizer=self._optimizer, average=self._average
             )
+            lengths = self.progression.lengths
+            if not lengths:  # a checkpoint of an earlier release
+                lengths.append([0, begun_for])
+            if lengths[-1][1] != self.recipe.epochs:
+                lengths.append([self.progression.epochs_done, self.recipe.epochs])
 
-    def save(self, run: Path, *, keep: int) -> None:
+    @property
+    def found_better(self) -> bool:
+        """Whether the last epoch is the one that is kept."""
+        return self.progression.best_epoch == self.progression.epochs_done
+
+    def save(self, run: Path, metadata: ModelMetadata, *, keep: int) -> None:
         """Write a checkpoint."""
         save_checkpoint(
             run,
@@ -86,6 +106,7 @@ class Session:
             optimizer=self._optimizer,
             average=self._average,
             best=self.best,
+            metadata=metadata,
             keep=keep,
         )
 
@@ -135,12 +156,14 @@ class Session:
                     lr_now = self.recipe.optimizer.lr
                     raise RecipeError(f"the loss is not finite in epoch {epoch + 1}; lower optimizer.lr ({lr_now:g})")
                 progress.advance(loss=loss / count, top1=100 * correct / count)
+                if (words := self._duration.after_step(record.step)) is not None and not self._quiet:
+                    print(f"regnety: {words}", file=sys.stderr, flush=True)
         return {"lr": lr, "train_loss": loss / count, "train_top1": 100 * correct / count}
 
     def _validate(self, weights: dict[str, Tensor]) -> dict[str, float]:
         self._evaluated.load_state_dict(weights)
         pictures = evaluation_batches(
-            self._validation, self._classes, self._preprocessing, batch_size=self.recipe.batch_size
+            self._validation, self._classes, self.preprocessing, batch_size=self.recipe.batch_size
         )
         top1, loss = top1_of(self._evaluated, pictures, normalize=self._normalize, dtype=self._dtype)
         return {"val_top1": top1, "val_loss": loss}

@@ -10,7 +10,7 @@ from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.errors import RegNetYError, UnknownModelError, WeightsError
 from regnety.storage import NO_CACHE, cache_directory, locked, replacing, say_not_kept
-from regnety.weights.fetching.kept_weights import check_placed, note_fetched
+from regnety.weights.fetching.kept_weights import note_fetched
 from regnety.weights.fetching.offline import UnreachableError, offline_mode
 
 logger = logging.getLogger("regnety")
@@ -35,7 +35,7 @@ def fetch(published: PublishedWeights, *, quiet: bool = False) -> Path:
     Raises:
         UnknownModelError: it is not here and cannot be had, UnreachableError where nobody answers; the message says
             why, and where it can be put by hand.
-        WeightsError: what came was another file than announced; it was removed. Or what was put there by hand is.
+        WeightsError: what came was another file than announced; it was removed.
         OSError: it cannot be written, as on a full disk.
     """
     said = published.cache_path.with_name(f".{published.name}.licence-said")
@@ -50,7 +50,6 @@ def fetch(published: PublishedWeights, *, quiet: bool = False) -> Path:
             except OSError as error:
                 return _fetch_without_our_cache(published, error, quiet)
             file = published.cached_file or _fetch(published, quiet)
-    check_placed(published, file, quiet=quiet)
     if first_use:
         with suppress(OSError):  # said once more, then
             said.touch()

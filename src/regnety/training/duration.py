@@ -1,0 +1,72 @@
+"""How long a run will take, measured on its first steps."""
+
+import math
+import time
+
+from regnety.training.recipe import Recipe
+
+MEASURED_S = 2.0
+"""Seconds of steps that are enough to tell."""
+FORWARD_SHARE = 1 / 3
+"""Of a step's time, what a batch of validation takes."""
+
+
+class Duration:
+    """Tells once how long the rest of a run will take.
+
+    The first step is left away: it also waits for the first pictures, and for memory.
+
+    Args:
+        recipe: of the run.
+        steps_per_epoch: batches in an epoch.
+        num_validation: pictures of validation.
+    """
+
+    def __init__(self, recipe: Recipe, steps_per_epoch: int, *, num_validation: int) -> None:
+        self._recipe = recipe
+        self._steps_per_epoch = steps_per_epoch
+        self._validation_steps = FORWARD_SHARE * math.ceil(num_validation / recipe.batch_size)
+        self._first_step: int | None = None
+        self._began = 0.0
+        self._told = False
+
+    def after_step(self, step: int) -> str | None:
+        """What is to be said after a step, counted over the whole run; None where nothing is."""
+        if self._told:
+            return None
+        if self._first_step is None:
+            self._first_step, self._began = step, time.monotonic()
+        measured, passed = step - self._first_step, time.monotonic() - self._began
+        last_of_epoch = (step + 1) % self._steps_per_epoch == 0
+        if measured == 0 or (passed < MEASURED_S and not last_of_epoch):
+            return None
+        self._told = True
+        epoch = step // self._steps_per_epoch
+        step_s = passed / measured / self._cost(epoch)
+        left = self._cost(epoch) * (self._steps_per_epoch - 1 - step % self._steps_per_epoch)
+        left += sum(self._cost(later) for later in range(epoch + 1, self._recipe.epochs)) * self._steps_per_epoch
+        left += (self._recipe.epochs - epoch) * self._validation_steps
+        epochs = counted(self._recipe.epochs, "epoch")
+        if done := self._first_step // self._steps_per_epoch:
+            epochs += f", {done} of them done,"
+        return f"{epochs} of {counted(self._steps_per_epoch, 'step')}, {spoken(step_s * left)} to go"
+
+    def _cost(self, epoch: int) -> float:
+        """Of a step of an epoch, beside one on pictures at their size: the first epochs may have smaller ones."""
+        recipe = self._recipe
+        if epoch >= recipe.small_epochs or recipe.image_size is None:
+            return 1.0
+        return (recipe.small_image_size / recipe.image_size) ** 2
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, in words."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def spoken(seconds: float) -> str:
+    """A duration as people say it."""
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= 1.5 * size:
+            return f"about {seconds / size:.0f} {unit}s"
+    return f"about {max(1, round(seconds))} seconds" if seconds >= 1.5 else "about a second"

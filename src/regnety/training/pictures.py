@@ -1,0 +1,190 @@
+"""Which pictures a run is trained on: all are looked at before the first step, and a run keeps those it began with."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from regnety.datasets.folders import DataSplits, Sample
+from regnety.errors import DataError, ImageError
+from regnety.images.decoding import check_image
+from regnety.progress import Progress
+from regnety.storage import replacing
+from regnety.training.run_folder import PICTURES_FILE
+
+
+class UnreadablePicturesError(ImageError):
+    """Pictures that are to be trained on cannot be read.
+
+    Args:
+        errors: a line for each.
+        count: how many pictures were looked at.
+        advice: what to do.
+    """
+
+    def __init__(self, errors: Sequence[str], count: int, advice: str) -> None:
+        told = errors[0] if len(errors) == 1 else f"{len(errors)} of {count} pictures cannot be read"
+        super().__init__(f"{told}; {advice}")
+        self.errors = tuple(errors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPictures:
+    """The pictures of a run, and what it writes down about them."""
+
+    splits: DataSplits
+    """Without those that are left out."""
+    unreadable: tuple[str, ...]
+    """Those, by their paths below the data folder; a run that is gone on with leaves them out too."""
+    digest: str
+    """Of the paths of the others: what a step sees is decided by their order."""
+    seen: str
+    """Of their sizes and times too, as they were when all of them could be read."""
+    looked_at: bool
+    """Whether that was now, because it is new or has changed."""
+
+    def write(self, run: Path) -> None:
+        """Keep it in the run's folder."""
+        values = {
+            "train": len(self.splits.train),
+            "val": len(self.splits.val),
+            "unreadable": list(self.unreadable),
+            "sha256": self.digest,
+            "seen_sha256": self.seen,
+        }
+        with replacing(run / PICTURES_FILE) as beside:
+            beside.write_text(json.dumps(values, indent=1) + "\n", "utf-8")
+
+
+def look_at_pictures(
+    splits: DataSplits, run: Path, *, begun: bool, skip_unreadable: bool, quiet: bool = False
+) -> RunPictures:
+    """See that every picture to train on and to validate with can be read, and that they are those of the run.
+
+    Pictures that have not changed since they were last looked at are not decoded again.
+
+    Args:
+        splits: what the data folder holds.
+        run: the run's folder.
+        begun: whether the run has finished an epoch; then it goes on with what it began with.
+        skip_unreadable: leave out what cannot be read.
+        quiet: no progress.
+
+    Raises:
+        UnreadablePicturesError: some cannot be read.
+        DataError: the pictures are not those that the run began with, or a class has none that can be read.
+    """
+    stored = _read(run / PICTURES_FILE) if begun else {}
+    left_out = set(stored.get("unreadable", ()))
+    splits = _without(splits, left_out)
+    samples = (*splits.train, *splits.val)
+    names = [_name(sample, splits) for sample in samples]
+    digest, seen = _digest(names), _digest([*names, *map(_stamp, samples)])
+    if stored.get("sha256", digest) != digest:
+        before = stored.get("train", 0) + stored.get("val", 0)
+        raise DataError(
+            f"{splits.root}: holds other pictures than the run in {run} began with ({len(samples)}, then {before}); "
+            f"put them back, or begin another run, from its weights with --model {run}"
+        )
+    looked_at = stored.get("seen_sha256") != seen
+    if looked_at:
+        errors = _errors(samples, quiet=quiet)
+        it = "it" if len(errors) == 1 else "them"
+        if errors and begun:
+            advice = f"the run began with {it}; put {it} back, or begin another run"
+            raise UnreadablePicturesError(list(errors.values()), len(samples), advice)
+        if errors and not skip_unreadable:
+            advice = f"mend or remove {it}, or go on without {it}: --skip-unreadable"
+            raise UnreadablePicturesError(list(errors.values()), len(samples), advice)
+        if errors:
+            return _skipping(splits, errors)
+    return RunPictures(splits=splits, unreadable=tuple(sorted(left_out)), digest=digest, seen=seen, looked_at=looked_at)
+
+
+def _skipping(splits: DataSplits, errors: dict[Path, str]) -> RunPictures:
+    left_out = {_name(sample, splits) for sample in (*splits.train, *splits.val) if sample.path in errors}
+    kept = _without(splits, left_out)
+    if gone := sorted(set(splits.classes) - {sample.label for sample in kept.train}):
+        raise DataError(
+            f"{splits.root}: no picture of the class {gone[0]!r} can be read; {next(iter(errors.values()))}"
+        )
+    if splits.val and not kept.val:
+        raise DataError(f"{splits.root}: no picture of val/ can be read; {_first(errors)}")
+    samples = (*kept.train, *kept.val)
+    names = [_name(sample, kept) for sample in samples]
+    seen = _digest([*names, *map(_stamp, samples)])
+    return RunPictures(
+        splits=kept, unreadable=tuple(sorted(left_out)), digest=_digest(names), seen=seen, looked_at=True
+    )
+
+
+def _errors(samples: Sequence[Sample], *, quiet: bool) -> dict[Path, str]:
+    """What is wrong with each picture that cannot be read, in the order of the pictures."""
+
+    def error_of(sample: Sample) -> str | None:
+        try:
+            check_image(sample.path)
+        except ImageError as error:
+            return str(error)
+        return None
+
+    errors = {}
+    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+    try:
+        with Progress("looking at the pictures", total=len(samples), quiet=quiet) as progress:
+            for sample, error in zip(samples, pool.map(error_of, samples), strict=True):
+                progress.advance()
+                if error is not None:
+                    errors[sample.path] = error
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the rest
+    return errors
+
+
+def _first(errors: dict[Path, str]) -> str:
+    return next(iter(errors.values()))
+
+
+def _without(splits: DataSplits, names: set[str]) -> DataSplits:
+    if not names:
+        return splits
+    train, val = (
+        tuple(sample for sample in samples if _name(sample, splits) not in names)
+        for samples in (splits.train, splits.val)
+    )
+    return replace(splits, train=train, val=val)
+
+
+def _name(sample: Sample, splits: DataSplits) -> str:
+    return sample.path.relative_to(splits.root).as_posix()
+
+
+def _stamp(sample: Sample) -> str:
+    """Size and time of a file; nothing for one that is gone."""
+    try:
+        status = sample.path.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _digest(lines: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode("utf-8", "surrogateescape") + b"\0")
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What `write` wrote; nothing in a run of an earlier release."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {error}; it says which pictures the run is trained on") from error
+    return values if isinstance(values, dict) else {}

@@ -1,0 +1,172 @@
+"""The bundle of a run, there from the first epoch on: the weights of the best one so far, and what is told of them."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from regnety import version
+from regnety.bundle.bundle import Bundle
+from regnety.bundle.training_files import TrainingFiles, stored_training_files
+from regnety.datasets.folders import DataSplits, Sample
+from regnety.errors import WeightsError
+from regnety.graph.metadata import ModelMetadata
+from regnety.inference.evaluation import Evaluation, evaluate
+from regnety.training.optimization import autocast_dtype
+from regnety.training.recipe import Recipe
+from regnety.training.run_folder import BUNDLE_FOLDER
+from regnety.training.session import Session
+
+UNFINISHED = "unfinished"
+"""The fact in the provenance of a bundle whose run has not ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a run ended with."""
+
+    bundle: Path
+    epochs: int
+    minutes: float
+    val_top1: float | None
+    """In percent, of the epoch that was kept; None without validation."""
+    test_top1: float | None
+    """In percent, of the bundle; None without a test split."""
+
+
+class RunBundle:
+    """Writes the bundle of a run.
+
+    Args:
+        run: the run's folder.
+        session: whose best weights it has.
+        splits: what is trained on.
+        training_files: the fingerprints of that.
+        num_unreadable: pictures that were left out.
+        command: the command line; a run that is gone on with keeps the one that began it.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        session: Session,
+        splits: DataSplits,
+        *,
+        training_files: TrainingFiles,
+        num_unreadable: int,
+        command: str | None,
+    ) -> None:
+        self.folder = run / BUNDLE_FOLDER
+        self._name = run.resolve().name
+        self._session = session
+        self._splits = splits
+        self._training_files = training_files
+        self._num_unreadable = num_unreadable
+        self._command = _facts_of(self.folder).get("command", command)
+
+    def metadata(self, *, finished: bool = False, more: Mapping[str, Any] | None = None) -> ModelMetadata:
+        """Design, labels, preprocessing and provenance of the best weights so far."""
+        session, splits = self._session, self._splits
+        recipe, progression = session.recipe, session.progression
+        facts: dict[str, Any] = {
+            "data": f"{splits.root.resolve().name}: {len(splits.train)} training pictures",
+            "left_out": f"{self._num_unreadable} pictures that cannot be read" if self._num_unreadable else None,
+            "command": self._command,
+            "recipe": recipe.name,
+            "seed": recipe.seed,
+            "epochs": progression.epochs_done,
+            "weights": f"of epoch {progression.best_epoch}{', averaged over the training' * bool(recipe.ema_decay)}",
+            UNFINISHED: None if finished else f"{progression.epochs_done} of {recipe.epochs} epochs are done",
+            "schedule": progression.told_lengths(),
+            "minutes": round(progression.seconds / 60, 1),
+            "arithmetic": str(autocast_dtype(recipe.precision)).removeprefix("torch."),
+            "trained_with": f"regnety {version.__version__}, torch {torch.__version__}, "
+            f"Python {platform.python_version()}",
+        }
+        if progression.best_top1 >= 0:
+            facts |= {"val_top1": round(progression.best_top1, 3), "best_epoch": progression.best_epoch}
+        facts |= more or {}
+        return ModelMetadata(
+            design=session.model.architecture.design,
+            num_classes=len(splits.classes),
+            in_chans=session.model.architecture.in_chans,
+            preprocessing=session.preprocessing,
+            labels=splits.classes,
+            provenance={name: value for name, value in facts.items() if value is not None},
+        )
+
+    def write(self, *, finished: bool = False, more: Mapping[str, Any] | None = None) -> Path:
+        """Put the best weights so far in the place of those that stand there."""
+        weights = {key: value.contiguous().numpy() for key, value in self._session.best.items()}
+        bundle = Bundle(
+            self.metadata(finished=finished, more=more), weights, name=self._name, training_files=self._training_files
+        )
+        return bundle.save(self.folder, dtype=self._session.recipe.bundle_dtype)
+
+    def finish(self, *, quiet: bool) -> tuple[RunResult, tuple[str, ...]]:
+        """Score the bundle once on the test split, where there is one, and write it for good.
+
+        Returns:
+            What the run ended with, and a line for each test picture that could not be read.
+        """
+        tested: Evaluation | None = None
+        if self._splits.test:
+            tested = evaluate(Bundle.load(self.write()), self._splits.test, quiet=quiet)
+        self.write(
+            finished=True,
+            more=None if tested is None else {"test_top1": round(tested.top1, 3), "test_pictures": tested.count},
+        )
+        progression = self._session.progression
+        result = RunResult(
+            bundle=self.folder,
+            epochs=progression.epochs_done,
+            minutes=progression.seconds / 60,
+            val_top1=progression.best_top1 if progression.best_top1 >= 0 else None,
+            test_top1=None if tested is None else tested.top1,
+        )
+        return result, () if tested is None else tested.errors
+
+
+def finished_result(run: Path, recipe: Recipe) -> RunResult | None:
+    """What a run that has ended came to, by its bundle; None where there is something left to do."""
+    folder = run / BUNDLE_FOLDER
+    facts = _facts_of(folder)
+    if UNFINISHED in facts or facts.get("epochs") != recipe.epochs:
+        return None
+    return RunResult(
+        bundle=folder,
+        epochs=recipe.epochs,
+        minutes=facts.get("minutes", 0.0),
+        val_top1=facts.get("val_top1"),
+        test_top1=facts.get("test_top1"),
+    )
+
+
+def training_files_of(
+    run: Path, samples: Sequence[Sample], *, base: Bundle | None, looked_at: bool, quiet: bool
+) -> TrainingFiles:
+    """The fingerprints of what a run is trained on, and of what its base was; those that the run has serve again.
+
+    Args:
+        run: the run's folder.
+        samples: what it is trained on.
+        base: whose weights it starts from.
+        looked_at: whether files have changed since the run wrote them down.
+        quiet: no progress.
+    """
+    stored = stored_training_files(run / BUNDLE_FOLDER)
+    if stored is not None and not looked_at:
+        return stored
+    found = TrainingFiles.of([sample.path for sample in samples], quiet=quiet) | stored
+    return found if base is None else found | base.training_files
+
+
+def _facts_of(folder: Path) -> Mapping[str, Any]:
+    """What the bundle of a run says of it; nothing where there is none, or none that is whole."""
+    try:
+        return Bundle.load(folder).provenance if folder.is_dir() else {}
+    except WeightsError:
+        return {}

@@ -1,0 +1,114 @@
+"""What a run starts from: the sizes that its recipe leaves to the model, and the network with or without weights."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from regnety.architecture.description import Architecture
+from regnety.architecture.notation import design_from_dict
+from regnety.bundle.bundle import Bundle
+from regnety.errors import RecipeError
+from regnety.network.creation import create_model
+from regnety.network.initialization import initialize_classifier
+from regnety.network.modules import RegNet
+from regnety.network.sources import find_source
+from regnety.preprocessing import Preprocessing
+from regnety.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartingPoint:
+    """A recipe in which nothing is left open, and what it takes the network from."""
+
+    recipe: Recipe
+    preprocessing: Preprocessing
+    """How evaluation shows pictures."""
+    bundle: Bundle | None
+    """Whose weights the run starts from; None for random ones."""
+    why_this_size: str
+    """Where the image size comes from, for people."""
+
+    def network(self, classes: Sequence[str]) -> tuple[RegNet, str]:
+        """The network that training starts from, for these classes, and a line that says what is in it.
+
+        The classifier of the weights is kept where it is of the same classes, by their names, whatever their order.
+        """
+        recipe = self.recipe
+        generator = torch.Generator().manual_seed(recipe.seed)
+        if self.bundle is None:
+            architecture = _architecture_of(recipe, num_classes=len(classes))
+            network = create_model(architecture, initialization=recipe.initialization, generator=generator)
+            return network, f"starts from random weights, seed {recipe.seed}"
+        name, labels = self.bundle.name, self.bundle.labels
+        if labels is not None:
+            labels = tuple(unicodedata.normalize("NFC", label) for label in labels)  # as class folders are called
+        if labels is not None and sorted(labels) == sorted(classes):
+            network = create_model(self.bundle, in_chans=3)  # as photographs have
+            _put_in_order(network, [labels.index(label) for label in classes])
+            return network, f"starts from the weights of {name} and its classifier, as the classes are the same"
+        network = create_model(self.bundle, num_classes=0, in_chans=3)
+        network.reset_classifier(len(classes))
+        initialize_classifier(_classifier_of(network), generator=generator)
+        why = "it names no classes" if labels is None else "its classes are others"
+        return network, f"starts from the weights of {name} with a new classifier, as {why}"
+
+
+def resolve_recipe(recipe: Recipe) -> StartingPoint:
+    """Fill in what the recipe leaves to the model.
+
+    Raises:
+        RecipeError: the recipe contradicts itself.
+        UnknownModelError: there is no such model, or its weights cannot be had.
+    """
+    if recipe.pretrained and recipe.model is None:
+        raise RecipeError(f"recipe {recipe.name}: pretrained wants a model to take the weights from; give --model")
+    if recipe.model is None and recipe.design is None:
+        raise RecipeError(f"recipe {recipe.name}: names neither a model nor a design; give --model or --design")
+    if recipe.image_size is not None:
+        why = "as the recipe says"
+    else:
+        why = f"the size of {recipe.model}" if recipe.pretrained else "the usual size"
+        why += "; --set image_size=PIXELS changes it"
+    bundle = Bundle.load(recipe.model) if recipe.pretrained and recipe.model is not None else None
+    preprocessing = _at_size(Preprocessing() if bundle is None else bundle.preprocessing, recipe.image_size)
+    preprocessing = replace(
+        preprocessing.for_channels(3), exif_orientation=True, crop_pct=recipe.crop_pct or preprocessing.crop_pct
+    )
+    return StartingPoint(
+        recipe=replace(recipe, image_size=preprocessing.image_size, crop_pct=preprocessing.crop_pct),
+        preprocessing=preprocessing,
+        bundle=bundle,
+        why_this_size=why,
+    )
+
+
+def _at_size(preprocessing: Preprocessing, image_size: int | None) -> Preprocessing:
+    """The same at the size of training. What was its best size belongs to the size that it was trained at before."""
+    if image_size is None or image_size == preprocessing.image_size:
+        return preprocessing
+    if image_size == preprocessing.test_image_size:
+        preprocessing = preprocessing.at_test_size()
+    return replace(preprocessing, image_size=image_size, test_image_size=None, test_crop_pct=None)
+
+
+def _architecture_of(recipe: Recipe, *, num_classes: int) -> Architecture:
+    """The network of a recipe without its weights, also where its model is a file that brings some."""
+    if recipe.model is None:
+        return design_from_dict(recipe.design or {}).architecture(num_classes)
+    source = find_source(recipe.model, pretrained=None, checkpoint_path=None)
+    return source.architecture.design.architecture(num_classes, 3)
+
+
+def _put_in_order(network: RegNet, order: Sequence[int]) -> None:
+    """Give the classifier's outputs another order."""
+    with torch.no_grad():
+        for values in _classifier_of(network).parameters():
+            values.copy_(values[list(order)].clone())
+
+
+def _classifier_of(network: RegNet) -> torch.nn.Linear:
+    classifier = network.get_classifier()
+    assert isinstance(classifier, torch.nn.Linear)
+    return classifier
