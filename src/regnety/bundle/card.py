@@ -32,8 +32,8 @@ def model_card(model: "str | Path | Bundle", *, state_dict: str | None = None) -
 
     A name's card has what is published about its weights, which need not be on this disk; that of the model page's
     twelve names ends with a comment that holds the page's own block, `Type: model-index`. Any other model's card has
-    what its folder or file says, and is what `Bundle.save` writes as README.md. Of a checkpoint that holds several state
-    dicts, `state_dict` names one, as for `Bundle.load`.
+    what its folder or file says, and is what `Bundle.save` writes as README.md. Of several state dicts in one file
+    `state_dict` names one, as for `Bundle.load`.
 
     Raises:
         UnknownModelError: there is no such model.

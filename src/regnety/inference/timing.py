@@ -71,8 +71,8 @@ class LatencyRow:
     memory_mib: float | None
     """The most that a process which loads, compiles and runs it has resident; None where the system does not say."""
     job_memory_mib: float | None = None
-    """The most that a batch job of photographs like `PHOTOGRAPH` takes with that engine, precision and threads; None where
-    it was not measured."""
+    """The most that a batch job of photographs like `PHOTOGRAPH` takes with that engine, precision and threads; None
+    where it was not measured."""
     runs: int
     """That were timed."""
     auto: bool = False
