@@ -42,6 +42,8 @@ bench: .venv/peers
 	$(FILES_TO_LABELS) --output benchmarks/results/files_to_labels-1-002.json
 	$(FILES_TO_LABELS) --size 4000x3000 --count 100 --output benchmarks/results/files_to_labels-2-002-large.json
 	$(FILES_TO_LABELS) --model regnety_040 --count 300 --output benchmarks/results/files_to_labels-3-040.json
+	$(BIN)/python benchmarks/same_answers.py build/benchmarks/regnety_002-bundle build/benchmarks/1000x500x375 \
+		--least 200 --size 500x375 --output benchmarks/results/same_answers-1-002.json
 	$(BIN)/python benchmarks/model_alone.py --output benchmarks/results/model_alone.json
 	$(BIN)/python benchmarks/report.py benchmarks/results docs/reference/benchmarks.md
 

@@ -2,9 +2,10 @@
 
     python benchmarks/answering_model.py FOLDER MODEL PHOTOGRAPHS
 
-gives FOLDER/MODEL.safetensors, in timm's keys. A network that was only initialised answers nearly everything alike.
-Here its batch norms are set on the photographs, and its classifier looks at what differs among them: features without
-their mean, each direction of them in units of its deviation. Needs torch.
+gives FOLDER/MODEL.safetensors, in timm's keys, and the same as a bundle, FOLDER/MODEL-bundle. A network that was only
+initialised answers nearly everything alike. Here its batch norms are set on the photographs, and each of 300 classes is
+one of them: the answer is the one that a photograph is most like, so that there are at least 300 different ones and, as
+with a model that was trained, most are no close calls. Needs torch.
 """
 
 import sys
@@ -15,19 +16,25 @@ import torch
 from safetensors.torch import save_file
 
 import regnety
+from regnety import Bundle
+from regnety.graph.metadata import ModelMetadata
 from regnety.images.listing import list_images
 from regnety.images.pixels import load_pixels
 
 BATCH = 32
 PHOTOGRAPHS = 512
 """From which the statistics are taken."""
-DIRECTIONS = 64
-"""Of the features, those along which the photographs differ most."""
+OWN = 300
+"""Classes that a photograph stands for: what is nearest to it has its class."""
+SHARPNESS = 32.0
+"""Of the probabilities: so much is the logit of what is as far away as photographs are in the mean below the best."""
+NEVER = -1e4
+"""Bias of the classes that nothing stands for."""
 
 
 def write_answering_model(folder: Path, name: str, photographs: Path, *, seed: int = 0) -> Path:
-    path = folder / f"{name}.safetensors"
-    if path.exists():
+    path, bundle = folder / f"{name}.safetensors", folder / f"{name}-bundle"
+    if bundle.exists():  # it is written last
         return path
     preprocessing = regnety.Preprocessing()
     sources = list(list_images([photographs]))[:PHOTOGRAPHS]
@@ -50,18 +57,24 @@ def write_answering_model(folder: Path, name: str, photographs: Path, *, seed: i
                 if not training:
                     features.append(found)
     states = {key: value.contiguous() for key, value in network.state_dict().items()}
-    states["head.fc.weight"], states["head.fc.bias"] = _classifier(torch.cat(features).numpy(), seed)
+    states["head.fc.weight"], states["head.fc.bias"] = _classifier(torch.cat(features).numpy(), 1000)
+    design = regnety.model_info(name).design
+    metadata = ModelMetadata(design=design, num_classes=1000, in_chans=3, preprocessing=preprocessing)
     save_file(states, path)
+    Bundle(metadata, {key: value.numpy() for key, value in states.items()}, name=name).save(bundle)
     return path
 
 
-def _classifier(features: np.ndarray, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _classifier(features: np.ndarray, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits that are the larger, the nearer a photograph's features are to those of the class's own photograph."""
     centre = features.mean(0)
-    _, deviations, directions = np.linalg.svd(features - centre, full_matrices=False)
-    kept = min(DIRECTIONS, len(deviations))
-    whitening = directions[:kept] / (deviations[:kept, None] / np.sqrt(len(features)))
-    weight = np.random.default_rng(seed).standard_normal((1000, kept)) @ whitening
-    return torch.tensor(weight, dtype=torch.float32), torch.tensor(-weight @ centre, dtype=torch.float32)
+    own = (features - centre)[:: max(1, len(features) // OWN)][:OWN]
+    scale = SHARPNESS / np.square(features - centre).sum(1).mean()
+    weight = np.zeros((classes, features.shape[1]))
+    bias = np.full(classes, NEVER)
+    weight[: len(own)] = scale * own
+    bias[: len(own)] = -weight[: len(own)] @ centre - scale * np.square(own).sum(1) / 2
+    return torch.tensor(weight, dtype=torch.float32), torch.tensor(bias, dtype=torch.float32)
 
 
 if __name__ == "__main__":

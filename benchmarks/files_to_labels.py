@@ -4,17 +4,16 @@
         [--rounds 3] [--folder DIR] [--output files_to_labels.json]
 
 Each round runs every contender once, in turn; the figures are medians over the rounds, and ratios medians of the
-ratios within a round. Photographs and weights are made here (`photographs.py`, `answering_model.py`: random weights
-that give hundreds of different answers). The contenders:
+ratios within a round. Photographs and weights are made here (`photographs.py`, `answering_model.py`: random weights,
+whose answers are as different as the photographs). The contenders:
 
 - timm's loop as its users start it (batches of 256, 2 workers) and tuned (batches of 32);
 - OpenVINO and Pillow by hand, one after the other, on timm's own export, in bf16 where the processor has it;
 - `regnety predict` as it comes (with the plan that its first run found), in float32, with Pillow's pixels, as a draft.
 
-The answers are compared with timm's: the share of photographs with another first class, among them those whose two best
-probabilities are a hundredth apart or less. Then what the stages cost alone, on the same files with all cores, and what
-share of that the pipeline reaches. `regnety` runs with the interpreter of this script, which needs torch for the
-weights.
+Then what the stages cost alone, on the same files with all cores, and what share of that the pipeline reaches. Whether
+the answers are the same, `same_answers.py` counts. `regnety` runs with the interpreter of this script, which needs
+torch for the weights.
 """
 
 import argparse
@@ -42,7 +41,7 @@ def prepare(folder: Path, model: str, count: int, size: str, timm_python: str) -
     subprocess.run(
         [sys.executable, HERE / "photographs.py", photographs, "--count", str(count), "--size", size], check=True
     )
-    if not weights.exists():
+    if not (folder / f"{model}-bundle").exists():
         subprocess.run([sys.executable, HERE / "answering_model.py", folder, model, photographs], check=True)
     if not graph.exists():
         graph.parent.mkdir()
@@ -91,18 +90,6 @@ def first_classes(path: Path) -> dict[str, tuple[int, float]]:
     return {name: (rows[0][0], rows[0][1] - rows[1][1]) for name, rows in ranked.items()}
 
 
-def agreement(found: Path, wanted: Path) -> dict[str, Any]:
-    ours, theirs = first_classes(found), first_classes(wanted)
-    assert ours.keys() == theirs.keys(), (len(ours), len(theirs))
-    others = [theirs[name][1] for name in theirs if ours[name][0] != theirs[name][0]]
-    return {
-        "compared": len(theirs),
-        "different_answers_of_timm": len({index for index, _ in theirs.values()}),
-        "other_answer": len(others),
-        "of_them_close_calls": sum(margin <= CLOSE_CALL for margin in others),
-    }
-
-
 def race(commands: dict[str, list[str]], rounds: int, cache: Path) -> dict[str, dict[str, Any]]:
     environment = {"REGNETY_CACHE": str(cache / "ours"), "OPENVINO_CACHE": str(cache / "openvino")}
     seconds: dict[str, list[float]] = {name: [] for name in commands}
@@ -142,7 +129,7 @@ def main() -> None:
         print(f"{options.model}, {options.count} photographs of {options.size}; {here}\n")
         baselines = [name for name in ("timm, 256", "timm, 32", "by hand, f32", "by hand, bf16") if name in commands]
         head = "".join(f"{f'over {name}':>20}" for name in baselines)
-        print(f"{'':22}{'seconds':>9}{'images/s':>10}{'peak MiB':>10}{head}{'other answers':>16}")
+        print(f"{'':22}{'seconds':>9}{'images/s':>10}{'peak MiB':>10}{head}")
         for name, result in results.items():
             median = statistics.median(result["seconds"])
             result["images_per_s"] = options.count / median
@@ -152,9 +139,6 @@ def main() -> None:
             }
             line = f"{name:22}{median:9.2f}{result['images_per_s']:10.1f}{result['peak_mib']:10.0f}"
             line += "".join(f"{ratio:19.2f}x" for ratio in result["over"].values())
-            if "timm, 32" in commands:
-                result |= agreement(answers / f"{name}.csv", answers / "timm, 32.csv")
-                line += f"{result['other_answer']:10} ({result['of_them_close_calls']} close)"
             print(line)
         stages = subprocess.run(
             [sys.executable, HERE / "pipeline_floor.py", *map(str, places[:2])],

@@ -1,8 +1,9 @@
-"""Whether answers stay the same: each way to pixels and each precision, beside timm, with a trained model.
+"""Whether answers stay the same: each way to pixels and each precision, beside timm, on the same photographs.
 
     python benchmarks/same_answers.py BUNDLE PHOTOGRAPHS [--int8 BUNDLE] [--timm-python PATH] [--output FILE.json]
 
-BUNDLE is a model that was trained (`regnety train`) and that timm can build; PHOTOGRAPHS a folder. The reference is
+BUNDLE is a model that timm can build, and that was trained (`regnety train`) or tells photographs apart as one does
+(`answering_model.py`, with --least 200). PHOTOGRAPHS is a folder. The reference is
 timm's network in float32 on timm's own pixels. Counted are the photographs whose first class is another one; those
 whose two best probabilities are closer than a hundredth in the reference are counted apart, as nothing hangs on them.
 """
@@ -41,6 +42,8 @@ def main() -> None:
     parser.add_argument("photographs", type=Path)
     parser.add_argument("--int8", type=Path, metavar="BUNDLE", help="the same model as `regnety quantize` writes it")
     parser.add_argument("--timm-python", default=sys.executable, metavar="PATH")
+    parser.add_argument("--least", type=int, default=0, help="different answers to 1,000 photographs that are wanted")
+    parser.add_argument("--size", default="", help="of the photographs, for the report")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     config = json.loads((options.bundle / "config.json").read_text("utf-8"))
@@ -51,6 +54,8 @@ def main() -> None:
         wanted = first_classes(reference)
         close = sum(margin < CLOSE_CALL for _, margin in wanted.values())
         given = len({index for index, _ in wanted.values()})
+        if options.least and given < options.least * len(wanted) / 1000:
+            raise SystemExit(f"{options.bundle}: gives {given} different answers to {len(wanted)} photographs, too few")
         print(f"{config['architecture']}, {len(wanted)} photographs, {given} different answers, {close} close calls")
         print(f"{processor()}\n")
         ways = {name: (options.bundle, flags) for name, flags in WAYS.items()}
@@ -67,7 +72,15 @@ def main() -> None:
             counts = rows[name]
             print(f"{name:26}{counts['other_answer']:6} others, {counts['of_them_close_calls']} of them close calls")
     if options.output is not None:
-        report = {"processor": processor(), "photographs": len(wanted), "close_calls": close, "rows": rows}
+        report = {
+            "model": config["architecture"],
+            "processor": processor(),
+            "photographs": len(wanted),
+            "size": options.size,
+            "different_answers": given,
+            "close_calls": close,
+            "rows": rows,
+        }
         options.output.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
 
 
