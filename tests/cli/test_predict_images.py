@@ -218,7 +218,7 @@ def test_ctrl_c_keeps_what_is_done(folder: Path, tmp_path: Path) -> None:
     """One list is no job: what is done of it comes to its place."""
     noise(4000, 3000).save(tmp_path / "large.png", compress_level=1)
     path = tmp_path / "answers.json"
-    line = command(folder, *[tmp_path / "large.png"] * 400, "--output", path)
+    line = command(folder, *[tmp_path / "large.png"] * 400, "--output", path, "--engine", "onnxruntime")
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("regnety: onnxruntime")
