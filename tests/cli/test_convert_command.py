@@ -78,8 +78,8 @@ def test_weights_are_replaced_and_nothing_else(source: Path, tmp_path: Path, cap
     assert place.read_bytes() == b"mine"
     place.unlink()
     said = f"regnety: {place}: is there already; it is replaced when the new one is whole"
-    for times in (0, 1):
-        result = regnety_here(capfd, *line)
+    for times, option in ((0, []), (1, []), (1, ["--overwrite"])):  # which earlier releases wanted to be told
+        result = regnety_here(capfd, *line, *option)
         assert (result.returncode, result.stderr.splitlines().count(said)) == (0, times)
     assert Bundle.load(place).architecture.design.fitted_stages() == OWN.fitted_stages()
     assert files(tmp_path) == ["there.pth"]

@@ -18,6 +18,7 @@ from regnety.training.optimization import make_schedule
 from regnety.training.recipe import read_recipe, with_settings
 from regnety.training.recipes import finetune
 from regnety.training.run import train
+from regnety.training.run_folder import alone_in
 from runs import CROPS, MEMORISED, epochs_of, metrics_of, run, small_recipe, weights_of, write_contrary
 
 
@@ -56,6 +57,7 @@ def test_the_run_folder(colours: Path, tmp_path: Path) -> None:
     output = tmp_path / "deep" / "run"
     result = run(colours, output, command="regnety train ...")
     assert sorted(path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file()) == [
+        ".run.lock",
         "bundle/README.md",
         "bundle/config.json",
         "bundle/model.safetensors",
@@ -297,3 +299,16 @@ def test_a_run_without_a_checkpoint_is_begun_anew(tmp_path: Path) -> None:
     broken.write_bytes(picture)
     assert run(tmp_path / "data", tmp_path / "run", "augmentation.crop=resized").epochs == 3
     assert read_recipe(tmp_path / "run" / "recipe.yaml").augmentation.crop == "resized"
+
+
+def test_a_folder_in_which_another_process_trains_is_left_to_it(colours: Path, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    with alone_in(output):
+        for resume in (False, True):
+            with pytest.raises(RecipeError, match=r"run: another process is training there; wait for it"):
+                run(colours, output, resume=resume)
+        assert [path.name for path in output.iterdir()] == [".run.lock"]
+    assert run(colours, output).epochs == 3
+    with alone_in(output), pytest.raises(RecipeError, match="another process is training there"):
+        run(colours, output, "epochs=4", resume=True)
+    assert run(colours, output, "epochs=4", resume=True).epochs == 4

@@ -20,6 +20,7 @@ TARGETS = ("regnety", "timm", "pycls", "torchvision", "transformers", "vissl", "
 @click.argument("model", metavar="IN", shell_complete=complete_model)
 @click.argument("output", metavar="OUT")
 @click.option("--to", required=True, type=click.Choice(TARGETS), help="Whose names and file it is to have.")
+@click.option("--overwrite", is_flag=True, hidden=True, expose_value=False, help="Accepted, and done anyway.")
 @labels_option
 @state_dict_option
 @quiet_option

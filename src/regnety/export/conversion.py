@@ -45,7 +45,9 @@ class Converted:
     """Whether labels and preprocessing are in it too; a checkpoint file has weights alone."""
 
 
-def convert_model(model: str | Path | Bundle, path: str | Path, *, to: Target) -> Converted:
+def convert_model(
+    model: str | Path | Bundle, path: str | Path, *, to: Target, overwrite: bool | None = None
+) -> Converted:
     """Write a model as another code base keeps it.
 
         convert_model("regnety_002", "RegNetY-200MF.pyth", to="pycls")
@@ -61,6 +63,7 @@ def convert_model(model: str | Path | Bundle, path: str | Path, *, to: Target) -
             (over 2 GiB with `NAME.onnx.data`), in float32 and with batch norm folded. A file of weights that stands
             there is replaced, as is an ONNX file or a folder that regnety wrote; never the model itself.
         to: whose it is to be. pycls's networks are shown BGR: the stem is turned.
+        overwrite: has no effect any more; what may be replaced is replaced.
 
     Raises:
         ExportError: the path and `to` do not go together, something else stands there, the other code base cannot

@@ -9,11 +9,11 @@ from regnety.errors import ImageError
 from regnety.training.batches import training_batches
 from regnety.training.duration import counted
 from regnety.training.optimization import autocast_dtype
-from regnety.training.pictures import look_at_pictures
+from regnety.training.pictures import RunPictures, look_at_pictures
 from regnety.training.recipe import Recipe
 from regnety.training.run_bundle import RunBundle, finished_result, training_files_of
 from regnety.training.run_bundle import RunResult as RunResult
-from regnety.training.run_folder import check_run, has_begun, open_run, validation_split, write_history
+from regnety.training.run_folder import alone_in, check_run, has_begun, open_run, validation_split, write_history
 from regnety.training.session import Session
 from regnety.training.starting_point import StartingPoint, resolve_recipe
 
@@ -63,8 +63,24 @@ def train(
     pictures = look_at_pictures(
         read_training_folder(data), run, begun=has_begun(run), skip_unreadable=skip_unreadable, quiet=quiet
     )
-    splits = pictures.splits
-    open_run(run, recipe)
+    with alone_in(run):
+        check_run(run, recipe, resume=resume)  # another process may have begun it meanwhile
+        open_run(run, recipe)
+        return _train(run, start, pictures, stored=stored, keep=keep, quiet=quiet, command=command)
+
+
+def _train(
+    run: Path,
+    start: StartingPoint,
+    pictures: RunPictures,
+    *,
+    stored: Recipe | None,
+    keep: int,
+    quiet: bool,
+    command: str | None,
+) -> RunResult:
+    """The epochs that are left, and the bundle; `stored` is the recipe that the run was begun with, if it was."""
+    recipe, splits = start.recipe, pictures.splits
     train_samples, val_samples = validation_split(run, splits, recipe)
     pictures.write(run)
     model, begins_with = start.network(splits.classes)

@@ -3,14 +3,15 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from regnety.datasets.folders import DataSplits, Sample, hold_out
 from regnety.errors import DataError, RecipeError
 from regnety.files.opening import read_file_text
-from regnety.storage import remove_leftovers, replacing
+from regnety.storage import locked, remove_leftovers, replacing
 from regnety.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
 from regnety.training.checkpoints import checkpoints
 from regnety.training.recipe import Recipe, read_recipe, recipe_text
@@ -21,6 +22,8 @@ PICTURES_FILE = "pictures.json"
 BUNDLE_FOLDER = "bundle"
 BEFORE_THE_FIRST_EPOCH = (RECIPE_FILE, SPLIT_FILE, PICTURES_FILE)
 """What a run has written by then."""
+LOCK = ".run.lock"
+"""As `storage.locked` calls it."""
 
 
 def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
@@ -35,7 +38,7 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
     if run.exists() and not run.is_dir():
         raise RecipeError(f"{run}: is a file; --output names a folder")
     if not has_begun(run):
-        own = {CHECKPOINT_FOLDER, *(BEFORE_THE_FIRST_EPOCH if (run / RECIPE_FILE).exists() else ())}
+        own = {CHECKPOINT_FOLDER, LOCK, *(BEFORE_THE_FIRST_EPOCH if (run / RECIPE_FILE).exists() else ())}
         names = {entry.name for entry in run.iterdir()} if run.exists() else set()
         if any(not name.startswith(".") or not name.endswith((".part", ".old")) for name in names - own):
             raise RecipeError(f"{run}: is not empty and holds no run; name another --output")
@@ -63,18 +66,36 @@ def has_begun(run: Path) -> bool:
     return (run / RECIPE_FILE).exists() and (bool(checkpoints(run)) or (run / BUNDLE_FOLDER).exists())
 
 
-def open_run(run: Path, recipe: Recipe) -> None:
-    """Make the run folder, or take the one that `check_run` has seen; its recipe is written down.
+@contextmanager
+def alone_in(run: Path) -> Iterator[None]:
+    """Be the only process that trains in a folder, which is made; that ends with the process, however it ends.
 
     Raises:
-        RecipeError: the folder cannot be made or written to.
+        RecipeError: another one trains there, or the folder cannot be made or written to.
+    """
+
+    def refuse() -> None:
+        raise RecipeError(f"{run}: another process is training there; wait for it, or name another --output")
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(run / "run", on_wait=refuse))
+        except OSError as error:
+            raise RecipeError(f"{run}: cannot be made or written to: {error.strerror}") from error
+        yield
+
+
+def open_run(run: Path, recipe: Recipe) -> None:
+    """Prepare the folder that `check_run` has seen, within `alone_in`; its recipe is written down.
+
+    Raises:
+        RecipeError: the folder cannot be written to.
     """
     try:
-        run.mkdir(parents=True, exist_ok=True)
         for folder in (run, run / CHECKPOINT_FOLDER):
             remove_leftovers(folder)
     except OSError as error:
-        raise RecipeError(f"{run}: cannot be made or written to: {error.strerror}") from error
+        raise RecipeError(f"{run}: cannot be written to: {error.strerror}") from error
     if not has_begun(run):
         for name in BEFORE_THE_FIRST_EPOCH:
             (run / name).unlink(missing_ok=True)
