@@ -1,11 +1,10 @@
 """A bare checkpoint file as a bundle: the shapes say which model it is of, the catalogue how it wants its pictures."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.published_metadata import published_metadata
-from regnety.bundle.run_folders import checkpoint_bundle
-from regnety.bundle.training_settings import ShownInTraining, shown_in_training
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights, published_models
 from regnety.graph.metadata import ModelMetadata
@@ -14,6 +13,9 @@ from regnety.weights.checkpoint import Checkpoint, open_checkpoint
 from regnety.weights.dialects.listing import listed
 from regnety.weights.matching import Match, match_shapes
 from regnety.weights.networks import COUNTERS
+
+if TYPE_CHECKING:
+    from regnety.bundle.training_settings import ShownInTraining
 
 TAG_OF_DIALECT = {
     "pycls": "pycls_in1k",
@@ -39,18 +41,26 @@ def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None, stat
         WeightsError: the file is damaged, or is of no RegNet.
     """
     checkpoint = open_checkpoint(path, state_dict=state_dict)
-    if (of_run := checkpoint_bundle(checkpoint)) is not None:
-        return of_run
+    says_more = checkpoint.facts or checkpoint.own_metadata is not None  # than its weights
+    if says_more:
+        from regnety.bundle.run_folders import checkpoint_bundle
+
+        if (of_run := checkpoint_bundle(checkpoint)) is not None:
+            return of_run
     match = match_shapes(checkpoint.shapes, source=str(path))
     assumed = assumed or _assumed_weights(match, checkpoint)
     architecture = match.architecture
-    preprocessing = assumed.preprocessing if assumed else Preprocessing()
-    trained = shown_in_training(checkpoint.facts, preprocessing.for_channels(architecture.in_chans))
+    preprocessing = (assumed.preprocessing if assumed else Preprocessing()).for_channels(architecture.in_chans)
+    trained = None
+    if says_more:
+        from regnety.bundle.training_settings import shown_in_training
+
+        trained = shown_in_training(checkpoint.facts, preprocessing)
     metadata = ModelMetadata(
         design=architecture.design,
         num_classes=architecture.num_classes,
         in_chans=architecture.in_chans,
-        preprocessing=trained.preprocessing,
+        preprocessing=trained.preprocessing if trained else preprocessing,
     )
     return Bundle(
         metadata,
@@ -89,7 +99,9 @@ def _assumed_weights(match: Match, checkpoint: Checkpoint) -> PublishedWeights |
     return weights[tag] if tag is not None and tag in weights else model_info(match.model).published
 
 
-def _notice(match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | None, trained: ShownInTraining) -> str:
+def _notice(
+    match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | None, trained: "ShownInTraining | None"
+) -> str:
     keys = "" if checkpoint.dialect.name == "timm" else f"has {checkpoint.dialect.owner} keys and "
     notice = f"{checkpoint.path} {keys}fits {match} by its shapes"
     if checkpoint.other_parts:
@@ -97,12 +109,14 @@ def _notice(match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | No
     passed_over = [key for key in checkpoint.passed_over if key.rpartition(".")[2] not in COUNTERS]
     if passed_over:
         notice += f"; {listed(passed_over)} {'is' if len(passed_over) == 1 else 'are'} passed over"
-    if trained.said:
-        notice += f"; its pictures are shown as its settings say ({', '.join(trained.said)})"
-    if trained.unusable:
+    said = trained.said if trained else ()
+    is_whole = trained is not None and trained.is_whole
+    if said:
+        notice += f"; its pictures are shown as its settings say ({', '.join(said)})"
+    if trained and trained.unusable:
         notice += f"; of its settings {listed(trained.unusable)} cannot be used"
-    rest = "the rest of " if trained.said else ""
+    rest = "the rest of " if said else ""
     if assumed is None:
-        known = "strides of 2 are" if trained.is_whole else f"{rest}ImageNet's preprocessing, and strides of 2, are"
+        known = "strides of 2 are" if is_whole else f"{rest}ImageNet's preprocessing, and strides of 2, are"
         return f"{notice}; {known} assumed"
-    return notice if trained.is_whole else f"{notice}; {rest}the preprocessing of {assumed.name} is assumed"
+    return notice if is_whole else f"{notice}; {rest}the preprocessing of {assumed.name} is assumed"

@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from regnety.bundle.bundle import Bundle, read_bundle, read_config
-from regnety.bundle.hub_config import HubConfig, read_hub_config
 from regnety.errors import WeightsError
 from regnety.files.opening import read_file_text
 from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
+
+if TYPE_CHECKING:
+    from regnety.bundle.hub_config import HubConfig
 
 CONFIG_FILE = "config.json"
 PROCESSOR_FILE = "preprocessor_config.json"
@@ -101,7 +103,9 @@ def describe_folder(folder: Path) -> ModelMetadata:
     return _hub_config(folder, config).metadata
 
 
-def _hub_config(folder: Path, config: dict[str, Any]) -> HubConfig:
+def _hub_config(folder: Path, config: dict[str, Any]) -> "HubConfig":
+    from regnety.bundle.hub_config import read_hub_config  # our own bundles and bare files need none
+
     hub = read_hub_config(config, _read_processor(folder), source=str(folder / CONFIG_FILE))
     if hub is None:
         raise WeightsError(

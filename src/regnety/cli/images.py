@@ -77,7 +77,6 @@ def named_images(
         DataError: a list cannot be read.
     """
     from regnety.images.listing import list_images
-    from regnety.images.path_lists import PathList
     from regnety.images.sources import NamedImage, Unreadable
 
     if not places and not lists:
@@ -92,12 +91,20 @@ def named_images(
             sources.append(NamedImage(STANDARD_INPUT, sys.stdin.buffer.read()))
         else:
             sources += list_images([place], recursive=recursive)
-    images = ImageList(sources, [PathList(place) for place in lists], recursive=recursive)
+    images = ImageList(sources, _opened(lists), recursive=recursive)
     if all(isinstance(source, Unreadable) for source in images):
         first = next(iter(images))
         assert isinstance(first, Unreadable)
         raise ImageError(f"{first.name}: {first.reason}")
     return images
+
+
+def _opened(lists: "Sequence[str]") -> "list[PathList]":
+    if not lists:
+        return []
+    from regnety.images.path_lists import PathList
+
+    return [PathList(place) for place in lists]
 
 
 def refuse_as_output(output: str | Path, places: Iterable[str]) -> None:

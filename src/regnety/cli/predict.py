@@ -125,7 +125,6 @@ def predict(
     if output is not None and (is_job or not is_stream(output)):
         place = claim(output, resume=resume, check=lambda: refuse_as_output(output, [*images, *lists]))
     from regnety.bundle.bundle import Bundle
-    from regnety.inference.jobs.rows import PredictionRows, WidePredictionRows
 
     silence_decoders()
     predictor = _predictor(
@@ -141,12 +140,11 @@ def predict(
         _print_notices(predictor, model)
         if how["use_test_size"] and predictor.bundle.preprocessing.test_image_size is None:
             say(f"{predictor.bundle.name} has no other test size; it is shown its own")
-    rows = PredictionRows()
-    if wide:
-        rows = WidePredictionRows(min(top_k, predictor.bundle.metadata.num_classes))
+    rows = _rows(top_k, predictor, wide=wide) if is_job or chosen_format is RowFormat.csv else None
     say_replaced(place, quiet=quiet)
     if is_job:
         assert place is not None
+        assert rows is not None
         settings = {"top_k": top_k, "min_probability": min_probability, **({"wide": True} if wide else {})}
         settings |= {name: how[name] for name in ("pixels", "exif_orientation", "max_pixels")}
         failed = _run_job(predictor, sources, rows, chosen_format, place, settings, resume, quiet)
@@ -154,6 +152,12 @@ def predict(
         failed = _write(predictor, sources, rows, chosen_format, output, top_k, min_probability, quiet)
     if failed:
         click.get_current_context().exit(1)
+
+
+def _rows(top_k: int, predictor: "AnyPredictor", *, wide: bool) -> "PredictionRows":
+    from regnety.inference.jobs.rows import PredictionRows, WidePredictionRows
+
+    return WidePredictionRows(min(top_k, predictor.bundle.metadata.num_classes)) if wide else PredictionRows()
 
 
 def _predictor(
@@ -231,7 +235,7 @@ def _run_job(
 def _write(
     predictor: "AnyPredictor",
     sources: ImageList,
-    rows: "PredictionRows",
+    rows: "PredictionRows | None",
     output_format: RowFormat,
     output: str | None,
     top_k: int,

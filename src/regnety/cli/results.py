@@ -138,12 +138,13 @@ def make_writer(
     stream: TextIO,
     names: Iterable[str],
     labels: Sequence[str] | None,
-    rows: "PredictionRows",
+    rows: "PredictionRows | None" = None,
 ) -> Writer:
-    """The writer of a format; `names` and `labels` are as for the table, `rows` those of CSV."""
+    """The writer of a format; `names` and `labels` are as for the table, `rows` those of CSV, which needs them."""
     if output_format is RowFormat.table:
         return TableWriter(stream, names, labels)
     if output_format is RowFormat.csv:
+        assert rows is not None
         return CsvWriter(stream, rows)
     return JsonWriter(stream) if output_format is RowFormat.json else JsonLinesWriter(stream)
 

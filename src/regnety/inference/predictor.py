@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
-from regnety.bundle.label_files import find_labels
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import ImageError, WeightsError
 from regnety.images.formats import MAX_PIXELS
@@ -112,6 +111,8 @@ class Predictor:
         if not bundle.metadata.num_classes:
             raise WeightsError(f"{bundle.name}: has no classifier; create_model gives its features")
         if labels is not None:
+            from regnety.bundle.label_files import find_labels
+
             bundle = bundle.with_labels(find_labels(labels))
         shown = bundle.preprocessing.shown(
             image_size=image_size,

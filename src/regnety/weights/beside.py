@@ -15,7 +15,7 @@ from regnety.weights.design_inference import stage_depths
 from regnety.weights.dialects.listing import listed
 from regnety.weights.dialects.registry import STEM_WEIGHT
 from regnety.weights.files.arrays import StoredTensor, same_values
-from regnety.weights.networks import Network
+from regnety.weights.networks import Network, StandsBetween
 
 MOST_HEADS = 16
 """Heads that are looked at beside a network."""
@@ -45,10 +45,6 @@ _CHANGED = (
     (re.compile(r"lora_"), "is of a network with LoRA layers", "merge them into the weights"),
 )
 """What is put into the layers of a network: by its keys, with what to do."""
-
-
-class StandsBetween(WeightsError):
-    """Something beside a RegNet may change its answers."""
 
 
 def settle(

@@ -26,6 +26,10 @@ _WRAPPERS = re.compile(r"(?<=\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrap
 """What torch puts around modules inside of a network too."""
 
 
+class StandsBetween(WeightsError):
+    """Something beside a RegNet may change its answers."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """The weights of a RegNet under our keys."""

@@ -7,12 +7,11 @@ from itertools import islice
 
 from regnety.architecture.description import Architecture
 from regnety.errors import WeightsError
-from regnety.weights.beside import StandsBetween, settle
 from regnety.weights.dialects.listing import listed
 from regnety.weights.files.arrays import MOST_COMPARED, StoredTensor, same_values
 from regnety.weights.matching import match_shapes
 from regnety.weights.nesting import StateDict, find_state_dicts, known_rank, role_rank
-from regnety.weights.networks import MAX_NETWORKS, MOST_BESIDE, Network, networks_in, why_none
+from regnety.weights.networks import MAX_NETWORKS, MOST_BESIDE, Network, StandsBetween, networks_in, why_none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +45,10 @@ class _Candidate:
         return {self.name, self.table.name, ".".join(self.steps), self.network.prefix.rstrip(".")} - {""}
 
     def settled(self, source: str, *, is_chosen: bool = False) -> Network:
+        if not self.network.beside and not self.siblings:
+            return self.network
+        from regnety.weights.beside import settle  # most files hold a network and nothing else
+
         name = self.name or self.network.prefix.rstrip(".")
         return settle(self.network, source=source, name=name, siblings=self.siblings, is_chosen=is_chosen)
 

@@ -206,36 +206,36 @@ def test_weights_of_a_file_are_written_without_being_read_twice(path: Path, tmp_
 
 ROW = '"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}'
 HEADERS = {
-    "no object": ("[1]", r"its header has \[1\] before byte \d+, where it has no place"),
-    "text after the end": ("{}x", "its header goes on after its end"),
-    "no end": ("{" + ROW, "its header is damaged at byte"),
-    "no comma": ("{" + ROW + ROW.replace("a", "b", 1) + "}", 'its header has "b": before byte'),
-    "a comma too much": ("{" + ROW + ",}", "its header has } before byte"),
+    "no object": ("[1]", "its header is no table of tensors"),
+    "text after the end": ("{}x", "its header is damaged: Extra data"),
+    "no end": ("{" + ROW, "its header is damaged: "),
+    "no comma": ("{" + ROW + ROW.replace("a", "b", 1) + "}", "its header is damaged: "),
+    "a comma too much": ("{" + ROW + ",}", "its header is damaged: "),
     "one tensor twice": ("{" + ROW + "," + ROW + "}", "its header has a twice"),
     "one field twice": ("{" + ROW.replace('"shape"', '"dtype":"U8","shape"') + "}", "its header has dtype twice"),
     "no shape": ('{"a":{"dtype":"U8","data_offsets":[0,2]}}', "a does not have its type, its shape and two offsets"),
     "one offset": ("{" + ROW.replace("[0,2]", "[0]") + "}", "a does not have its type, its shape and two offsets"),
     "another field": ("{" + ROW.replace("shape", "form") + "}", "a has the field form, which the format does not know"),
     "another type": ("{" + ROW.replace("U8", "U9") + "}", "a is of type U9, which the format does not know"),
-    "negative shape": ("{" + ROW.replace("[2]", "[-2]") + "}", "its header is damaged"),
-    "fraction": ("{" + ROW.replace("[2]", "[2.0]") + "}", "its header is damaged"),
+    "negative shape": ("{" + ROW.replace("[2]", "[-2]") + "}", "a tensor whose shape is no row of whole numbers"),
+    "fraction": ("{" + ROW.replace("[2]", "[2.0]") + "}", "a tensor whose shape is no row of whole numbers"),
     "nested shape": ("{" + ROW.replace("[2]", "[" * 100_000) + "}", "its header is damaged"),
-    "half a row": ("{" + ROW.replace("[2]", "[2,]") + "}", "its header has"),
-    "leading zero": ("{" + ROW.replace("[2]", "[02]") + "}", "its header has"),
+    "half a row": ("{" + ROW.replace("[2]", "[2,]") + "}", "its header is damaged: "),
+    "leading zero": ("{" + ROW.replace("[2]", "[02]") + "}", "its header is damaged: "),
     "33 dimensions": ("{" + ROW.replace("[2]", f"[2{',1' * 32}]") + "}", "a tensor of 33 dimensions; 32 can be read"),
     "huge shape": ("{" + ROW.replace("[2]", f"[{2**62},{2**62},0]") + "}", "more elements than an array can have"),
     "too few bytes": ("{" + ROW.replace("[2]", "[3]") + "}", r"a is U8 \(3,\), which takes 3 bytes, and has 2"),
     "too many bytes": ("{" + ROW.replace("U8", "U16") + "}", r"a is U16 \(2,\), which takes 4 bytes, and has 2"),
     "a gap": ("{" + ROW.replace("[0,2]", "[1,3]") + "}", "a is at bytes 1 to 3, and the one before ends at 0"),
-    "backwards": ("{" + ROW.replace("[0,2]", "[0,-2]") + "}", "its header is damaged"),
+    "backwards": ("{" + ROW.replace("[0,2]", "[0,-2]") + "}", "a does not have its type, its shape and two offsets"),
     "an overlap": (
         "{" + ROW + "," + ROW.replace("a", "b", 1) + "}",
         "b is at bytes 0 to 2, and the one before ends at 2",
     ),
     "bytes of nobody": ("{}", "its tensors take 0 bytes, and 2 follow the header"),
-    "no UTF-8": ('{"\udcff":1}', "its header has"),
+    "no UTF-8": ('{"\udcff":1}', "its header is damaged: "),
     "a control character": ('{"\x01":1}', "its header is damaged"),
-    "metadata of numbers": ('{"__metadata__":{"a":[1]},' + ROW + "}", r"its header has \[1\] before byte"),
+    "metadata of numbers": ('{"__metadata__":{"a":[1]},' + ROW + "}", "its metadata is no table of texts"),
 }
 
 
@@ -273,11 +273,14 @@ def test_header_longer_than_the_format_allows(tmp_path: Path) -> None:
         read_file(path)
 
 
-def test_more_tensors_or_texts_than_any_file_has(tmp_path: Path) -> None:
-    row = '"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}'
-    path = write_header(tmp_path / "w.safetensors", ("{" + ",".join(row % i for i in range(50_001)) + "}").encode())
-    with pytest.raises(WeightsError, match="it would hold more than 50000 tensors"):
+@pytest.mark.parametrize("row", ['"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}', '"%d":[{},{},[],[]]'])
+def test_a_header_larger_than_any_has(row: str, tmp_path: Path) -> None:
+    header = "{" + ",".join(row % i for i in range(200_000)) + "}"
+    path = write_header(tmp_path / "w.safetensors", header.encode())
+    with pytest.raises(WeightsError, match=rf"its header has {len(header)} bytes of JSON, and 2097152 are the most"):
         read_file(path)
-    path = write_header(tmp_path / "w.safetensors", b'{"__metadata__":{"a":"' + b"x" * (9 << 20) + b'"}}')
-    with pytest.raises(WeightsError, match="its header has more than 8388608 bytes without spaces"):
-        read_file(path)
+
+
+def test_spaces_behind_the_header_may_be_many(tmp_path: Path) -> None:
+    path = write_header(tmp_path / "w.safetensors", ("{" + ROW + "}").encode() + b" " * (9 << 20))
+    assert SafetensorsWeights(path)["a"].tolist() == [97, 98]
