@@ -27,9 +27,9 @@ State: TypeAlias = dict[str, Tensor]
 @cache
 def network(num_classes: int = len(CLASSES), in_chans: int = 3, *, seed: int = 0) -> RegNet:
     """In eval mode, sure of its answers. Seed 0 is what is to be found; others stand beside it in a file."""
-    made = lively_network(DESIGN, seed=seed, num_classes=num_classes, in_chans=in_chans)
-    if num_classes:
-        with torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad():  # wherever it is first asked for, it can be trained after
+        made = lively_network(DESIGN, seed=seed, num_classes=num_classes, in_chans=in_chans)
+        if num_classes:
             made.head.fc.weight.mul_(30)
     return made
 
