@@ -220,3 +220,16 @@ def test_a_name_that_cannot_be_shown_is_escaped(tmp_path: Path) -> None:
     card = model_card(file)
     assert "# a\\x1b[31m.safetensors\n" in card
     assert "\x1b" not in card
+
+
+@pytest.mark.parametrize("is_run", [True, False])
+def test_the_bundle_of_a_run_is_called_as_the_run(is_run: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "fruit" / "bundle"
+    small_bundle().save(folder)
+    if is_run:
+        (folder.parent / "recipe.yaml").write_text("name: finetune\n")
+    assert f"\n# {'fruit' if is_run else 'bundle'}\n" in model_card(folder)
+
+
+def test_one_class_is_one(tmp_path: Path) -> None:
+    assert "with 1 class.\n" in model_card(small_bundle(num_classes=1, labels=["only"]))

@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert result.returncode == 1
     assert result.stdout == ""
     lines = result.stderr.splitlines()
-    assert lines[0].startswith("regnety: onnxruntime ")
+    assert lines[0].startswith("regnety: answered by ONNX Runtime ")
     assert lines[1] == f"regnety: {photos}/red/empty.png: is empty"
     assert lines[2].startswith(f"regnety: {folder}/e.parquet: 14 images, 1 unreadable, ")
     assert len(lines) == 3

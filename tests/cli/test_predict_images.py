@@ -221,7 +221,7 @@ def test_ctrl_c_keeps_what_is_done(folder: Path, tmp_path: Path) -> None:
     line = command(folder, *[tmp_path / "large.png"] * 400, "--output", path, "--engine", "onnxruntime")
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c) as process:
         assert process.stderr is not None
-        assert process.stderr.readline().startswith("regnety: onnxruntime")
+        assert process.stderr.readline().startswith("regnety: answered by ONNX Runtime ")
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         assert process.wait(TIMEOUT_S) == 130

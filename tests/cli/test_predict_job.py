@@ -64,7 +64,7 @@ def test_the_summary_and_the_rows(folder: Path, whole: bytes, tmp_path: Path) ->
     out, err = process.communicate(timeout=TIMEOUT_S)
     assert (process.returncode, out) == (1, "")
     lines = err.splitlines()
-    assert lines[0].startswith("regnety: onnxruntime")
+    assert lines[0].startswith("regnety: answered by ONNX Runtime ")
     assert sum(line.endswith(("is empty", ")")) or "truncated" in line for line in lines[1:-1]) == UNREADABLE
     assert lines[-1].startswith(f"regnety: {output}: {COUNT} images, {UNREADABLE} unreadable, ")
     assert lines[-1].endswith(" images/s")

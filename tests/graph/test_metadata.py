@@ -52,7 +52,7 @@ def test_a_model_in_int8_has_a_later_version_which_says_to_an_earlier_release_wh
         ({"format_version": "1"}, "^birds.onnx: format_version is '1', not a whole number$"),
         ({"design": {"depth": 2}}, "^birds.onnx: Design lacks w0"),
         ({"design": None}, "^birds.onnx: a design must be a table"),
-        ({"labels": ["one"]}, "^birds.onnx: there are 1 labels for 2 classes$"),
+        ({"labels": ["one"]}, "^birds.onnx: there is 1 label for 2 classes$"),
         ({"labels": "ab"}, "^birds.onnx: labels must be a list of names$"),
         ({"labels": [1, 2]}, "^birds.onnx: labels must be a list of names$"),
         ({"preprocessing": {"image_size": 0}}, "^birds.onnx: image_size must be "),

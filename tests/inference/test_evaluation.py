@@ -115,7 +115,7 @@ def test_nothing_that_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "blue" / "a.png").touch()
     with pytest.raises(DataError) as error:
         evaluate(small_bundle(), read_class_folders(tmp_path), quiet=True)
-    assert str(error.value) == (f"none of the 1 photographs could be read; the first: {tmp_path}/blue/a.png: is empty")
+    assert str(error.value) == (f"no photograph could be read, of 1; the first: {tmp_path}/blue/a.png: is empty")
 
 
 def test_orientation_follows_the_model(tmp_path: Path) -> None:

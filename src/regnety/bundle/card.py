@@ -16,6 +16,7 @@ from regnety.catalog.models import is_name, model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.graph.calibration import Calibration
 from regnety.graph.metadata import ModelMetadata
+from regnety.words import counted
 
 if TYPE_CHECKING:
     from regnety.bundle.bundle import Bundle
@@ -46,9 +47,15 @@ def model_card(model: "str | Path | Bundle", *, state_dict: str | None = None) -
 
     bundle = Bundle.load(model, state_dict=state_dict)
     place = bundle.path if bundle.name == str(bundle.path) else None  # None where it is called otherwise
-    title = _printable(bundle.name if place is None else place.resolve().name)
+    title = _printable(bundle.name if place is None else _name(place.resolve()))
     is_whole = bundle is not model and (place is None or place.is_file())  # a folder is the one that the card stands in
     return _card(title, title if is_whole else "THIS_FOLDER", bundle.metadata, notice=bundle.notice)
+
+
+def _name(place: Path) -> str:
+    """Of a file or folder; the bundle of a run, RUN/bundle, is called as the run."""
+    is_of_run = place.name == "bundle" and (place.parent / "recipe.yaml").is_file()
+    return place.parent.name if is_of_run else place.name
 
 
 def _published_card(published: PublishedWeights) -> str:
@@ -101,7 +108,8 @@ def _printable(text: str) -> str:
 
 def _introduction(model: str, metadata: ModelMetadata, published: PublishedWeights | None) -> str:
     if metadata.num_classes:
-        text = f"An image classifier from the RegNet design space with {metadata.num_classes} classes."
+        classes = counted(metadata.num_classes, "class", "classes")
+        text = f"An image classifier from the RegNet design space with {classes}."
     else:
         text = "A network from the RegNet design space without a classifier: it gives features."
     return f"{text} The plain name {model} means these weights." if published and model == published.model else text
@@ -135,7 +143,7 @@ def _facts(metadata: ModelMetadata) -> str:
 def _quantization(calibration: Calibration) -> str:
     text = (
         f"## int8\n\nIt computes in int8: `model.onnx` is quantized, and there are no weights in floating point. "
-        f"Ranges were measured on {calibration.num_images} photographs ({calibration.method}, NNCF "
+        f"Ranges were measured on {counted(calibration.num_images, 'photograph')} ({calibration.method}, NNCF "
         f"{calibration.version}). Figures of accuracy in the table are of the model that it was made from."
     )
     measured = calibration.measured

@@ -12,6 +12,7 @@ from regnety.inference.jobs.job import JobInterrupted, JobSummary, run_job
 from regnety.inference.jobs.rows import Rows
 from regnety.inference.jobs.settings import Answering, engine_facts, go_on_with
 from regnety.progress import Progress
+from regnety.words import counted, kept
 
 if TYPE_CHECKING:
     from regnety.cli.images import ImageList
@@ -85,10 +86,10 @@ def run_batch_job(
                 )
         except JobInterrupted as interruption:
             if interruption.images:
-                say(f"{output.name}: interrupted; {interruption.images} images are kept, --resume goes on with them")
+                say(f"{output.name}: interrupted; {kept(interruption.images)}, --resume goes on with them")
             raise
     if failed > LISTED_ERRORS:
-        say(f"{failed - LISTED_ERRORS} more images could not be read; {output.name} says why")
+        say(f"{counted(failed - LISTED_ERRORS, 'more image', 'more images')} could not be read; {output.name} says why")
     if not quiet:
         say(_told(summary, output.name))
     return summary
@@ -96,10 +97,12 @@ def run_batch_job(
 
 def _told(summary: JobSummary, output: str) -> str:
     if summary.was_finished:
-        return f"{output}: is finished already, {summary.images} images, {summary.unreadable} unreadable"
+        return f"{output}: is finished already, {counted(summary.images, 'image')}, {summary.unreadable} unreadable"
     earlier = f" ({summary.earlier} of them before)" if summary.earlier else ""
     speed = (summary.images - summary.earlier) / max(summary.seconds, 1e-9)
-    return f"{output}: {summary.images} images{earlier}, {summary.unreadable} unreadable, {speed:.1f} images/s"
+    return (
+        f"{output}: {counted(summary.images, 'image')}{earlier}, {summary.unreadable} unreadable, {speed:.1f} images/s"
+    )
 
 
 class _Pace:

@@ -9,6 +9,7 @@ from regnety.cli.formats import RowFormat
 from regnety.cli.notices import say
 from regnety.cli.options import quiet_option
 from regnety.cli.row_output import Listing, RowOutput, listing_of, row_output_options
+from regnety.words import counted
 
 if TYPE_CHECKING:
     from regnety.inference.neighbours import SimilarImage
@@ -53,9 +54,9 @@ def duplicates(
 
 def _told(num_images: int, groups: "list[tuple[SimilarImage, ...]]", threshold: float) -> str:
     if not groups:
-        return f"{num_images} images, no two of them as similar as {threshold:g}"
+        return f"{counted(num_images, 'image')}, no two of them as similar as {threshold:g}"
     spare = sum(len(group) - 1 for group in groups)
-    return f"{num_images} images, {len(groups)} group{'s' * (len(groups) > 1)}, {spare} of them to spare"
+    return f"{counted(num_images, 'image')}, {counted(len(groups), 'group')}, {spare} of them to spare"
 
 
 def _listing(groups: "list[tuple[SimilarImage, ...]]") -> Listing:

@@ -26,6 +26,7 @@ from regnety.cli.options import (
 )
 from regnety.cli.row_output import RowOutput, listing_of, row_output_options
 from regnety.cli.terminal import printable
+from regnety.words import counted
 
 if TYPE_CHECKING:
     from regnety.inference.evaluation import Evaluation
@@ -133,5 +134,5 @@ def _print_table(result: "Evaluation", stream: TextIO) -> None:
 def _summary(result: "Evaluation") -> str:
     return (
         f"{result.model}: top1 {result.top1:.2f} %, top5 {result.top5:.2f} %, "
-        f"loss {result.loss:.4f} on {result.count} images"
+        f"loss {result.loss:.4f} on {counted(result.count, 'image')}"
     )

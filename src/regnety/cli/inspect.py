@@ -9,6 +9,7 @@ import click
 from regnety.cli.formats import ReportFormat, report_format_option
 from regnety.cli.options import state_dict_option
 from regnety.cli.terminal import printable, shortened
+from regnety.words import counted
 
 if TYPE_CHECKING:
     from regnety.bundle.inspection import Inspection
@@ -81,7 +82,7 @@ def _rows(found: "Inspection") -> Iterator[tuple[str, str]]:
 
 
 def _quantization(calibration: Mapping[str, Any]) -> str:
-    text = f"{calibration['precision']}, calibrated on {calibration['num_images']} images"
+    text = f"{calibration['precision']}, calibrated on {counted(calibration['num_images'], 'image')}"
     measured = calibration["measured"]
     if measured:
         text += f"; top1 {measured['top1_int8']:.2f} % of {measured['count']}, {measured['top1_float']:.2f} % before"

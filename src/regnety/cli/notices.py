@@ -4,6 +4,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from regnety.cli.terminal import printable
+from regnety.errors import how_to_install
+from regnety.words import counted
 
 if TYPE_CHECKING:
     from regnety.bundle.bundle import Bundle
@@ -35,15 +37,18 @@ class EngineNotice:
         self._said = False
 
     def text(self) -> str:
-        """Of a few images only the engine, of many how it was found best to run it."""
-        from regnety.inference.engines.selection import describe_engine
+        """Of a few images only the engine, of many how it was found best to run it, and what would be faster."""
+        from regnety.inference.engines.selection import describe_engine, misses_openvino
 
         engine, plan = self._of.engine, self._of.plan
         assert plan is not None
-        if engine is None:  # it is another machine's
-            return f"{plan.engine}, {plan.precision}"
-        batches = f", {plan.workers} threads with batches of {plan.batch}" if plan.batch > 1 else ""
-        return describe_engine(engine) + batches
+        version = None if engine is None else engine.version  # it may be another machine's
+        text = f"answered by {describe_engine(plan.engine, plan.precision, version)}"
+        if engine is None or plan.batch == 1:
+            return text
+        text += f", {plan.batch} images at a time on {counted(plan.workers, 'thread')}"
+        faster = plan.engine == "onnxruntime" and plan.precision == "f32" and misses_openvino()
+        return f"{text}; OpenVINO would be faster here: {how_to_install('openvino')}" if faster else text
 
     def say(self, *, answered: bool) -> None:
         """After each image; it was answered or not."""

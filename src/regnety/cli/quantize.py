@@ -23,6 +23,7 @@ from regnety.cli.options import (
 from regnety.cli.outputs import claim, say_replaced
 from regnety.cli.terminal import printable
 from regnety.errors import ExportError
+from regnety.words import counted
 
 if TYPE_CHECKING:
     from regnety.export.quantizing import Quantized
@@ -151,8 +152,8 @@ def _print(result: "Quantized") -> None:
     measured = calibration.measured
     if measured is not None:
         accuracy = f"{measured.top1_float:.2f} % before, {measured.top1_int8:.2f} % in int8"
-        print(printable(f"top1         {accuracy}, on {measured.count} images of {measured.data}"))
+        print(printable(f"top1         {accuracy}, on {counted(measured.count, 'image')} of {measured.data}"))
     print(f"same answer  {result.agreement:.1f} % of the {calibration.num_images} calibration images")
-    print(f"in float32   {len(calibration.float_layers)} layers")
+    print(f"in float32   {counted(len(calibration.float_layers), 'layer')}")
     for speed in result.speeds:
         print(f"speed        {speed.latency_ms:.2f} ms an image  {speed.engine}, {speed.precision}")

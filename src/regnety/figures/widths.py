@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from regnety.architecture.design import AnyDesign, Design
 from regnety.figures.picture_files import picture
+from regnety.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,4 +79,4 @@ def _parameters(design: AnyDesign) -> str:
     if isinstance(design, Design):
         names = ("depth", "w0", "wa", "wm", "group_width")
         return ", ".join(f"{name}={getattr(design, name):g}" for name in names)
-    return f"{len(design.stages)} stages, {design.depth} blocks"
+    return f"{counted(len(design.stages), 'stage')}, {counted(design.depth, 'block')}"

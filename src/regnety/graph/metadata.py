@@ -12,6 +12,7 @@ from regnety.architecture.notation import design_from_dict
 from regnety.errors import RegNetYError, WeightsError
 from regnety.graph.calibration import Calibration, calibration_from_dict
 from regnety.preprocessing import Preprocessing, preprocessing_from_dict
+from regnety.words import counted, there_is
 
 FORMAT_VERSION = 2
 """The latest that is read. What is written has the lowest that can say it: 2 where a graph computes in int8, which a
@@ -42,7 +43,9 @@ class ModelMetadata:
         validation.whole("num_classes", self.num_classes, 0, MAX_WIDTH)
         validation.whole("in_chans", self.in_chans, 1, MAX_WIDTH)
         if self.labels is not None and len(self.labels) != self.num_classes:
-            raise WeightsError(f"there are {len(self.labels)} labels for {self.num_classes} classes")
+            raise WeightsError(
+                f"there {there_is(len(self.labels), 'label')} for {counted(self.num_classes, 'class', 'classes')}"
+            )
         if len(self.preprocessing.mean) != self.in_chans:
             raise WeightsError(
                 f"preprocessing has a mean for {len(self.preprocessing.mean)} channels, the model takes {self.in_chans}"

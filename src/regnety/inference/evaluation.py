@@ -138,7 +138,7 @@ def evaluate(
                 losses.append(-float(np.log(max(softmax(logits)[target], np.finfo(np.float64).tiny))))
             progress.advance()
     if not targets:
-        raise DataError(f"none of the {len(samples)} photographs could be read; the first: {errors[0]}")
+        raise DataError(f"no photograph could be read, of {len(samples)}; the first: {errors[0]}")
     rank, target_of = np.array(ranks), np.array(targets)
     names = matcher_of(bundle).names()
     return Evaluation(

@@ -11,6 +11,7 @@ from regnety.architecture.fitting import check_shapes
 from regnety.catalog.models import EMBEDDED_MODEL, list_models, model_info
 from regnety.errors import InvalidDesignError, WeightsError
 from regnety.weights.design_inference import TensorShapes, infer_architecture, stage_depths
+from regnety.words import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class Match:
     def __str__(self) -> str:
         design, classes = self.architecture.design, self.architecture.num_classes
         name = self.model or _in_words(design)
-        return name if classes == 1000 else f"{name} with {classes} classes"
+        return name if classes == 1000 else f"{name} with {counted(classes, 'class', 'classes')}"
 
 
 def match_shapes(shapes: TensorShapes, *, source: str) -> Match:
@@ -80,7 +81,7 @@ def _in_words(design: AnyDesign) -> str:
     if isinstance(design, Design):
         fields = ("depth", "w0", "wa", "wm", "group_width")
         return ",".join(f"{field}={getattr(design, field):g}" for field in fields)
-    return f"an AnyNet of {len(design.stages)} stages"
+    return f"an AnyNet of {counted(len(design.stages), 'stage')}"
 
 
 def architecture_of(model: str, shapes: TensorShapes) -> Architecture:

@@ -29,6 +29,7 @@ from regnety.inference.engines.selection import check_open
 from regnety.inference.pipeline import Output
 from regnety.inference.predictor import Prediction, Predictor, check_question
 from regnety.inference.tuning import Plan
+from regnety.words import counted
 
 WINDOW = 32_768
 """Images for each worker that are on their way at a time, as names: bounds the memory, whatever the number of images.
@@ -186,7 +187,7 @@ class RayPredictor:
                 answered += 1
                 yield answer
             if answered != len(window):
-                raise ClusterError(f"Ray gave {answered} answers to {len(window)} images")
+                raise ClusterError(f"Ray gave {counted(answered, 'answer')} to {counted(len(window), 'image')}")
             number += answered
 
     def keep_to(self, engine: str, precision: str) -> None:

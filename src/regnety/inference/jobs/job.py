@@ -20,6 +20,7 @@ from regnety.inference.jobs.places import Place, place_of
 from regnety.inference.jobs.row_files import RowFile, row_file
 from regnety.inference.jobs.rows import Rows
 from regnety.version import __version__
+from regnety.words import kept
 
 Record = TypeVar("Record")
 PART_RECORDS = 4096
@@ -51,7 +52,7 @@ class JobInterrupted(KeyboardInterrupt):
     """
 
     def __init__(self, images: int) -> None:
-        super().__init__(f"{images} images are kept")
+        super().__init__(kept(images))
         self.images = images
 
 
@@ -265,5 +266,5 @@ def _reported(parts: Parts) -> Iterator[None]:
     except (OSError, JobError) as error:
         name = parts.place.name
         reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
-        kept = f"; {parts.images} images are kept, --resume goes on with them" if parts.images else ""
-        raise JobError(f"{name}: {reason.removeprefix(f'{name}: ')}{kept}") from error
+        rest = f"; {kept(parts.images)}, --resume goes on with them" if parts.images else ""
+        raise JobError(f"{name}: {reason.removeprefix(f'{name}: ')}{rest}") from error

@@ -17,6 +17,7 @@ from typing import Any
 from regnety.errors import JobError
 from regnety.inference.jobs.identity import identities
 from regnety.inference.jobs.places import Place
+from regnety.words import counted
 
 FORMAT_VERSION = 1
 HEAD = "job.json"
@@ -194,8 +195,8 @@ def refuse_unfinished(place: Place) -> None:
         parts = Parts(place, "")
         parts.open()
         raise JobError(
-            f"{place.name}: an unfinished job of {parts.images} images is there; --resume goes on with it, or "
-            f"remove {place.folder_name} to begin anew"
+            f"{place.name}: an unfinished job of {counted(parts.images, 'image')} is there; "
+            f"--resume goes on with it, or remove {place.folder_name} to begin anew"
         )
 
 

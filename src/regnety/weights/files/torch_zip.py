@@ -57,6 +57,13 @@ def read_torch_zip(path: Path, data: Buffer) -> Any:
     return Unpickler(data, start, start + size, persistent_load=load_storage).load()
 
 
+def _damage(error: Exception) -> str:
+    """zipfile says that it is no zip file where the list of what is in it, at its end, is not there."""
+    if str(error) == "File is not a zip file":
+        return "its end is missing, as where it was not copied whole; copy or fetch it again"
+    return shown(error)
+
+
 class _Archive:
     """The entries of a zip whose names begin with the same folder, and where their bytes are."""
 
@@ -68,7 +75,7 @@ class _Archive:
         except WeightsError:
             raise
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError, StructError) as error:
-            raise WeightsError(f"is a damaged zip file: {shown(error)}") from None
+            raise WeightsError(f"is a damaged zip file: {_damage(error)}") from None
         self.names = [entry.filename for entry in entries]
         self.folder = self.names[0].partition("/")[0] if entries else ""
         self.entries = {entry.filename: entry for entry in entries}
