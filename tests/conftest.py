@@ -4,17 +4,38 @@ import importlib.util
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core_only import NAMES_AN_EXTRA, needs_the_core_alone
 from ray_cluster import RayCluster
 from s3_server import S3Server
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 """Data that stays outside of the repository: CIFAR-10, one photograph, the reference figures."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--core", action="store_true", help="only what needs no extra")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    is_test = collection_path.is_dir() or collection_path.match("test_*.py")
+    return True if config.getoption("--core") and is_test and not needs_the_core_alone(collection_path) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed and item.config.getoption("--core") and NAMES_AN_EXTRA in report.longreprtext:
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), item.location[1] or 0, "Skipped: needs an extra")
+    return report
 
 
 @pytest.fixture(autouse=True)

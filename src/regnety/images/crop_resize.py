@@ -5,6 +5,7 @@ resizer has an order of its own, which differs where the first filter overshoots
 20 at hard edges. Asked for one direction at a time it gives Pillow's pixels but for 0.01 levels in the mean.
 """
 
+import functools
 import math
 import threading
 from typing import TYPE_CHECKING, Any
@@ -79,10 +80,17 @@ def stored_box(
 
 
 def _down_first(width: int, height: int, preprocessing: Preprocessing, orientation: int) -> bool:
-    """Whether Pillow would filter the columns first: those of a tall picture that shrinks (seen in 13.0)."""
+    """Whether Pillow would filter the columns first: from its 13.0 on those of a tall picture that shrinks."""
     if orientation in _TRANSPOSED:
         width, height = height, width
-    return height > 2 * width and preprocessing.resized_size(width, height)[1] < height
+    return height > 2 * width and preprocessing.resized_size(width, height)[1] < height and _pillow_major() >= 13
+
+
+@functools.cache
+def _pillow_major() -> int:
+    from PIL import __version__  # without any of its modules
+
+    return int(__version__.partition(".")[0])
 
 
 def _needed(start: float, end: float, size: int, side: int, support: int) -> tuple[int, int]:
