@@ -13,12 +13,17 @@ INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 FILES_TO_LABELS := $(BIN)/python benchmarks/files_to_labels.py --folder build/benchmarks
 SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --builder html
 
-.PHONY: demo test test-all soak bench lint docs clean help
+LOWEST := build/lowest
+LOWEST_TESTS := $(addprefix tests/,architecture bundle catalog graph images weights test_storage.py) \
+	$(addprefix tests/cli/test_,describe_command.py models_command.py predict_command.py)
+
+.PHONY: demo test test-all lowest soak bench lint docs clean help
 
 help:
 	@echo "make demo      classify examples/cat.png with the model that comes with the package (no PyTorch)"
 	@echo "make test      the tests that a newcomer runs"
 	@echo "make test-all  all tests that fit in an hour, with timm, torchvision and transformers beside"
+	@echo "make lowest    what needs the core alone, with the lowest versions that pyproject.toml allows"
 	@echo "make soak      long shows: hundreds of runs in a row"
 	@echo "make bench     measure beside timm and others, and write docs/reference/benchmarks.md (an hour)"
 	@echo "make lint      format, style, types, layers, and the documentation built strictly"
@@ -31,8 +36,11 @@ demo: .venv/core
 test: .venv/test
 	$(BIN)/python -m pytest
 
-test-all: .venv/peers
+test-all: .venv/peers lowest
 	$(BIN)/python -m pytest -m "not soak"
+
+lowest: $(LOWEST)/installed
+	$(LOWEST)/$(notdir $(BIN))/python -m pytest --core -p no:cacheprovider $(LOWEST_TESTS)
 
 soak: .venv/test
 	$(BIN)/python -m pytest -m soak
@@ -58,7 +66,7 @@ docs: .venv/docs
 	$(SPHINX) docs docs/_build/html
 
 clean:
-	rm -rf .venv docs/_build
+	rm -rf .venv $(LOWEST) docs/_build
 
 .venv/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'regnety needs Python 3.11 or newer')"
@@ -78,6 +86,15 @@ clean:
 .venv/peers: .venv/python pyproject.toml constraints.txt
 	@echo "installing regnety, PyTorch, the test tools, and timm, torchvision and transformers to compare with"
 	@$(INSTALL) ".[test,peers]"
+	@touch $@
+
+$(LOWEST)/installed: pyproject.toml tests/lowest_versions.py
+	@echo "installing regnety with the lowest versions that it allows"
+	@rm -rf $(LOWEST)
+	@$(PYTHON) -m venv $(LOWEST)
+	@$(PYTHON) tests/lowest_versions.py > $(LOWEST)/constraints.txt
+	@$(LOWEST)/$(notdir $(BIN))/python -m pip --disable-pip-version-check install --quiet \
+		--constraint $(LOWEST)/constraints.txt --editable . pytest hypothesis safetensors
 	@touch $@
 
 .venv/docs: .venv/python pyproject.toml constraints.txt

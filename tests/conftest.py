@@ -62,8 +62,7 @@ def torchvision() -> Any:
     Its wheel does not import beside a torch that was built otherwise, for the processor alone as a rule, unless two of
     its operators are there.
     """
-    import torch
-
+    torch = pytest.importorskip("torch", reason="needs torch: make test installs it")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -106,6 +105,7 @@ def transformers(torchvision: Any) -> Any:
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
     """A store that serves a whole test run; started when it is first wanted."""
+    pytest.importorskip("moto", reason="needs moto: make test installs it")
     with S3Server() as server:
         yield server
 
