@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -39,6 +40,17 @@ def test_a_whole_run_as_a_process(data: Path, tmp_path: Path) -> None:
     answer = regnety("predict", data / "red" / "000.png", "--model", tmp_path / "run" / "bundle", "--format", "json")
     assert answer.returncode == 0, answer.stderr
     assert {entry["label"] for entry in json.loads(answer.stdout)[0]["predictions"]} == {"blue", "green", "red"}
+
+
+def test_a_run_that_a_supervisor_always_resumes_is_known_by_the_command_that_begins_it(
+    data: Path, tmp_path: Path
+) -> None:
+    words = command(data, tmp_path / "run")
+    for _ in range(2):
+        assert regnety(*words, "--resume", "-q").returncode == 0
+    told = Bundle.load(tmp_path / "run" / "bundle").provenance["command"]
+    assert shlex.split(told) == ["regnety", *map(str, words), "-q"]
+    assert "\n# run\n" in regnety("card", tmp_path / "run" / "bundle").stdout
 
 
 @pytest.mark.parametrize(

@@ -80,11 +80,11 @@ def train(
     try:
         with terminated_as(Terminated):
             import_extra("torch", feature="training", extra="torch")
-            from regnety.training.duration import counted
             from regnety.training.pictures import UnreadablePicturesError
             from regnety.training.run import train as run_training
             from regnety.training.run_folder import has_begun
             from regnety.training.selection import select_recipe
+            from regnety.words import counted
 
             chosen = select_recipe(
                 output,
@@ -106,7 +106,7 @@ def train(
                     keep=keep,
                     skip_unreadable=skip_unreadable,
                     quiet=quiet,
-                    command=shlex.join(["regnety", *sys.argv[1:]]),
+                    command=shlex.join(["regnety", *(word for word in sys.argv[1:] if word != "--resume")]),
                 )
             except UnreadablePicturesError as error:
                 _list_unreadable(error.errors)

@@ -4,6 +4,7 @@ import math
 import time
 
 from regnety.training.recipe import Recipe
+from regnety.words import counted
 
 MEASURED_S = 2.0
 """Seconds of steps that are enough to tell."""
@@ -57,11 +58,6 @@ class Duration:
         if epoch >= recipe.small_epochs or recipe.image_size is None:
             return 1.0
         return (recipe.small_image_size / recipe.image_size) ** 2
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things, in words."""
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def spoken(seconds: float) -> str:
