@@ -29,7 +29,7 @@ NO_TORCH = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch
 IMPORT_EVERYTHING = """
 import regnety
 for name in regnety.__all__:
-    if name not in ("create_model", "create_transform"):
+    if name not in ("create_model", "create_transform", "load_checkpoint"):
         getattr(regnety, name)
 print(regnety.__version__, regnety.Predictor("regnety_cifar10").predict("photo.png")[0].predictions[0].label)
 """

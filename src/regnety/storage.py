@@ -5,7 +5,6 @@ import logging
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -89,20 +88,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
     place = Path(os.path.realpath(path))  # a link stays one; what it leads to is replaced
     if place.exists() and not place.is_file():
         raise OSError(errno.EINVAL, "is a folder, a device or a pipe, not a file that may be replaced", str(path))
+    beside = _part_of(place)
     try:
-        descriptor, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=".part")
-    except OSError as error:
-        error.filename = str(path)
-        raise
-    os.close(descriptor)
-    beside = Path(name)
-    try:
+        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield beside
         _give_ordinary_mode(beside)
         _flush(beside)
         beside.replace(place)
     except BaseException as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         _name_the_place(error, beside, path)
         raise
 
@@ -123,9 +118,10 @@ def replacing_together(path: str | Path, *, companions: Iterable[str] = ()) -> I
         companions: names of files that the old one may refer to; they go with it where the new one has none such.
     """
     path = Path(path)
-    folder = _folder_beside(path)
+    folder = _part_of(path)
     beside = folder / path.name
     try:
+        folder.mkdir(0o700)
         yield beside
         others = [file for file in sorted(folder.iterdir()) if file != beside]
         for file in (beside, *others):
@@ -174,8 +170,9 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     old = path.with_name(f".{path.name}{OLD_SUFFIX}")
     _put_back(old, path)
-    beside = _folder_beside(path)
+    beside = _part_of(path)
     try:
+        beside.mkdir(0o700)
         yield beside
         for file in beside.rglob("*"):
             if file.is_file():
@@ -253,12 +250,9 @@ def _put_back(old: Path, place: Path) -> None:
         old.rename(place)
 
 
-def _folder_beside(path: Path) -> Path:
-    try:
-        return Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
-    except OSError as error:
-        error.filename = str(path)
-        raise
+def _part_of(path: Path) -> Path:
+    """Where something is written first: a name that is known before it is made, so that nothing is left of it."""
+    return path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
 
 
 def _name_the_place(error: BaseException, beside: Path, path: Path) -> None:
@@ -291,7 +285,7 @@ def _flush(path: Path) -> None:
 
 
 def _give_ordinary_mode(path: Path) -> None:
-    """tempfile makes private files and folders; what is kept follows the user's umask like any other."""
+    """Files and folders are private while they are written; what is kept follows the user's umask like any other."""
     mask = os.umask(0)
     os.umask(mask)
     path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)

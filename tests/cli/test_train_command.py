@@ -273,4 +273,4 @@ def test_what_stops_a_run_is_said_and_it_goes_on(sent: signal.Signals, status: i
     assert err.rstrip().endswith("\nregnety: stopped; --resume goes on after the last finished epoch")
     assert "Traceback" not in err
     assert Bundle.load(output).provenance["unfinished"].endswith(" of 200 epochs are done")
-    assert [path.name for path in output.rglob(".*")] == []
+    assert [path.name for path in output.rglob(".*")] == [".run.lock"]
