@@ -156,15 +156,15 @@ def test_damaged_indices_are_refused(tmp_path: Path) -> None:
     text = index.read_text()
     first, other = [*WEIGHTS][:2]
     for damaged, message in {
-        text[:-3]: "is a damaged index of shards: ",
+        text[:-3]: "its index of shards is damaged: ",
         text.replace("model-1.bin", "model-3.bin"): r"model-3\.bin: no such file",
-        text.replace(f'"{first}"', f'"{other}"'): rf"is a damaged index of shards: it has {other} twice",
+        text.replace(f'"{first}"', f'"{other}"'): rf"its index of shards has {other} twice",
         text.replace(f'"{first}"', '"x"'): rf"model-1\.bin has {first}, which the index does not expect there",
         text.replace(f'"{first}"', f'"x": "model-1.bin", "{first}"'): r"x should be in model-1\.bin, and is not",
         "{}": "is JSON, but no index of shards: it has no weight_map",
         '{"weight_map": {"a": 1}}': "is JSON, but no index of shards",
-        "{" * 100_000: "is a damaged index of shards",
-        '{"a": "' + "x" * (2 << 20) + '"}': "is JSON of more than 2097152 bytes",
+        "{" * 100_000: "its index of shards is damaged",
+        '{"a": "' + "x" * (2 << 20) + '"}': "has 2097161 bytes of JSON, and 2097152 are the most",
         '{"weight_map": {"a": "model.bin.index.json"}}': r"index\.json: is no file of weights; it looks like JSON",
     }.items():
         index.write_text(damaged)

@@ -4,7 +4,6 @@ Eight bytes with the header's length, the header in JSON, then the values: one t
 https://github.com/huggingface/safetensors#format
 """
 
-import json
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from regnety.errors import WeightsError
 from regnety.files.mapped_files import Buffer
 from regnety.weights.files.arrays import shown
+from regnety.weights.files.checked_json import read_json
 from regnety.weights.files.number_types import FILE_TYPES, checked_shape
 
 TYPE_NAMES = {
@@ -42,9 +42,6 @@ BITS = {
 
 LONGEST_HEADER = 100_000_000
 """Bytes; the format's own limit."""
-LARGEST_HEADER = 2 << 20
-"""Bytes without the spaces at its end: some 20,000 tensors. Python makes JSON up to thirty times larger."""
-
 LENGTH_BYTES = 8
 FIELDS = ("dtype", "shape", "data_offsets")
 """What the header says of each tensor."""
@@ -108,26 +105,12 @@ class _Row:
 
 
 def _parsed(text: bytes) -> dict[str, Any]:
-    text = text.rstrip(b" \t\r\n")
-    if len(text) > LARGEST_HEADER:
-        raise WeightsError(f"its header has {len(text)} bytes of JSON, and {LARGEST_HEADER} are the most that is read")
     try:
-        members = json.loads(text.decode(), object_pairs_hook=_without_doubles)
-    except WeightsError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"its header is damaged: {shown(error)}") from None
+        members = read_json(text.rstrip(b" \t\r\n"))
+    except WeightsError as error:
+        raise WeightsError(f"its header {error}") from None
     if not isinstance(members, dict):
         raise WeightsError("its header is no table of tensors")
-    return members
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in members:
-            raise WeightsError(f"its header has {shown(key)} twice")
-        members[key] = value
     return members
 
 

@@ -3,18 +3,14 @@
 {"metadata": {"total_size": 8}, "weight_map": {"stem.conv.weight": "model-00001-of-00002.safetensors", ...}}
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
 
 from regnety.errors import WeightsError
 from regnety.files.mapped_files import Buffer, MappedFile
 from regnety.weights.files.arrays import StoredTensor, shown
+from regnety.weights.files.checked_json import read_json
 from regnety.weights.files.content import FileContent
-
-LARGEST_INDEX = 2 << 20
-"""Bytes: some 20,000 tensors. Python makes JSON up to thirty times larger."""
 
 
 def read_shards(index: MappedFile, read: Callable[[Path], FileContent]) -> FileContent:
@@ -49,25 +45,14 @@ def read_shards(index: MappedFile, read: Callable[[Path], FileContent]) -> FileC
 
 
 def _weight_map(path: Path, data: Buffer) -> dict[str, str]:
-    if len(data) > LARGEST_INDEX:
-        raise WeightsError(f"{path}: is JSON of more than {LARGEST_INDEX} bytes, which no index of shards has")
     try:
-        index = json.loads(data[:], object_pairs_hook=_without_doubles)
-    except (ValueError, RecursionError) as error:  # a WeightsError of ours is a ValueError too
-        raise WeightsError(f"{path}: is a damaged index of shards: {shown(error)}") from None
+        index = read_json(data)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: its index of shards {error}") from None
     places = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(places, dict) or not places or not all(isinstance(name, str) for name in places.values()):
         raise WeightsError(f"{path}: is JSON, but no index of shards: it has no weight_map of tensors to files")
     return places
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in members:
-            raise WeightsError(f"it has {shown(key)} twice")
-        members[key] = value
-    return members
 
 
 def _beside(path: Path, name: str) -> Path:
