@@ -55,7 +55,7 @@ def test_what_it_tells_to_type_works(tmp_path: Path, capfd: pytest.CaptureFixtur
         (["regnetz"], "no model named 'regnetz', and no such file or folder; did you mean "),
         (["regnety_032.nobody"], "regnety_032 has no published weights tagged 'nobody'; its tags: ra_in1k, "),
         ([], "Missing argument 'MODEL'."),
-        (["regnety_002", "--output", "nowhere/card.md"], "nowhere/card.md: No such file or directory"),
+        (["regnety_002", "--output", "nowhere/card.md"], "nowhere/card.md: there is no folder nowhere"),
         (["regnety_002", "--output", "."], ".: is a folder, a device or a pipe, not a file that may be replaced"),
     ],
 )

@@ -97,7 +97,7 @@ def test_whatever_a_command_writes(name: str, folder: Path, tmp_path: Path, capf
     (job / "job.json").write_text('{"format_version": 1, "settings": {"row_format": "csv"}}')
     (job / "000000.csv").write_text("")
     (job / "000000.json").write_text('{"names": ["a.jpg"], "unreadable": 0}')
-    assert one_line(regnety_here(capfd, *line)).startswith(f"{output}: an unfinished job of 1 images is there; ")
+    assert one_line(regnety_here(capfd, *line)).startswith(f"{output}: an unfinished job of 1 image is there; ")
 
 
 @pytest.mark.parametrize("name", ["export to a folder", "convert to a folder"])

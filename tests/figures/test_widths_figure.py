@@ -103,7 +103,7 @@ def test_describe_draws_and_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ("nowhere/a.png", "{tmp}/nowhere: no such folder"),
+        ("nowhere/a.png", "{tmp}/nowhere/a.png: there is no folder {tmp}/nowhere"),
         ("a.gif", "{tmp}/a.gif: a picture is written as .png or .svg"),
     ],
 )

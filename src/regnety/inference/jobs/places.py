@@ -102,6 +102,8 @@ class LocalPlace:
         self._output = Path(os.path.realpath(output))  # a link stays one
         if not is_folder and self._output.exists() and not self._output.is_file():
             raise JobError(f"{output}: is a folder, a device or a pipe, not a file that may be replaced")
+        if not is_folder and not self._output.parent.is_dir():
+            raise JobError(f"{output}: there is no folder {Path(output).parent}")
         self._folder = self._output.with_name(f".{self._output.name}.job")
         self.folder_name = str(Path(output).with_name(self._folder.name))
 
