@@ -24,7 +24,7 @@ def test_a_design_is_named_in_any_of_its_forms(kind: str, tmp_path: Path) -> Non
     if kind == "text":
         wanted = Design(depth=13, w0=24, wa=36.44, wm=2.49, group_width=8)
     recipe = select_recipe(
-        tmp_path / "run", model=None, design=design, recipe=None, seed=None, settings=(), resume=False
+        tmp_path / "run", model=None, design=design, recipe=None, options={}, settings=(), resume=False
     )
     assert recipe.design is not None
     assert (recipe.name, recipe.model, design_from_dict(recipe.design)) == ("scratch", None, wanted)
