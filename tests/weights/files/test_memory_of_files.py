@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from regnety.weights.files.checked_json import LARGEST_JSON
 from regnety.weights.files.pickling import Pickler
 
 MIB = 1 << 20
@@ -173,13 +174,33 @@ except WeightsError as error:
 def test_hostile_header_takes_twice_its_length_and_50_mib(tmp_path: Path) -> None:
     """As many tensors, and as long texts, as are read at all."""
     path = tmp_path / "w.safetensors"
-    rows = [f'"{index}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}' for index in range(50_000)]
-    long = "x" * 1_000_000 + SMILE.decode()
+    rows = [f'"{index}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}' for index in range(19_000)]
+    long = "x" * 200_000 + SMILE.decode()
     texts = [f'"{index}":"{long}"' for index in range(4)]
     header = ("{" + ",".join(rows) + ',"__metadata__":{' + ",".join(texts) + "}}").encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header)
+    assert len(header) > 0.85 * LARGEST_JSON
     answer = run_within(2 * len(header) // MIB + 50, f"print(len(read_file({str(path)!r}).content))")
-    assert answer == "50000\n"
+    assert answer == "19000\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("member", ["{},", '{"":0},', "[],", "[" * 900 + "]" * 900 + ",", '"😀",'])
+def test_hostile_nesting_in_a_header_takes_twice_its_length_and_100_mib(member: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    count = (LARGEST_JSON - 100) // len(member.encode())
+    header = ('{"a":[' + member * count + "0]}").encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    answer = run_within(
+        2 * len(header) // MIB + 100,
+        f"""
+try:
+    read_file({str(path)!r})
+except WeightsError as error:
+    print(error)
+""",
+    )
+    assert answer.endswith("a does not have its type, its shape and two offsets\n")
 
 
 @pytest.mark.slow
