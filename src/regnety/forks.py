@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import weakref
+from collections import Counter
 from types import TracebackType
 from typing import Protocol
 
@@ -40,7 +41,7 @@ class ProcessLock:
 
 
 _bound: "weakref.WeakSet[ProcessBound]" = weakref.WeakSet()
-_loaded_at_fork: set[str] = set()
+_forks_since_loaded: Counter[str] = Counter()
 
 
 def bind(to_this_process: ProcessBound) -> None:
@@ -48,9 +49,9 @@ def bind(to_this_process: ProcessBound) -> None:
     _bound.add(to_this_process)
 
 
-def loaded_at_fork(module: str) -> bool:
-    """Whether this process was forked from one that had imported a module, whose threads are not here then."""
-    return module in _loaded_at_fork
+def forks_since_loaded(module: str) -> int:
+    """How many forks lie between the process that imported a module and this one, where its threads are not."""
+    return _forks_since_loaded[module]
 
 
 def never_free(thing: object) -> None:
@@ -61,7 +62,7 @@ def never_free(thing: object) -> None:
 
 
 def _after_fork_in_child() -> None:
-    _loaded_at_fork.update(name for name in ("torch",) if name in sys.modules)
+    _forks_since_loaded.update(name for name in ("torch",) if name in sys.modules)
     for thing in list(_bound):
         thing.after_fork()
 

@@ -11,7 +11,7 @@ import torch
 
 from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError, WeightsError
-from regnety.forks import loaded_at_fork
+from regnety.forks import forks_since_loaded
 from regnety.inference.engines.engine import Precision
 from regnety.inference.processor import has_bf16
 from regnety.network.creation import load_weights
@@ -36,7 +36,8 @@ class TorchEngine:
         outputs: any names of outputs that the architecture has.
 
     Raises:
-        EngineError: bf16 on a processor that does not have it, or a bundle that is a graph without weights.
+        EngineError: bf16 on a processor that does not have it, a bundle that is a graph without weights, or a process
+            that is the fork of a fork of one that had loaded torch.
         WeightsError: the architecture has no such output.
     """
 
@@ -61,8 +62,12 @@ class TorchEngine:
             if name not in architecture.output_names:
                 known = ", ".join(architecture.output_names)
                 raise WeightsError(f"{bundle.name}: no output named {name!r}; there are {known}")
-        if loaded_at_fork("torch") and threads > 1:
-            logger.info("torch runs with one thread here: of the process that forked this one its others are not there")
+        if (forks := forks_since_loaded("torch")) > 1:  # MKL's memory manager waits for ever then (torch 2.13)
+            raise EngineError(
+                "torch cannot run in the fork of a fork; use another engine, or start this process with spawn"
+            )
+        if forks and threads > 1:
+            logger.info("torch runs with one thread here: its others stayed in the process that forked this one")
             threads = 1
         self._threads = threads
         self.precision: Precision = precision
