@@ -17,9 +17,9 @@ from safetensors.torch import save_file
 
 import regnety
 from regnety import Bundle
-from regnety.graph.metadata import ModelMetadata
 from regnety.images.listing import list_images
 from regnety.images.pixels import load_pixels
+from regnety.metadata.model_metadata import ModelMetadata
 
 BATCH = 32
 PHOTOGRAPHS = 512

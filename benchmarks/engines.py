@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from goldens import forward_weights
 from regnety import Bundle, Preprocessing, model_info
 from regnety.errors import RegNetYError
-from regnety.graph.metadata import ModelMetadata
 from regnety.inference.engines.engine import available_cores
+from regnety.inference.engines.processor import processor
 from regnety.inference.engines.selection import start_engine
-from regnety.inference.processor import processor
+from regnety.metadata.model_metadata import ModelMetadata
 
 CHOICES = (("onnxruntime", "f32"), ("openvino", "f32"), ("openvino", "bf16"), ("torch", "f32"), ("torch", "bf16"))
 IMAGES = np.random.default_rng(0).integers(0, 256, (10, 1, 224, 224, 3), np.uint8)

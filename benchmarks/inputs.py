@@ -14,8 +14,8 @@ from PIL import Image
 
 import regnety
 from regnety.architecture.description import Architecture
-from regnety.weights.files.arrays import FileWeights, StoredTensor
-from regnety.weights.files.safetensors_files import write_safetensors
+from regnety.files.arrays import FileWeights, StoredTensor
+from regnety.files.safetensors_files import write_safetensors
 from regnety.weights.random_weights import random_values
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "cat.png"

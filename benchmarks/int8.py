@@ -35,12 +35,12 @@ from PIL import Image
 import regnety
 from regnety import Bundle, Preprocessing
 from regnety.datasets.folders import read_evaluation_folder
-from regnety.graph.metadata import ModelMetadata
 from regnety.inference.engines.engine import Engine, available_cores
+from regnety.inference.engines.processor import has_bf16, processor
 from regnety.inference.engines.selection import start_engine
 from regnety.inference.evaluation import evaluate
 from regnety.inference.predictor import softmax
-from regnety.inference.processor import has_bf16, processor
+from regnety.metadata.model_metadata import ModelMetadata
 
 CHOICES = [
     ("onnxruntime", "f32"),

@@ -70,7 +70,7 @@ def turn_ms(runs: dict[str, Run], run_ms: float, order: random.Random) -> dict[s
 
 def our_run(graph: Path, row: Any, image_size: int) -> tuple[Run, Run]:
     """What bench measured as the fastest; and a function that gives its logits."""
-    from regnety.inference.engines.timing_process import started
+    from regnety.inference.latency.timing_process import started
 
     facts = ("engine", "precision", "workers", "threads", "images_per_run", "batch_size")
     engine = started({"graph": str(graph), **{name: getattr(row, name) for name in facts}})
@@ -148,8 +148,8 @@ def compare(model: Any, graph: Path, folder: Path, row: Any, pairs: int) -> dict
 
 def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """One model, in this process."""
-    from regnety.inference.latency import bench
-    from regnety.inference.timed_models import timed_model
+    from regnety.inference.latency.benchmark import bench
+    from regnety.inference.latency.timed_models import timed_model
 
     model = timed_model(name)
     rows = []
@@ -245,7 +245,7 @@ def main() -> None:
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.precisions is None:
-        from regnety.inference.processor import has_bf16
+        from regnety.inference.engines.processor import has_bf16
 
         options.precisions = ["f32", "bf16"] if has_bf16() else ["f32"]
     if options.one is not None:

@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true", help="both measure anew")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    from regnety.inference.timed_models import published_candidates
+    from regnety.inference.latency.timed_models import published_candidates
 
     names = [model.name for model in published_candidates()]
     fresh = ["--fresh"] if options.fresh else []

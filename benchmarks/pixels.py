@@ -30,7 +30,7 @@ from regnety.images.crop_resize import crop_resize
 from regnety.images.listing import list_images
 from regnety.images.pillow_pixels import FILTERS, to_pixels
 from regnety.images.pixels import load_pixels
-from regnety.inference.processor import processor
+from regnety.inference.engines.processor import processor
 from regnety.preprocessing import Preprocessing
 
 SIZE = (500, 375)

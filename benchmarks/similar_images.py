@@ -28,9 +28,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from processes import processor
 
 from regnety import Embeddings, SimilarImage, find_neighbours
-from regnety.inference import neighbours
-from regnety.inference.embedding_files import BLOCK_BYTES, EmbeddingBlock
-from regnety.inference.neighbours import FAISS_QUERIES, normalised
+from regnety.inference.similarity import neighbours
+from regnety.inference.similarity.embedding_files import BLOCK_BYTES, EmbeddingBlock
+from regnety.inference.similarity.neighbours import FAISS_QUERIES, normalised
 from stored_embeddings import pooled, stored_embeddings
 
 QUERIES = (1, 10, 100, 300, 1000, 3000)

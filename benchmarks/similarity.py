@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from processes import processor
 
 from regnety import Embedder
-from regnety.inference.neighbours import normalised
+from regnety.inference.similarity.neighbours import normalised
 
 THRESHOLDS = (0.95, 0.98, 0.985, 0.99, 0.995)
 

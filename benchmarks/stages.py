@@ -17,12 +17,12 @@ import sys  # noqa: E402
 
 STAGES = {
     "resolve the model": "regnety.bundle.resolver:resolve",
-    "find or build the graph": "regnety.inference.graph_cache:graph_of",
+    "find or build the graph": "regnety.inference.engines.graph_cache:graph_of",
     "start the engine": "regnety.inference.engines.onnxruntime:OnnxRuntimeEngine.__init__",
     "decode": "regnety.images.pixels:_decoded",
     "resize and crop": "regnety.images.crop_resize:crop_resize",
     "infer": "regnety.inference.engines.onnxruntime:OnnxRuntimeEngine.run",
-    "print": "regnety.cli.results:TableWriter.write",
+    "print": "regnety.cli.output.predictions:TableWriter.write",
 }
 
 

@@ -9,10 +9,10 @@ from torch import nn
 
 from bundles import random_weights
 from regnety.architecture.description import Architecture
+from regnety.files.arrays import Array, StoredTensor
 from regnety.network.modules import RegNet
 from regnety.weights.dialects.dialect import Dialect
 from regnety.weights.dialects.registry import in_dialect
-from regnety.weights.files.arrays import Array, StoredTensor
 from regnety.weights.networks import Network
 from regnety.weights.selection import take_network
 

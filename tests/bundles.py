@@ -9,9 +9,9 @@ from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyDesign, Design
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import model_info
-from regnety.graph.metadata import ModelMetadata
+from regnety.files.arrays import Array
+from regnety.metadata.model_metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
-from regnety.weights.files.arrays import Array
 
 SMALL_DESIGN = Design(depth=2, w0=16, wa=16, wm=2, group_width=8, stem_stride=1)
 REGNETY_002 = model_info("regnety_002").design

@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 
-from regnety.weights.files.arrays import Array
-from regnety.weights.files.torch_old import MAGIC_NUMBER, PROTOCOL_VERSION
+from regnety.files.arrays import Array
+from regnety.files.torch_files.old_format import MAGIC_NUMBER, PROTOCOL_VERSION
 
 PICKLE_PROTOCOL = 2
 SYSTEM = {

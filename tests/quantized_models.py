@@ -8,8 +8,8 @@ import numpy.typing as npt
 from bundles import SMALL, SMALL_DESIGN, random_weights
 from pictures import COLOURS, photograph
 from regnety.bundle.bundle import Bundle
-from regnety.graph.calibration import Calibration, MeasuredDrop
-from regnety.graph.metadata import ModelMetadata
+from regnety.metadata.calibration import Calibration, MeasuredDrop
+from regnety.metadata.model_metadata import ModelMetadata
 
 CALIBRATION = Calibration(
     method="nncf.quantize_with_accuracy_control",

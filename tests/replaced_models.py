@@ -18,8 +18,8 @@ import pytest
 from bundles import small_bundle
 from pictures import noise
 from regnety import Bundle, Predictor, export_model
-from regnety.weights.files.safetensors_files import write_safetensors
-from regnety.weights.files.torch_writing import write_torch
+from regnety.files.safetensors_files import write_safetensors
+from regnety.files.torch_files.writing import write_torch
 
 Way: TypeAlias = Callable[[Path, Path], None]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pictures import noise
-from regnety.training.recipe import Recipe, with_settings
+from regnety.training.recipes.recipe import Recipe, with_settings
 from regnety.training.run import RunResult, train
 
 CROPS = ("resized", "shift")

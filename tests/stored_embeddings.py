@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety import Embeddings, Preprocessing, read_embeddings
-from regnety.inference.embedding_files import EmbeddingRows, file_settings
-from regnety.inference.embeddings import Embedding, EmbeddingOrigin
 from regnety.inference.jobs.job import run_job
+from regnety.inference.similarity.embedder import Embedding, EmbeddingOrigin
+from regnety.inference.similarity.embedding_files import EmbeddingRows, file_settings
 
 
 def stored_embeddings(

@@ -9,8 +9,8 @@ import pytest
 
 from bundles import small_bundle
 from regnety.architecture.design import Design
-from regnety.inference import timing
-from regnety.inference.timed_models import TimedModel
+from regnety.inference.latency import timing
+from regnety.inference.latency.timed_models import TimedModel
 
 
 def tiny_model(name: str = "tiny", *, width: int = 16, top1: float | None = None, seed: int = 0) -> TimedModel:

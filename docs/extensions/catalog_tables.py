@@ -8,8 +8,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import regnety
-from regnety.training.recipe import Recipe
-from regnety.training.recipes import RECIPES
+from regnety.training.recipes.named_recipes import RECIPES
+from regnety.training.recipes.recipe import Recipe
 
 
 class ModelTable(SphinxDirective):

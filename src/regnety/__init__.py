@@ -53,22 +53,22 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from regnety.export.conversion import Converted, convert_model
-    from regnety.export.exported import Exported
-    from regnety.export.exporting import export_model
-    from regnety.export.quantizing import Quantized, quantize_model
+    from regnety.export.export_result import Exported
+    from regnety.export.model_export import export_model
+    from regnety.export.quantization import Quantized, quantize_model
     from regnety.export.speeds import Speed
     from regnety.graph.builder import build_graph, write_graph
-    from regnety.graph.calibration import Calibration, MeasuredDrop
     from regnety.images.torch_transform import create_transform
     from regnety.inference.cluster.ray_predictor import RayPredictor
-    from regnety.inference.duplicates import find_duplicates
-    from regnety.inference.embedding_files import Embeddings, read_embeddings, write_embeddings
-    from regnety.inference.embeddings import Embedder, Embedding, EmbeddingOrigin
-    from regnety.inference.latency import bench
-    from regnety.inference.neighbours import SimilarImage, find_neighbours
-    from regnety.inference.picking import pick
+    from regnety.inference.latency.benchmark import bench
+    from regnety.inference.latency.picking import pick
+    from regnety.inference.latency.timing import LatencyRow
     from regnety.inference.predictor import ClassProbability, Prediction, Predictor
-    from regnety.inference.timing import LatencyRow
+    from regnety.inference.similarity.duplicates import find_duplicates
+    from regnety.inference.similarity.embedder import Embedder, Embedding, EmbeddingOrigin
+    from regnety.inference.similarity.embedding_files import Embeddings, read_embeddings, write_embeddings
+    from regnety.inference.similarity.neighbours import SimilarImage, find_neighbours
+    from regnety.metadata.calibration import Calibration, MeasuredDrop
     from regnety.models.regnet import model_entrypoint
     from regnety.network.checkpoint_loading import load_checkpoint
     from regnety.network.creation import create_model
@@ -118,22 +118,22 @@ _HOMES = {
         "WeightsError",
     ),
     "regnety.export.conversion": ("Converted", "convert_model"),
-    "regnety.export.exported": ("Exported",),
-    "regnety.export.exporting": ("export_model",),
-    "regnety.export.quantizing": ("Quantized", "quantize_model"),
+    "regnety.export.export_result": ("Exported",),
+    "regnety.export.model_export": ("export_model",),
+    "regnety.export.quantization": ("Quantized", "quantize_model"),
     "regnety.export.speeds": ("Speed",),
-    "regnety.graph.calibration": ("Calibration", "MeasuredDrop"),
+    "regnety.metadata.calibration": ("Calibration", "MeasuredDrop"),
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.images.torch_transform": ("create_transform",),
-    "regnety.inference.duplicates": ("find_duplicates",),
-    "regnety.inference.embedding_files": ("Embeddings", "read_embeddings", "write_embeddings"),
-    "regnety.inference.embeddings": ("Embedder", "Embedding", "EmbeddingOrigin"),
-    "regnety.inference.neighbours": ("SimilarImage", "find_neighbours"),
-    "regnety.inference.latency": ("bench",),
-    "regnety.inference.picking": ("pick",),
+    "regnety.inference.similarity.duplicates": ("find_duplicates",),
+    "regnety.inference.similarity.embedding_files": ("Embeddings", "read_embeddings", "write_embeddings"),
+    "regnety.inference.similarity.embedder": ("Embedder", "Embedding", "EmbeddingOrigin"),
+    "regnety.inference.similarity.neighbours": ("SimilarImage", "find_neighbours"),
+    "regnety.inference.latency.benchmark": ("bench",),
+    "regnety.inference.latency.picking": ("pick",),
     "regnety.inference.cluster.ray_predictor": ("RayPredictor",),
     "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
-    "regnety.inference.timing": ("LatencyRow",),
+    "regnety.inference.latency.timing": ("LatencyRow",),
     "regnety.models.regnet": ("model_entrypoint",),
     "regnety.network.creation": ("create_model",),
     "regnety.network.checkpoint_loading": ("load_checkpoint",),

@@ -18,9 +18,9 @@ from regnety.bundle.checkpoint_files import read_checkpoint
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.export.conversion import convert_model
-from regnety.inference.graph_cache import graph_of
+from regnety.files.safetensors_files import SafetensorsWeights, write_safetensors
+from regnety.inference.engines.graph_cache import graph_of
 from regnety.preprocessing import IMAGENET_MEAN, Preprocessing
-from regnety.weights.files.safetensors_files import SafetensorsWeights, write_safetensors
 
 
 def write_model(path: Path, name: str = "regnety_002", *, num_classes: int = 1000, in_chans: int = 3) -> Path:

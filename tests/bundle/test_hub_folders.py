@@ -12,7 +12,7 @@ from regnety import Bundle, WeightsError
 from regnety.architecture.design import Design
 from regnety.bundle.hub_folders import describe_folder, folder_of, owner_of, read_folder, weights_file
 from regnety.export.conversion import convert_model
-from regnety.weights.files.safetensors_files import write_safetensors
+from regnety.files.safetensors_files import write_safetensors
 
 REGNETY_002: dict[str, Any] = {"architecture": "regnety_002", "num_classes": 4}
 FOUR_STAGES = Design(depth=5, w0=8, wa=12, wm=2, group_width=8)

@@ -18,8 +18,8 @@ from regnety import UnknownModelError, inspect_model
 from regnety.architecture.design import Design
 from regnety.bundle.inspection import Inspection
 from regnety.export.conversion import convert_model
-from regnety.export.exporting import export_model
-from regnety.weights.files.safetensors_files import write_safetensors
+from regnety.export.model_export import export_model
+from regnety.files.safetensors_files import write_safetensors
 
 FOUR_STAGES = Design(depth=5, w0=8, wa=12, wm=2, group_width=8)
 
@@ -214,7 +214,7 @@ def test_the_answer_is_plain_json(tmp_path: Path) -> None:
 def test_nothing_is_run_or_read_and_no_torch_is_imported(tmp_path: Path) -> None:
     code = """
 import sys
-from regnety.weights.files.arrays import FileWeights
+from regnety.files.arrays import FileWeights
 from regnety import inspect_model
 FileWeights.__getitem__ = lambda self, key: sys.exit(f"{key} was read")
 for path in sys.argv[1:]:

@@ -15,8 +15,8 @@ from regnety.bundle.resolver import published_weights
 from regnety.bundle.training_files import TrainingFiles
 from regnety.catalog.models import model_info
 from regnety.export.conversion import convert_model
+from regnety.files.safetensors_files import write_safetensors
 from regnety.storage import cache_directory
-from regnety.weights.files.safetensors_files import write_safetensors
 from web_server import WebServer
 
 

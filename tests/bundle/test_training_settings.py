@@ -20,7 +20,7 @@ from regnety import (
     resolve_data_config,
 )
 from regnety.bundle.training_settings import shown_in_training
-from regnety.export.exporting import export_model
+from regnety.export.model_export import export_model
 from regnety.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from wild.network import network, saved, state
 

@@ -6,7 +6,7 @@ from regnety.architecture.design import AnyNetDesign, StageDesign
 from regnety.bundle.hub_config import read_hub_config
 from regnety.bundle.transformers_config import processor_config, transformers_config
 from regnety.catalog.models import list_models, model_info
-from regnety.graph.metadata import ModelMetadata
+from regnety.metadata.model_metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
 from regnety.weights.dialects.transformers import TRANSFORMERS
 

@@ -11,7 +11,7 @@ from bundles import LABELS, small_bundle
 from commands import one_line, python, regnety, regnety_here
 from regnety.architecture.design import Design
 from regnety.bundle.bundle import Bundle
-from regnety.cli import convert as convert_command
+from regnety.cli.commands import convert as convert_command
 from regnety.export.conversion import convert_model
 from regnety.export.conversion_targets import TARGETS
 

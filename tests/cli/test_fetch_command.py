@@ -10,7 +10,7 @@ from bundles import small_bundle
 from commands import one_line, regnety, regnety_here
 from regnety.catalog.models import embedded_bundle, model_info
 from regnety.catalog.published import PublishedWeights, list_weights
-from regnety.cli.fetch import complete_published
+from regnety.cli.commands.fetch import complete_published
 from regnety.weights.fetching.offline import UnreachableError
 from web_server import COMMIT, WebServer
 

@@ -8,7 +8,7 @@ import pytest
 
 from commands import one_line, python, regnety
 from regnety import __version__
-from regnety.inference.processor import has_bf16
+from regnety.inference.engines.processor import has_bf16
 from regnety.storage import cache_sizes, empty_cache
 from regnety.weights.fetching.kept_weights import note_fetched
 

@@ -13,7 +13,7 @@ from bundles import SMALL_DESIGN, random_weights, small_bundle
 from commands import on_terminal, one_line, python, regnety, regnety_here
 from regnety import inspect_model
 from regnety.export.conversion import convert_model
-from regnety.weights.files.safetensors_files import write_safetensors
+from regnety.files.safetensors_files import write_safetensors
 
 REGNETY = [sys.executable, "-m", "regnety"]
 

@@ -11,8 +11,8 @@ import pytest
 from bundles import small_bundle
 from commands import one_line, regnety, regnety_here
 from regnety.catalog.published import list_weights
-from regnety.inference import timed_models
-from regnety.inference.timing import LatencyRow
+from regnety.inference.latency import timed_models
+from regnety.inference.latency.timing import LatencyRow
 from timed import install, tiny_model
 
 FIELDS = [field.name for field in fields(LatencyRow)]

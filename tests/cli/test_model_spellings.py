@@ -17,8 +17,8 @@ from pictures import noise, write_colours
 from regnety import Bundle, Embedder, Predictor, create_model, inspect_model, model_card, resolve_data_config
 from regnety.bundle.resolver import describe_model, fetch_model
 from regnety.catalog.models import embedded_bundle, model_info
-from regnety.inference.timed_models import timed_model
-from regnety.weights.files.safetensors_files import write_safetensors
+from regnety.files.safetensors_files import write_safetensors
+from regnety.inference.latency.timed_models import timed_model
 from web_server import WebServer
 
 REPOSITORY = "me/birds"

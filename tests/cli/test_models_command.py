@@ -11,7 +11,7 @@ import pytest
 
 from commands import one_line, python, regnety
 from regnety.catalog.models import embedded_bundle, model_info
-from regnety.weights.files.safetensors_files import write_safetensors
+from regnety.files.safetensors_files import write_safetensors
 
 LOADED = """
 import sys

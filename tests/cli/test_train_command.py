@@ -17,8 +17,8 @@ from commands import one_line, regnety, regnety_here
 from pictures import write_colours
 from regnety import Bundle
 from regnety.training.checkpoints import checkpoints
-from regnety.training.recipe import read_recipe
-from regnety.training.recipes import RECIPES
+from regnety.training.recipes.named_recipes import RECIPES
+from regnety.training.recipes.recipe import read_recipe
 from runs import DESIGN, command, epochs_of
 
 

@@ -24,7 +24,7 @@ from commands import python
 from old_torch_files import write_of_size
 from regnety import labels
 from regnety.catalog import published as catalogue
-from regnety.weights.files.safetensors_files import write_safetensors
+from regnety.files.safetensors_files import write_safetensors
 from web_server import WebFile, WebServer
 
 BLOCK = re.compile(r"^```python *\n(.*?)^```$", re.MULTILINE | re.DOTALL)

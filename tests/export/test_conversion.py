@@ -22,10 +22,10 @@ from regnety.errors import ExportError, RegNetYError, WeightsError
 from regnety.export import conversion
 from regnety.export.conversion import convert_model
 from regnety.export.conversion_targets import TARGETS, Target
+from regnety.files.torch_files.writing import write_torch
 from regnety.graph import builder
 from regnety.weights.checkpoint import open_checkpoint
 from regnety.weights.dialects.registry import DIALECTS
-from regnety.weights.files.torch_writing import write_torch
 
 OWN = Design(depth=5, w0=8, wa=8.6, wm=1.5, group_width=4)
 """Four stages with stride 2: every program can build it."""

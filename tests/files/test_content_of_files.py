@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from regnety import Bundle
-from regnety.files import content
+from regnety.files import content_identity
 from replaced_models import WAYS, Way, copied_anew, replaced_in_a_row, write_both, written_in_place
 
 
@@ -23,7 +23,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def lying_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file has the same number and the same times: an image of fixed times, or a store as a file system."""
-    monkeypatch.setattr("regnety.files.content.facts_of", lambda status: (1, 2, status.st_size, 3, 3))
+    monkeypatch.setattr("regnety.files.content_identity.facts_of", lambda status: (1, 2, status.st_size, 3, 3))
     monkeypatch.setattr("regnety.files.mapped_files.facts_of", lambda status: (1, 2, status.st_size, 3, 3))
 
 
@@ -31,7 +31,7 @@ def lying_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_disk_whose_times_and_numbers_are_all_the_same(
     largest: int, lying_disk: None, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(content, "SMALL", largest)
+    monkeypatch.setattr(content_identity, "SMALL", largest)
     replaced_in_a_row("folder", "onnxruntime", (copied_anew, written_in_place), models, tmp_path)
     replaced_in_a_row("safetensors", "onnxruntime", (copied_anew,), models, tmp_path)
 
@@ -41,9 +41,9 @@ def test_large_files_are_known_by_what_their_disk_says(
     way: Way, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sample sees nothing here: one byte in the middle is another one."""
-    monkeypatch.setattr(content, "SMALL", 0)
-    monkeypatch.setattr(content, "_sample", lambda data: "")
-    monkeypatch.setattr(content, "OLD_ENOUGH_NS", 0)
+    monkeypatch.setattr(content_identity, "SMALL", 0)
+    monkeypatch.setattr(content_identity, "_sample", lambda data: "")
+    monkeypatch.setattr(content_identity, "OLD_ENOUGH_NS", 0)
     replaced_in_a_row("safetensors", "onnxruntime", (way,), models, tmp_path)
 
 
@@ -51,14 +51,14 @@ def test_a_large_file_is_read_whole_once(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
     read: list[int] = []
-    checksum = content._checksum
-    monkeypatch.setattr(content, "SMALL", 1000)
-    monkeypatch.setattr(content, "_checksum", lambda data: read.append(len(data)) or checksum(data))
+    checksum = content_identity._checksum
+    monkeypatch.setattr(content_identity, "SMALL", 1000)
+    monkeypatch.setattr(content_identity, "_checksum", lambda data: read.append(len(data)) or checksum(data))
     place = models / "safetensors" / "1" / "w.safetensors"
-    monkeypatch.setattr(content, "OLD_ENOUGH_NS", 10**18)  # written only now
+    monkeypatch.setattr(content_identity, "OLD_ENOUGH_NS", 10**18)  # written only now
     stamps = {Bundle.load(place).stamp for _ in range(2)}
     assert len(read) == 2
-    monkeypatch.setattr(content, "OLD_ENOUGH_NS", 0)
+    monkeypatch.setattr(content_identity, "OLD_ENOUGH_NS", 0)
     stamps |= {Bundle.load(place).stamp for _ in range(3)}
     assert len(read) == 3
     (kept,) = (cache / "contents").iterdir()

@@ -14,8 +14,8 @@ from regnety.architecture.design import Design
 from regnety.errors import WeightsError
 from regnety.graph import builder
 from regnety.graph.builder import build_graph, graph_bytes, write_graph
-from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_json
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
+from regnety.metadata.model_metadata import KEY, ModelMetadata, metadata_from_json
 from regnety.network.creation import numpy_weights
 from regnety.preprocessing import Preprocessing
 

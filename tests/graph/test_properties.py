@@ -10,8 +10,8 @@ from bundles import small_bundle
 from commands import python
 from regnety.errors import WeightsError
 from regnety.graph.builder import build_graph, graph_bytes, write_graph
-from regnety.graph.metadata import KEY, metadata_from_json
 from regnety.graph.properties import read_properties
+from regnety.metadata.model_metadata import KEY, metadata_from_json
 
 BUNDLE = small_bundle(("Käse", "鮭", "a\nb", "🦆"))
 

@@ -20,7 +20,7 @@ from bundles import LABELS, small_bundle
 from pictures import encoded, noise
 from regnety import Bundle, Embedder, Predictor
 from regnety.errors import EngineError, WeightsError
-from regnety.export.exporting import export_model
+from regnety.export.model_export import export_model
 from regnety.forks import ProcessLock
 
 IMAGES = [encoded(noise(20, 20, seed=seed)) for seed in range(100)]

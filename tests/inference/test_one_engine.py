@@ -16,10 +16,10 @@ from regnety.errors import EngineError, JobError
 from regnety.images.sources import ImageSource, NamedImage
 from regnety.inference import runner as runner_module
 from regnety.inference.engines import selection
+from regnety.inference.engines.processor import has_bf16
 from regnety.inference.jobs.job import JobInterrupted, run_job
 from regnety.inference.jobs.rows import PredictionRows
 from regnety.inference.jobs.settings import engine_facts, go_on_with
-from regnety.inference.processor import has_bf16
 from regnety.inference.runner import MANY, Runner
 
 BEST_BF16 = "bf16" if has_bf16() else "f32"

@@ -22,9 +22,9 @@ from regnety import (
     UnknownModelError,
     create_model,
 )
-from regnety.graph.metadata import ModelMetadata
 from regnety.images.pixels import load_pixels
 from regnety.inference.predictor import largest, softmax
+from regnety.metadata.model_metadata import ModelMetadata
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ import pytest
 from bundles import SMALL, small_bundle
 from commands import regnety_here
 from regnety import Bundle, Predictor
+from regnety.files.safetensors_files import write_safetensors
 from regnety.graph.builder import write_graph
-from regnety.weights.files.safetensors_files import write_safetensors
 from replaced_models import (
     ENGINES,
     FORMS,

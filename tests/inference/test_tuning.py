@@ -16,8 +16,8 @@ from regnety.errors import EngineError
 from regnety.images.sources import ImageSource
 from regnety.inference import runner as runner_module
 from regnety.inference import tuning
+from regnety.inference.engines.processor import has_bf16
 from regnety.inference.engines.selection import start_engine
-from regnety.inference.processor import has_bf16
 from regnety.inference.runner import MANY, Runner
 from regnety.inference.tuning import Plan, candidates, images_per_s, remembered_plan, tune, untuned_plan
 from regnety.storage import cache_directory

@@ -13,8 +13,8 @@ from bundles import SMALL_DESIGN, random_weights
 from old_torch_files import write_of_size, write_old_torch
 from regnety.bundle.data_config import resolve_data_config
 from regnety.catalog.models import model_info
+from regnety.files.arrays import Array
 from regnety.network.creation import _say_once_what_timm_means, create_model
-from regnety.weights.files.arrays import Array
 
 PAGE = goldens.models("model_page.json")
 WIDTHS = {name: [32, *figures["stage_widths"]] for name, figures in goldens.models("paper_models.json").items()}

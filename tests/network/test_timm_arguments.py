@@ -14,8 +14,8 @@ from bundles import REGNETY_002, random_weights, small_bundle
 from regnety import Bundle, get_pretrained_cfg, resolve_data_config
 from regnety.catalog.models import model_info
 from regnety.errors import InvalidDesignError, UnknownModelError, WeightsError
+from regnety.files.safetensors_files import write_safetensors
 from regnety.network.creation import create_model
-from regnety.weights.files.safetensors_files import write_safetensors
 
 HARMLESS: list[dict[str, Any]] = [
     {"scriptable": True, "exportable": True, "no_jit": True},

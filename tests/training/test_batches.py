@@ -19,7 +19,7 @@ from regnety.datasets.folders import Sample, read_class_folders
 from regnety.images.pixels import load_pixels
 from regnety.training import batches
 from regnety.training.batches import Batch, evaluation_batches, random_box, training_batches
-from regnety.training.recipe import Augmentation
+from regnety.training.recipes.recipe import Augmentation
 
 SIDE = 32
 SMALL = Preprocessing(image_size=SIDE, crop_pct=1.0)

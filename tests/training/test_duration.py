@@ -4,7 +4,7 @@ import pytest
 
 from regnety.training import duration
 from regnety.training.duration import Duration, spoken
-from regnety.training.recipe import Recipe, with_settings
+from regnety.training.recipes.recipe import Recipe, with_settings
 
 
 class Clock:

@@ -16,7 +16,7 @@ from regnety.training.optimization import (
     make_schedule,
     set_lr,
 )
-from regnety.training.recipe import Optimizer, Recipe
+from regnety.training.recipes.recipe import Optimizer, Recipe
 
 
 def recipe(epochs: int, warmup_epochs: float, lr: float = 2.0) -> Recipe:

@@ -15,8 +15,8 @@ from regnety import Bundle, DataError, ImageError, Predictor, RecipeError
 from regnety.datasets.folders import read_evaluation_folder
 from regnety.inference.evaluation import evaluate
 from regnety.training.optimization import make_schedule
-from regnety.training.recipe import read_recipe, with_settings
-from regnety.training.recipes import finetune
+from regnety.training.recipes.named_recipes import finetune
+from regnety.training.recipes.recipe import read_recipe, with_settings
 from regnety.training.run import train
 from regnety.training.run_folder import alone_in
 from runs import CROPS, MEMORISED, epochs_of, metrics_of, run, small_recipe, weights_of, write_contrary

@@ -15,8 +15,8 @@ from regnety import Bundle, Preprocessing, WeightsError, inspect_model
 from regnety.bundle.training_files import TrainingFiles
 from regnety.datasets.folders import read_evaluation_folder
 from regnety.inference.evaluation import evaluate
-from regnety.training.recipe import with_settings
-from regnety.training.recipes import finetune
+from regnety.training.recipes.named_recipes import finetune
+from regnety.training.recipes.recipe import with_settings
 from regnety.training.run import train
 from runs import MEMORISED, metrics_of, run, write_contrary
 

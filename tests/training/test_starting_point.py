@@ -10,8 +10,8 @@ import pytest
 from bundles import LABELS, SMALL, small_bundle
 from regnety import Bundle, Preprocessing
 from regnety.network.creation import numpy_weights
-from regnety.training.recipe import Recipe, with_settings
-from regnety.training.recipes import finetune, scratch
+from regnety.training.recipes.named_recipes import finetune, scratch
+from regnety.training.recipes.recipe import Recipe, with_settings
 from regnety.training.starting_point import resolve_recipe
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from regnety.errors import WeightsError
-from regnety.weights.files.arrays import StoredTensor
-from regnety.weights.files.content import Opaque
+from regnety.files.arrays import StoredTensor
+from regnety.files.file_contents import Opaque
 from regnety.weights.nesting import NAMES, facts_of, find_state_dicts, known_rank, role_rank
 
 

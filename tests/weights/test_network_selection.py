@@ -11,8 +11,8 @@ from both_ways import assert_same, read, stored
 from bundles import random_weights
 from regnety.architecture.design import Design
 from regnety.errors import WeightsError
+from regnety.files.arrays import Array, StoredTensor
 from regnety.weights.dialects.registry import DIALECTS, in_dialect
-from regnety.weights.files.arrays import Array, StoredTensor
 from regnety.weights.matching import match_shapes
 from regnety.weights.selection import Taken, take_network
 

@@ -8,8 +8,8 @@ import pytest
 
 from regnety.catalog.models import model_info
 from regnety.errors import WeightsError
-from regnety.weights.files.safetensors_files import SafetensorsWeights, write_safetensors
-from regnety.weights.fitting import check_fit
+from regnety.files.safetensors_files import SafetensorsWeights, write_safetensors
+from regnety.weights.shape_check import check_fit
 
 ARCHITECTURE = model_info("regnety_002").design.architecture()
 WEIGHTS = {key: np.zeros(shape, np.float16) for key, shape in ARCHITECTURE.state_dict_shapes().items()}

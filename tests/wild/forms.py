@@ -9,11 +9,10 @@ from safetensors.torch import save_file
 
 from foreign_models import export_with_torch, foreign_network
 from regnety.bundle.bundle import Bundle
-from regnety.export.exporting import export_model
-from regnety.graph.metadata import ModelMetadata
+from regnety.export.model_export import export_model
+from regnety.metadata.model_metadata import ModelMetadata
 from regnety.network.arrays import numpy_weights
 from regnety.preprocessing import Preprocessing
-from torch_files import save_tar
 from wild.network import CLASSES, DESIGN, network, saved, state
 
 
@@ -38,12 +37,6 @@ def channels_last(folder: Path) -> Path:
         return value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
 
     return saved({key: laid_out(value) for key, value in state().items()}, folder / "weights.pth")
-
-
-def tar(folder: Path) -> Path:
-    path = folder / "weights.pth.tar"
-    save_tar(state(), path)
-    return path
 
 
 def safetensors(folder: Path, name: str = "weights.safetensors") -> Path:

@@ -256,7 +256,6 @@ FILES = [
     WildFile(name="bfloat16", make=partial(forms.cast, dtype=torch.bfloat16), dtype=torch.bfloat16),
     WildFile(name="float64", make=partial(forms.cast, dtype=torch.float64), dtype=torch.float64),
     WildFile(name="saved from a GPU", make=forms.on_cuda),
-    WildFile(name="torch 0.1", make=forms.tar, container="torch tar"),
     WildFile(name="a name without a suffix", make=partial(forms.safetensors, name="weights"), container="safetensors"),
     WildFile(name="another suffix", make=partial(forms.safetensors, name="weights.pth"), container="safetensors"),
     WildFile(

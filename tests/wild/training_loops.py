@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from regnety.graph.metadata import ModelMetadata
+from regnety.metadata.model_metadata import ModelMetadata
 from wild.network import CLASSES, State, network, optimizer, saved, state
 
 

@@ -14,16 +14,16 @@ from regnety.architecture.description import Architecture
 from regnety.bundle.timm_config import timm_config
 from regnety.bundle.training_files import TRAINING_FILES, TrainingFiles, stored_training_files
 from regnety.errors import WeightsError
-from regnety.files.content import ModelFiles
+from regnety.files.arrays import Array, FileWeights, LazyWeights, StoredTensor, stored
+from regnety.files.content_identity import ModelFiles
 from regnety.files.opening import read_file_text
-from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
+from regnety.files.safetensors_files import SafetensorsWeights, write_safetensors
 from regnety.graph.stored_graph import StoredGraph
+from regnety.metadata.model_metadata import KEY, ModelMetadata, metadata_from_dict
 from regnety.preprocessing import Preprocessing
 from regnety.storage import replacing_folder
 from regnety.weights.dialects.timm import TIMM
-from regnety.weights.files.arrays import Array, FileWeights, LazyWeights, StoredTensor, stored
-from regnety.weights.files.safetensors_files import SafetensorsWeights, write_safetensors
-from regnety.weights.fitting import check_fit
+from regnety.weights.shape_check import check_fit
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -215,7 +215,7 @@ class Bundle:
     def _write_weights(self, folder: Path, dtype: str) -> None:
         """The weights, or the graph of a model that has none."""
         if self.metadata.calibration is not None:
-            from regnety.graph.quantized import copy_quantized  # it needs the package onnx
+            from regnety.graph.int8_copies import copy_quantized  # it needs the package onnx
 
             assert self.graph is not None
             copy_quantized(self.graph.path, folder / GRAPH_FILE, self.metadata)
@@ -225,7 +225,7 @@ class Bundle:
         write_safetensors(folder / WEIGHTS_FILE, weights)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from regnety.bundle.pickling import pickled
+        from regnety.bundle.process_transfer import pickled
 
         return pickled(self)
 

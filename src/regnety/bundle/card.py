@@ -14,9 +14,9 @@ from regnety.catalog.citation import CITATION
 from regnety.catalog.model_page import PageEntry, page_entry
 from regnety.catalog.models import is_name, model_info
 from regnety.catalog.published import PublishedWeights
-from regnety.graph.calibration import Calibration
-from regnety.graph.metadata import ModelMetadata
-from regnety.words import counted
+from regnety.metadata.calibration import Calibration
+from regnety.metadata.model_metadata import ModelMetadata
+from regnety.text import counted
 
 if TYPE_CHECKING:
     from regnety.bundle.bundle import Bundle

@@ -7,7 +7,7 @@ from regnety.bundle.bundle import Bundle
 from regnety.bundle.published_metadata import published_metadata
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights, published_models
-from regnety.graph.metadata import ModelMetadata
+from regnety.metadata.model_metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
 from regnety.weights.checkpoint import Checkpoint, open_checkpoint
 from regnety.weights.dialects.listing import listed

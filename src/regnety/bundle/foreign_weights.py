@@ -12,14 +12,14 @@ import numpy as np
 
 from regnety.architecture.description import Architecture
 from regnety.errors import WeightsError
-from regnety.files.content import ModelFiles
+from regnety.files.arrays import Array
+from regnety.files.content_identity import ModelFiles
 from regnety.graph.differences import relative_difference
 from regnety.graph.foreign import ForeignModel
 from regnety.graph.onnx_package import require_onnx
 from regnety.graph.stored_graph import StoredGraph
 from regnety.storage import cache_directory, replacing, say_not_kept
 from regnety.version import __version__
-from regnety.weights.files.arrays import Array
 
 BOUND = 1e-3
 """Largest difference that is allowed, in deviations of the file's answers."""

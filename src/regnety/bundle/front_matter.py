@@ -3,7 +3,7 @@
 from typing import Any
 
 from regnety.catalog.published import ImageNetAccuracy, PublishedWeights
-from regnety.graph.metadata import ModelMetadata
+from regnety.metadata.model_metadata import ModelMetadata
 
 _OTHER_LICENSES = {"seer-license": "https://github.com/facebookresearch/vissl/blob/main/projects/SEER/MODEL_LICENSE.md"}
 """Those that the Hub has no name for."""

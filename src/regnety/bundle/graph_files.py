@@ -7,9 +7,9 @@ from regnety.bundle.bundle import Bundle, weights_in
 from regnety.bundle.foreign_weights import ForeignWeights
 from regnety.catalog.models import model_info
 from regnety.errors import WeightsError
-from regnety.files.content import ModelFiles
-from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_json
+from regnety.files.content_identity import ModelFiles
 from regnety.graph.stored_graph import StoredGraph
+from regnety.metadata.model_metadata import KEY, ModelMetadata, metadata_from_json
 from regnety.preprocessing import Preprocessing
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from regnety.architecture.design import MAX_WIDTH, AnyDesign, AnyNetDesign, Design, StageDesign
-from regnety.architecture.linear_fit import simplest_design
+from regnety.architecture.stages_to_design import simplest_design
 from regnety.architecture.validation import whole
 from regnety.catalog.models import is_name, model_info
 from regnety.errors import InvalidDesignError, WeightsError
-from regnety.graph.metadata import ModelMetadata
+from regnety.metadata.model_metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing, crop_pct_between
 
 TIMM_FIELDS = {

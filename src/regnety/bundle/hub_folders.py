@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from regnety.bundle.bundle import Bundle, read_bundle, read_config
 from regnety.errors import WeightsError
 from regnety.files.opening import read_file_text
-from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict
+from regnety.metadata.model_metadata import KEY, ModelMetadata, metadata_from_dict
 
 if TYPE_CHECKING:
     from regnety.bundle.hub_config import HubConfig

@@ -3,7 +3,7 @@
 from regnety.catalog.class_names import labels
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
-from regnety.graph.metadata import ModelMetadata
+from regnety.metadata.model_metadata import ModelMetadata
 
 
 def published_metadata(published: PublishedWeights) -> ModelMetadata:

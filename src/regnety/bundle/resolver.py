@@ -10,7 +10,7 @@ from regnety.bundle.bundle import Bundle, read_bundle
 from regnety.catalog.addresses import HUB, LOCAL, split_address
 from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle, how_to_find, is_name, model_info
 from regnety.errors import UnknownModelError, WeightsError
-from regnety.graph.metadata import ModelMetadata
+from regnety.metadata.model_metadata import ModelMetadata
 
 if TYPE_CHECKING:
     from regnety.catalog.published import PublishedWeights

@@ -8,7 +8,7 @@ from regnety.architecture.notation import design_from_dict
 from regnety.bundle.bundle import CONFIG_FILE, Bundle, is_bundle, read_config
 from regnety.bundle.training_files import stored_training_files
 from regnety.errors import RegNetYError, WeightsError
-from regnety.graph.metadata import KEY, ModelMetadata, metadata_from_dict, metadata_from_json
+from regnety.metadata.model_metadata import KEY, ModelMetadata, metadata_from_dict, metadata_from_json
 from regnety.preprocessing import Preprocessing
 from regnety.weights.checkpoint import Checkpoint
 

@@ -8,7 +8,7 @@ from regnety.architecture.description import Architecture
 from regnety.bundle.bundle import read_config
 from regnety.bundle.hub_config import PILLOW_FILTERS
 from regnety.errors import WeightsError
-from regnety.graph.metadata import KEY
+from regnety.metadata.model_metadata import KEY
 from regnety.preprocessing import Preprocessing
 from regnety.version import __version__
 from regnety.weights.dialects.transformers import groups_width

@@ -12,29 +12,29 @@ from collections.abc import Sequence
 import click
 
 from regnety import version
-from regnety.cli.notices import say
+from regnety.cli.output.notices import say
 
 COMPLETION = "_REGNETY_COMPLETE"
 """The variable by which a shell asks for completions."""
 COMMANDS = {
-    "predict": ("regnety.cli.predict", "predict"),
-    "models": ("regnety.cli.models", "models"),
-    "describe": ("regnety.cli.describe", "describe"),
-    "card": ("regnety.cli.card", "card"),
-    "train": ("regnety.cli.train", "train"),
-    "embed": ("regnety.cli.embed", "embed"),
-    "neighbours": ("regnety.cli.neighbours", "neighbours"),
-    "duplicates": ("regnety.cli.duplicates", "duplicates"),
-    "eval": ("regnety.cli.evaluate", "evaluate"),
-    "convert": ("regnety.cli.convert", "convert"),
-    "inspect": ("regnety.cli.inspect", "inspect"),
-    "export": ("regnety.cli.export", "export"),
-    "quantize": ("regnety.cli.quantize", "quantize"),
-    "fetch": ("regnety.cli.fetch", "fetch"),
-    "bench": ("regnety.cli.bench", "bench"),
-    "pick": ("regnety.cli.pick", "pick"),
-    "info": ("regnety.cli.info", "info"),
-    "completion": ("regnety.cli.completion", "completion"),
+    "predict": ("regnety.cli.commands.predict", "predict"),
+    "models": ("regnety.cli.commands.models", "models"),
+    "describe": ("regnety.cli.commands.describe", "describe"),
+    "card": ("regnety.cli.commands.card", "card"),
+    "train": ("regnety.cli.commands.train", "train"),
+    "embed": ("regnety.cli.commands.embed", "embed"),
+    "neighbours": ("regnety.cli.commands.neighbours", "neighbours"),
+    "duplicates": ("regnety.cli.commands.duplicates", "duplicates"),
+    "eval": ("regnety.cli.commands.evaluate", "evaluate"),
+    "convert": ("regnety.cli.commands.convert", "convert"),
+    "inspect": ("regnety.cli.commands.inspect", "inspect"),
+    "export": ("regnety.cli.commands.export", "export"),
+    "quantize": ("regnety.cli.commands.quantize", "quantize"),
+    "fetch": ("regnety.cli.commands.fetch", "fetch"),
+    "bench": ("regnety.cli.commands.bench", "bench"),
+    "pick": ("regnety.cli.commands.pick", "pick"),
+    "info": ("regnety.cli.commands.info", "info"),
+    "completion": ("regnety.cli.commands.completion", "completion"),
 }
 """Command to its module and its name in there."""
 SPELLINGS = {"neighbors": "neighbours"}

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from regnety.cli.interruption import terminated_as
-from regnety.cli.notices import EngineNotice, say
-from regnety.cli.terminal import printable
+from regnety.cli.output.notices import EngineNotice, say
+from regnety.cli.output.terminal import printable
 from regnety.inference.jobs.job import JobInterrupted, JobSummary, run_job
 from regnety.inference.jobs.rows import Rows
 from regnety.inference.jobs.settings import Answering, engine_facts, go_on_with
 from regnety.progress import Progress
-from regnety.words import counted, kept
+from regnety.text import counted, kept
 
 if TYPE_CHECKING:
-    from regnety.cli.images import ImageList
+    from regnety.cli.options.images import ImageList
     from regnety.images.sources import ImageSource
     from regnety.inference.jobs.places import Place
 

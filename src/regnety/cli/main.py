@@ -58,7 +58,7 @@ def _run_command() -> int:
             raise
         if isinstance(error, BrokenPipeError):
             raise
-        from regnety.cli.terminal import printable
+        from regnety.cli.output.terminal import printable
 
         print(f"regnety: {printable(_one_line(error))}", file=sys.stderr)
         return 2

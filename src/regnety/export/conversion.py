@@ -16,14 +16,14 @@ from regnety.bundle.transformers_config import processor_config, transformers_co
 from regnety.errors import ExportError
 from regnety.export.conversion_targets import Target, check_not_its_source, check_target
 from regnety.export.readback import compare_checkpoint, compare_graph
+from regnety.files.arrays import FileWeights
+from regnety.files.safetensors_files import write_safetensors
+from regnety.files.torch_files.writing import write_torch
 from regnety.graph.builder import DATA_SUFFIX, write_graph
 from regnety.storage import replacing_folder, replacing_together
 from regnety.weights.dialects.dialect import Dialect
 from regnety.weights.dialects.registry import DIALECTS, in_dialect
 from regnety.weights.dialects.timm import TIMM
-from regnety.weights.files.arrays import FileWeights
-from regnety.weights.files.safetensors_files import write_safetensors
-from regnety.weights.files.torch_writing import write_torch
 
 OURS = replace(TIMM, name="regnety", owner="ours", obstacle=lambda _: None)
 """timm's names for whatever can be described, also where timm could not build it."""

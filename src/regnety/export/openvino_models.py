@@ -7,8 +7,8 @@ from typing import Any
 
 from regnety.bundle.bundle import Bundle
 from regnety.graph.builder import write_graph
-from regnety.graph.metadata import KEY
 from regnety.inference.engines.openvino_runtime import load_openvino_package
+from regnety.metadata.model_metadata import KEY
 
 
 def write_openvino(path: Path, bundle: Bundle, *, fp16: bool, **options: Any) -> None:

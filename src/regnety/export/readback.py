@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
 from regnety.errors import ExportError
+from regnety.files.arrays import Array
 from regnety.graph.assembly import assemble
-from regnety.graph.metadata import KEY, metadata_from_json
 from regnety.graph.onnx_files import read_onnx
+from regnety.metadata.model_metadata import KEY, metadata_from_json
 from regnety.weights.checkpoint import open_checkpoint
-from regnety.weights.files.arrays import Array
 
 COMPARED_AT_A_TIME = 1 << 20
 """Elements."""

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
 from regnety.inference.engines.engine import Engine, Precision, available_cores
+from regnety.inference.engines.processor import has_bf16
 from regnety.inference.engines.selection import start_engine
-from regnety.inference.processor import has_bf16
 
 ROUNDS, RUNS = 9, 3
 """Engines take turns, so that what else the machine does meets all alike."""

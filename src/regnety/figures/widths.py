@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from regnety.architecture.design import AnyDesign, Design
 from regnety.figures.picture_files import picture
-from regnety.words import counted
+from regnety.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

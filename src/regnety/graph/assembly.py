@@ -22,10 +22,10 @@ from regnety.architecture.description import (
     Head,
     SqueezeExcitation,
 )
-from regnety.architecture.fitting import check_shape
+from regnety.architecture.tensor_shapes import check_shape
 from regnety.errors import WeightsError
 from regnety.graph.graph_arrays import Array, GraphArray, little_endian
-from regnety.graph.metadata import KEY, ModelMetadata
+from regnety.metadata.model_metadata import KEY, ModelMetadata
 from regnety.preprocessing import Preprocessing
 from regnety.version import __version__
 

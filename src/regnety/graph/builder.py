@@ -10,11 +10,11 @@ import onnx
 
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyDesign
-from regnety.architecture.fitting import check_keys
+from regnety.architecture.tensor_shapes import check_keys
 from regnety.errors import WeightsError
 from regnety.graph.assembly import Assembly, assemble
-from regnety.graph.metadata import ModelMetadata
 from regnety.graph.onnx_writing import write_one_file, write_two_files
+from regnety.metadata.model_metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
 from regnety.storage import replacing_together
 

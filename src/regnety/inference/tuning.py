@@ -21,9 +21,9 @@ from regnety.bundle.bundle import Bundle
 from regnety.errors import RegNetYError
 from regnety.images.sources import ImageSource
 from regnety.inference.engines.engine import Precision, available_cores
+from regnety.inference.engines.processor import has_bf16, processor
 from regnety.inference.engines.selection import choose_engine, installed_engines
 from regnety.inference.pipeline import Pipeline
-from regnety.inference.processor import has_bf16, processor
 from regnety.storage import cache_directory, replacing, say_not_kept
 from regnety.version import __version__
 

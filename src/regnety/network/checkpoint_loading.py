@@ -7,7 +7,7 @@ from regnety.bundle.resolver import resolve
 from regnety.errors import WeightsError
 from regnety.network.arrays import load_weights
 from regnety.network.modules import RegNet
-from regnety.weights.fitting import check_fit
+from regnety.weights.shape_check import check_fit
 
 
 def load_checkpoint(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from regnety.architecture.description import BATCH_NORM_EPS
 from regnety.bundle.bundle import Bundle
 from regnety.errors import WeightsError
-from regnety.graph.metadata import ModelMetadata
+from regnety.metadata.model_metadata import ModelMetadata
 from regnety.network.arrays import numpy_weights
 from regnety.preprocessing import Preprocessing
 

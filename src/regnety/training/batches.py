@@ -18,7 +18,7 @@ from regnety.images.pillow_pixels import FILTERS
 from regnety.images.pixels import load_pixels
 from regnety.preprocessing import Preprocessing
 from regnety.progress import Progress
-from regnety.training.recipe import Augmentation
+from regnety.training.recipes.recipe import Augmentation
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Targets: TypeAlias = npt.NDArray[np.int64]

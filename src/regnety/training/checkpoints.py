@@ -12,7 +12,7 @@ from torch import nn
 
 from regnety.errors import RecipeError
 from regnety.files.opening import open_file
-from regnety.graph.metadata import KEY, ModelMetadata
+from regnety.metadata.model_metadata import KEY, ModelMetadata
 from regnety.storage import replacing
 from regnety.training.optimization import WeightAverage
 

@@ -3,8 +3,8 @@
 import math
 import time
 
-from regnety.training.recipe import Recipe
-from regnety.words import counted
+from regnety.text import counted
+from regnety.training.recipes.recipe import Recipe
 
 MEASURED_S = 2.0
 """Seconds of steps that are enough to tell."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from regnety.errors import RecipeError
-from regnety.training.recipe import Optimizer, Recipe
+from regnety.training.recipes.recipe import Optimizer, Recipe
 
 
 def make_optimizer(model: nn.Module, recipe: Optimizer) -> torch.optim.SGD:

@@ -6,16 +6,16 @@ from typing import Any
 
 from regnety.datasets.folders import DataSplits, read_training_folder
 from regnety.errors import ImageError
+from regnety.text import counted
 from regnety.training.batches import training_batches
 from regnety.training.optimization import autocast_dtype
 from regnety.training.pictures import RunPictures, look_at_pictures
-from regnety.training.recipe import Recipe
+from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_bundle import RunBundle, finished_result, training_files_of
 from regnety.training.run_bundle import RunResult as RunResult
 from regnety.training.run_folder import alone_in, check_run, has_begun, open_run, validation_split, write_history
 from regnety.training.session import Session
 from regnety.training.starting_point import StartingPoint, resolve_recipe
-from regnety.words import counted
 
 
 def train(

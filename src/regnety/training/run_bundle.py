@@ -13,10 +13,10 @@ from regnety.bundle.bundle import Bundle
 from regnety.bundle.training_files import TrainingFiles, stored_training_files
 from regnety.datasets.folders import DataSplits, Sample
 from regnety.errors import WeightsError
-from regnety.graph.metadata import ModelMetadata
 from regnety.inference.evaluation import Evaluation, evaluate
+from regnety.metadata.model_metadata import ModelMetadata
 from regnety.training.optimization import autocast_dtype
-from regnety.training.recipe import Recipe
+from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_folder import BUNDLE_FOLDER
 from regnety.training.session import Session
 

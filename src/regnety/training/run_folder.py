@@ -14,7 +14,7 @@ from regnety.files.opening import read_file_text
 from regnety.storage import locked, remove_leftovers, replacing
 from regnety.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
 from regnety.training.checkpoints import checkpoints
-from regnety.training.recipe import Recipe, read_recipe, recipe_text
+from regnety.training.recipes.recipe import Recipe, read_recipe, recipe_text
 
 RECIPE_FILE = "recipe.yaml"
 SPLIT_FILE = "split.json"

@@ -7,8 +7,8 @@ from pathlib import Path
 from regnety.bundle.design_files import find_design
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import RecipeError
-from regnety.training.recipe import Recipe, read_recipe, with_settings
-from regnety.training.recipes import load_recipe
+from regnety.training.recipes.named_recipes import load_recipe
+from regnety.training.recipes.recipe import Recipe, read_recipe, with_settings
 from regnety.training.run_folder import RECIPE_FILE, has_begun
 
 

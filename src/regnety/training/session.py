@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from regnety.datasets.folders import Sample
 from regnety.errors import RecipeError
-from regnety.graph.metadata import ModelMetadata
+from regnety.metadata.model_metadata import ModelMetadata
 from regnety.network.modules import RegNet
 from regnety.preprocessing import Preprocessing
 from regnety.progress import Progress
@@ -28,7 +28,7 @@ from regnety.training.optimization import (
     make_optimizer,
     make_schedule,
 )
-from regnety.training.recipe import Recipe
+from regnety.training.recipes.recipe import Recipe
 
 
 class Session:

@@ -15,7 +15,7 @@ from regnety.network.initialization import initialize_classifier
 from regnety.network.modules import RegNet
 from regnety.network.sources import find_source
 from regnety.preprocessing import Preprocessing
-from regnety.training.recipe import Recipe
+from regnety.training.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from regnety.errors import WeightsError
-from regnety.weights.files.arrays import Array
+from regnety.files.arrays import Array
 
 
 def adapt_input_channels(kernel: Array, in_chans: int) -> Array:

@@ -11,10 +11,10 @@ from dataclasses import replace
 from itertools import islice
 
 from regnety.errors import WeightsError
-from regnety.weights.design_inference import stage_depths
+from regnety.files.arrays import StoredTensor, same_values
+from regnety.weights.design_from_shapes import stage_depths
 from regnety.weights.dialects.listing import listed
 from regnety.weights.dialects.registry import STEM_WEIGHT
-from regnety.weights.files.arrays import StoredTensor, same_values
 from regnety.weights.networks import Network, StandsBetween
 
 MOST_HEADS = 16

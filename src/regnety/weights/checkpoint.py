@@ -6,12 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from regnety.files.content import ModelFiles
+from regnety.files.arrays import FileWeights, StoredTensor
+from regnety.files.content_identity import ModelFiles
+from regnety.files.file_contents import FileContent
 from regnety.files.mapped_files import MappedFile
+from regnety.files.reading import read_file
 from regnety.weights.dialects.dialect import Dialect
-from regnety.weights.files.arrays import FileWeights, StoredTensor
-from regnety.weights.files.content import FileContent
-from regnety.weights.files.reading import read_file
 from regnety.weights.nesting import facts_of
 from regnety.weights.selection import take_network
 

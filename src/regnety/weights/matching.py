@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyDesign, Design
-from regnety.architecture.fitting import check_shapes
+from regnety.architecture.tensor_shapes import check_shapes
 from regnety.catalog.models import EMBEDDED_MODEL, list_models, model_info
 from regnety.errors import InvalidDesignError, WeightsError
-from regnety.weights.design_inference import TensorShapes, infer_architecture, stage_depths
-from regnety.words import counted
+from regnety.text import counted
+from regnety.weights.design_from_shapes import TensorShapes, infer_architecture, stage_depths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

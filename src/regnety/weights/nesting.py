@@ -14,9 +14,9 @@ from itertools import islice
 from typing import Any
 
 from regnety.errors import WeightsError
+from regnety.files.arrays import StoredTensor, shown
+from regnety.files.file_contents import Opaque
 from regnety.weights.dialects.listing import listed
-from regnety.weights.files.arrays import StoredTensor, shown
-from regnety.weights.files.content import Opaque
 
 NAMES = (
     "best",  # of `regnety train`, in its own checkpoints

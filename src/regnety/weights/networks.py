@@ -9,10 +9,10 @@ from itertools import takewhile
 import numpy as np
 
 from regnety.errors import WeightsError
+from regnety.files.arrays import StoredTensor, same_values
 from regnety.weights.dialects.dialect import Dialect
 from regnety.weights.dialects.listing import listed
 from regnety.weights.dialects.registry import DIALECTS, STEM_WEIGHT, reversed_stem
-from regnety.weights.files.arrays import StoredTensor, same_values
 
 COUNTERS = ("n_averaged", "total_ops", "total_params")
 """What torch's AveragedModel and thop add to a state dict: the last part of such keys."""

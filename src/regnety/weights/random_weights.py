@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from regnety.architecture.description import Architecture
-from regnety.weights.files.arrays import Array
+from regnety.files.arrays import Array
 
 
 class RandomWeights(Mapping[str, Array]):

@@ -67,6 +67,6 @@ except MissingExtraError as error: print(error)
 
 
 def test_a_prediction_without_it_imports_nothing_of_it() -> None:
-    code = "import sys; from regnety.cli.predict import predict; from regnety import Predictor\n"
+    code = "import sys; from regnety.cli.commands.predict import predict; from regnety import Predictor\n"
     code += "print(sorted(name for name in sys.modules if name == 'ray' or 'cluster' in name))"
     assert python(code).stdout == "[]\n"

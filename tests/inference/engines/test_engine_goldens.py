@@ -12,11 +12,11 @@ import goldens
 from numerics import relative_error
 from regnety import Bundle, Preprocessing, build_graph, model_info
 from regnety.graph.builder import graph_bytes
-from regnety.graph.metadata import ModelMetadata
 from regnety.inference.engines.engine import Engine, Precision
 from regnety.inference.engines.openvino import OpenVinoEngine
+from regnety.inference.engines.processor import has_bf16
 from regnety.inference.engines.torch import TorchEngine
-from regnety.inference.processor import has_bf16
+from regnety.metadata.model_metadata import ModelMetadata
 
 MODELS = tuple(goldens.models("forward_stats.json"))
 QUICK = ("regnety_002", "regnety_004", "regnetx_002", "regnety_008_tv")

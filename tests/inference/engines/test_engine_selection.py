@@ -13,6 +13,7 @@ from regnety import EngineError, MissingExtraError, Predictor, WeightsError
 from regnety.errors import RegNetYError
 from regnety.inference.engines import selection
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
+from regnety.inference.engines.processor import has_bf16
 from regnety.inference.engines.selection import (
     ENGINES,
     PRECISIONS,
@@ -20,7 +21,6 @@ from regnety.inference.engines.selection import (
     installed_engines,
     start_engine,
 )
-from regnety.inference.processor import has_bf16
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
 NO_BF16 = "bf16 needs a processor with avx512_bf16 or amx_bf16, and this one has neither; take the precision f32"

@@ -21,7 +21,7 @@ from regnety.inference.engines import compiled_graphs
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 from regnety.inference.engines.openvino import OpenVinoEngine
 from regnety.inference.engines.openvino_runtime import load_openvino
-from regnety.inference.processor import has_bf16
+from regnety.inference.engines.processor import has_bf16
 
 OUTPUTS = ("s1", "pre_logits", "logits")
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 1, 32, 32, 3), np.uint8)

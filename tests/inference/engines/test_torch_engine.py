@@ -12,8 +12,8 @@ from numerics import relative_error
 from regnety import EngineError, WeightsError
 from regnety.graph.builder import build_graph, graph_bytes
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
+from regnety.inference.engines.processor import has_bf16
 from regnety.inference.engines.torch import TorchEngine
-from regnety.inference.processor import has_bf16
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
 OUTPUTS = ("s1", "pre_logits", "logits")

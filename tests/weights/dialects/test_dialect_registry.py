@@ -14,10 +14,10 @@ from bundles import SMALL_DESIGN, random_weights
 from regnety.architecture.design import AnyDesign, Design
 from regnety.catalog.models import list_models, model_info
 from regnety.errors import WeightsError
+from regnety.files.arrays import FileWeights, StoredTensor
 from regnety.network.creation import create_model
 from regnety.weights.dialects.dialect import Dialect
 from regnety.weights.dialects.registry import DIALECTS, in_dialect
-from regnety.weights.files.arrays import FileWeights, StoredTensor
 
 DESIGN = Design(depth=7, w0=16, wa=12, wm=1.8, group_width=4)
 ARCHITECTURE = DESIGN.architecture(3)

@@ -12,9 +12,9 @@ from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyDesign, Design
 from regnety.catalog.models import list_models, model_info
 from regnety.errors import WeightsError
+from regnety.files.arrays import StoredTensor
 from regnety.weights.dialects.registry import in_dialect
 from regnety.weights.dialects.vissl import VISSL
-from regnety.weights.files.arrays import StoredTensor
 from regnety.weights.selection import take_network
 
 MODELS = ("regnety_002", "regnety_004", "regnety_006", "regnety_008_tv", "regnetx_002", "regnetx_004_tv")

@@ -9,9 +9,9 @@ from regnety.bundle.bundle import Bundle
 from regnety.errors import ClusterError, RegNetYError
 from regnety.images.sources import ImageSource
 from regnety.inference.cluster.shipped_model import ShippedModel
+from regnety.inference.engines.processor import has_bf16
 from regnety.inference.engines.selection import choose_engine
 from regnety.inference.predictor import Predictor
-from regnety.inference.processor import has_bf16
 from regnety.inference.runner import MANY
 from regnety.inference.tuning import Plan
 

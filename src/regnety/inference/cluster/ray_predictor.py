@@ -29,7 +29,7 @@ from regnety.inference.engines.selection import check_open
 from regnety.inference.pipeline import Output
 from regnety.inference.predictor import Prediction, Predictor, check_question
 from regnety.inference.tuning import Plan
-from regnety.words import counted
+from regnety.text import counted
 
 WINDOW = 32_768
 """Images for each worker that are on their way at a time, as names: bounds the memory, whatever the number of images.

@@ -10,8 +10,8 @@ from typing import Any
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.graph_files import read_graph_file
 from regnety.errors import ClusterError, WeightsError
-from regnety.files.content import ModelFiles
-from regnety.graph.metadata import ModelMetadata
+from regnety.files.content_identity import ModelFiles
+from regnety.metadata.model_metadata import ModelMetadata
 from regnety.storage import cache_directory, locked, replacing_folder
 from regnety.version import __version__
 
@@ -88,7 +88,7 @@ def ship(bundle: Bundle, *, same_machine: bool) -> ShippedModel:
         WeightsError: the model's graph cannot be built.
     """
     from regnety.graph.onnx_files import read_onnx
-    from regnety.inference.graph_cache import graph_of
+    from regnety.inference.engines.graph_cache import graph_of
 
     graph = graph_of(bundle)
     if isinstance(graph, bytes):

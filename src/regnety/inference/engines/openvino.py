@@ -12,7 +12,7 @@ from regnety.errors import EngineError, WeightsError
 from regnety.inference.engines.compiled_graphs import compiled_place, keep_compiled, read_compiled
 from regnety.inference.engines.engine import Precision, available_cores
 from regnety.inference.engines.openvino_runtime import load_openvino, openvino_version
-from regnety.inference.processor import processor
+from regnety.inference.engines.processor import processor
 
 DEVICE = "CPU"
 TRIAL_SIDE = 64

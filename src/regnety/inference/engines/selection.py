@@ -12,8 +12,8 @@ from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError, WeightsError, how_to_install
 from regnety.extras import import_extra
 from regnety.inference.engines.engine import Engine, Precision
-from regnety.inference.graph_cache import graph_of, identity_of
-from regnety.inference.processor import BF16_FLAGS, has_bf16, processor
+from regnety.inference.engines.graph_cache import graph_of, identity_of
+from regnety.inference.engines.processor import BF16_FLAGS, has_bf16, processor
 from regnety.storage import cache_directory
 
 ENGINES = ("auto", "onnxruntime", "openvino", "torch")

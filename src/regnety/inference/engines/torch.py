@@ -13,7 +13,7 @@ from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError, WeightsError
 from regnety.forks import forks_since_loaded
 from regnety.inference.engines.engine import Precision
-from regnety.inference.processor import has_bf16
+from regnety.inference.engines.processor import has_bf16
 from regnety.network.creation import load_weights
 from regnety.network.modules import RegNet
 

@@ -19,8 +19,8 @@ from regnety.inference.jobs.parts import Part, Parts, check_settings, refuse_unf
 from regnety.inference.jobs.places import Place, place_of
 from regnety.inference.jobs.row_files import RowFile, row_file
 from regnety.inference.jobs.rows import Rows
+from regnety.text import kept
 from regnety.version import __version__
-from regnety.words import kept
 
 Record = TypeVar("Record")
 PART_RECORDS = 4096

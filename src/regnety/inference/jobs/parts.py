@@ -17,7 +17,7 @@ from typing import Any
 from regnety.errors import JobError
 from regnety.inference.jobs.identity import identities
 from regnety.inference.jobs.places import Place
-from regnety.words import counted
+from regnety.text import counted
 
 FORMAT_VERSION = 1
 HEAD = "job.json"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from regnety.architecture.description import Architecture
-from regnety.weights.files.arrays import StoredTensor
+from regnety.files.arrays import StoredTensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

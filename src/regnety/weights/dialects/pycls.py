@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from regnety.architecture.description import Architecture
+from regnety.files.arrays import StoredTensor
 from regnety.weights.dialects.dialect import Dialect
 from regnety.weights.dialects.module_names import ModuleNames
-from regnety.weights.files.arrays import StoredTensor
 
 NAMES = ModuleNames(
     stem=("stem.conv", "stem.bn"),

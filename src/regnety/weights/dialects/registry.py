@@ -7,14 +7,14 @@ import numpy as np
 
 from regnety.architecture.description import Architecture
 from regnety.errors import WeightsError
+from regnety.files.arrays import Array, StoredTensor, stored, tensor_of
 from regnety.weights.dialects.dialect import Dialect
 from regnety.weights.dialects.pycls import PYCLS
 from regnety.weights.dialects.timm import TIMM
 from regnety.weights.dialects.torchvision import TORCHVISION
 from regnety.weights.dialects.transformers import TRANSFORMERS
 from regnety.weights.dialects.vissl import VISSL
-from regnety.weights.files.arrays import Array, StoredTensor, stored, tensor_of
-from regnety.weights.fitting import check_fit
+from regnety.weights.shape_check import check_fit
 
 DIALECTS = {dialect.name: dialect for dialect in (TIMM, PYCLS, TORCHVISION, TRANSFORMERS, VISSL)}
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from regnety.architecture.description import Architecture
+from regnety.files.arrays import StoredTensor
 from regnety.weights.dialects.dialect import Dialect
 from regnety.weights.dialects.module_names import ModuleNames
-from regnety.weights.files.arrays import StoredTensor
 
 NAMES = ModuleNames(
     stem=("trunk._feature_blocks.conv1.stem.0", "trunk._feature_blocks.conv1.stem.1"),

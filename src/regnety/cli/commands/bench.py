@@ -1,0 +1,106 @@
+"""`regnety bench`."""
+
+from pathlib import Path
+
+import click
+
+from regnety.cli.options.latency import (
+    batch_sizes_option,
+    engines_option,
+    fresh_option,
+    plot_option,
+    precisions_option,
+    threads_option,
+)
+from regnety.cli.options.shared import complete_model, image_size_option, quiet_option, state_dict_option
+from regnety.cli.output.claiming import claim_file, say_replaced
+from regnety.cli.output.formats import RowFormat
+from regnety.cli.output.notices import say
+from regnety.cli.output.rows import RowOutput, row_output_options
+
+
+@click.command()
+@click.argument("models", metavar="[MODEL]...", nargs=-1, shell_complete=complete_model)
+@engines_option
+@precisions_option
+@batch_sizes_option
+@threads_option
+@image_size_option
+@state_dict_option
+@fresh_option
+@plot_option
+@row_output_options
+@quiet_option
+def bench(
+    models: tuple[str, ...],
+    engines: tuple[str, ...],
+    precisions: tuple[str, ...],
+    batch_sizes: tuple[int, ...],
+    threads: int | None,
+    image_size: int | None,
+    state_dict: str | None,
+    fresh: bool,
+    plot: Path | None,
+    output_format: RowFormat | None,
+    output: str | None,
+    quiet: bool,
+) -> None:
+    """Measure latency, throughput and memory of models on this machine.
+
+    MODEL may be a shell pattern for names; without one the twelve of the model page are measured. A batch is run over
+    all threads at once, and in pieces side by side: the faster way counts, as RUNS says. Each way has a process of
+    its own, whose peak memory is the model's. `auto` marks the fastest row of a batch. Measurements are kept.
+
+    Example:  regnety bench regnety_002 regnety_040 --batch-sizes 1,8 --plot pareto.png
+    """
+    from regnety.cli.output.latency_tables import figures, latency_listing
+    from regnety.figures.picture_files import check_place
+    from regnety.inference.latency.benchmark import bench as bench_models
+    from regnety.inference.latency.benchmark import engines_to_time
+    from regnety.inference.latency.timed_models import models_to_time, timed_model
+    from regnety.inference.latency.timing import LatencyRow
+    from regnety.progress import Progress
+
+    written = RowOutput(output_format, output, quiet=quiet)
+    picture = claim_file(plot, check=lambda: check_place(plot)) if plot is not None else None
+    if plot is not None:
+        from regnety.figures.pareto import ParetoPoint, plot_pareto
+    timed = [
+        timed_model(name, image_size=image_size, quiet=quiet, state_dict=state_dict) for name in models_to_time(models)
+    ]
+    if plot is not None and all(model.top1 is None for model in timed):
+        raise click.UsageError("no accuracy is known of these models at this size, which --plot needs")
+    pairs = [engines_to_time(engines, precisions, model.bundle) for model in timed]
+    total = len(set(batch_sizes)) * sum(map(len, pairs))
+    if not quiet and any(model.has_random_weights for model in timed):
+        say("speed does not depend on weights: models that are named are measured with random ones")
+    with Progress("bench", total=total, quiet=quiet) as progress:
+
+        def on_row(row: LatencyRow) -> None:
+            progress.say(figures(row))
+            progress.advance()
+
+        rows = list(
+            bench_models(
+                timed,
+                engines=engines,
+                precisions=precisions,
+                batch_sizes=batch_sizes,
+                threads=threads,
+                fresh=fresh,
+                on_row=on_row,
+            )
+        )
+    written.write(latency_listing(rows))
+    if written.is_table and not quiet:
+        say(f"measured on {rows[0].processor or 'an unknown processor'}, {rows[0].cores} cores; times are of a batch")
+    if plot is not None:
+        say_replaced(picture, quiet=quiet)
+        smallest = min(batch_sizes)
+        points = [
+            ParetoPoint(row.model, row.top1, row.latency_p50_ms)
+            for row in rows
+            if row.auto and row.batch_size == smallest and row.top1 is not None
+        ]
+        plot_pareto(points, plot, title=f"batch {smallest}, {rows[0].processor}, {rows[0].cores} cores")
+        say(f"wrote {plot}")

@@ -1,0 +1,229 @@
+"""`regnety describe`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from regnety.cli.options.shared import complete_model, state_dict_option
+from regnety.cli.output.claiming import claim_file, say_replaced
+from regnety.cli.output.formats import RowFormat
+from regnety.cli.output.notices import say
+from regnety.cli.output.rows import RowOutput, listing_of, row_output_options
+from regnety.errors import InvalidDesignError
+
+if TYPE_CHECKING:
+    from regnety.architecture.description import Architecture
+
+LINEAR = ("depth", "w0", "wa", "wm", "group_width", "bottleneck_multiplier")
+"""Fields that a design of stages does not have."""
+SHARED = ("se_ratio", "stem_width", "stem_stride", "group_min_ratio")
+OF_STAGES = ("width", "depth", "inner_width", "group_width", "stride")
+KINDS = {
+    "name": "text",
+    "depth": "integer",
+    "w0": "real",
+    "wa": "real",
+    "wm": "real",
+    "group_width": "integer",
+    "bottleneck_multiplier": "real",
+    "se_ratio": "real",
+    "stem_width": "integer",
+    "stem_stride": "integer",
+    "group_min_ratio": "real",
+    **{f"stage_{field}s": "text" for field in OF_STAGES},
+    "num_classes": "integer",
+    "in_chans": "integer",
+    "image_size": "text",
+    "num_params": "count",
+    "macs": "count",
+    "activations": "count",
+    "model_index_flops": "count",
+    "paper_violations": "text",
+}
+"""The columns of CSV and Parquet."""
+
+
+class SizeType(click.ParamType):  # type: ignore[type-arg]
+    """PIXELS of a square, or HEIGHTxWIDTH."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> int | tuple[int, int]:
+        """A number, or two with an x between them."""
+        sides = str(value).lower().split("x")
+        if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
+            self.fail(f"{value!r} is neither PIXELS nor HEIGHTxWIDTH", parameter, context)
+        return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
+@click.command()
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=complete_model)
+@state_dict_option
+@click.option(
+    "--design",
+    "designs",
+    metavar="DESIGN",
+    multiple=True,
+    help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8; JSON; or a .json or .yaml file, also of an "
+    "AnyNet's stages.",
+)
+@click.option(
+    "--image-size",
+    type=SizeType(),
+    metavar="PIXELS",
+    help="Size that work is counted for, or HEIGHTxWIDTH; the model's own if not given, 224 for a design.",
+)
+@click.option(
+    "--num-classes",
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    help="Outputs of the classifier; the model's own if not given, 1000 for a design.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw the width of each block, u_j against w_j, into a .png or .svg file.",
+)
+@row_output_options
+def describe(
+    models: tuple[str, ...],
+    state_dict: str | None,
+    designs: tuple[str, ...],
+    image_size: int | tuple[int, int] | None,
+    num_classes: int | None,
+    plot: Path | None,
+    output_format: RowFormat | None,
+    output: str | None,
+) -> None:
+    """Show the stages of designs, their parameters, multiply-adds and activations.
+
+    Several are compared in one table; --format csv has a row for each, json a list of them.
+
+    Example:  regnety describe regnety_002 regnety_004 --format csv
+    """
+    from regnety.bundle.design_files import find_design
+    from regnety.bundle.model_complexity import described
+    from regnety.figures.picture_files import check_place
+
+    if not models and not designs:
+        raise InvalidDesignError("describe wants a model, or a --design")
+    if plot is not None and len(models) + len(designs) > 1:
+        raise InvalidDesignError("--plot draws one model; name one")
+    written = RowOutput(output_format, output)
+    picture = None if plot is None else claim_file(plot, check=lambda: check_place(plot))
+    named = [(name, *described(name, state_dict=state_dict)) for name in models]
+    named += [(None, *described(find_design(design))) for design in designs]  # type: ignore[misc]
+    counted = [
+        (name, layers.architecture(num_classes), own_size if image_size is None else image_size)
+        for name, layers, own_size in named
+    ]
+    reports = [report(name, architecture, size) for name, architecture, size in counted]
+    if plot is not None:
+        from regnety.figures.widths import plot_widths
+
+        say_replaced(picture)
+        name, architecture, _ = counted[0]
+        plot_widths(architecture.design, plot, title=name)
+        say(f"wrote {plot}")
+
+    def table(stream: TextIO) -> None:
+        _print_report(reports[0], stream) if len(reports) == 1 else _print_table(reports, stream)
+
+    rows = [row_of(found) for found in reports]
+    whole = reports[0] if len(reports) == 1 else reports
+    written.write(listing_of(rows, KINDS, table, lines=reports, whole=whole))
+
+
+def report(name: str | None, architecture: "Architecture", image_size: int | tuple[int, int]) -> dict[str, Any]:
+    """All that is known of a model without its weights, as plain JSON values."""
+    from regnety.architecture.counting import complexity, model_index_flops, output_shapes
+
+    shapes = output_shapes(architecture, image_size)
+    return {
+        "name": name,
+        "design": architecture.design.as_dict(),
+        "num_classes": architecture.num_classes,
+        "in_chans": architecture.in_chans,
+        "image_size": _side(image_size),
+        "stages": [
+            {
+                "name": stage.name,
+                "width": stage.width,
+                "depth": stage.depth,
+                "inner_width": stage.inner_width,
+                "group_width": stage.group_width,
+                "groups": stage.blocks[0].groups,
+                "stride": stage.stride,
+                "output_size": _side(shapes[stage.name][1:]),
+            }
+            for stage in architecture.stages
+        ],
+        **asdict(complexity(architecture, image_size)),
+        "model_index_flops": model_index_flops(architecture),
+        "paper_violations": list(architecture.design.paper_violations()),
+    }
+
+
+def _side(size: int | Sequence[Any]) -> Any:
+    """One number for a square, else [height, width]."""
+    if isinstance(size, int):
+        return size
+    return size[0] if size[0] == size[1] else list(size)
+
+
+def row_of(found: dict[str, Any]) -> dict[str, Any]:
+    """A report in one row of the same fields for every model: what stages differ in stands as `24:56:152:368`."""
+    design, stages = found["design"], found["stages"]
+    numbers = ("num_classes", "in_chans", "image_size", "num_params", "macs", "activations", "model_index_flops")
+    return {
+        "name": found["name"],
+        **{field: design.get(field) if "stages" not in design else None for field in LINEAR},
+        **{field: design[field] for field in SHARED},
+        **{f"stage_{field}s": ":".join(str(stage[field]) for stage in stages) for field in OF_STAGES},
+        **{field: found[field] for field in numbers},
+        "image_size": _text(found["image_size"]),
+        "paper_violations": "; ".join(found["paper_violations"]),
+    }
+
+
+def _text(size: Any) -> str:
+    return str(size) if isinstance(size, int) else "x".join(map(str, size))
+
+
+def _print_report(found: dict[str, Any], stream: TextIO) -> None:
+    from regnety.cli.output.tables import print_table
+
+    fields = {field: value for field, value in found["design"].items() if field != "stages"}
+    print(found["name"] or "design", file=stream)
+    print(", ".join(f"{field}={value}" for field, value in fields.items()), end="\n\n", file=stream)
+    columns = ("stage", "width", "depth", "inner_width", "group_width", "groups", "stride", "output_size")
+    rows = [
+        [stage["name"], *(str(stage[column]) for column in columns[1:-1]), _text(stage["output_size"])]
+        for stage in found["stages"]
+    ]
+    print_table(columns, rows, right=columns[1:], stream=stream)
+    size = found["image_size"]
+    size = f"{size}x{size}" if isinstance(size, int) else _text(size)
+    print(f"\nnum_params   {found['num_params']:>16,}", file=stream)
+    print(f"macs         {found['macs']:>16,}   at {size}, the paper's convention", file=stream)
+    print(f"activations  {found['activations']:>16,}   at {size}", file=stream)
+    if found["paper_violations"]:
+        print(f"\noutside of the paper's RegNetX and RegNetY: {'; '.join(found['paper_violations'])}", file=stream)
+
+
+def _print_table(reports: list[dict[str, Any]], stream: TextIO) -> None:
+    from regnety.cli.output.tables import print_table
+
+    columns = ("model", "depths", "widths", "group_widths", "classes", "size", "num_params", "macs", "activations")
+    rows = []
+    for found, row in zip(reports, map(row_of, reports), strict=True):
+        stages = (row["stage_depths"], row["stage_widths"], row["stage_group_widths"])
+        counts = (f"{found[field]:,}" for field in ("num_params", "macs", "activations"))
+        rows.append([row["name"] or "design", *stages, str(row["num_classes"]), row["image_size"], *counts])
+    print_table(columns, rows, right=columns[4:], stream=stream)

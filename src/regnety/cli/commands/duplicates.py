@@ -1,0 +1,83 @@
+"""`regnety duplicates`."""
+
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from regnety.cli.options.shared import quiet_option
+from regnety.cli.output import terminal
+from regnety.cli.output.formats import RowFormat
+from regnety.cli.output.notices import say
+from regnety.cli.output.rows import Listing, RowOutput, listing_of, row_output_options
+from regnety.text import counted
+
+if TYPE_CHECKING:
+    from regnety.inference.similarity.neighbours import SimilarImage
+
+COLUMNS = {"group": "integer", "filename": "text", "similarity": "real"}
+THRESHOLD = 0.99
+"""Of `inference.duplicates`, which is not imported for a help text."""
+
+
+@click.command()
+@click.argument("embeddings", metavar="EMBEDDINGS", type=click.Path())
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0.0, 1.0, min_open=True),
+    default=THRESHOLD,
+    metavar="COSINE",
+    help="Similarity from which on two images are nearly the same, above 0, at most 1.",
+)
+@row_output_options
+@quiet_option
+def duplicates(
+    embeddings: str, threshold: float, output_format: RowFormat | None, output: str | None, quiet: bool
+) -> None:
+    """Find photographs that are nearly the same, in a file that `regnety embed` wrote.
+
+    Each group is listed with the similarity to its first image; what is linked through others is in the same group.
+
+    Example:  regnety duplicates embeddings.parquet --threshold 0.995
+    """
+    from regnety.inference.similarity.duplicates import find_duplicates
+    from regnety.inference.similarity.embedding_files import read_embeddings
+
+    if threshold != threshold:
+        raise click.BadParameter("nan is no similarity", param_hint="'--threshold'")
+    rows = RowOutput(output_format, output, quiet=quiet)
+    stored = read_embeddings(embeddings)
+    groups = find_duplicates(stored, threshold, quiet=quiet)
+    rows.write(_listing(groups))
+    if not quiet:
+        say(_told(stored.num_images, groups, threshold))
+
+
+def _told(num_images: int, groups: "list[tuple[SimilarImage, ...]]", threshold: float) -> str:
+    if not groups:
+        return f"{counted(num_images, 'image')}, no two of them as similar as {threshold:g}"
+    spare = sum(len(group) - 1 for group in groups)
+    return f"{counted(num_images, 'image')}, {counted(len(groups), 'group')}, {spare} of them to spare"
+
+
+def _listing(groups: "list[tuple[SimilarImage, ...]]") -> Listing:
+    lines = [
+        {
+            "group": number,
+            "images": [{"filename": image.filename, "similarity": image.similarity} for image in group],
+        }
+        for number, group in enumerate(groups, start=1)
+    ]
+    rows = [{"group": line["group"], **image} for line in lines for image in line["images"]]  # type: ignore[attr-defined]
+    return listing_of(rows, COLUMNS, lambda stream: _print_table(groups, stream), lines=lines)
+
+
+def _print_table(groups: "list[tuple[SimilarImage, ...]]", stream: TextIO) -> None:
+    from regnety.cli.output.tables import print_table
+
+    rows = [
+        (str(number) if place == 0 else "", terminal.printable(image.filename), f"{image.similarity:.4f}")
+        for number, group in enumerate(groups, start=1)
+        for place, image in enumerate(group)
+    ]
+    if rows:
+        print_table(("group", "image", "similarity"), rows, right=("group", "similarity"), stream=stream)

@@ -1,0 +1,82 @@
+"""`regnety embed`."""
+
+from typing import Any
+
+import click
+
+from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.cli.options.images import from_option, named_images, refuse_as_output, silence_decoders
+from regnety.cli.options.run import run_options
+from regnety.cli.options.shared import model_option, quiet_option, recursive_option, resume_option, state_dict_option
+from regnety.cli.output.claiming import claim, say_replaced
+from regnety.cli.output.formats import RowFormat, row_format
+from regnety.cli.output.notices import say, say_notice
+from regnety.errors import RegNetYError
+
+SUFFIX = ".parquet"
+
+
+@click.command()
+@click.argument("images", metavar="IMAGE...", nargs=-1, type=click.Path())
+@from_option
+@model_option
+@state_dict_option
+@recursive_option
+@click.option(
+    "--output", "-o", required=True, type=click.Path(), metavar="FILE", help=f"A file or an address; {SUFFIX}."
+)
+@resume_option
+@run_options("f32")
+@quiet_option
+def embed(
+    images: tuple[str, ...],
+    lists: tuple[str, ...],
+    model: str | None,
+    state_dict: str | None,
+    recursive: bool,
+    output: str,
+    resume: bool,
+    how: dict[str, Any],
+    quiet: bool,
+) -> None:
+    """Write the embeddings of photographs, which `neighbours` and `duplicates` read: files, folders, http(s) addresses.
+
+    An embedding is what the model makes of a photograph before it names a class: its pooled features. For photographs
+    take a model of ImageNet, as --model regnety_040; the one that is taken if none is named knows small pictures only.
+
+    Example:  regnety embed photos/ --recursive --output embeddings.parquet
+    """
+    if not output.lower().endswith(SUFFIX):
+        raise RegNetYError(f"{output}: embeddings are written to Parquet; name it {SUFFIX}")
+    row_format(RowFormat.parquet, output)
+    place = claim(output, resume=resume, check=lambda: refuse_as_output(output, [*images, *lists]))
+    from regnety.bundle.bundle import Bundle
+    from regnety.cli.batch_job import run_batch_job
+    from regnety.inference.similarity.embedder import Embedder
+    from regnety.inference.similarity.embedding_files import EmbeddingRows, file_settings
+
+    silence_decoders()
+    bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
+    embedder = Embedder(bundle, **how)
+    sources = named_images(images, lists, recursive=recursive)
+    if not quiet:
+        if model is None:
+            said = f"no --model named; {EMBEDDED_MODEL} embeds, which was trained on pictures of 32x32 pixels"
+            say(f"{said}; for photographs name regnety_040")
+        say_notice(bundle)
+    say_replaced(place, quiet=quiet)
+    summary = run_batch_job(
+        embedder,
+        sources,
+        lambda images, count: embedder.stream(images, on_error="record", count=count),
+        EmbeddingRows(embedder.num_features),
+        place,
+        row_format=RowFormat.parquet.value,
+        settings={**file_settings(embedder.origin), "max_pixels": how["max_pixels"]},
+        about={"model": embedder.origin.model},
+        resume=resume,
+        quiet=quiet,
+        description="embed",
+    )
+    if summary.unreadable and not summary.was_finished:
+        click.get_current_context().exit(1)

@@ -1,0 +1,138 @@
+"""`regnety eval`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.cli.options.shared import (
+    check_sizes,
+    crop_pct_option,
+    engine_option,
+    image_size_option,
+    interpolation_option,
+    labels_option,
+    mean_option,
+    model_option,
+    precision_option,
+    quiet_option,
+    state_dict_option,
+    std_option,
+    test_size_option,
+    workers_option,
+)
+from regnety.cli.output.formats import RowFormat
+from regnety.cli.output.notices import say, say_notice
+from regnety.cli.output.rows import RowOutput, listing_of, row_output_options
+from regnety.cli.output.terminal import printable
+from regnety.text import counted
+
+if TYPE_CHECKING:
+    from regnety.inference.evaluation import Evaluation
+
+KINDS = {"class": "text", "count": "integer", "top1": "real"}
+
+
+@click.command("eval")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FOLDER",
+    help="Image folder: class folders, or test/ or val/ with class folders.",
+)
+@model_option
+@state_dict_option
+@click.option(
+    "--split",
+    metavar="NAME",
+    help="Split to take, all of it; else test, else val, without what the model was trained on.",
+)
+@row_output_options
+@engine_option
+@precision_option(None, shown="f32, or int8 if the model is quantized")
+@workers_option
+@image_size_option
+@crop_pct_option
+@test_size_option
+@mean_option
+@std_option
+@interpolation_option
+@labels_option
+@quiet_option
+def evaluate(
+    data: Path,
+    model: str | None,
+    state_dict: str | None,
+    split: str | None,
+    output_format: RowFormat | None,
+    output: str | None,
+    engine: str,
+    precision: str | None,
+    workers: int | None,
+    image_size: int | None,
+    crop_pct: float | None,
+    test_size: bool,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    interpolation: str | None,
+    labels: str | None,
+    quiet: bool,
+) -> None:
+    """Measure a model's accuracy on labelled photographs.
+
+    Example:  regnety eval --data flowers/ --model runs/flowers/bundle
+    """
+    from regnety.bundle.bundle import Bundle
+    from regnety.bundle.label_files import find_labels
+    from regnety.datasets.folders import read_evaluation_folder
+    from regnety.inference.evaluation import evaluate as evaluate_bundle
+
+    check_sizes(image_size, test_size)
+    written = RowOutput(output_format, output, quiet=quiet)
+    bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
+    if labels is not None:
+        bundle = bundle.with_labels(find_labels(labels))
+    say_notice(bundle, quiet=quiet)
+    result = evaluate_bundle(
+        bundle,
+        read_evaluation_folder(data, split),
+        held_out_only=split is None,
+        engine=engine,
+        precision=precision,
+        image_size=image_size,
+        crop_pct=crop_pct,
+        use_test_size=test_size,
+        mean=mean,
+        std=std,
+        interpolation=interpolation,
+        workers=workers,
+        quiet=quiet,
+    )
+    rows = [{"class": name, "count": of.count, "top1": of.top1} for name, of in result.per_class.items()]
+    whole = result.as_dict()
+    written.write(listing_of(rows, KINDS, lambda stream: _print_table(result, stream), whole=whole))
+    if not written.is_table and written.format is not RowFormat.json and not quiet:
+        say(_summary(result))
+    if result.notice is not None and not quiet:
+        say(result.notice)
+    for error in result.errors:
+        say(error)
+    if result.errors:
+        click.get_current_context().exit(1)
+
+
+def _print_table(result: "Evaluation", stream: TextIO) -> None:
+    from regnety.cli.output.tables import print_table
+
+    rows = [(name, str(of.count), f"{of.top1:.2f} %") for name, of in result.per_class.items()]
+    print_table(("class", "images", "top1"), rows, right=("images", "top1"), stream=stream)
+    print(f"\n{printable(_summary(result))}", file=stream)
+
+
+def _summary(result: "Evaluation") -> str:
+    return (
+        f"{result.model}: top1 {result.top1:.2f} %, top5 {result.top5:.2f} %, "
+        f"loss {result.loss:.4f} on {counted(result.count, 'image')}"
+    )

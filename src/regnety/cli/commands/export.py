@@ -1,0 +1,107 @@
+"""`regnety export`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from regnety.cli.options.shared import (
+    crop_pct_option,
+    image_size_option,
+    interpolation_option,
+    labels_option,
+    mean_option,
+    model_argument,
+    quiet_option,
+    state_dict_option,
+    std_option,
+)
+from regnety.cli.output.claiming import claim, say_replaced
+from regnety.cli.output.notices import say_notice
+from regnety.cli.output.terminal import printable
+
+if TYPE_CHECKING:
+    from regnety.export.export_result import Exported
+
+
+@click.command()
+@model_argument
+@state_dict_option
+@click.option("--output", "-o", required=True, metavar="PATH", help="NAME.onnx, NAME.xml (OpenVINO), or a folder.")
+@click.option(
+    "--input",
+    "input_kind",
+    type=click.Choice(["uint8", "float"]),
+    default="uint8",
+    help="uint8: pixels, normalised inside; float: normalised already.",
+)
+@image_size_option
+@crop_pct_option
+@mean_option
+@std_option
+@interpolation_option
+@click.option("--outputs", metavar="LIST", default="logits", help="Any of stem,s1,s2,s3,s4,pre_logits,logits.")
+@click.option("--fp16", is_flag=True, help="Keep weights in float16: half the size.")
+@labels_option
+@quiet_option
+def export(
+    model: str,
+    state_dict: str | None,
+    output: str,
+    input_kind: Literal["uint8", "float"],
+    image_size: int | None,
+    crop_pct: float | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    interpolation: str | None,
+    outputs: str,
+    fp16: bool,
+    labels: str | None,
+    quiet: bool,
+) -> None:
+    """Write a model for others to run, checked against the model before it is kept.
+
+    Example:  regnety export regnety_cifar10 -o model.onnx
+    """
+    from regnety.bundle.bundle import Bundle
+    from regnety.bundle.label_files import find_labels
+    from regnety.export.export_targets import check_output
+    from regnety.export.model_export import export_model
+
+    is_folder = check_output(output) == "folder"
+    place = claim(output, is_folder=is_folder, check=lambda: check_output(output))
+    bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
+    say_notice(bundle, quiet=quiet)
+    say_replaced(place, quiet=quiet)
+    exported = export_model(
+        bundle if labels is None else bundle.with_labels(find_labels(labels)),
+        output,
+        input=input_kind,
+        image_size=image_size,
+        crop_pct=crop_pct,
+        mean=mean,
+        std=std,
+        interpolation=interpolation,
+        outputs=[name.strip() for name in outputs.split(",")],
+        fp16=fp16,
+    )
+    if not quiet:
+        _print(exported)
+
+
+def _print(exported: "Exported") -> None:
+    for file in exported.files:
+        print(printable(f"{_size(file):>10}  {file}"))
+    sides = ("batch" if side is None else str(side) for side in exported.input_shape)
+    print(f"input       images {exported.input_dtype} [{', '.join(sides)}]")
+    for name, shape in exported.output_shapes.items():
+        print(f"output      {name} float32 [{', '.join(('batch', *map(str, shape)))}]")
+    print(
+        f"difference  {exported.largest_difference:.1e} of the outputs' deviation at most, "
+        f"from the model in {exported.precision} ({exported.engine})"
+    )
+
+
+def _size(file: Path) -> str:
+    count = file.stat().st_size
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

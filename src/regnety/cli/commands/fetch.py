@@ -1,0 +1,131 @@
+"""`regnety fetch`."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from regnety.architecture.counting import weights_bytes
+from regnety.catalog.addresses import HUB, split_address
+from regnety.catalog.models import is_name, model_info
+from regnety.catalog.published import list_weights, published_models
+from regnety.cli.options.shared import quiet_option
+from regnety.cli.output.terminal import printable
+from regnety.errors import RegNetYError
+from regnety.weights.fetching.hub_address import parse_hub_address
+from regnety.weights.fetching.offline import UnreachableError
+
+
+def complete_published(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of models that have published weights, and with a dot those of the weights themselves."""
+    known: Iterable[str] = list_weights() if "." in incomplete else published_models()
+    return [CompletionItem(name) for name in known if name.startswith(incomplete)]
+
+
+@click.command()
+@click.argument("names", metavar="NAME...", nargs=-1, shell_complete=complete_published)
+@click.option("--all", "every", is_flag=True, help="All published weights, instead of names.")
+@quiet_option
+def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> None:
+    """Fetch weights to this disk, check them, and print where they are.
+
+    NAME is that of a model, with or without the tag of its weights, or hf-hub:owner/name[@revision]. A folder or file
+    is here already.
+
+    Example:  regnety fetch regnety_040.ra3_in1k
+    """
+    from regnety.bundle.resolver import fetch_model
+
+    if every and names:
+        raise click.UsageError("--all and names contradict each other; give one of them")
+    if not every and not names:
+        raise click.UsageError("give the names of weights, or --all")
+    wanted = list_weights() if every else list(dict.fromkeys(names))
+    for name in names:  # all are known before anything is fetched
+        _check(name)
+    if every and not quiet:
+        print(f"regnety: {_summary(wanted)}", file=sys.stderr)
+    failed = False
+    unanswered: dict[str, UnreachableError | None] = {}
+    for name in wanted:
+        if every and unanswered and _is_hopeless(name, unanswered):
+            unanswered[name] = None
+            continue
+        try:
+            path = fetch_model(name, quiet=quiet)
+        except (RegNetYError, OSError) as error:
+            if every and isinstance(error, UnreachableError):
+                unanswered[name] = error
+                continue
+            failed = True
+            print(f"regnety: {printable(_line(error))}", file=sys.stderr)
+        else:
+            print(printable(f"{path}: {_bytes_of(path) / 1e6:,.1f} MB"), flush=True)
+    if unanswered:
+        first = printable(_line(next(error for error in unanswered.values() if error is not None)))
+        count = f"{len(unanswered)} of {len(wanted)} published weights"
+        print(f"regnety: {count} are missing and cannot be fetched; the first: {first}", file=sys.stderr)
+    if failed or unanswered:
+        click.get_current_context().exit(1)
+
+
+def _is_hopeless(name: str, unanswered: Mapping[str, object]) -> bool:
+    """Whether weights that are not here need not be asked for: not the Hub, and no address either where one was tried.
+
+    Args:
+        name: the weights.
+        unanswered: those that nobody has answered for; the Hub was asked for each of them.
+    """
+    if _is_here(name):
+        return False
+    only_hub = [_url(other) is None for other in (name, *unanswered)]
+    return only_hub[0] or not all(only_hub[1:])
+
+
+def _url(name: str) -> str | None:
+    published = model_info(name).published
+    return None if published is None else published.url
+
+
+def _check(name: str) -> None:
+    """Refuse what is no model before anything is fetched.
+
+    Raises:
+        UnknownModelError: there is none of that name.
+        WeightsError: the folder or file is no model.
+    """
+    if split_address(name)[0] == HUB:
+        parse_hub_address(name)
+    elif not is_name(name):
+        from regnety.bundle.resolver import resolve
+
+        resolve(name)
+
+
+def _summary(names: list[str]) -> str:
+    missing = [name for name in names if not _is_here(name)]
+    here = len(names) - len(missing)
+    return f"{len(names)} published weights, {_gigabytes(names)} in float32; {here} here, {_gigabytes(missing)} missing"
+
+
+def _is_here(name: str) -> bool:
+    published = model_info(name).published
+    return published is not None and published.cached_file is not None
+
+
+def _gigabytes(names: list[str]) -> str:
+    infos = map(model_info, names)
+    return f"{sum(weights_bytes(info.design.architecture(info.num_classes)) for info in infos) / 1e9:.1f} GB"
+
+
+def _bytes_of(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())

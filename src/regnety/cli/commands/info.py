@@ -1,0 +1,150 @@
+"""`regnety info`."""
+
+import json
+import textwrap
+from typing import Any
+
+import click
+
+from regnety.cli.output import terminal
+from regnety.cli.output.formats import ReportFormat, report_format_option
+from regnety.errors import how_to_install
+
+LIBRARIES = ("numpy", "safetensors", "onnx", "pillow", "simplejpeg", "cykooz-resizer")
+EXTRAS = {
+    "heif": "pillow-heif",
+    "plot": "matplotlib",
+    "quantize": "nncf",
+    "ray": "ray",
+    "remote": "s3fs",
+    "table": "pyarrow",
+}
+"""Besides the engines: extra to the package that it brings."""
+
+
+@click.command()
+@click.option("--clear-cache", is_flag=True, help="Remove from the cache what can be made again; weights stay.")
+@click.option("--weights", is_flag=True, help="With --clear-cache, also weights that regnety fetched.")
+@click.option("--placed-weights", is_flag=True, help="With --clear-cache, also weights that were put there by hand.")
+@report_format_option
+def info(clear_cache: bool, weights: bool, placed_weights: bool, output_format: ReportFormat) -> None:
+    """Show versions, engines, what the processor has, and the cache.
+
+    Example:  regnety info --clear-cache
+    """
+    if (weights or placed_weights) and not clear_cache:
+        raise click.UsageError(f"{'--weights' if weights else '--placed-weights'} says what --clear-cache removes too")
+    freed = _clear(weights, placed_weights) if clear_cache else None
+    facts = _facts()
+    if freed is not None:
+        facts["freed_bytes"] = freed
+    if output_format is ReportFormat.json:
+        print(json.dumps(facts, indent=2))
+    else:
+        _print(facts)
+
+
+def _clear(weights: bool, placed_weights: bool) -> int:
+    from regnety.storage import empty_cache
+
+    freed = empty_cache()
+    if weights or placed_weights:
+        from regnety.weights.fetching.kept_weights import remove_weights
+
+        freed += remove_weights(fetched=weights, placed=placed_weights)
+    return freed
+
+
+def _facts() -> dict[str, Any]:
+    import platform
+
+    from regnety.inference.engines.engine import available_cores
+    from regnety.inference.engines.processor import has_bf16, processor
+    from regnety.inference.engines.selection import choose_engine, installed_engines
+    from regnety.storage import NO_CACHE, cache_directory, cache_sizes
+    from regnety.version import __version__
+
+    here, (engine, precision) = processor(), choose_engine()
+    return {
+        "regnety": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": here.name,
+        "cores": available_cores(),
+        "flags": list(here.noted_flags),
+        "bf16": has_bf16(),
+        "engines": installed_engines(),
+        "auto": f"{engine}, {precision}",
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "extras": {extra: _version(package) for extra, package in EXTRAS.items()},
+        "cache": None if cache_directory() == NO_CACHE else str(cache_directory()),
+        "cache_bytes": cache_sizes(),
+    }
+
+
+def _version(package: str) -> str | None:
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _print(facts: dict[str, Any]) -> None:
+    width = terminal.width()
+
+    def line(name: str, text: str) -> None:
+        lines = textwrap.wrap(text, max(20, width - 16), break_on_hyphens=False) if width else [text]
+        for number, part in enumerate(lines):
+            print(f"{'' if number else name:<14}  {part}")
+
+    line("regnety", f"{facts['regnety']}, Python {facts['python']}, {facts['system']}")
+    bf16 = {True: "has bf16", False: "has no bf16", None: "does not say whether it has bf16"}[facts["bf16"]]
+    flags = ", ".join(facts["flags"]) or "unknown abilities"
+    line("processor", f"{facts['processor'] or 'unknown'}, {facts['cores']} cores: {flags}; {bf16}")
+    for number, (engine, version) in enumerate(facts["engines"].items()):
+        line("" if number else "engines", f"{engine} {version or _how_to_install(engine)}")
+    line("", f"auto takes {facts['auto']}{_faster(facts)}")
+    line("libraries", ", ".join(f"{name} {version or 'missing'}" for name, version in facts["libraries"].items()))
+    for number, (extra, version) in enumerate(facts["extras"].items()):
+        line(
+            "" if number else "extras",
+            f"{extra}: {f'{EXTRAS[extra]} {version}' if version else _how_to_install(extra)}",
+        )
+    line("cache", facts["cache"] or "there is none, as this user has no home directory; set REGNETY_CACHE to a folder")
+    for name, size in facts["cache_bytes"].items():
+        line("", f"{name} {_megabytes(size)}")
+    if facts["cache"] and not facts["cache_bytes"]:
+        line("", "is empty")
+    if "freed_bytes" in facts:
+        line("", f"{_megabytes(facts['freed_bytes'])} were removed")
+        if kept := _kept_weights():
+            line("", kept)
+
+
+def _kept_weights() -> str | None:
+    """What was not removed, and how it can be."""
+    from regnety.weights.fetching.kept_weights import count_weights
+
+    fetched, placed = count_weights()
+    how = {"--weights": (fetched, "that were fetched"), "--placed-weights": (placed, "that were put there by hand")}
+    parts = [f"{count} {which} ({option})" for option, (count, which) in how.items() if count]
+    return f"weights stay: {' and '.join(parts)}" if parts else None
+
+
+def _how_to_install(extra: str) -> str:
+    return f"is not installed: {how_to_install(extra)}"
+
+
+def _faster(facts: dict[str, Any]) -> str:
+    """Measured: with AVX-512, and still more with bf16, OpenVINO is the faster engine for many images."""
+    if facts["engines"]["openvino"] is not None:
+        return "; for many images whichever engine is the fastest"
+    if "avx512f" in facts["flags"]:
+        return "; for many images the extra openvino would be faster here"
+    return ""
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

@@ -1,0 +1,289 @@
+"""`regnety predict`."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.cli.options.images import (
+    STANDARD_INPUT,
+    ImageList,
+    from_option,
+    named_images,
+    refuse_as_output,
+    silence_decoders,
+)
+from regnety.cli.options.run import run_options
+from regnety.cli.options.shared import (
+    labels_option,
+    model_option,
+    quiet_option,
+    recursive_option,
+    resume_option,
+    state_dict_option,
+)
+from regnety.cli.output import terminal
+from regnety.cli.output.claiming import claim, is_stream, say_replaced
+from regnety.cli.output.formats import RowFormat, row_format
+from regnety.cli.output.notices import EngineNotice, say, say_notice
+from regnety.errors import RegNetYError
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from regnety.bundle.bundle import Bundle
+    from regnety.images.sources import ImageSource
+    from regnety.inference.cluster.ray_predictor import RayPredictor
+    from regnety.inference.jobs.places import Place
+    from regnety.inference.jobs.rows import PredictionRows
+    from regnety.inference.predictor import Prediction, Predictor
+
+    AnyPredictor: TypeAlias = Predictor | RayPredictor
+
+
+@click.command()
+@click.argument("images", metavar="IMAGE...", nargs=-1, type=click.Path())
+@from_option
+@model_option
+@state_dict_option
+@click.option("--top-k", type=click.IntRange(1), default=5, metavar="NUMBER", help="Classes in each answer.")
+@click.option(
+    "--min-probability",
+    type=click.FloatRange(0.0, 1.0),
+    default=0.0,
+    metavar="SHARE",
+    help="Leave away what the model is less sure of, 0 to 1.",
+)
+@recursive_option
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(),
+    metavar="FILE",
+    help="A file or an address instead of stdout: .json, .jsonl, .csv or .parquet.",
+)
+@resume_option
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice([*RowFormat]),
+    help="How results are printed; a table unless --output says else.",
+)
+@click.option(
+    "--wide",
+    is_flag=True,
+    help="One row a photograph in CSV and Parquet, for a spreadsheet: filename, label_1, prob_1, label_2, ..., error.",
+)
+@run_options("auto")
+@labels_option
+@click.option(
+    "--ray",
+    metavar="CLUSTER",
+    help="Work on a Ray cluster: local starts one here, auto takes the one that runs, or HOST:PORT.",
+)
+@click.option(
+    "--ray-workers",
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    help="Processes on the cluster, each with the model and --workers threads; as many as fit if not given.",
+)
+@quiet_option
+def predict(
+    images: tuple[str, ...],
+    lists: tuple[str, ...],
+    model: str | None,
+    state_dict: str | None,
+    top_k: int,
+    min_probability: float,
+    recursive: bool,
+    output: str | None,
+    resume: bool,
+    output_format: RowFormat | None,
+    wide: bool,
+    how: dict[str, Any],
+    labels: str | None,
+    ray: str | None,
+    ray_workers: int | None,
+    quiet: bool,
+) -> None:
+    """Classify photographs: files, folders, addresses (http://, https://, s3://), or - for standard input.
+
+    Example:  regnety predict photo.jpg holiday/ --top-k 3 --format json
+    """
+    if min_probability != min_probability:
+        raise click.BadParameter("nan is no probability", param_hint="'--min-probability'")
+    if output == STANDARD_INPUT:
+        output = None
+    chosen_format = row_format(output_format, output)
+    if wide and chosen_format not in (RowFormat.csv, RowFormat.parquet):
+        raise click.UsageError("--wide is for CSV and Parquet: --format csv, or an --output of .csv or .parquet")
+    is_job = _is_job(chosen_format, output)
+    if resume and not is_job:
+        raise RegNetYError("--resume goes on with an --output of .jsonl, .csv or .parquet")
+    if ray_workers is not None and ray is None:
+        raise click.UsageError("--ray-workers is for --ray")
+    place = None
+    if output is not None and (is_job or not is_stream(output)):
+        place = claim(output, resume=resume, check=lambda: refuse_as_output(output, [*images, *lists]))
+    from regnety.bundle.bundle import Bundle
+
+    silence_decoders()
+    predictor = _predictor(
+        Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict),
+        ray,
+        ray_workers,
+        quiet,
+        labels=labels,
+        **how,
+    )
+    sources = named_images(images, lists, recursive=recursive, stdin=True)
+    if not quiet:
+        _print_notices(predictor, model)
+        if how["use_test_size"] and predictor.bundle.preprocessing.test_image_size is None:
+            say(f"{predictor.bundle.name} has no other test size; it is shown its own")
+    rows = _rows(top_k, predictor, wide=wide) if is_job or chosen_format is RowFormat.csv else None
+    say_replaced(place, quiet=quiet)
+    if is_job:
+        assert place is not None
+        assert rows is not None
+        settings = {"top_k": top_k, "min_probability": min_probability, **({"wide": True} if wide else {})}
+        settings |= {name: how[name] for name in ("pixels", "exif_orientation", "max_pixels")}
+        failed = _run_job(predictor, sources, rows, chosen_format, place, settings, resume, quiet)
+    else:
+        failed = _write(predictor, sources, rows, chosen_format, output, top_k, min_probability, quiet)
+    if failed:
+        click.get_current_context().exit(1)
+
+
+def _rows(top_k: int, predictor: "AnyPredictor", *, wide: bool) -> "PredictionRows":
+    from regnety.inference.jobs.rows import PredictionRows, WidePredictionRows
+
+    return WidePredictionRows(min(top_k, predictor.bundle.metadata.num_classes)) if wide else PredictionRows()
+
+
+def _predictor(
+    bundle: "Bundle", ray: str | None, ray_workers: int | None, quiet: bool, **options: Any
+) -> "AnyPredictor":
+    """On this machine, or on the cluster that --ray names, which is left when the command ends."""
+    if ray is None:
+        from regnety.inference.predictor import Predictor
+
+        return Predictor(bundle, **options)
+    from regnety.inference.cluster.ray_predictor import RayPredictor
+
+    predictor = RayPredictor(bundle, address=ray, ray_workers=ray_workers, **options)
+    click.get_current_context().call_on_close(predictor.close)
+    if not quiet:
+        say(predictor.describe())
+    return predictor
+
+
+def _is_job(output_format: RowFormat, output: str | None) -> bool:
+    """Rows in a file are a batch job, which can be gone on with; one list, a device and a pipe are written as it comes.
+
+    Raises:
+        RegNetYError: the format cannot be written there.
+    """
+    address = output is not None and "://" in output
+    rows = output_format in (RowFormat.jsonl, RowFormat.csv, RowFormat.parquet)
+    if address and not rows:
+        raise RegNetYError(f"{output}: .jsonl, .csv and .parquet can be written to an address, {output_format} cannot")
+    if output is None or not rows:
+        return False
+    if address or not os.path.exists(output) or os.path.isfile(output) or os.path.isdir(output):
+        return True
+    if output_format is RowFormat.parquet:
+        raise RegNetYError(f"{output}: is a device or a pipe, parquet is written to a file")
+    return False
+
+
+def _run_job(
+    predictor: "AnyPredictor",
+    sources: ImageList,
+    rows: "PredictionRows",
+    output_format: RowFormat,
+    output: "Place",
+    settings: dict[str, Any],
+    resume: bool,
+    quiet: bool,
+) -> bool:
+    """Rows in a file; whether any image had no answer."""
+    from regnety.cli.batch_job import run_batch_job
+    from regnety.inference.jobs.settings import model_settings
+
+    def answer(images: "Iterator[ImageSource]", count: int) -> "Iterator[Prediction]":
+        predictions = predictor.stream(images, settings["top_k"], on_error="record", count=count)
+        with closing(predictions):  # type: ignore[type-var]
+            for prediction in predictions:
+                yield _sure_enough(prediction, settings["min_probability"])
+
+    summary = run_batch_job(
+        predictor,
+        sources,
+        answer,
+        rows,
+        output,
+        row_format=output_format.value,
+        settings={**model_settings(predictor.bundle), **settings},
+        about={"model": predictor.bundle.name},
+        resume=resume,
+        quiet=quiet,
+        description="predict",
+    )
+    return summary.unreadable > 0 and not summary.was_finished
+
+
+def _write(
+    predictor: "AnyPredictor",
+    sources: ImageList,
+    rows: "PredictionRows | None",
+    output_format: RowFormat,
+    output: str | None,
+    top_k: int,
+    min_probability: float,
+    quiet: bool,
+) -> bool:
+    """Print each answer when it comes; whether any image had none."""
+    from regnety.cli.output.predictions import make_writer, output_stream
+    from regnety.images.sources import source_name
+
+    failed, notice = False, EngineNotice(predictor, quiet=quiet)
+    names = (source_name(source) or "" for source in sources)
+    with output_stream(None if output is None else Path(output)) as stream:
+        writer = make_writer(output_format, stream, names, predictor.bundle.labels, rows)
+        try:
+            with closing(predictor.stream(sources, top_k, on_error="record")) as predictions:  # type: ignore[type-var]
+                for prediction in predictions:
+                    notice.say(answered=prediction.error is None)
+                    writer.write(_sure_enough(prediction, min_probability))
+                    if prediction.error is not None:
+                        failed = True
+                        if output_format is RowFormat.table or output is not None:
+                            print(f"regnety: {terminal.printable(prediction.error)}", file=sys.stderr)
+        finally:
+            writer.end()
+    return failed
+
+
+def _sure_enough(prediction: "Prediction", min_probability: float) -> "Prediction":
+    kept = tuple(entry for entry in prediction.predictions if entry.prob >= min_probability)
+    return replace(prediction, predictions=kept)
+
+
+def _print_notices(predictor: "AnyPredictor", model: str | None) -> None:
+    bundle = predictor.bundle
+    if model is None and bundle.labels is not None:
+        print(
+            f"regnety: no --model named; {EMBEDDED_MODEL} knows {', '.join(bundle.labels)}. "
+            "For ImageNet's thousand: --model regnety_040 (`regnety models` lists all).",
+            file=sys.stderr,
+        )
+    say_notice(bundle)
+    if bundle.labels is None:
+        say(f"{bundle.name} brings no class names, the index is shown; see --labels")

@@ -1,0 +1,159 @@
+"""`regnety quantize`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from regnety.cli.options.images import ImageList, from_option, named_images
+from regnety.cli.options.shared import (
+    check_sizes,
+    crop_pct_option,
+    image_size_option,
+    interpolation_option,
+    labels_option,
+    mean_option,
+    model_argument,
+    quiet_option,
+    state_dict_option,
+    std_option,
+    test_size_option,
+)
+from regnety.cli.output.claiming import claim, say_replaced
+from regnety.cli.output.notices import say, say_notice
+from regnety.cli.output.terminal import printable
+from regnety.errors import ExportError
+from regnety.text import counted
+
+if TYPE_CHECKING:
+    from regnety.export.quantization import Quantized
+
+
+@click.command()
+@model_argument
+@state_dict_option
+@click.option("--output", "-o", required=True, metavar="FOLDER", help="Bundle to write.")
+@click.option(
+    "--calibrate",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Photographs like those that the model will meet, sub-folders too; labels are not needed.",
+)
+@from_option
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Class folders, or test/ or val/ with class folders: accuracy is measured on them before and after.",
+)
+@click.option(
+    "--split",
+    metavar="NAME",
+    help="Split of --data to take; else test, else val, without what the model was trained on.",
+)
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0, 100),
+    metavar="POINTS",
+    help="Points of top-1 on --data that may be lost; layers go back to float32 until no more are.",
+)
+@click.option(
+    "--samples", type=click.IntRange(8), default=300, metavar="NUMBER", help="Photographs to calibrate on, at most."
+)
+@click.option("--seed", type=int, default=0, metavar="NUMBER", help="By which they are drawn.")
+@image_size_option
+@crop_pct_option
+@test_size_option
+@mean_option
+@std_option
+@interpolation_option
+@labels_option
+@quiet_option
+def quantize(
+    model: str,
+    state_dict: str | None,
+    output: str,
+    calibrate: Path | None,
+    lists: tuple[str, ...],
+    data: Path | None,
+    split: str | None,
+    max_drop: float | None,
+    samples: int,
+    seed: int,
+    image_size: int | None,
+    crop_pct: float | None,
+    test_size: bool,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    interpolation: str | None,
+    labels: str | None,
+    quiet: bool,
+) -> None:
+    """Make a model compute in int8: smaller, and faster where the processor multiplies bytes.
+
+    Example:  regnety quantize regnety_cifar10 --calibrate photos/ -o cifar10-int8
+    """
+    from regnety.bundle.bundle import Bundle
+    from regnety.bundle.label_files import find_labels
+    from regnety.export.conversion_targets import check_not_its_source
+    from regnety.export.export_targets import check_output
+    from regnety.export.quantization import quantize_model
+
+    check_sizes(image_size, test_size)
+    if max_drop is not None and data is None:
+        raise click.UsageError(
+            "--max-drop is a loss of accuracy, which is measured on labelled photographs: give --data"
+        )
+    if calibrate is None and not lists:
+        raise click.UsageError("name photographs to calibrate on: a folder with --calibrate, or a list with --from")
+    if check_output(output) != "folder":
+        raise ExportError(f"{output}: an int8 model is a folder; name one without a suffix")
+    place = claim(output, is_folder=True, check=lambda: check_output(output))
+    bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
+    say_notice(bundle, quiet=quiet)
+    photographs: Path | ImageList
+    if calibrate is not None and not lists:
+        photographs = calibrate
+    else:
+        photographs = named_images([str(calibrate)] if calibrate else [], lists, recursive=True)
+    check_not_its_source(Path(output), bundle)
+    say_replaced(place, quiet=quiet)
+    result = quantize_model(
+        bundle if labels is None else bundle.with_labels(find_labels(labels)),
+        output,
+        calibrate=photographs,
+        data=data,
+        split=split,
+        max_drop=max_drop,
+        samples=samples,
+        seed=seed,
+        image_size=image_size,
+        crop_pct=crop_pct,
+        use_test_size=test_size,
+        mean=mean,
+        std=std,
+        interpolation=interpolation,
+        quiet=quiet,
+    )
+    if not quiet:
+        _print(result)
+    if result.notice is not None and not quiet:
+        say(result.notice)
+    for error in result.errors:
+        say(error)
+    if result.errors:
+        click.get_current_context().exit(1)
+
+
+def _print(result: "Quantized") -> None:
+    calibration = result.calibration
+    print(printable(f"bundle       {result.path}"))
+    print(f"size         {result.float_bytes / 1e6:.1f} MB before, {result.int8_bytes / 1e6:.1f} MB in int8")
+    measured = calibration.measured
+    if measured is not None:
+        accuracy = f"{measured.top1_float:.2f} % before, {measured.top1_int8:.2f} % in int8"
+        print(printable(f"top1         {accuracy}, on {counted(measured.count, 'image')} of {measured.data}"))
+    print(f"same answer  {result.agreement:.1f} % of the {calibration.num_images} calibration images")
+    print(f"in float32   {counted(len(calibration.float_layers), 'layer')}")
+    for speed in result.speeds:
+        print(f"speed        {speed.latency_ms:.2f} ms an image  {speed.engine}, {speed.precision}")

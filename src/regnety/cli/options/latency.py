@@ -1,0 +1,82 @@
+"""Options of the commands that measure: `bench` and `pick`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from regnety.cli.options.shared import ENGINES, PRECISIONS
+
+
+class CommaList(click.ParamType[Any]):
+    """Values with commas between them: `1,8`.
+
+    Args:
+        values: what each may be.
+        metavar: how help calls them.
+    """
+
+    name = "list"
+
+    def __init__(self, values: click.ParamType[Any], metavar: str) -> None:
+        self._values = values
+        self._metavar = metavar
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """What stands in the usage line."""
+        return self._metavar
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        """The text as a tuple; a tuple is one already."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(self._values.convert(part.strip(), param, ctx) for part in str(value).split(","))
+
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    metavar="NUMBER",
+    help="Threads that a batch may use; one on each core if not given.",
+)
+LICENSES = ("commercial", "apache-2.0", "bsd-3-clause", "mit", "cc-by-nc-4.0", "seer-license")
+"""Of published weights; `commercial` stands for all that allow commercial use."""
+license_option = click.option(
+    "--license",
+    "licenses",
+    type=CommaList(click.Choice(LICENSES), "NAME,..."),
+    default=(),
+    show_default=False,
+    help=f"Only weights under these licences, out of {', '.join(LICENSES)}; commercial is all that allow that use.",
+)
+fresh_option = click.option("--fresh", is_flag=True, help="Measure anew what the cache knows.")
+engines_option = click.option(
+    "--engines",
+    type=CommaList(click.Choice(ENGINES), "NAME,..."),
+    default="auto",
+    help=f"Out of {', '.join(ENGINES)}; auto is onnxruntime and openvino where they are installed.",
+)
+precisions_option = click.option(
+    "--precisions",
+    type=CommaList(click.Choice(PRECISIONS), "NAME,..."),
+    default="auto",
+    help=f"Out of {', '.join(PRECISIONS)}; auto is all that the processor and each engine have.",
+)
+fastest_precision_option = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="auto",
+    help="What it computes in; auto is the faster one that the processor has.",
+)
+batch_sizes_option = click.option(
+    "--batch-sizes",
+    type=CommaList(click.IntRange(1, 4096), "NUMBER,..."),
+    default="1,8",
+    help="Images that are given at once.",
+)
+plot_option = click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw accuracy against latency into a .png or .svg file.",
+)

@@ -1,0 +1,90 @@
+"""What `regnety bench` and `regnety pick` measured, for people and for programs."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from regnety.cli.output.rows import Listing, listing_of
+from regnety.cli.output.tables import print_table
+
+if TYPE_CHECKING:
+    from regnety.inference.latency.timing import LatencyRow
+
+KINDS = {
+    "model": "text",
+    "top1": "real",
+    "image_size": "integer",
+    "engine": "text",
+    "engine_version": "text",
+    "precision": "text",
+    "batch_size": "integer",
+    "workers": "integer",
+    "threads": "integer",
+    "images_per_run": "integer",
+    "latency_p50_ms": "real",
+    "latency_p99_ms": "real",
+    "images_per_second": "real",
+    "memory_mib": "real",
+    "job_memory_mib": "real",
+    "runs": "integer",
+    "auto": "flag",
+    "processor": "text",
+    "cores": "integer",
+    "date": "text",
+}
+"""The fields of `LatencyRow` in their order: columns of CSV and Parquet."""
+NUMBERS = ("top1", "size", "batch", "p50 ms", "p99 ms", "images/s", "MiB", "job MiB")
+COLUMNS = ("model", "top1", "size", "engine", "", "batch", "p50 ms", "p99 ms", "images/s", "MiB", "auto", "runs", "on")
+
+
+def latency_listing(rows: "Sequence[LatencyRow]") -> Listing:
+    """Measurements in every form."""
+    return listing_of(
+        [row.as_dict() for row in rows],
+        KINDS,
+        lambda stream: _print_table(rows, stream),
+    )
+
+
+def _print_table(rows: "Sequence[LatencyRow]", stream: TextIO) -> None:
+    """What a batch job takes is a column where it was measured."""
+    columns, cells = list(COLUMNS), [list(_cells(row)) for row in rows]
+    if any(row.job_memory_mib is not None for row in rows):
+        place = COLUMNS.index("MiB") + 1
+        columns.insert(place, "job MiB")
+        for row, line in zip(rows, cells, strict=True):
+            line.insert(place, "" if row.job_memory_mib is None else f"{row.job_memory_mib:,.0f}")
+    print_table(columns, cells, right=NUMBERS, stream=stream)
+
+
+def figures(row: "LatencyRow") -> str:
+    """One row in a few words."""
+    memory = "" if row.memory_mib is None else f", {row.memory_mib:,.0f} MiB"
+    if row.job_memory_mib is not None:
+        memory = f", a batch job {row.job_memory_mib:,.0f} MiB"
+    return (
+        f"{row.model} {row.engine} {row.precision} batch {row.batch_size}: "
+        f"{milliseconds(row.latency_p50_ms)} ms, {row.images_per_second:,.1f} images/s{memory}"
+    )
+
+
+def _cells(row: "LatencyRow") -> tuple[str, ...]:
+    return (
+        row.model,
+        "" if row.top1 is None else f"{row.top1:.2f}",
+        str(row.image_size),
+        row.engine,
+        row.precision,
+        str(row.batch_size),
+        milliseconds(row.latency_p50_ms),
+        milliseconds(row.latency_p99_ms),
+        f"{row.images_per_second:,.1f}",
+        "" if row.memory_mib is None else f"{row.memory_mib:,.0f}",
+        "*" if row.auto else "",
+        f"{row.workers}x{row.images_per_run}",
+        row.date[:10],
+    )
+
+
+def milliseconds(value: float) -> str:
+    """Three digits, as many as can be trusted."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

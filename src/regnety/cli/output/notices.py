@@ -1,0 +1,57 @@
+"""What a command says on stderr beside its results, in one form: a line that begins with the program's name."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from regnety.cli.output.terminal import printable
+from regnety.errors import how_to_install
+from regnety.text import counted
+
+if TYPE_CHECKING:
+    from regnety.bundle.bundle import Bundle
+    from regnety.inference.jobs.settings import Answering
+
+
+def say(text: str) -> None:
+    """One line, whatever the names in it are made of."""
+    print(f"regnety: {printable(' '.join(text.split()))}", file=sys.stderr)
+
+
+def say_notice(bundle: "Bundle", *, quiet: bool = False) -> None:
+    """What was assumed of a model whose files do not say everything."""
+    if bundle.notice is not None and not quiet:
+        say(bundle.notice)
+
+
+class EngineNotice:
+    """The line on what answers, when there is a first answer.
+
+    Args:
+        of: what answers.
+        quiet: say nothing.
+    """
+
+    def __init__(self, of: "Answering", *, quiet: bool = False) -> None:
+        self._of = of
+        self._quiet = quiet
+        self._said = False
+
+    def text(self) -> str:
+        """Of a few images only the engine, of many how it was found best to run it, and what would be faster."""
+        from regnety.inference.engines.selection import describe_engine, misses_openvino
+
+        engine, plan = self._of.engine, self._of.plan
+        assert plan is not None
+        version = None if engine is None else engine.version  # it may be another machine's
+        text = f"answered by {describe_engine(plan.engine, plan.precision, version)}"
+        if engine is None or plan.batch == 1:
+            return text
+        text += f", {plan.batch} images at a time on {counted(plan.workers, 'thread')}"
+        faster = plan.engine == "onnxruntime" and plan.precision == "f32" and misses_openvino()
+        return f"{text}; OpenVINO would be faster here: {how_to_install('openvino')}" if faster else text
+
+    def say(self, *, answered: bool) -> None:
+        """After each image; it was answered or not."""
+        if answered and not self._quiet and self._of.plan is not None and not self._said:
+            self._said = True
+            say(self.text())

@@ -1,0 +1,97 @@
+"""A model that is quantized in the forms that others read. Its graph is all that there is of it: it is copied."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from regnety.bundle.bundle import GRAPH_FILE, Bundle
+from regnety.errors import ExportError
+from regnety.export.comparison import sample_pictures
+from regnety.export.export_result import Exported
+from regnety.export.export_targets import Form, check_replaceable
+from regnety.export.openvino_models import write_openvino_model
+from regnety.graph.differences import relative_difference
+from regnety.graph.int8_copies import copy_quantized
+from regnety.inference.engines.engine import Engine, available_cores
+from regnety.inference.engines.graph_cache import graph_of
+from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
+from regnety.storage import replacing_together
+
+BOUNDS: dict[Form, float] = {"onnx": 1e-4, "folder": 1e-4, "openvino": 5e-2}
+"""Largest difference, in deviations of the output. The same engine runs the same graph; OpenVINO moves the roundings
+of its own form a little, and what is not quantized it may compute in bf16."""
+
+
+def export_quantized(
+    bundle: Bundle, path: Path, form: Form, *, input: str, outputs: Sequence[str], fp16: bool
+) -> Exported:
+    """`export_model` for a model that is quantized.
+
+    Raises:
+        ExportError: it cannot be had so, something else stands at that place, or the file answers otherwise.
+        WeightsError: the graph has no such output or size, or it is an OpenVINO model.
+    """
+    if input != "uint8":
+        raise ExportError(f"{bundle.name}: is quantized with the normalisation inside; its input is uint8")
+    if fp16:
+        raise ExportError(f"{bundle.name}: is quantized to int8, which is smaller than float16; leave fp16 away")
+    if bundle.graph is not None and bundle.graph.path.suffix.lower() == ".xml":
+        raise ExportError(f"{bundle.name}: is an int8 model of OpenVINO's, of which no other file is made; copy it")
+    source = graph_of(bundle, outputs=tuple(outputs))
+    assert isinstance(source, Path)  # a model that is quantized is a file
+    if form == "folder":
+        compared: list[tuple[Engine, float]] = []
+        bundle.save(path, add_files=lambda beside: compared.append(_compare(source, beside / GRAPH_FILE, bundle, form)))
+        return _exported(bundle, path, tuple(sorted(path.iterdir())), outputs, *compared[0])
+    check_replaceable(path, form)
+    with replacing_together(path) as beside:
+        if form == "openvino":
+            copied = beside.with_suffix(".onnx")
+            copy_quantized(source, copied, bundle.metadata, outputs=outputs)
+            write_openvino_model(copied, beside, bundle, fp16=False)
+            copied.unlink()
+        else:
+            copy_quantized(source, beside, bundle.metadata, outputs=outputs)
+        engine, difference = _compare(source, beside, bundle, form)
+        names = sorted((file.name for file in beside.parent.iterdir()), key=lambda name: (name != path.name, name))
+    return _exported(bundle, path, tuple(path.with_name(name) for name in names), outputs, engine, difference)
+
+
+def _compare(source: Path, file: Path, bundle: Bundle, form: Form) -> tuple[Engine, float]:
+    """Run both, on the engine that the file is for."""
+    if form == "openvino":
+        from regnety.inference.engines.openvino import OpenVinoEngine
+
+        engines: list[Engine] = [
+            OpenVinoEngine(graph, threads=available_cores(), precision="int8") for graph in (source, file)
+        ]
+    else:
+        engines = [OnnxRuntimeEngine(graph, threads=available_cores(), precision="int8") for graph in (source, file)]
+    pictures = sample_pictures(bundle.preprocessing.image_size, bundle.metadata.in_chans)
+    difference = 0.0
+    for name in engines[1].output_names:
+        wanted, found = (np.concatenate([engine.run(picture)[name] for picture in pictures]) for engine in engines)
+        difference = float(np.max([difference, relative_difference(found, wanted)]))
+    if not difference <= BOUNDS[form]:
+        raise ExportError(
+            f"{file.name}: differs from the model by {difference:.2g} of the deviation of its outputs, "
+            f"{BOUNDS[form]:g} is allowed; nothing was kept"
+        )
+    return engines[1], difference
+
+
+def _exported(
+    bundle: Bundle, path: Path, files: tuple[Path, ...], outputs: Sequence[str], engine: Engine, difference: float
+) -> Exported:
+    widths = {"pre_logits": bundle.architecture.num_features, "logits": bundle.architecture.num_classes}
+    return Exported(
+        path=path,
+        files=files,
+        input_dtype=engine.input_dtype.name,
+        input_shape=engine.input_shape,
+        output_shapes={name: (widths[name],) for name in outputs},
+        engine=f"{engine.name} {engine.version}",
+        largest_difference=difference,
+        precision="int8",
+    )

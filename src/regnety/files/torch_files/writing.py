@@ -1,0 +1,78 @@
+"""Files as `torch.save` makes them, written without torch and tensor by tensor, whole or not at all."""
+
+import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from regnety.errors import WeightsError
+from regnety.files.arrays import Array, StoredTensor
+from regnety.files.number_types import as_bytes
+from regnety.files.torch_files.pickle_writing import STORAGE_CLASSES, Pickler, Written
+from regnety.storage import replacing
+
+FOLDER = "archive"
+"""The folder that all entries are in, as torch names it when it writes to a stream."""
+ALIGNMENT = 64
+"""Bytes; each storage begins at a multiple, as torch's own do, so that it can be used where it stands."""
+PADDING_FIELD = b"FB"
+"""The extra field of a zip entry with which torch, too, fills the gap."""
+FIELD_HEADER_BYTES = 4
+LOCAL_HEADER_BYTES = 30
+ZIP64_FIELD_BYTES = 20
+
+
+def write_torch(path: str | Path, content: Any) -> None:
+    """Write nested content as `torch.save` does; `torch.load` reads it, also with `weights_only=True`.
+
+    A tensor that turns up twice, as the same object, is written once and shared again by whoever reads it.
+
+    Args:
+        path: where the file goes; an old one is replaced.
+        content: dict, list, tuple, str, int, float, bool and None, with `StoredTensor` and NumPy leaves. Each tensor is
+            read once, one at a time; bfloat16 becomes float32, as it is read.
+
+    Raises:
+        WeightsError: the content holds something else, or a tensor that cannot be read or that torch has no storage
+            for; the message begins with `path`.
+        OSError: the file cannot be written.
+    """
+    with replacing(path) as beside, beside.open("wb") as file, zipfile.ZipFile(file, "w") as archive:
+        entries = _Entries(file, archive)
+        try:
+            pickle = Pickler(entries.write_tensor).dump(content)
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error}") from None
+        entries.write("data.pkl", pickle)
+        entries.write("byteorder", b"little")
+        entries.write("version", b"3\n")
+
+
+class _Entries:
+    """Writes the entries of an archive, uncompressed and aligned."""
+
+    def __init__(self, file: BinaryIO, archive: zipfile.ZipFile) -> None:
+        self.file, self.archive = file, archive
+        self.written: dict[int, tuple[StoredTensor | Array, Written]] = {}
+        """By the tensor's identity, which lasts as long as it is kept here."""
+
+    def write_tensor(self, tensor: StoredTensor | Array) -> Written:
+        """Write the storage of a tensor that has none yet."""
+        if id(tensor) not in self.written:
+            array = np.asarray(tensor.read() if isinstance(tensor, StoredTensor) else tensor)
+            dtype, key = array.dtype.name, str(len(self.written))
+            if dtype not in STORAGE_CLASSES:
+                raise WeightsError(f"is of type {dtype}, which torch has no storage for")
+            self.write(f"data/{key}", as_bytes(array))
+            self.written[id(tensor)] = tensor, (key, dtype, array.shape)
+        return self.written[id(tensor)][1]
+
+    def write(self, name: str, data: bytes | memoryview) -> None:
+        info = zipfile.ZipInfo(f"{FOLDER}/{name}")
+        large = len(data) > zipfile.ZIP64_LIMIT
+        fixed = LOCAL_HEADER_BYTES + len(info.filename) + FIELD_HEADER_BYTES + (ZIP64_FIELD_BYTES if large else 0)
+        gap = -(self.file.tell() + fixed) % ALIGNMENT
+        info.extra = PADDING_FIELD + gap.to_bytes(2, "little") + bytes(gap)
+        with self.archive.open(info, "w", force_zip64=large) as entry:
+            entry.write(data)

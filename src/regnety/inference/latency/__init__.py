@@ -1,0 +1,1 @@
+"""How long models take on this machine, measured, and which of them to take."""

@@ -1,0 +1,121 @@
+"""How long models take on this machine, and how much memory: measured, never computed from their work.
+
+regnety_040 is faster than regnety_032 on most hardware in spite of a quarter more multiply-adds; so whoever wants to
+know asks the machine. Each figure comes from a process of its own, which loads one graph with one engine and does
+nothing else (`engines/timing_process.py`), and is kept in the cache.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+
+from regnety.bundle.bundle import Bundle
+from regnety.errors import EngineError, RegNetYError, WeightsError, how_to_install
+from regnety.inference.engines.engine import Precision
+from regnety.inference.engines.processor import has_bf16
+from regnety.inference.engines.selection import choose_engine, installed_engines
+from regnety.inference.latency.timed_models import TimedModel, timed_model
+from regnety.inference.latency.timing import LatencyRow, Timing
+
+AUTO_ENGINES = ("onnxruntime", "openvino")
+"""Among which `auto` chooses where they are installed."""
+
+logger = logging.getLogger("regnety")
+
+
+def engines_to_time(
+    engines: Sequence[str] = ("auto",), precisions: Sequence[str] = ("auto",), bundle: Bundle | None = None
+) -> list[tuple[str, Precision]]:
+    """Which engine in which precision there is to be timed here; what does not go together is left out.
+
+    Args:
+        engines: names; `auto` is ONNX Runtime and OpenVINO, where they are installed.
+        precisions: `auto` is all that the processor and the engine have.
+        bundle: the model: one that is quantized computes in int8. None is one in floating point.
+
+    Raises:
+        EngineError: nothing is left, or an engine that was named is not there.
+    """
+    there = installed_engines()
+    for name in engines:
+        if name != "auto" and there.get(name, "") is None:
+            raise EngineError(f"the engine {name} is not installed: {how_to_install(name)}")
+    wanted = [name for name in engines if name != "auto"]
+    wanted += [name for name in AUTO_ENGINES if "auto" in engines and there[name] is not None]
+    if "auto" in precisions:
+        quantized = bundle is not None and bundle.metadata.calibration is not None
+        precisions = ("int8",) if quantized else ("f32", "bf16") if has_bf16() else ("f32",)
+    pairs: list[tuple[str, Precision]] = []
+    refusals: list[EngineError] = []
+    for name, precision in product(dict.fromkeys(wanted), dict.fromkeys(precisions)):
+        try:
+            pairs.append(choose_engine(name, precision, bundle))
+        except EngineError as error:
+            refusals.append(error)
+    if not pairs:
+        raise refusals[0]
+    return pairs
+
+
+def bench(
+    models: Iterable[str | TimedModel],
+    *,
+    engines: Sequence[str] = ("auto",),
+    precisions: Sequence[str] = ("auto",),
+    batch_sizes: Sequence[int] = (1, 8),
+    threads: int | None = None,
+    fresh: bool = False,
+    on_row: Callable[[LatencyRow], None] = lambda row: None,
+) -> Iterator[LatencyRow]:
+    """Latency, throughput and memory of models: a row for each engine, precision and batch.
+
+    Args:
+        models: names, or whatever else a model may be. Named ones are neither fetched nor read: random weights take
+            as long.
+        engines: names; `auto` is ONNX Runtime and OpenVINO, where they are installed.
+        precisions: `f32`, `bf16`; `auto` is all that the processor and the engine have. A quantized model has `int8`.
+        batch_sizes: images that are given at once.
+        threads: that a batch may use; None is one on each core.
+        fresh: measure anew what the cache knows.
+        on_row: called with each row when it is there; the fastest is not known yet, and those near it are measured
+            once more.
+
+    Yields:
+        The rows of one model after the other, the fastest of each batch marked `auto`.
+
+    Raises:
+        UnknownModelError: there is no such model.
+        EngineError: an engine is not there, or none can run a model.
+    """
+    for model in models:
+        rows = []
+        failures: list[RegNetYError] = []
+        timed = model if isinstance(model, TimedModel) else timed_model(model)
+        pairs = engines_to_time(engines, precisions, timed.bundle)
+        with Timing(timed, threads=threads, fresh=fresh) as timing:
+            for batch_size in dict.fromkeys(batch_sizes):
+                rivals = []
+                for engine, precision in pairs:
+                    try:
+                        rivals.append(timing.row(engine, precision, batch_size=batch_size))
+                    except (EngineError, WeightsError) as error:  # what others took is not lost by it
+                        failures.append(error)
+                    else:
+                        on_row(rivals[-1])
+                rows += timing.settled(rivals)
+        if not rows and failures:
+            raise failures[0]
+        for failure in failures:
+            logger.warning("%s; it is left out", failure)
+        yield from with_auto(rows)
+
+
+def with_auto(rows: Sequence[LatencyRow]) -> list[LatencyRow]:
+    """The rows of one model, the fastest of each batch marked: torch only where there is nothing else to take."""
+    marked = []
+    for row in rows:
+        rivals = [other for other in rows if other.batch_size == row.batch_size]
+        rivals = [other for other in rivals if other.engine in AUTO_ENGINES] or rivals
+        marked.append(replace(row, auto=row is min(rivals, key=lambda other: other.latency_p50_ms)))
+    return marked

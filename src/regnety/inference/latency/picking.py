@@ -1,0 +1,134 @@
+"""`pick`: the most accurate published model whose measured latency and memory fit on this machine.
+
+Models are asked in the order of their accuracy, so that none is measured which is less accurate than the answer and the
+runner-up. Nothing is concluded from a model's work: what is too large or too slow by far is found out from a part of
+it, which bounds the whole from below.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from regnety.errors import EngineError, RegNetYError, WeightsError
+from regnety.inference.engines.engine import Precision
+from regnety.inference.latency.benchmark import AUTO_ENGINES, engines_to_time, with_auto
+from regnety.inference.latency.timed_models import TimedModel, published_candidates
+from regnety.inference.latency.timing import LatencyRow, Timing
+
+BYTES_PER_PARAMETER = 2
+"""In bf16; every run touches all of them, so they are resident."""
+PARTS_FROM_PARAMS = 25_000_000
+"""Parameters from which on the network's beginning is measured first: to write and load all of it takes seconds."""
+PARTS = 2
+"""Stages up to which that is done, one more each time; the last stage has most of the weights."""
+PART_MARGIN = 1.3
+"""So many times the limit a part alone must take, for figures are not the same every time."""
+
+logger = logging.getLogger("regnety")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Budget:
+    """What a model may take; None is no limit."""
+
+    latency_ms: float | None
+    memory_mib: float | None
+
+    def may_admit(self, row: LatencyRow) -> bool:
+        """Whether what was measured of the model alone is within it; memory that is not known is not."""
+        if self.latency_ms is not None and row.latency_p50_ms > self.latency_ms:
+            return False
+        return self.memory_mib is None or (row.memory_mib is not None and row.memory_mib <= self.memory_mib)
+
+
+def pick(
+    *,
+    latency_ms: float | None = None,
+    memory_mib: float | None = None,
+    candidates: Sequence[TimedModel] | None = None,
+    engine: str = "auto",
+    precision: str = "auto",
+    batch_size: int = 1,
+    threads: int | None = None,
+    fresh: bool = False,
+    count: int = 2,
+    on_model: Callable[[TimedModel, LatencyRow | None], None] = lambda model, row: None,
+) -> list[LatencyRow]:
+    """The most accurate models that fit on this machine, the best first: the answer and the runner-up.
+
+    Args:
+        latency_ms: milliseconds that a batch may take, median; None is no limit.
+        memory_mib: what a batch job of photographs of 12 megapixels may have resident at its peak, the whole process
+            with a worker on each thread; None is no limit.
+        candidates: models whose accuracy is known, the most accurate first; None is all published ones at their sizes.
+        engine: a name; `auto` is the faster one of ONNX Runtime and OpenVINO that fits, for each model.
+        precision: `f32` or `bf16`; `auto` is the faster one that fits. Accuracies are those of float32.
+        batch_size: images that are given at once.
+        threads: that a batch may use; None is one on each core.
+        fresh: measure anew what the cache knows.
+        count: how many are wanted.
+        on_model: called when a model has been measured, with its fastest row that fits.
+
+    Returns:
+        For each the fastest row that fits; fewer than `count` where fewer fit.
+
+    Raises:
+        EngineError: the engine is not there, or no candidate can be run.
+    """
+    budget = _Budget(latency_ms=latency_ms, memory_mib=memory_mib)
+    pairs = engines_to_time((engine,), (precision,))
+    found: list[LatencyRow] = []
+    failures: list[RegNetYError] = []
+    asked = published_candidates() if candidates is None else candidates
+    for model in asked:
+        row = None
+        with Timing(model, threads=threads, fresh=fresh) as timing:
+            try:
+                row = _fitting_row(timing, budget, pairs, batch_size)
+            except (EngineError, WeightsError) as error:
+                failures.append(error)  # the largest may not have room here; a smaller one answers then
+        on_model(model, row)
+        if row is not None:
+            found.append(row)
+            if len(found) == count:
+                break
+    if failures and len(failures) == len(asked):
+        raise failures[0]
+    for failure in failures:
+        logger.warning("%s; it is left out", failure)
+    return found
+
+
+def _fitting_row(
+    timing: Timing, budget: _Budget, pairs: Sequence[tuple[str, Precision]], batch_size: int
+) -> LatencyRow | None:
+    """The fastest way to run a model within a budget."""
+    if budget.memory_mib is not None:
+        weights_mib = BYTES_PER_PARAMETER * timing.model.num_params / (1 << 20)
+        if weights_mib > budget.memory_mib:
+            return None
+    rows = []
+    for engine, precision in pairs:
+        if _part_is_too_slow(timing, budget, engine, precision, batch_size):
+            continue
+        rows.append(timing.row(engine, precision, batch_size=batch_size, limit_ms=budget.latency_ms))
+    fitting = [row for row in with_auto(timing.settled(rows)) if budget.may_admit(row)]
+    for row in sorted(fitting, key=lambda row: row.latency_p50_ms):
+        if budget.memory_mib is None:
+            return row
+        job_mib = timing.job_memory_mib(row.engine, row.precision)
+        if job_mib is not None and job_mib <= budget.memory_mib:
+            return replace(row, job_memory_mib=job_mib)
+    return None
+
+
+def _part_is_too_slow(timing: Timing, budget: _Budget, engine: str, precision: Precision, batch_size: int) -> bool:
+    """Whether the beginning of a large network takes longer than all of it may."""
+    model, limit_ms = timing.model, budget.latency_ms
+    if limit_ms is None or model.num_params < PARTS_FROM_PARAMS or engine not in AUTO_ENGINES:
+        return False
+    return any(
+        timing.part_ms(engine, precision, batch_size=batch_size, output=output, limit_ms=limit_ms)
+        > PART_MARGIN * limit_ms
+        for output in [stage.name for stage in model.bundle.architecture.stages[:-1]][:PARTS]
+    )

@@ -1,0 +1,336 @@
+"""One model timed: each way to run a batch has a process of its own, and what it said is kept in the cache."""
+
+import io
+import json
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regnety.errors import EngineError
+from regnety.inference.engines.engine import Precision, available_cores
+from regnety.inference.engines.selection import installed_engines
+from regnety.inference.latency.measurement_cache import keep_measurement, machine, measurement_path, read_measurement
+from regnety.inference.latency.timed_models import TimedModel
+
+PROCESS = "import sys; sys.path[:] = {path!r}; from regnety.inference.latency.timing_process import main; main()"
+"""It looks for modules where this process does, and not in the current folder."""
+FAR_OVER = 3.0
+"""A model that takes so many times a budget is not measured to the end."""
+WORSE = 1.3
+"""Nor is a way to run a batch that takes so many times the best."""
+PHOTOGRAPH = (4000, 3000)
+"""Width and height of the photographs by which a batch job's memory is measured: 12 megapixels, as a telephone's."""
+JOB_FIELDS = ("memory_mib", "engine_version")
+NEAR = 1.15
+"""Rivals that take up to so many times the best are measured twice: on a shared machine once may be a bad moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One way to run a batch."""
+
+    workers: int
+    """Runs side by side."""
+    threads: int
+    """Within each."""
+    images_per_run: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyRow:
+    """What was measured of one model, engine, precision and batch: of the fastest way to run it."""
+
+    model: str
+    top1: float | None
+    """On ImageNet at that size, in percent, as published; None where it is not known."""
+    image_size: int
+    """Height and width, in pixels."""
+    engine: str
+    engine_version: str
+    precision: Precision
+    batch_size: int
+    workers: int
+    """Runs side by side."""
+    threads: int
+    """Within each run."""
+    images_per_run: int
+    latency_p50_ms: float
+    """Milliseconds for the whole batch, median."""
+    latency_p99_ms: float
+    """99th percentile; of fewer than a hundred runs nearly the slowest."""
+    images_per_second: float
+    """At the median."""
+    memory_mib: float | None
+    """The most that a process which loads, compiles and runs it has resident; None where the system does not say."""
+    job_memory_mib: float | None = None
+    """The most that a batch job of photographs like `PHOTOGRAPH` takes with that engine, precision and threads; None
+    where it was not measured."""
+    runs: int
+    """That were timed."""
+    auto: bool = False
+    """Whether it is the fastest of its model and batch, torch apart."""
+    processor: str | None
+    cores: int
+    date: str
+    """When it was measured, UTC."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values, in the fields of `regnety bench --format json`."""
+        return asdict(self)
+
+
+def schedules(batch_size: int, threads: int) -> list[Schedule]:
+    """The ways to run a batch that are tried: over all threads at once, or cut into pieces that run side by side."""
+    whole = Schedule(1, threads, batch_size)
+    if batch_size == 1 or threads == 1:
+        return [whole]
+    pieces = {1, -(-batch_size // threads)}
+    return [*(Schedule(min(threads, -(-batch_size // piece)), 1, piece) for piece in sorted(pieces)), whole]
+
+
+class Timing:
+    """Measures one model; what it needs on disk for that is written once, and removed at the end.
+
+        with Timing(model) as timing:
+            row = timing.row("openvino", "bf16", batch_size=8)
+
+    Args:
+        model: what is measured.
+        threads: that a batch may use; None is one on each core.
+        fresh: measure anew what the cache knows.
+    """
+
+    def __init__(self, model: TimedModel, *, threads: int | None = None, fresh: bool = False) -> None:
+        self.model = model
+        self._threads = threads or available_cores()
+        self._fresh = fresh
+        self._just_measured: set[Path] = set()
+        self._written: dict[tuple[str, str], Path] = {}
+        self._stack = ExitStack()
+        self._versions = installed_engines()
+
+    def __enter__(self) -> "Timing":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def row(self, engine: str, precision: Precision, *, batch_size: int, limit_ms: float | None = None) -> LatencyRow:
+        """The fastest way to run a batch with that engine.
+
+        Args:
+            engine: its name.
+            precision: what it computes in.
+            batch_size: images.
+            limit_ms: a model that is far over it need not be measured to the end.
+
+        Raises:
+            EngineError: the engine cannot run it.
+        """
+        schedule, measured = self._fastest(engine, precision, batch_size, self.model.output, limit_ms)
+        return self._as_row(engine, precision, batch_size, schedule, measured)
+
+    def settled(self, rows: list[LatencyRow]) -> list[LatencyRow]:
+        """Rows of one batch, those near the best measured once more where they are not from the cache.
+
+        Of two times the shorter one counts, as other work on a machine only takes away.
+        """
+        best_ms = min((row.latency_p50_ms for row in rows), default=0.0)
+        near = [row for row in rows if row.latency_p50_ms <= NEAR * best_ms]
+        return rows if len(near) < 2 else [self._again(row) if row in near else row for row in rows]
+
+    def job_memory_mib(self, engine: str, precision: Precision) -> float | None:
+        """The most that a batch job has resident, with a worker for each of the threads; None where nothing says it.
+
+        Raises:
+            EngineError: the job fails.
+        """
+        facts = {
+            "graph": self.model.digest(engine),
+            "engine": engine,
+            "engine_version": self._versions[engine],
+            "precision": precision,
+            "workers": self._threads,
+            "job": list(PHOTOGRAPH),
+        }
+        measured = None if self._fresh else read_measurement(facts, JOB_FIELDS)
+        if measured is None:
+            try:
+                folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="regnety-bench.")))
+                (folder / "photograph.jpg").write_bytes(photograph())
+                request = {
+                    **facts,
+                    "bundle": str(self.model.bundle.save(folder / "bundle")),
+                    "photograph": str(folder / "photograph.jpg"),
+                }
+            except OSError as error:
+                raise EngineError(f"{self.model.name} cannot be timed, it has no place: {error}") from error
+            measured = run_timing_process(request, name=f"a batch job of {self.model.name} with {engine}")
+            keep_measurement(facts, measured)
+        memory: float | None = measured["memory_mib"]
+        return memory
+
+    def part_ms(self, engine: str, precision: Precision, *, batch_size: int, output: str, limit_ms: float) -> float:
+        """Milliseconds of the network's beginning alone, up to one of its outputs."""
+        _, measured = self._fastest(engine, precision, batch_size, output, limit_ms)
+        return float(measured["latency_p50_ms"])
+
+    def _fastest(
+        self, engine: str, precision: Precision, batch_size: int, output: str, limit_ms: float | None
+    ) -> tuple[Schedule, dict[str, Any]]:
+        """The best way to run a batch, and what was measured of it."""
+        give_up_ms = None if limit_ms is None else FAR_OVER * limit_ms
+        best: tuple[Schedule, dict[str, Any]] | None = None
+        for schedule in schedules(batch_size, self._threads):
+            measured = self._measured(engine, precision, batch_size, schedule, output, give_up_ms)
+            if best is None or measured["latency_p50_ms"] < best[1]["latency_p50_ms"]:
+                best = schedule, measured
+                worse_ms = WORSE * measured["latency_p50_ms"]
+                give_up_ms = worse_ms if give_up_ms is None else min(give_up_ms, worse_ms)
+        assert best is not None
+        return best
+
+    def _measured(
+        self,
+        engine: str,
+        precision: Precision,
+        batch_size: int,
+        schedule: Schedule,
+        output: str,
+        give_up_ms: float | None,
+    ) -> dict[str, Any]:
+        facts = self._facts(engine, precision, batch_size, schedule, output)
+        cut_short = {**facts, "cut_short": True}
+        if not self._fresh:
+            known = read_measurement(facts)
+            if known is None and give_up_ms is not None:
+                known = read_measurement(cut_short)
+                if known is not None and known["latency_p50_ms"] <= give_up_ms:
+                    known = None
+            if known is not None:
+                return known
+        measured = self._asked(facts, engine, output, give_up_ms)
+        kept = cut_short if measured.pop("cut_short") else facts
+        keep_measurement(kept, measured)
+        self._just_measured.add(measurement_path(kept))
+        return measured
+
+    def _again(self, row: LatencyRow) -> LatencyRow:
+        schedule = Schedule(row.workers, row.threads, row.images_per_run)
+        facts = self._facts(row.engine, row.precision, row.batch_size, schedule, self.model.output)
+        if measurement_path(facts) not in self._just_measured:
+            return row
+        try:
+            measured = self._asked(facts, row.engine, self.model.output, None)
+        except EngineError:  # as when memory is short; it was measured once
+            return row
+        del measured["cut_short"]
+        if measured["latency_p50_ms"] >= row.latency_p50_ms:
+            return row
+        keep_measurement(facts, measured)
+        return self._as_row(row.engine, row.precision, row.batch_size, schedule, measured)
+
+    def _facts(
+        self, engine: str, precision: Precision, batch_size: int, schedule: Schedule, output: str
+    ) -> dict[str, Any]:
+        """What a measurement depends on."""
+        return {
+            "graph": self.model.digest(engine, output),
+            "engine": engine,
+            "engine_version": self._versions[engine],
+            "precision": precision,
+            "batch_size": batch_size,
+            **asdict(schedule),
+        }
+
+    def _asked(self, facts: dict[str, Any], engine: str, output: str, give_up_ms: float | None) -> dict[str, Any]:
+        """What a process of its own measures."""
+        request = {
+            **facts,
+            "graph": str(self._file(engine, output)),
+            "image_shape": [self.model.image_size, self.model.image_size, self.model.bundle.metadata.in_chans],
+            "give_up_ms": give_up_ms,
+        }
+        measured = run_timing_process(request, name=f"{self.model.name} with {engine}")
+        return {**measured, "date": datetime.now(UTC).isoformat(timespec="seconds")}
+
+    def _file(self, engine: str, output: str) -> Path:
+        kind = "torch" if engine == "torch" else ".xml" if self._runs_own_xml(engine) else ".onnx"
+        if (kind, output) not in self._written:
+            try:
+                self._written[kind, output] = self._stack.enter_context(self.model.written(engine, output))
+            except OSError as error:
+                raise EngineError(f"{self.model.name} cannot be timed, its graph has no place: {error}") from error
+        return self._written[kind, output]
+
+    def _runs_own_xml(self, engine: str) -> bool:
+        own = self.model.own_graph(engine)
+        return own is not None and own.suffix == ".xml"
+
+    def _as_row(
+        self, engine: str, precision: Precision, batch_size: int, schedule: Schedule, measured: dict[str, Any]
+    ) -> LatencyRow:
+        here = machine()
+        return LatencyRow(
+            model=self.model.name,
+            top1=self.model.top1,
+            image_size=self.model.image_size,
+            engine=engine,
+            precision=precision,
+            batch_size=batch_size,
+            images_per_second=1000 * batch_size / measured["latency_p50_ms"],
+            processor=here["processor"],
+            cores=here["cores"],
+            **asdict(schedule),
+            **measured,
+        )
+
+
+@cache
+def photograph() -> bytes:
+    """A JPEG of `PHOTOGRAPH`'s size, with noise as a camera's has."""
+    from PIL import Image
+
+    width, height = PHOTOGRAPH
+    columns, rows = np.meshgrid(np.arange(width, dtype=np.int16), np.arange(height, dtype=np.int16))
+    noise = np.random.default_rng(0).integers(-8, 9, (height, width), np.int16)
+    channels = [np.clip(channel + noise, 0, 255).astype(np.uint8) for channel in (columns // 16, rows // 12, 128)]
+    file = io.BytesIO()
+    Image.fromarray(np.stack(channels, axis=-1)).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def run_timing_process(request: dict[str, Any], *, name: str) -> dict[str, Any]:
+    """Have one way to run a batch measured in a process of its own.
+
+    Args:
+        request: what `timing_process.measure` reads.
+        name: of what is measured, for messages.
+
+    Raises:
+        EngineError: it cannot be measured; the message says why.
+    """
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", PROCESS.format(path=sys.path)],
+        input=json.dumps(request),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    answer: dict[str, Any] = {}
+    if result.returncode == 0 and result.stdout:
+        answer = json.loads(result.stdout.splitlines()[-1])
+    if "engine_version" in answer:
+        return answer
+    last = (result.stderr.strip().splitlines() or [""])[-1]
+    killed = "was killed, as where memory is short" if result.returncode < 0 else f"ended with {result.returncode}"
+    reason = answer.get("error") or f"its process {killed} {last}".rstrip()
+    raise EngineError(f"{name} cannot be timed: {reason}")

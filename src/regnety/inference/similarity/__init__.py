@@ -1,0 +1,1 @@
+"""Embeddings, and what they are for: similar photographs, and the same photograph twice."""

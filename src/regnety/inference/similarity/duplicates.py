@@ -1,0 +1,145 @@
+"""`find_duplicates`: images that are nearly the same, by the cosine of their embeddings, in groups.
+
+All pairs are compared, block by block, and the answer is exact. Most pairs are told apart by a few numbers each: where
+x = p + r and y = q + s, p and q being their parts in a subspace and r and s the rest, x·y <= p·q + |r||s|
+(Cauchy-Schwarz), which is the dot product of vectors of one number more than the subspace has. Where that is below the
+threshold, so is the cosine.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.inference.similarity.embedding_files import Embeddings
+from regnety.inference.similarity.neighbours import FloatArray, SimilarImage, normalised
+from regnety.progress import Progress
+
+THRESHOLD = 0.99
+"""Cosine from which on images count as nearly the same; `docs/tutorials/embeddings.md` has what was measured."""
+ROUNDING = 1e-6
+"""Of a cosine in float32: of an image with itself it may come out as 1 - 1e-7."""
+BOUND_ROUNDING = 1e-5
+"""Of the bound on a cosine."""
+BLOCK_ROWS = 1024
+SUBSPACE = 32
+"""Dimensions of the subspace: what fewer miss and what more cost balance here, measured on 256 and 368 features."""
+SAMPLE_ROWS = 8192
+"""Embeddings that the subspace is fitted to. Any subspace gives the same answer; a fitted one gives it sooner."""
+
+Indices = npt.NDArray[np.intp]
+
+
+def find_duplicates(
+    embeddings: Embeddings, threshold: float = THRESHOLD, *, quiet: bool = True
+) -> list[tuple[SimilarImage, ...]]:
+    """Groups of images that are nearly the same.
+
+    Two images whose cosine is at least the threshold are in one group, and so is whatever either of them is linked to
+    in this way. All embeddings are held in memory: 4 bytes times their number times num_features.
+
+    Args:
+        embeddings: the stored ones.
+        threshold: cosine from which on two images are nearly the same, above 0, at most 1.
+        quiet: no progress on stderr.
+
+    Returns:
+        Groups of at least two, each in the order of the file with the similarity to its first image; groups in the
+        order of their first images.
+
+    Raises:
+        DataError: the file is damaged.
+        ValueError: the threshold is not allowed.
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold must be above 0 and at most 1, got {threshold!r}")
+    filenames, values = embeddings.load()
+    for start in range(0, len(values), BLOCK_ROWS):
+        values[start : start + BLOCK_ROWS] = normalised(values[start : start + BLOCK_ROWS])
+    blocks = -(-len(values) // BLOCK_ROWS)
+    groups = _Groups(len(values))
+    with Progress("comparing", total=blocks * (blocks + 1) // 2, quiet=quiet) as progress:
+        for _ in _linked(groups, values, threshold - ROUNDING):
+            progress.advance()
+    return [
+        tuple(SimilarImage(filenames[row], float((values[row] @ values[rows[0]]).clip(-1, 1))) for row in rows.tolist())
+        for rows in groups.of_several()
+    ]
+
+
+def _linked(groups: "_Groups", values: FloatArray, threshold: float) -> Iterator[None]:
+    """Join the rows whose dot product is at least the threshold; a step is a pair of blocks.
+
+    Args:
+        groups: of the rows.
+        values: rows of length 1.
+        threshold: of their dot product.
+    """
+    bounds = _bounding(values)
+    starts = range(0, len(values), BLOCK_ROWS)
+    for first in starts:
+        some = slice(first, first + BLOCK_ROWS)
+        for second in starts[first // BLOCK_ROWS :]:
+            others = slice(second, second + BLOCK_ROWS)
+            possible = _at_least(bounds[some], bounds[others], threshold - BOUND_ROUNDING)
+            rows, columns = np.flatnonzero(possible.any(axis=1)), np.flatnonzero(possible.any(axis=0))
+            near = _at_least(values[some][rows], values[others][columns], threshold)
+            rows, columns = rows + first, columns + second
+            left, right = np.nonzero(near & groups.are_apart(rows, columns))  # of many copies nearly all are joined
+            groups.join(rows[left], columns[right])
+            yield
+
+
+def _at_least(left: FloatArray, right: FloatArray, threshold: float) -> npt.NDArray[np.bool_]:
+    return left @ right.T >= threshold
+
+
+def _squared_lengths(values: FloatArray) -> FloatArray:
+    lengths: FloatArray = np.einsum("ij,ij->i", values, values)  # without a copy of all
+    return lengths
+
+
+def _bounding(values: FloatArray) -> FloatArray:
+    """Vectors whose dot products are at least those of the rows: the part in a subspace, and the norm of the rest."""
+    size = min(SUBSPACE, values.shape[1])
+    sample = values[:: max(1, len(values) // SAMPLE_ROWS)]
+    basis = np.random.default_rng(0).standard_normal((values.shape[1], size), np.float32)
+    for _ in range(3):  # subspace iteration: towards the directions in which most of their length lies
+        basis = np.linalg.qr(sample.T @ (sample @ basis))[0]
+    inside = values @ basis
+    rest = np.sqrt(np.maximum(0, _squared_lengths(values) - _squared_lengths(inside)))
+    return np.concatenate([inside, rest[:, None]], axis=1)
+
+
+class _Groups:
+    """Rows that are linked, directly or through others. Each knows the first row of its group."""
+
+    def __init__(self, count: int) -> None:
+        self._first = np.arange(count)
+
+    def are_apart(self, rows: Indices, columns: Indices) -> npt.NDArray[np.bool_]:
+        """[rows, columns]: whether the two are in different groups so far."""
+        apart: npt.NDArray[np.bool_] = self._first[rows][:, None] != self._first[columns]
+        return apart
+
+    def join(self, left: Indices, right: Indices) -> None:
+        """Link pairs of rows; however many, in a few steps over all of them at once."""
+        first = self._first
+        while True:
+            apart = first[left] != first[right]
+            left, right = left[apart], right[apart]
+            if not len(left):
+                return
+            ends = first[left], first[right]
+            smaller = np.minimum(*ends)
+            for end in ends:
+                np.minimum.at(first, end, smaller)
+            while not np.array_equal(nearer := first[first], first):
+                first[:] = nearer
+
+    def of_several(self) -> list[Indices]:
+        """The rows of each group of at least two, in order."""
+        sizes = np.bincount(self._first, minlength=1)
+        members = np.flatnonzero(sizes[self._first] > 1)
+        order = members[np.argsort(self._first[members], kind="stable")]
+        return np.split(order, np.cumsum(sizes[sizes > 1])[:-1]) if len(order) else []

@@ -1,0 +1,211 @@
+"""Embeddings in Parquet: one row an image, and in the file's metadata what they came from."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.errors import DataError, RegNetYError
+from regnety.extras import import_extra
+from regnety.files.opening import open_file
+from regnety.images.sources import ImageSource
+from regnety.inference.jobs.job import JobSummary, run_job
+from regnety.inference.jobs.rows import Column
+from regnety.inference.jobs.settings import engine_facts, go_on_with
+from regnety.inference.similarity.embedder import Embedder, Embedding, EmbeddingOrigin, origin_from_dict
+
+if TYPE_CHECKING:
+    import pyarrow
+
+KEY = "regnety"
+KIND = "embeddings"
+BLOCK_BYTES = 8 << 20
+"""Of embeddings that are read at once."""
+
+
+class EmbeddingRows:
+    """A row an image: `filename`, `embedding`, `error`.
+
+    Args:
+        num_features: values of an embedding.
+    """
+
+    def __init__(self, num_features: int) -> None:
+        self.columns = (
+            Column("filename", "text"),
+            Column("embedding", "vector", num_features),
+            Column("error", "text"),
+        )
+
+    def filename(self, record: Embedding) -> str | None:
+        """As it was given."""
+        return record.filename
+
+    def error(self, record: Embedding) -> str | None:
+        """Why there is no embedding."""
+        return record.error
+
+    def rows_of(self, record: Embedding) -> Iterable[Sequence[Any]]:
+        """The one row."""
+        return [(record.filename, record.values, record.error)]
+
+    def as_dict(self, record: Embedding) -> Mapping[str, Any]:
+        """Plain JSON values."""
+        values = None if record.values is None else record.values.tolist()
+        return {"filename": record.filename, "embedding": values, "error": record.error}
+
+
+def file_settings(origin: EmbeddingOrigin) -> dict[str, Any]:
+    """What a file's metadata says beside the model's name; a job that is gone on with has the same."""
+    return {"kind": KIND, **origin.settings}
+
+
+def write_embeddings(
+    path: str | Path, embedder: Embedder, images: Iterable[ImageSource], *, resume: bool = False
+) -> JobSummary:
+    """Embed images and write a Parquet file, which is there once all are done.
+
+    Args:
+        path: a path, or an address that fsspec reaches.
+        embedder: the model.
+        images: that have names: paths, addresses; as many as there are.
+        resume: go on with what was interrupted.
+
+    Raises:
+        JobError: as `run_job`.
+        MissingExtraError: pyarrow is not installed.
+    """
+    return run_job(
+        images,
+        lambda waiting: embedder.stream(waiting, on_error="record"),
+        EmbeddingRows(embedder.num_features),
+        path,
+        row_format="parquet",
+        settings=file_settings(embedder.origin),
+        about={"model": embedder.origin.model},
+        resume=resume,
+        facts=lambda: engine_facts(embedder),
+        on_earlier=lambda count, facts: go_on_with(embedder, facts, str(path)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingBlock:
+    """Some rows of a file that have an embedding."""
+
+    values: npt.NDArray[np.float32]
+    """[rows, num_features], not normalised."""
+    names: "pyarrow.StringArray"
+
+    def filenames(self, rows: npt.NDArray[np.intp] | None = None) -> list[str]:
+        """Of the rows that are named, or of all."""
+        names = self.names if rows is None else self.names.take(rows)
+        return [name or "" for name in names.to_pylist()]
+
+
+class Embeddings:
+    """A file of embeddings. What is asked for is read then, in blocks.
+
+    Args:
+        path: the file that `regnety embed` or `write_embeddings` wrote.
+
+    Raises:
+        DataError: it is not such a file.
+        MissingExtraError: pyarrow is not installed.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        pq = import_extra("pyarrow.parquet", feature="a file of embeddings", extra="table")
+        self.path = Path(path)
+        with _read_errors(self.path):
+            open_file(self.path).close()  # Arrow waits for whoever writes to a pipe
+            metadata = pq.read_metadata(self.path)
+            schema = pq.read_schema(self.path)
+        self.num_images = metadata.num_rows
+        """Rows, also of images that could not be read."""
+        self.origin = _origin(self.path, schema)
+        """What they came from."""
+
+    @property
+    def num_features(self) -> int:
+        """Values of an embedding."""
+        return self.origin.num_features
+
+    def blocks(self) -> Iterator[EmbeddingBlock]:
+        """All embeddings in the order of their rows, some megabytes at a time; images without one are left away.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        import pyarrow.parquet as pq
+
+        rows = max(1, BLOCK_BYTES // (4 * self.num_features))
+        with _read_errors(self.path), pq.ParquetFile(self.path, pre_buffer=False) as file:
+            for batch in file.iter_batches(batch_size=rows, columns=["filename", "embedding"]):
+                column = batch.column("embedding")
+                names = batch.column("filename").filter(column.is_valid())
+                values = column.flatten().to_numpy(zero_copy_only=False).reshape(len(names), self.num_features)
+                if len(names):
+                    yield EmbeddingBlock(values, names)
+
+    def load(self) -> tuple[list[str], npt.NDArray[np.float32]]:
+        """All file names, and their embeddings [images that could be read, num_features].
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        filenames: list[str] = []
+        values = np.empty((self.num_images, self.num_features), np.float32)
+        for block in self.blocks():
+            values[len(filenames) : len(filenames) + len(block.values)] = block.values
+            filenames += block.filenames()
+        return filenames, values[: len(filenames)]
+
+
+def read_embeddings(path: str | Path) -> Embeddings:
+    """Open a file of embeddings.
+
+    Raises:
+        DataError: it is not a file that `regnety embed` wrote.
+        MissingExtraError: pyarrow is not installed.
+    """
+    return Embeddings(path)
+
+
+def _origin(path: Path, schema: "pyarrow.Schema") -> EmbeddingOrigin:
+    """What the metadata says, if the columns are what it says."""
+    import pyarrow as pa
+
+    try:
+        table = json.loads((schema.metadata or {})[KEY.encode()])
+        if table["kind"] != KIND:
+            raise KeyError(KIND)
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise DataError(f"{path}: was not written by `regnety embed`") from None
+    try:
+        origin = origin_from_dict(table)
+    except (RegNetYError, TypeError) as error:
+        raise DataError(f"{path}: its metadata {error}; embed the images anew") from error
+    wanted = {"filename": pa.string(), "embedding": pa.list_(pa.float32(), origin.num_features)}
+    for name, kind in wanted.items():
+        if name not in schema.names or schema.field(name).type != kind:
+            raise DataError(f"{path}: has no column {name} of type {kind}; embed the images anew")
+    return origin
+
+
+@contextmanager
+def _read_errors(path: Path) -> Iterator[None]:
+    """What Arrow says of a file, as one line that names it."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read as Parquet: {' '.join(str(error).split())}") from error

@@ -1,0 +1,155 @@
+"""`find_neighbours`: the images that are most similar to others, by the cosine of their embeddings.
+
+Every stored embedding is looked at, some megabytes at a time, so that memory is flat and the answer exact. For a few
+queries most of the time goes into reading them. For many faiss, where it is installed, is the faster one at the search
+itself (`benchmarks/similar_images.py`); its answers are NumPy's.
+"""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.errors import DataError
+from regnety.extras import import_extra
+from regnety.inference.similarity.embedding_files import EmbeddingBlock, Embeddings
+
+FloatArray = npt.NDArray[np.float32]
+Largest = tuple[npt.NDArray[np.intp], FloatArray, npt.NDArray[np.intp]]
+QUERY_ROWS = 1024
+"""Queries that are compared with a block at once: bounds the memory of their similarities."""
+FAISS_QUERIES = 1000
+"""Queries from which on faiss gains more than it takes to import."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarImage:
+    """An image, and how similar it is to another one."""
+
+    filename: str
+    similarity: float
+    """Cosine of the two embeddings, -1 to 1; of pooled features, which are not negative, 0 to 1."""
+
+
+def find_neighbours(queries: FloatArray, embeddings: Embeddings, top_k: int = 5) -> list[tuple[SimilarImage, ...]]:
+    """The stored images that are most similar to others.
+
+    Args:
+        queries: embeddings of the others [number, num_features], as of `Embedder.embed` with `Embedder.like` the stored
+            ones' origin.
+        embeddings: the stored ones, read once.
+        top_k: number of neighbours, at most all.
+
+    Returns:
+        For each query its neighbours, the most similar first, those that are equally similar in the order of the file.
+        An image that is stored itself is its own first neighbour.
+
+    Raises:
+        DataError: the file is damaged.
+        ValueError: top_k is below 1, or the queries have another size.
+    """
+    if not isinstance(top_k, int | np.integer) or top_k < 1:
+        raise ValueError(f"top_k must be a whole number of at least 1, got {top_k!r}")
+    if queries.ndim != 2 or queries.shape[1] != embeddings.num_features:
+        raise ValueError(f"queries must be [number, {embeddings.num_features}], got {queries.shape}")
+    nearest = _Nearest(normalised(queries), min(top_k, max(1, embeddings.num_images)))
+    for block in embeddings.blocks():
+        nearest.look_at(block)
+    return nearest.answers()
+
+
+def normalised(values: npt.NDArray[np.floating]) -> FloatArray:
+    """Rows of length 1, so that dot products are cosines; a row of zeros stays one."""
+    norms = np.linalg.norm(values.astype(np.float32, copy=False), axis=1, keepdims=True)
+    return (values / np.where(norms > 0, norms, 1)).astype(np.float32, copy=False)
+
+
+class _Nearest:
+    """The best so far of each query."""
+
+    def __init__(self, queries: FloatArray, top_k: int) -> None:
+        self._queries = queries
+        self._top_k = top_k
+        self._similarities = np.full((len(queries), top_k), -np.inf, np.float32)
+        self._names = np.full((len(queries), top_k), None, object)
+        self._largest = _largest_by_numpy
+        if len(queries) >= FAISS_QUERIES and find_spec("faiss") is not None:
+            self._largest = _largest_by_faiss
+
+    def look_at(self, block: EmbeddingBlock) -> None:
+        stored = normalised(block.values)
+        for start in range(0, len(self._queries), QUERY_ROWS):
+            self._merge(slice(start, start + QUERY_ROWS), stored, block)
+
+    def _merge(self, some: slice, stored: FloatArray, block: EmbeddingBlock) -> None:
+        better, similarities, columns = self._largest(
+            self._queries[some], stored, self._top_k, self._similarities[some, -1]
+        )
+        if not len(better):
+            return
+        names = np.array(block.filenames(columns.ravel()), object).reshape(columns.shape)
+        rows = better + some.start
+        found = np.concatenate([self._similarities[rows], similarities], axis=1)
+        order = np.argsort(-found, axis=1, kind="stable")[:, : self._top_k]
+        self._similarities[rows] = np.take_along_axis(found, order, axis=1)
+        self._names[rows] = np.take_along_axis(np.concatenate([self._names[rows], names], axis=1), order, axis=1)
+
+    def answers(self) -> list[tuple[SimilarImage, ...]]:
+        return [
+            tuple(
+                SimilarImage(name, float(similarity.clip(-1, 1)))
+                for name, similarity in zip(names, similarities, strict=True)
+                if name is not None
+            )
+            for names, similarities in zip(self._names, self._similarities, strict=True)
+        ]
+
+
+def _largest_by_numpy(queries: FloatArray, stored: FloatArray, count: int, above: FloatArray) -> Largest:
+    """What is most similar to each query in a block, for the queries that have something there above a limit.
+
+    Args:
+        queries: [number, size], of length 1.
+        stored: [rows, size], of length 1.
+        count: how many each wants.
+        above: the limit of each query.
+
+    Returns:
+        Which queries; their similarities [queries, at most count]; and the stored rows, from the first to the last. Of
+        those that are equally similar the first ones count.
+    """
+    similarities = queries @ stored.T
+    better = np.flatnonzero(similarities.max(axis=1) > above)
+    similarities = similarities[better]
+    columns = _largest_columns(similarities, count)
+    return better, np.take_along_axis(similarities, columns, axis=1), columns
+
+
+def _largest_by_faiss(queries: FloatArray, stored: FloatArray, count: int, above: FloatArray) -> Largest:
+    """The same; faiss does not say which of equals it gives, so where the next one is equal NumPy is asked."""
+    faiss = import_extra("faiss", feature="neighbours", extra="faiss", broken=DataError)
+    similarities, columns = faiss.knn(queries, stored, min(count + 1, len(stored)), faiss.METRIC_INNER_PRODUCT)
+    better = np.flatnonzero(similarities[:, 0] > above)
+    similarities, columns = similarities[better], columns[better]
+    more = similarities[:, count:]  # of the one that is asked for too many, if there are so many
+    tied = np.flatnonzero((more == similarities[:, count - 1 : count]).any(axis=1))
+    order = np.argsort(columns[:, :count], axis=1)
+    similarities = np.take_along_axis(similarities, order, axis=1)
+    columns = np.take_along_axis(columns, order, axis=1)
+    if len(tied):
+        nothing = np.full(len(tied), -np.inf, np.float32)
+        _, similarities[tied], columns[tied] = _largest_by_numpy(queries[better[tied]], stored, count, nothing)
+    return better, similarities, columns
+
+
+def _largest_columns(values: FloatArray, count: int) -> npt.NDArray[np.intp]:
+    """Columns of the largest values of each row, from left to right; of those that are equal the left ones."""
+    if values.shape[1] <= count:
+        return np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    columns = np.argpartition(-values, count - 1, axis=1)[:, :count]
+    smallest = np.take_along_axis(values, columns, axis=1).min(axis=1, keepdims=True)
+    tied = (values >= smallest).sum(axis=1) > count
+    for row in np.flatnonzero(tied):
+        columns[row] = np.argsort(-values[row], kind="stable")[:count]
+    return np.sort(columns, axis=1)

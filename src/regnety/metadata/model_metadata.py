@@ -1,0 +1,134 @@
+"""What travels with a model beside its weights: the JSON under the key `regnety`, in bundles and in ONNX files."""
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from regnety.architecture import validation
+from regnety.architecture.design import MAX_WIDTH, AnyDesign
+from regnety.architecture.notation import design_from_dict
+from regnety.errors import RegNetYError, WeightsError
+from regnety.metadata.calibration import Calibration, calibration_from_dict
+from regnety.preprocessing import Preprocessing, preprocessing_from_dict
+from regnety.text import counted, there_is
+
+FORMAT_VERSION = 2
+"""The latest that is read. What is written has the lowest that can say it: 2 where a graph computes in int8, which a
+reader of 1 would take for a damaged one; else 1."""
+KEY = "regnety"
+DEEPEST_PROVENANCE = 20
+"""Tables and lists in each other; it is plain facts, and what prints them has only so much of a stack."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelMetadata:
+    """A model without its weights."""
+
+    design: AnyDesign
+    num_classes: int
+    in_chans: int
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None = None
+    """Class names by index, in Unicode's composed form (NFC); None where they are not known, never guessed."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Licence, source, data, command: plain JSON values."""
+    calibration: Calibration | None = None
+    """How its graph came to compute in int8; None for a model in floating point, which has weights."""
+
+    def __post_init__(self) -> None:
+        if self.labels is not None:  # in one form, so that names from macOS are the same ones
+            object.__setattr__(self, "labels", tuple(unicodedata.normalize("NFC", label) for label in self.labels))
+        validation.whole("num_classes", self.num_classes, 0, MAX_WIDTH)
+        validation.whole("in_chans", self.in_chans, 1, MAX_WIDTH)
+        if self.labels is not None and len(self.labels) != self.num_classes:
+            raise WeightsError(
+                f"there {there_is(len(self.labels), 'label')} for {counted(self.num_classes, 'class', 'classes')}"
+            )
+        if len(self.preprocessing.mean) != self.in_chans:
+            raise WeightsError(
+                f"preprocessing has a mean for {len(self.preprocessing.mean)} channels, the model takes {self.in_chans}"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values; `metadata_from_dict` reads them back."""
+        return {
+            "format_version": 1 if self.calibration is None else 2,
+            "design": self.design.as_dict(),
+            "num_classes": self.num_classes,
+            "in_chans": self.in_chans,
+            "labels": None if self.labels is None else list(self.labels),
+            "preprocessing": self.preprocessing.as_dict(),
+            "provenance": dict(self.provenance),
+            "calibration": None if self.calibration is None else self.calibration.as_dict(),
+        }
+
+    def as_json(self) -> str:
+        """The same text every time for the same model."""
+        return json.dumps(self.as_dict(), ensure_ascii=False, sort_keys=True)
+
+
+def metadata_from_dict(values: Any, *, source: str) -> ModelMetadata:
+    """Read what `as_dict` wrote.
+
+    Args:
+        values: the table under the key `regnety`.
+        source: the file's name, for errors.
+
+    Raises:
+        WeightsError: a field is missing or not understood, or a later release wrote it.
+    """
+    if not isinstance(values, Mapping):
+        raise WeightsError(f"{source}: has no table under the key {KEY!r}; it was not written by regnety")
+    version = values.get("format_version")
+    if not isinstance(version, int) or version < 1:
+        raise WeightsError(f"{source}: format_version is {version!r}, not a whole number")
+    if version > FORMAT_VERSION:
+        raise WeightsError(
+            f"{source}: has format_version {version}, this release reads up to {FORMAT_VERSION}; "
+            "install a later one: pip install --upgrade regnety"
+        )
+    labels, provenance = values.get("labels"), values.get("provenance") or {}
+    if labels is not None and not (isinstance(labels, list) and all(isinstance(label, str) for label in labels)):
+        raise WeightsError(f"{source}: labels must be a list of names")
+    if not isinstance(provenance, Mapping):
+        raise WeightsError(f"{source}: provenance must be a table")
+    if _is_deep(provenance):
+        raise WeightsError(f"{source}: provenance is nested deeper than {DEEPEST_PROVENANCE} levels")
+    try:
+        return ModelMetadata(
+            design=design_from_dict(values["design"]),
+            num_classes=values["num_classes"],
+            in_chans=values["in_chans"],
+            preprocessing=preprocessing_from_dict(values["preprocessing"]),
+            labels=None if labels is None else tuple(labels),
+            provenance=dict(provenance),
+            calibration=calibration_from_dict(values.get("calibration")),
+        )
+    except KeyError as error:
+        raise WeightsError(f"{source}: lacks {error.args[0]!r} under the key {KEY!r}") from None
+    except RegNetYError as error:
+        raise WeightsError(f"{source}: {error}") from error
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a value has more levels than that; who prints it goes down level by level."""
+    layer = [value]
+    for _ in range(DEEPEST_PROVENANCE):
+        layer = [
+            inner
+            for part in layer
+            if isinstance(part, Mapping | list)
+            for inner in (part.values() if isinstance(part, Mapping) else part)
+        ]
+    return any(isinstance(part, Mapping | list) for part in layer)
+
+
+def metadata_from_json(text: str, *, source: str) -> ModelMetadata:
+    """Read what `as_json` wrote. Raises WeightsError as `metadata_from_dict`."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{source}: the text under the key {KEY!r} is not JSON: {error}") from None
+    return metadata_from_dict(values, source=source)

@@ -1,0 +1,1 @@
+"""What one training run does: the fields of a recipe, and the recipes that have a name."""

@@ -1,0 +1,71 @@
+"""What the name of a target asks for, and what may be overwritten."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bundles import small_bundle
+from regnety import Bundle, ExportError, WeightsError, export_model
+from regnety.export.export_targets import form_of
+
+BUNDLE = small_bundle()
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("model.onnx", "onnx"),
+        ("model.v2.ONNX", "onnx"),
+        ("model.xml", "openvino"),
+        ("model", "folder"),
+        ("model/", "folder"),
+        ("model.onnx/", "folder"),
+        ("new/deep/model", "folder"),
+        ("existing.v2", "folder"),
+    ],
+)
+def test_forms(name: str, form: str, tmp_path: Path) -> None:
+    (tmp_path / "existing.v2").mkdir()
+    assert form_of(f"{tmp_path}/{name}") == form
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("model.pb", "model.pb: name an .onnx or an .xml file, or a folder with a slash at its end"),
+        ("new/model.onnx", "new/model.onnx: there is no folder "),
+        ("existing.onnx", "existing.onnx: is a folder; name another file, or "),
+    ],
+)
+def test_names_that_say_nothing(name: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "existing.onnx").mkdir()
+    with pytest.raises(ExportError, match=re.escape(f"{tmp_path}/{message}")):
+        form_of(f"{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize(("name", "existing"), [("m.onnx", "m.onnx"), ("m.xml", "m.xml"), ("m.xml", "m.bin")])
+@pytest.mark.parametrize("content", [b"precious", b""])
+def test_other_people_s_files_stay(name: str, existing: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / existing).write_bytes(content)
+    with pytest.raises(ExportError, match=rf"/{existing}: exists .*; name another file$"):
+        export_model(BUNDLE, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [existing]
+    assert (tmp_path / existing).read_bytes() == content
+
+
+def test_other_people_s_folders_stay(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "letter.txt").write_text("precious")
+    with pytest.raises(WeightsError, match=r"exists and is not a bundle; name another folder$"):
+        export_model(BUNDLE, tmp_path / "folder")
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.xml", "model"])
+def test_our_own_are_replaced(name: str, tmp_path: Path) -> None:
+    export_model(BUNDLE, tmp_path / name)
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    export_model(small_bundle(("a", "b", "c", "d")), tmp_path / name)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+    assert Bundle.load(tmp_path / name).labels == ("a", "b", "c", "d")
