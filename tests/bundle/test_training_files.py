@@ -10,9 +10,10 @@ import pytest
 from bundles import small_bundle
 from regnety import Bundle, WeightsError
 from regnety.bundle import training_files
-from regnety.bundle.training_files import TRAINING_FILES, TrainingFiles, fingerprint_of, fingerprints
+from regnety.bundle.training_files import TrainingFiles, fingerprint_of, fingerprints
 from regnety.export.conversion import convert_model
 from regnety.export.model_export import export_model
+from regnety.files.file_names import TRAINING_FILES
 
 FINGERPRINTS = np.array([7, 3, 2**64 - 1, 3, 0], np.uint64)
 

@@ -12,10 +12,11 @@ import numpy as np
 
 from regnety.architecture.description import Architecture
 from regnety.bundle.timm_config import timm_config
-from regnety.bundle.training_files import TRAINING_FILES, TrainingFiles, stored_training_files
+from regnety.bundle.training_files import TrainingFiles, stored_training_files
 from regnety.errors import WeightsError
 from regnety.files.arrays import Array, FileWeights, LazyWeights, StoredTensor, stored
 from regnety.files.content_identity import ModelFiles
+from regnety.files.file_names import CONFIG_FILE, GRAPH_DATA_FILE, GRAPH_FILE, TRAINING_FILES, WEIGHTS_FILE
 from regnety.files.opening import read_file_text
 from regnety.files.safetensors_files import SafetensorsWeights, write_safetensors
 from regnety.graph.stored_graph import StoredGraph
@@ -25,12 +26,8 @@ from regnety.storage import replacing_folder
 from regnety.weights.dialects.timm import TIMM
 from regnety.weights.shape_check import check_fit
 
-CONFIG_FILE = "config.json"
-WEIGHTS_FILE = "model.safetensors"
-GRAPH_FILE = "model.onnx"
-"""Beside the weights for others to run, or instead of them."""
 CARD_FILE = "README.md"
-BUNDLE_FILES = {CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, "model.onnx", "model.onnx.data", TRAINING_FILES}
+BUNDLE_FILES = {CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, GRAPH_FILE, GRAPH_DATA_FILE, TRAINING_FILES}
 """All that may stand in a bundle's folder; whoever replaces a bundle replaces these."""
 
 logger = logging.getLogger("regnety")

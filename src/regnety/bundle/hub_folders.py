@@ -6,21 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from regnety.bundle.bundle import Bundle, read_bundle, read_config
 from regnety.errors import WeightsError
+from regnety.files.file_names import CONFIG_FILE, PROCESSOR_FILE, WEIGHTS_FILE, WEIGHTS_FILES
 from regnety.files.opening import read_file_text
 from regnety.metadata.model_metadata import KEY, ModelMetadata, metadata_from_dict
 
 if TYPE_CHECKING:
     from regnety.bundle.hub_config import HubConfig
-
-CONFIG_FILE = "config.json"
-PROCESSOR_FILE = "preprocessor_config.json"
-WEIGHTS_FILES = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-)
-"""In the order in which timm and transformers prefer them."""
 
 
 def read_folder(
@@ -66,7 +57,7 @@ def weights_file(folder: Path) -> Path:
     """
     path = next((folder / file for file in WEIGHTS_FILES if (folder / file).is_file()), None)
     if path is None:
-        raise WeightsError(f"{folder}: has no weights beside its {CONFIG_FILE}; {WEIGHTS_FILES[0]} is looked for")
+        raise WeightsError(f"{folder}: has no weights beside its {CONFIG_FILE}; {WEIGHTS_FILE} is looked for")
     return path
 
 
@@ -75,7 +66,7 @@ def folder_of(path: Path) -> Path | None:
     if path.name not in WEIGHTS_FILES:
         return None
     owner = owner_of(path.parent)
-    return path.parent if owner and (owner != "regnety" or path.name == WEIGHTS_FILES[0]) else None
+    return path.parent if owner and (owner != "regnety" or path.name == WEIGHTS_FILE) else None
 
 
 def owner_of(folder: Path) -> str | None:

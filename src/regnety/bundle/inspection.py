@@ -11,14 +11,15 @@ from typing import Any
 from regnety.architecture.counting import complexity
 from regnety.architecture.description import Architecture
 from regnety.architecture.tensor_shapes import differences
-from regnety.bundle.bundle import GRAPH_FILE, Bundle
-from regnety.bundle.hub_folders import CONFIG_FILE, PROCESSOR_FILE, folder_of, owner_of, weights_file
+from regnety.bundle.bundle import Bundle
+from regnety.bundle.hub_folders import folder_of, owner_of, weights_file
 from regnety.bundle.resolver import GRAPH_SUFFIXES, fetch_model, place_on_disk, resolve
 from regnety.bundle.run_folders import checkpoint_bundle
 from regnety.bundle.training_settings import shown_in_training
 from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.models import is_name
 from regnety.errors import UnknownModelError, WeightsError
+from regnety.files.file_names import CONFIG_FILE, GRAPH_FILE, PROCESSOR_FILE
 from regnety.files.reading import read_file
 from regnety.preprocessing import Preprocessing
 from regnety.weights.checkpoint import Checkpoint, checkpoint_of

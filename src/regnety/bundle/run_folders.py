@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from regnety.architecture.notation import design_from_dict
-from regnety.bundle.bundle import CONFIG_FILE, Bundle, is_bundle, read_config
+from regnety.bundle.bundle import Bundle, is_bundle, read_config
 from regnety.bundle.training_files import stored_training_files
 from regnety.errors import RegNetYError, WeightsError
+from regnety.files.file_names import CONFIG_FILE
 from regnety.metadata.model_metadata import KEY, ModelMetadata, metadata_from_dict, metadata_from_json
 from regnety.preprocessing import Preprocessing
 from regnety.weights.checkpoint import Checkpoint

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.errors import WeightsError
+from regnety.files.file_names import TRAINING_FILES
 from regnety.progress import Progress
 
-TRAINING_FILES = "training_files.bin"
-"""In a bundle's folder: the fingerprints in ascending order, 8 bytes each, the highest byte first."""
 LIMIT = 100_000
 """Fingerprints that are kept, at most."""
 

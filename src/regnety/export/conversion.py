@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from regnety.bundle.bundle import CONFIG_FILE, WEIGHTS_FILE, Bundle
-from regnety.bundle.hub_folders import PROCESSOR_FILE
+from regnety.bundle.bundle import Bundle
 from regnety.bundle.transformers_config import processor_config, transformers_config
 from regnety.errors import ExportError
 from regnety.export.conversion_targets import Target, check_not_its_source, check_target
 from regnety.export.readback import compare_checkpoint, compare_graph
 from regnety.files.arrays import FileWeights
+from regnety.files.file_names import CONFIG_FILE, PROCESSOR_FILE, WEIGHTS_FILE
 from regnety.files.safetensors_files import write_safetensors
 from regnety.files.torch_files.writing import write_torch
 from regnety.graph.builder import DATA_SUFFIX, write_graph

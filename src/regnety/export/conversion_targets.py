@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from regnety.bundle.bundle import BUNDLE_FILES, Bundle
-from regnety.bundle.hub_folders import PROCESSOR_FILE
 from regnety.bundle.transformers_config import is_ours
 from regnety.errors import ExportError, WeightsError
 from regnety.export.export_targets import check_replaceable
+from regnety.files.file_names import PROCESSOR_FILE
 from regnety.weights.checkpoint import open_checkpoint
 
 Target: TypeAlias = Literal["regnety", "timm", "pycls", "torchvision", "transformers", "vissl", "onnx"]

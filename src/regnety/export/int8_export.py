@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from regnety.bundle.bundle import GRAPH_FILE, Bundle
+from regnety.bundle.bundle import Bundle
 from regnety.errors import ExportError
 from regnety.export.comparison import sample_pictures
 from regnety.export.export_result import Exported
 from regnety.export.export_targets import Form, check_replaceable
 from regnety.export.openvino_models import write_openvino_model
+from regnety.files.file_names import GRAPH_FILE
 from regnety.graph.differences import relative_difference
 from regnety.graph.int8_copies import copy_quantized
 from regnety.inference.engines.engine import Engine, available_cores

@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from regnety.bundle.bundle import GRAPH_FILE, WEIGHTS_FILE, Bundle
+from regnety.bundle.bundle import Bundle
 from regnety.errors import ExportError
 from regnety.export.comparison import BOUNDS, largest_difference, sample_pictures, source_outputs
 from regnety.export.export_result import Exported
 from regnety.export.export_targets import check_replaceable, form_of
+from regnety.files.file_names import GRAPH_FILE, WEIGHTS_FILE
 from regnety.files.safetensors_files import SafetensorsWeights
 from regnety.graph.builder import DATA_SUFFIX, write_graph
 from regnety.inference.engines.engine import Engine, available_cores

@@ -71,8 +71,9 @@ def _published_row(name: str) -> dict[str, Any]:
 
 def _embedded_row() -> dict[str, Any]:
     """The model that comes with the package; its accuracy is not ImageNet's, and stands on its card."""
-    from regnety.bundle.bundle import WEIGHTS_FILE, Bundle
+    from regnety.bundle.bundle import Bundle
     from regnety.catalog.models import embedded_bundle
+    from regnety.files.file_names import WEIGHTS_FILE
 
     bundle, weights = Bundle.load(EMBEDDED_MODEL), embedded_bundle() / WEIGHTS_FILE
     return {

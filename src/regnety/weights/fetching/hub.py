@@ -39,6 +39,15 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError 
 )
 
 from regnety.errors import UnknownModelError, WeightsError
+from regnety.files.file_names import (
+    CONFIG_FILE,
+    GRAPH_DATA_FILE,
+    GRAPH_FILE,
+    INDEX_SUFFIX,
+    PROCESSOR_FILE,
+    TRAINING_FILES,
+    WEIGHTS_FILES,
+)
 from regnety.weights.fetching.hub_address import parse_hub_address
 from regnety.weights.fetching.hub_progress import bar_class
 from regnety.weights.fetching.offline import UnreachableError, offline_mode
@@ -46,19 +55,7 @@ from regnety.weights.fetching.patience import RETRIED_STATUSES, Patience, retry_
 
 logger = logging.getLogger("regnety")
 
-CONFIG_FILE = "config.json"
-PREPROCESSOR_FILE = "preprocessor_config.json"
-TRAINING_FILES = "training_files.bin"
-"""Of a bundle of ours: what it was trained on."""
-INDEX_SUFFIX = ".index.json"
-"""Of the file that says which shard of the weights holds what."""
-WEIGHT_FILES = (
-    "model.safetensors",
-    f"model.safetensors{INDEX_SUFFIX}",
-    "pytorch_model.bin",
-    f"pytorch_model.bin{INDEX_SUFFIX}",
-    "model.onnx",
-)
+MODEL_FILES = (*WEIGHTS_FILES, GRAPH_FILE)
 """What the weights of a repository may be in; the first that it has is taken."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -109,7 +106,7 @@ def fetch_repo(
     patience: Patience | None = None,
     quiet: bool = False,
 ) -> Path:
-    """A model's repository: its configuration, and its weights in the first form of `WEIGHT_FILES` that it has.
+    """A model's repository: its configuration, and its weights in the first form of `MODEL_FILES` that it has.
 
     What its cache has of the newest commit is not asked for again, so that one short question is all that a
     repository costs that was fetched before.
@@ -148,18 +145,18 @@ def fetch_repo(
         except NotOnHubError:
             return None
 
-    if_there(PREPROCESSOR_FILE)
+    if_there(PROCESSOR_FILE)
     if weights:
-        found = next((path for path in map(if_there, WEIGHT_FILES) if path is not None), None)
+        found = next((path for path in map(if_there, MODEL_FILES) if path is not None), None)
         if found is None:
-            files = ", ".join(WEIGHT_FILES)
+            files = ", ".join(MODEL_FILES)
             if obstacle:
                 raise NotOnHubError(f"{source}: each of {files} {obstacle}")
             raise WeightsError(f"{source}: has none of {files}")
         for shard in _shards(found) if found.name.endswith(INDEX_SUFFIX) else ():
             of_that_commit(shard)
-        if found.suffix == ".onnx":
-            if_there(f"{found.name}.data")
+        if found.name == GRAPH_FILE:
+            if_there(GRAPH_DATA_FILE)
         if b'"regnety"' in config.read_bytes():
             if_there(TRAINING_FILES)
     return folder

@@ -9,13 +9,12 @@ from pathlib import Path
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.errors import RegNetYError, UnknownModelError, WeightsError
+from regnety.files.file_names import WEIGHTS_FILE
 from regnety.storage import NO_CACHE, cache_directory, locked, replacing, say_not_kept
 from regnety.weights.fetching.kept_weights import note_fetched
 from regnety.weights.fetching.offline import UnreachableError, offline_mode
 
 logger = logging.getLogger("regnety")
-
-HUB_FILE = "model.safetensors"
 
 
 def fetch(published: PublishedWeights, *, quiet: bool = False) -> Path:
@@ -84,7 +83,7 @@ def _fetch_without_our_cache(published: PublishedWeights, our_error: OSError, qu
     from regnety.weights.fetching.hub import fetch_from_hub
 
     try:
-        file = fetch_from_hub(published.hub_repo, HUB_FILE, quiet=quiet)
+        file = fetch_from_hub(published.hub_repo, WEIGHTS_FILE, quiet=quiet)
     except (UnknownModelError, WeightsError, OSError) as error:
         why = f"nothing can be kept in {cache_directory()} ({our_error.strerror})"
         if cache_directory() == NO_CACHE:
@@ -101,7 +100,7 @@ def _fetch(published: PublishedWeights, quiet: bool) -> Path:
     from regnety.weights.fetching.hub import fetch_from_hub
 
     try:
-        file = fetch_from_hub(published.hub_repo, HUB_FILE, quiet=quiet)
+        file = fetch_from_hub(published.hub_repo, WEIGHTS_FILE, quiet=quiet)
     except (UnknownModelError, WeightsError) as error:
         return _fetch_from_address(published, error, quiet)
     _lead(published.cache_path, file)
@@ -151,7 +150,7 @@ def _not_to_be_had(published: PublishedWeights, *errors: UnknownModelError | Wei
 
 def _by_hand(published: PublishedWeights) -> str:
     or_else = "" if published.url is None else f", or the file of {published.url} at {published.url_path}"
-    return f"put {HUB_FILE} of https://huggingface.co/{published.hub_repo} at {published.cache_path}{or_else}"
+    return f"put {WEIGHTS_FILE} of https://huggingface.co/{published.hub_repo} at {published.cache_path}{or_else}"
 
 
 def _lead(place: Path, file: Path) -> None:
