@@ -119,7 +119,7 @@ def test_a_wrong_option_is_one_line(arguments: list[str], message: str, folder: 
     assert os.listdir(tmp_path) == ["folder.csv"]
 
 
-def test_min_probability_leaves_away_and_loses_no_file(folder: Path) -> None:
+def test_min_probability_hides_classes_and_loses_no_file(folder: Path) -> None:
     arguments = ("predict", folder / "photos", "--model", folder / "bundle", "--quiet", "--min-probability", "1")
     rows = [json.loads(line) for line in regnety(*arguments, "--format", "jsonl").stdout.splitlines()]
     assert [(row["error"], row["predictions"]) for row in rows] == [(None, [])] * 2

@@ -116,6 +116,17 @@ def test_top_k(predictor: Predictor, top_k: int) -> None:
         assert sum(found) == pytest.approx(1, abs=1e-9)
 
 
+@pytest.mark.parametrize("kept", range(5))
+def test_classes_below_the_minimum_are_left_out(predictor: Predictor, kept: int) -> None:
+    (whole,) = predictor.predict(noise(50, 50))
+    minimum = 1.0 if not kept else whole.predictions[kept - 1].prob
+    (answer,) = predictor.predict(noise(50, 50), min_probability=minimum)
+    assert answer.error is None
+    assert answer.predictions == whole.predictions[:kept]
+    (answer,) = predictor.stream(noise(50, 50), 2, min_probability=minimum)
+    assert answer.predictions == whole.predictions[: min(kept, 2)]
+
+
 def test_the_embedded_model_sums_to_one_over_ten_classes() -> None:
     (answer,) = Predictor().predict(smooth(40, 40), top_k=10)
     assert len({entry.label for entry in answer.predictions}) == 10
@@ -158,6 +169,8 @@ def test_an_answer_as_json(predictor: Predictor, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ({"top_k": 0}, "top_k must be a whole number of at least 1, got 0"),
+        ({"min_probability": 1.1}, "min_probability must be from 0 to 1, got 1.1"),
+        ({"min_probability": float("nan")}, "min_probability must be from 0 to 1, got nan"),
         ({"on_error": "ignore"}, "on_error must be 'raise' or 'record', got 'ignore'"),
     ],
 )

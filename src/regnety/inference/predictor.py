@@ -152,6 +152,7 @@ class Predictor:
         images: Iterable[ImageSource] | ImageSource,
         top_k: int = 5,
         *,
+        min_probability: float = 0.0,
         on_error: Literal["raise", "record"] = "raise",
     ) -> list[Prediction]:
         """Classify images, in their order.
@@ -160,19 +161,21 @@ class Predictor:
             images: paths, addresses, bytes of files, PIL images, or uint8 arrays [height, width, 3] in RGB; or a
                 single one.
             top_k: number of classes in each answer, at most all.
+            min_probability: classes below it are left out of the answer, which may then be empty.
             on_error: `raise` stops at the first image that cannot be read; `record` puts the error in its place.
 
         Raises:
             ImageError: an image cannot be read, with `on_error="raise"`.
-            ValueError: top_k is below 1, or on_error is neither.
+            ValueError: top_k is below 1, min_probability is not from 0 to 1, or on_error is neither.
         """
-        return list(self.stream(images, top_k, on_error=on_error))
+        return list(self.stream(images, top_k, min_probability=min_probability, on_error=on_error))
 
     def stream(
         self,
         images: Iterable[ImageSource] | ImageSource,
         top_k: int = 5,
         *,
+        min_probability: float = 0.0,
         on_error: Literal["raise", "record"] = "raise",
         count: float | None = None,
     ) -> Iterator[Prediction]:
@@ -183,6 +186,7 @@ class Predictor:
         Args:
             images: as for `predict`, of any length.
             top_k: as for `predict`.
+            min_probability: as for `predict`.
             on_error: as for `predict`.
             count: how many there will be, where that is known and `images` has no length; infinity where they are
                 surely many. From some dozens on it is seen to that the fastest engine runs them.
@@ -191,9 +195,10 @@ class Predictor:
             ImageError: as `predict`.
             ValueError: as `predict`.
         """
-        check_question(top_k, on_error)
+        check_question(top_k, min_probability, on_error)
         sources: Iterable[ImageSource] = [images] if is_single_image(images) else images  # type: ignore[list-item, assignment]
-        return self._predictions(sources, top_k, on_error, len(sources) if isinstance(sources, Sized) else count)
+        count = len(sources) if isinstance(sources, Sized) else count
+        return self._predictions(sources, top_k, min_probability, on_error, count)
 
     def outputs(self, sources: Iterable[ImageSource], *, count: float | None = None) -> Iterator[Output]:
         """The logits of each image, in order, as they are ready; `count` is as for `stream`."""
@@ -212,7 +217,7 @@ class Predictor:
         return self._runner.plan_for(sources, count)
 
     def _predictions(
-        self, images: Iterable[ImageSource], top_k: int, on_error: str, count: float | None
+        self, images: Iterable[ImageSource], top_k: int, min_probability: float, on_error: str, count: float | None
     ) -> Iterator[Prediction]:
         for number, output in enumerate(self.outputs(images, count=count)):
             if output.error is not None and output.filename is None:  # its place says which one it was
@@ -220,9 +225,9 @@ class Predictor:
                 output = replace(output, error=ImageError(message))
             if output.error is not None and on_error == "raise":
                 raise output.error
-            yield self._prediction(output, top_k)
+            yield self._prediction(output, top_k, min_probability)
 
-    def _prediction(self, output: Output, top_k: int) -> Prediction:
+    def _prediction(self, output: Output, top_k: int, min_probability: float) -> Prediction:
         if output.outputs is None:
             return Prediction(output.filename, str(output.error), ())
         logits = output.outputs["logits"]
@@ -235,18 +240,21 @@ class Predictor:
             tuple(
                 ClassProbability(int(index), labels[index] if labels else None, float(probabilities[index]))
                 for index in best
+                if probabilities[index] >= min_probability
             ),
         )
 
 
-def check_question(top_k: int, on_error: str) -> None:
-    """Refuse what no answer has.
+def check_question(top_k: int, min_probability: float, on_error: str) -> None:
+    """Refuse a value that no answer can have, before the first image is read.
 
     Raises:
-        ValueError: top_k is below 1, or on_error is none of the two.
+        ValueError: as for `Predictor.predict`.
     """
     if not isinstance(top_k, int | np.integer) or top_k < 1:
         raise ValueError(f"top_k must be a whole number of at least 1, got {top_k!r}")
+    if not 0 <= min_probability <= 1:  # NaN is refused too
+        raise ValueError(f"min_probability must be from 0 to 1, got {min_probability!r}")
     if on_error not in ("raise", "record"):
         raise ValueError(f"on_error must be 'raise' or 'record', got {on_error!r}")
 

@@ -79,6 +79,8 @@ def test_answers_are_those_of_one_machine_in_order(
     assert got[34].error == wanted[34].error
     assert str(got[34].error).startswith("images[34]: is not an image that can be read")
     assert same(got, wanted)
+    (answer,) = predictor.predict(noise(40, 30), min_probability=1.0)
+    assert (answer.error, answer.predictions) == (None, ())
     assert predictor.describe() == "2 Ray workers of 1 thread on 1 node"
 
 

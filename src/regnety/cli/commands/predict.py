@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +57,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0.0, 1.0),
     default=0.0,
     metavar="SHARE",
-    help="Leave away what the model is less sure of, 0 to 1.",
+    help="Hide classes below this probability, 0 to 1.",
 )
 @recursive_option
 @click.option(
@@ -218,10 +217,8 @@ def _run_job(
     from regnety.inference.jobs.settings import model_settings
 
     def answer(images: "Iterator[ImageSource]", count: int) -> "Iterator[Prediction]":
-        predictions = predictor.stream(images, settings["top_k"], on_error="record", count=count)
-        with closing(predictions):  # type: ignore[type-var]
-            for prediction in predictions:
-                yield _sure_enough(prediction, settings["min_probability"])
+        asked = {name: settings[name] for name in ("top_k", "min_probability")}
+        return predictor.stream(images, **asked, on_error="record", count=count)
 
     summary = run_batch_job(
         predictor,
@@ -258,10 +255,11 @@ def _write(
     with output_stream(None if output is None else Path(output)) as stream:
         writer = make_writer(output_format, stream, names, predictor.bundle.labels, rows)
         try:
-            with closing(predictor.stream(sources, top_k, on_error="record")) as predictions:  # type: ignore[type-var]
+            answers = predictor.stream(sources, top_k, min_probability=min_probability, on_error="record")
+            with closing(answers) as predictions:  # type: ignore[type-var]
                 for prediction in predictions:
                     notice.say(answered=prediction.error is None)
-                    writer.write(_sure_enough(prediction, min_probability))
+                    writer.write(prediction)
                     if prediction.error is not None:
                         failed = True
                         if output_format is RowFormat.table or output is not None:
@@ -269,11 +267,6 @@ def _write(
         finally:
             writer.end()
     return failed
-
-
-def _sure_enough(prediction: "Prediction", min_probability: float) -> "Prediction":
-    kept = tuple(entry for entry in prediction.predictions if entry.prob >= min_probability)
-    return replace(prediction, predictions=kept)
 
 
 def _print_notices(predictor: "AnyPredictor", model: str | None) -> None:

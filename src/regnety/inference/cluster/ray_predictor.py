@@ -114,6 +114,7 @@ class RayPredictor:
         images: Iterable[ImageSource] | ImageSource,
         top_k: int = 5,
         *,
+        min_probability: float = 0.0,
         on_error: Literal["raise", "record"] = "raise",
     ) -> list[Prediction]:
         """Classify images, or a single one, as `Predictor.predict` does.
@@ -123,13 +124,14 @@ class RayPredictor:
             ClusterError: as `stream`.
             ValueError: as `stream`.
         """
-        return list(self.stream(images, top_k, on_error=on_error))
+        return list(self.stream(images, top_k, min_probability=min_probability, on_error=on_error))
 
     def stream(
         self,
         images: Iterable[ImageSource] | ImageSource,
         top_k: int = 5,
         *,
+        min_probability: float = 0.0,
         on_error: Literal["raise", "record"] = "raise",
         count: float | None = None,
     ) -> Iterator[Prediction]:
@@ -141,17 +143,18 @@ class RayPredictor:
         Args:
             images: as for `Predictor.stream`; a single one too.
             top_k: as there.
+            min_probability: as there.
             on_error: as there.
             count: how many there will be, if it is known; nothing depends on it.
 
         Raises:
             ImageError: an image cannot be read, with `on_error="raise"`.
             ClusterError: a worker cannot run the model, or dies again and again, or the cluster is gone.
-            ValueError: top_k is below 1, or on_error is neither.
+            ValueError: as `Predictor.predict`.
         """
-        check_question(top_k, on_error)
+        check_question(top_k, min_probability, on_error)
         sources: Iterable[ImageSource] = [images] if is_single_image(images) else images  # type: ignore[list-item, assignment]
-        return self._predictions(sources, top_k, on_error)
+        return self._predictions(sources, {"top_k": top_k, "min_probability": min_probability}, on_error)
 
     def outputs(self, sources: Iterable[ImageSource], *, count: float | None = None) -> Iterator[Output]:
         """The logits of each image, in order, as `Predictor.outputs` gives them; nothing depends on `count`.
@@ -163,16 +166,18 @@ class RayPredictor:
             assert isinstance(output, Output)
             yield output
 
-    def _predictions(self, images: Iterable[ImageSource], top_k: int, on_error: str) -> Iterator[Prediction]:
-        for number, answer in enumerate(self._answers(images, top_k)):
+    def _predictions(
+        self, images: Iterable[ImageSource], question: dict[str, Any], on_error: str
+    ) -> Iterator[Prediction]:
+        for number, answer in enumerate(self._answers(images, question)):
             assert isinstance(answer, Prediction)
             placed = _at(answer, number)
             if placed.error is not None and on_error == "raise":
                 raise ImageError(placed.error)
             yield placed
 
-    def _answers(self, images: Iterable[ImageSource], top_k: int | None) -> Iterator[Answer]:
-        """Predictions of the `top_k` best classes, or the logits themselves where it is None, in the images' order."""
+    def _answers(self, images: Iterable[ImageSource], question: dict[str, Any] | None) -> Iterator[Answer]:
+        """In the images' order: predictions, as these arguments of `stream` ask for; the logits where it is None."""
         remaining, number = iter(images), 0
         model: ShippedModel | None = None
         ledger: Any = None
@@ -182,7 +187,7 @@ class RayPredictor:
                 model, ledger = ship(self.bundle, same_machine=self.cluster.started), _start_ledger()
                 plan = self._one_plan(window, model)
             answered = 0
-            for answer in self._window(window, number, top_k, model, ledger, plan):
+            for answer in self._window(window, number, question, model, ledger, plan):
                 self.plan = plan
                 answered += 1
                 yield answer
@@ -214,7 +219,7 @@ class RayPredictor:
         self,
         images: list[ImageSource],
         number: int,
-        top_k: int | None,
+        question: dict[str, Any] | None,
         model: ShippedModel,
         ledger: Any,
         plan: Plan,
@@ -223,7 +228,7 @@ class RayPredictor:
         blocks = {number + start: images[start : start + size] for start in range(0, len(images), size)}
         workers = min(self.ray_workers, len(blocks))
         options = {**self._options, "engine": plan.engine, "precision": plan.precision, "workers": self.workers}
-        options |= {"top_k": top_k, "count": len(images) / workers}
+        options |= {"question": question, "count": len(images) / workers}
         try:
             for answer in _mapped(blocks, workers, self.workers, (model, ledger, options)):
                 if isinstance(answer, _Failure):
@@ -275,7 +280,7 @@ class _Worker:
     """Runs in a process of its own, maybe on another machine."""
 
     def __init__(self, model: ShippedModel, ledger: Any, options: dict[str, Any]) -> None:
-        self._top_k, self._count = options.pop("top_k"), options.pop("count")
+        self._question, self._count = options.pop("question"), options.pop("count")
         self._ledger = ledger
         self._failure: _Failure | None = None
         try:
@@ -306,9 +311,9 @@ class _Worker:
         return [*answers]
 
     def _answers_to(self, sources: list[ImageSource]) -> Iterator[Answer]:
-        if self._top_k is None:
+        if self._question is None:
             return self._predictor.outputs(iter(sources), count=self._count)
-        return self._predictor.stream(iter(sources), self._top_k, on_error="record", count=self._count)
+        return self._predictor.stream(iter(sources), **self._question, on_error="record", count=self._count)
 
 
 def _mapped(
