@@ -4,6 +4,7 @@ import importlib
 from typing import Any
 
 from regnety.errors import MissingExtraError, RegNetYError
+from regnety.text import one_line
 
 
 def import_extra(
@@ -39,5 +40,4 @@ def import_extra(
 
 def does_not_work(package: str, error: BaseException) -> str:
     """`pyarrow is installed but cannot be imported: ...`, in one line."""
-    said = " ".join(str(error).split()) or type(error).__name__
-    return f"{package} is installed but cannot be imported: {said}; install it anew"
+    return f"{package} is installed but cannot be imported: {one_line(error)}; install it anew"

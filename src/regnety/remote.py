@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from regnety.extras import import_extra
 from regnety.forks import ProcessLock
+from regnety.text import one_line
 
 FileSystem: TypeAlias = Any
 """fsspec's AbstractFileSystem, whose package brings no types."""
@@ -58,7 +59,7 @@ def file_system(address: str) -> FileSystem:
 
 def what_went_wrong(error: BaseException, address: str) -> str:
     """What a file system raised when it was asked about an address, in one line without the address."""
-    said, kind = " ".join(str(error).split()), type(error).__name__
+    said, kind = one_line(error), type(error).__name__
     if isinstance(error, UnknownSchemeError):
         return said
     if isinstance(error, FileNotFoundError):
@@ -76,7 +77,7 @@ def what_went_wrong(error: BaseException, address: str) -> str:
         )
     if kind == "ParamValidationError":
         return "is not the address of a file or folder; s3://BUCKET/NAME is"
-    return f"cannot be reached: {said or kind}"
+    return f"cannot be reached: {said}"
 
 
 def _started(scheme: str) -> FileSystem:
@@ -95,4 +96,4 @@ def _started(scheme: str) -> FileSystem:
         return fsspec.filesystem(scheme, **options)
     except ImportError as error:  # fsspec says what to install, and of a package that is broken the same
         broken = error.__cause__ if not isinstance(error.__cause__, ModuleNotFoundError) else None
-        raise UnknownSchemeError(f"{scheme}:// cannot be read: {' '.join(str(broken or error).split())}") from None
+        raise UnknownSchemeError(f"{scheme}:// cannot be read: {one_line(broken or error)}") from None

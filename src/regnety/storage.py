@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from regnety.text import reason_of
+
 OLD_SUFFIX = ".old"
 WEIGHTS_FOLDER = "weights"
 REMADE_FOLDERS = ("compared", "contents", "graphs", "latency", "openvino", "plans")
@@ -49,7 +51,7 @@ def say_not_kept(place: Path, error: OSError) -> None:
         if cache_directory() == NO_CACHE:
             what = "there is no cache, as this user has no home directory"
         else:
-            what = f"nothing can be kept in the cache {cache_directory()} ({error.strerror or error})"
+            what = f"nothing can be kept in the cache {cache_directory()} ({reason_of(error)})"
         logger.warning("%s; models start more slowly; REGNETY_CACHE names a folder for it", what)
 
 

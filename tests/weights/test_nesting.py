@@ -258,7 +258,7 @@ def test_a_number_beside_the_weights_may_be_a_tensor() -> None:
         ({"optimizer": OPTIMIZER, "epoch": 3}, "a table of optimizer, epoch"),
         ({"weight": tensor(), "bias": tensor()}, "a table of weight, bias"),
         ({"model": None, "state_dict": {}}, "a table of model, state_dict"),
-        ({"line\nbreak": 1, 3: 2, None: 3, "e": 4}, "a table of line\\nbreak, <int>, <NoneType> and 1 more"),
+        ({"line\nbreak": 1, 3: 2, None: 3, "e": 4}, "a table of 'line\\nbreak', <int>, <NoneType> and 1 more"),
         ({("a",) * 1000: 1, 10**5000: 2}, "a table of <tuple>, <int>"),
         ("regnety_002", "a value of type str"),
         (None, "a value of type NoneType"),

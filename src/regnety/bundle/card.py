@@ -16,7 +16,7 @@ from regnety.catalog.models import is_name, model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.metadata.calibration import Calibration
 from regnety.metadata.model_metadata import ModelMetadata
-from regnety.text import counted
+from regnety.text import counted, one_line, printable
 
 if TYPE_CHECKING:
     from regnety.bundle.bundle import Bundle
@@ -47,7 +47,7 @@ def model_card(model: "str | Path | Bundle", *, state_dict: str | None = None) -
 
     bundle = Bundle.load(model, state_dict=state_dict)
     place = bundle.path if bundle.name == str(bundle.path) else None  # None where it is called otherwise
-    title = _printable(bundle.name if place is None else _name(place.resolve()))
+    title = printable(one_line(bundle.name if place is None else _name(place.resolve())))
     is_whole = bundle is not model and (place is None or place.is_file())  # a folder is the one that the card stands in
     return _card(title, title if is_whole else "THIS_FOLDER", bundle.metadata, notice=bundle.notice)
 
@@ -91,7 +91,7 @@ def _card(
         _facts(metadata),
         *_restriction(metadata.provenance.get("license")),
         *([_quantization(metadata.calibration)] if metadata.calibration else ()),
-        *([f"{_printable(notice)}."] if notice else ()),
+        *([f"{printable(one_line(notice))}."] if notice else ()),
         *([_accuracy(published)] if published and published.imagenet else ()),
         _usage(model, metadata),
         *([_page_section(page)] if page else ()),
@@ -99,11 +99,6 @@ def _card(
         *([f"<!--\n{_yaml(page.model_index())}-->"] if page else ()),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _printable(text: str) -> str:
-    """A name that may be any file's on one line of any file: what cannot be shown or encoded as an escape."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(text.split()))
 
 
 def _introduction(model: str, metadata: ModelMetadata, published: PublishedWeights | None) -> str:
@@ -215,7 +210,7 @@ def _cell(value: object) -> str:
         return ", ".join(f"{field} {_cell(item)}" for field, item in value.items())
     if isinstance(value, list):
         return ", ".join(_cell(item) for item in value)
-    return " ".join(str(value).split()).replace("|", "\\|")
+    return one_line(value).replace("|", "\\|")
 
 
 def _yaml(values: dict[str, Any]) -> str:

@@ -9,8 +9,8 @@ from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights, published_models
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
+from regnety.text import listed
 from regnety.weights.checkpoint import Checkpoint, open_checkpoint
-from regnety.weights.dialects.listing import listed
 from regnety.weights.matching import Match, match_shapes
 from regnety.weights.networks import COUNTERS
 

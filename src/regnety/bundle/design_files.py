@@ -10,6 +10,7 @@ from regnety.architecture.design import AnyDesign
 from regnety.architecture.notation import design_from_dict, parse_design
 from regnety.errors import InvalidDesignError
 from regnety.files.opening import read_file_text
+from regnety.text import one_line
 
 SUFFIXES = (".json", ".yaml", ".yml")
 
@@ -35,7 +36,7 @@ def find_design(text: str) -> AnyDesign:
     try:
         content = read_file_text(path, pipes="open")
     except (OSError, ValueError) as error:
-        raise InvalidDesignError(f"{text}: cannot be read: {' '.join(str(error).split())}") from None
+        raise InvalidDesignError(f"{text}: cannot be read: {one_line(error)}") from None
     try:
         return design_from_dict(_table(content, path.suffix.lower(), "the file"))
     except InvalidDesignError as error:
@@ -52,9 +53,9 @@ def _table(content: str, suffix: str, what: str) -> Any:
 
             values = yaml.safe_load(content)
     except (ValueError, RecursionError) as error:
-        raise InvalidDesignError(f"{what} is not JSON: {' '.join(str(error).split())}") from None
+        raise InvalidDesignError(f"{what} is not JSON: {one_line(error)}") from None
     except Exception as error:  # yaml's own, whose class is not known before it is imported
-        raise InvalidDesignError(f"{what} is not YAML: {' '.join(str(error).split())}") from None
+        raise InvalidDesignError(f"{what} is not YAML: {one_line(error)}") from None
     for name in ("regnety", "design"):
         if isinstance(values, Mapping) and isinstance(values.get(name), Mapping):
             values = values[name]

@@ -19,6 +19,7 @@ from regnety.graph.foreign import ForeignModel
 from regnety.graph.onnx_package import require_onnx
 from regnety.graph.stored_graph import StoredGraph
 from regnety.storage import cache_directory, replacing, say_not_kept
+from regnety.text import one_line
 from regnety.version import __version__
 
 BOUND = 1e-3
@@ -97,7 +98,7 @@ def _difference(graph: StoredGraph, files: ModelFiles, model: ForeignModel, imag
         try:
             answers.append(session.run(None, {session.get_inputs()[0].name: images})[0])
         except Exception as error:  # the bindings raise their own classes, which have no public base
-            raise WeightsError(f"{graph.path}: cannot be run: {' '.join(str(error).split())}") from error
+            raise WeightsError(f"{graph.path}: cannot be run: {one_line(error)}") from error
     found, wanted = answers
     return relative_difference(found, wanted) if found.shape == wanted.shape else float("inf")
 

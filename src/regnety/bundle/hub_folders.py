@@ -9,6 +9,7 @@ from regnety.errors import WeightsError
 from regnety.files.file_names import CONFIG_FILE, PROCESSOR_FILE, WEIGHTS_FILE, WEIGHTS_FILES
 from regnety.files.opening import read_file_text
 from regnety.metadata.model_metadata import KEY, ModelMetadata, metadata_from_dict
+from regnety.text import one_line
 
 if TYPE_CHECKING:
     from regnety.bundle.hub_config import HubConfig
@@ -113,5 +114,5 @@ def _read_processor(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: cannot be read as JSON: {' '.join(str(error).split())}") from error
+        raise WeightsError(f"{path}: cannot be read as JSON: {one_line(error)}") from error
     return values if isinstance(values, dict) else None

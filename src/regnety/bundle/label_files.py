@@ -12,6 +12,7 @@ from typing import Any
 from regnety.catalog.class_names import label_sets, labels
 from regnety.errors import DataError
 from regnety.files.opening import open_file
+from regnety.text import reason_of
 
 MAX_BYTES = 4 << 20
 """Of the file; ImageNet's 11,821 names take 124 KiB."""
@@ -74,7 +75,7 @@ def _read_text(path: Path) -> str:
         with open_file(path, pipes="open") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; it should hold class names") from None
+        raise DataError(f"{path}: {reason_of(error)}; it should hold class names") from None
     if len(data) > MAX_BYTES:
         raise DataError(f"{path}: is over {MAX_BYTES >> 20} MiB, class names are not; name another file")
     try:

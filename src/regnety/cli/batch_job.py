@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from regnety.cli.interruption import terminated_as
 from regnety.cli.output.notices import EngineNotice, say
-from regnety.cli.output.terminal import printable
 from regnety.inference.jobs.job import JobInterrupted, JobSummary, run_job
 from regnety.inference.jobs.rows import Rows
 from regnety.inference.jobs.settings import Answering, engine_facts, go_on_with
 from regnety.progress import Progress
-from regnety.text import counted, kept
+from regnety.text import counted, kept, printable
 
 if TYPE_CHECKING:
     from regnety.cli.options.images import ImageList

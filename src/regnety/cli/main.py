@@ -58,9 +58,9 @@ def _run_command() -> int:
             raise
         if isinstance(error, BrokenPipeError):
             raise
-        from regnety.cli.output.terminal import printable
+        from regnety.text import error_line, printable
 
-        print(f"regnety: {printable(_one_line(error))}", file=sys.stderr)
+        print(f"regnety: {printable(error_line(error))}", file=sys.stderr)
         return 2
 
 
@@ -100,9 +100,3 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the console cannot show is no reason to fail
             stream.reconfigure(errors="backslashreplace")
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror is not None:
-        return f"{error.filename or 'standard output'}: {error.strerror}"
-    return " ".join(str(error).split())

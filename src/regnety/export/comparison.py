@@ -19,6 +19,7 @@ from regnety.graph.builder import write_graph
 from regnety.graph.differences import relative_difference
 from regnety.inference.engines.engine import Engine, available_cores
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
+from regnety.text import one_line
 
 BOUNDS = {"float32": 1e-4, "float16": 5e-2}
 """Largest difference of a file whose weights have that type, in deviations of the source's output."""
@@ -81,7 +82,7 @@ def largest_difference(
     try:
         found = [engine.run(image) for image in inputs]
     except Exception as error:  # the bindings raise their own classes, which have no public base
-        raise ExportError(f"cannot be run: {' '.join(str(error).split())}") from error
+        raise ExportError(f"cannot be run: {one_line(error)}") from error
     differences = []
     for name in wanted[0]:
         if name not in found[0]:

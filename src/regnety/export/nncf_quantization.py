@@ -25,6 +25,7 @@ from regnety.inference.engines.engine import available_cores
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 from regnety.inference.engines.openvino_runtime import TELEMETRY, hidden
 from regnety.inference.predictor import softmax
+from regnety.text import one_line
 
 NORMALIZATION = ("centered/Sub", "normalized/Mul")
 """Nodes that turn pixels into normalised values: quantized they would round the picture before anything is computed."""
@@ -168,8 +169,4 @@ def _named_errors() -> Iterator[None]:
     except (MemoryError, OSError, RegNetYError):
         raise
     except Exception as error:  # what it raises has no common base
-        raise ExportError(f"NNCF cannot quantize the model: {_one_line(error)}") from error
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+        raise ExportError(f"NNCF cannot quantize the model: {one_line(error)}") from error

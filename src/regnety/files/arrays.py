@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.errors import WeightsError
+from regnety.text import excerpt
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -64,17 +65,6 @@ MOST_COMPARED = 1 << 28
 """Elements of tensors that are compared; the largest layer of a published RegNet has a tenth of that."""
 
 
-def shown(name: object) -> str:
-    """A name from a file, which nobody has checked, in one line of a message."""
-    text = str(name)
-    text = text if text.isprintable() else ascii(text)
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 3]}..."
-
-
-LONGEST_NAME = 200
-"""Characters of a name that a message repeats."""
-
-
 class FileWeights(Mapping[str, Array]):
     """Key to array for the tensors of a file.
 
@@ -92,7 +82,7 @@ class FileWeights(Mapping[str, Array]):
         try:
             return np.asarray(tensor.read())
         except WeightsError as error:
-            raise WeightsError(f"{self.source}: {shown(key)} {error}") from None
+            raise WeightsError(f"{self.source}: {excerpt(key)} {error}") from None
 
     def __contains__(self, key: object) -> bool:
         return key in self.tensors

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from regnety.errors import WeightsError
-from regnety.files.arrays import shown
 from regnety.files.mapped_files import Buffer
+from regnety.text import excerpt
 
 LARGEST_JSON = 2 << 20
 """Bytes: some 20,000 tensors. Python makes JSON up to thirty times larger."""
@@ -24,13 +24,13 @@ def read_json(text: Buffer) -> Any:
     except WeightsError:  # which is a ValueError too
         raise
     except (ValueError, RecursionError) as error:
-        raise WeightsError(f"is damaged: {shown(error)}") from None
+        raise WeightsError(f"is damaged: {excerpt(error)}") from None
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for key, value in pairs:
         if key in members:
-            raise WeightsError(f"has {shown(key)} twice")
+            raise WeightsError(f"has {excerpt(key)} twice")
         members[key] = value
     return members

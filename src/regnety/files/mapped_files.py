@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from regnety.errors import WeightsError
 from regnety.files.opening import SpecialFileError, open_file
+from regnety.text import reason_of
 
 Buffer: TypeAlias = mmap.mmap | bytes
 
@@ -52,7 +53,7 @@ def map_file(path: Path) -> MappedFile:
     except IsADirectoryError:
         raise WeightsError(f"{path}: is a folder, not a file") from None
     except OSError as error:
-        reason = str(error) if isinstance(error, SpecialFileError) else f"cannot be read: {error.strerror}"
+        reason = str(error) if isinstance(error, SpecialFileError) else f"cannot be read: {reason_of(error)}"
         raise WeightsError(f"{path}: {reason}") from error
 
 

@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 
 from regnety.errors import WeightsError
-from regnety.files.arrays import Array, StoredTensor, shown
+from regnety.files.arrays import Array, StoredTensor
 from regnety.files.mapped_files import Buffer
+from regnety.text import excerpt
 
 NUMPY_TYPES = {
     name: np.dtype(name).newbyteorder("<")
@@ -49,7 +50,7 @@ def unreadable(shape: tuple[int, ...], dtype: str) -> StoredTensor:
 
 
 def _refuse(dtype: str) -> Array:
-    raise WeightsError(f"is of type {shown(dtype)}, which cannot be read; {', '.join(FILE_TYPES)} can")
+    raise WeightsError(f"is of type {excerpt(dtype)}, which cannot be read; {', '.join(FILE_TYPES)} can")
 
 
 def read_values(

@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from regnety.errors import WeightsError
-from regnety.files.arrays import Array, FileWeights, StoredTensor, shown
+from regnety.files.arrays import Array, FileWeights, StoredTensor
 from regnety.files.file_contents import FileContent
 from regnety.files.mapped_files import MappedFile, map_file
 from regnety.files.number_types import FILE_TYPES, NUMPY_TYPES, as_bytes, read_values, unreadable
 from regnety.files.safetensors_header import LENGTH_BYTES, TYPE_NAMES, read_header
 from regnety.storage import replacing
+from regnety.text import excerpt
 
 HEADER_ALIGNMENT = 8
 """Bytes; where the values of the widest type may begin."""
@@ -75,7 +76,7 @@ def write_safetensors(
     forms = {key: _form(weights, key) for key in weights}
     for key, (_, dtype) in forms.items():
         if dtype not in FORMAT_NAMES:
-            raise WeightsError(f"{path}: {shown(key)} is of type {dtype}, which safetensors files do not have")
+            raise WeightsError(f"{path}: {excerpt(key)} is of type {dtype}, which safetensors files do not have")
     order = sorted(forms, key=lambda key: -NUMPY_TYPES[forms[key][1]].itemsize)
     header: dict[str, object] = {"__metadata__": dict(metadata or {"format": "pt"})}
     end = 0

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from regnety.errors import WeightsError
-from regnety.files.arrays import shown
 from regnety.files.checked_json import read_json
 from regnety.files.mapped_files import Buffer
 from regnety.files.number_types import FILE_TYPES, checked_shape
+from regnety.text import excerpt
 
 TYPE_NAMES = {
     "F64": "float64",
@@ -117,14 +117,14 @@ def _parsed(text: bytes) -> dict[str, Any]:
 def _checked_row(key: str, row: object) -> _Row:
     fields = row.keys() if isinstance(row, dict) else ()
     if unknown := [field for field in fields if field not in FIELDS]:
-        raise WeightsError(f"{shown(key)} has the field {shown(unknown[0])}, which the format does not know")
+        raise WeightsError(f"{excerpt(key)} has the field {excerpt(unknown[0])}, which the format does not know")
     if not isinstance(row, dict) or len(row) < len(FIELDS):
-        raise WeightsError(f"{shown(key)} does not have its type, its shape and two offsets")
+        raise WeightsError(f"{excerpt(key)} does not have its type, its shape and two offsets")
     dtype, shape, offsets = row["dtype"], row["shape"], row["data_offsets"]
     if not isinstance(dtype, str) or dtype not in BITS:
-        raise WeightsError(f"{shown(key)} is of type {shown(dtype)}, which the format does not know")
+        raise WeightsError(f"{excerpt(key)} is of type {excerpt(dtype)}, which the format does not know")
     if not isinstance(offsets, list) or len(offsets) != 2 or any(type(at) is not int or at < 0 for at in offsets):
-        raise WeightsError(f"{shown(key)} does not have its type, its shape and two offsets")
+        raise WeightsError(f"{excerpt(key)} does not have its type, its shape and two offsets")
     return _Row(dtype, checked_shape(shape), *offsets)
 
 
@@ -133,11 +133,13 @@ def _check_places(rows: dict[str, _Row], size: int) -> None:
     place = 0
     for key, row in sorted(rows.items(), key=lambda item: (item[1].begin, item[1].end)):
         if row.begin != place or row.end < place:
-            raise WeightsError(f"{shown(key)} is at bytes {row.begin} to {row.end}, and the one before ends at {place}")
+            raise WeightsError(
+                f"{excerpt(key)} is at bytes {row.begin} to {row.end}, and the one before ends at {place}"
+            )
         bits = math.prod(row.shape) * BITS[row.dtype]
         if bits != (row.end - row.begin) * 8:
             raise WeightsError(
-                f"{shown(key)} is {row.dtype} {row.shape}, which takes {-(-bits // 8)} bytes, "
+                f"{excerpt(key)} is {row.dtype} {row.shape}, which takes {-(-bits // 8)} bytes, "
                 f"and has {row.end - row.begin}"
             )
         place = row.end

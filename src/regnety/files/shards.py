@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from regnety.errors import WeightsError
-from regnety.files.arrays import StoredTensor, shown
+from regnety.files.arrays import StoredTensor
 from regnety.files.checked_json import read_json
 from regnety.files.file_contents import FileContent
 from regnety.files.mapped_files import Buffer, MappedFile
+from regnety.text import excerpt
 
 
 def read_shards(index: MappedFile, read: Callable[[Path], FileContent]) -> FileContent:
@@ -30,10 +31,10 @@ def read_shards(index: MappedFile, read: Callable[[Path], FileContent]) -> FileC
         kept = shard.content if isinstance(shard.content, dict) else {}
         for key, value in kept.items():
             if places.get(key) != name or not isinstance(value, StoredTensor):
-                raise WeightsError(f"{path}: {shown(name)} has {shown(key)}, which the index does not expect there")
+                raise WeightsError(f"{path}: {excerpt(name)} has {excerpt(key)}, which the index does not expect there")
         for key in places:
             if places[key] == name and key not in kept:
-                raise WeightsError(f"{path}: {shown(key)} should be in {shown(name)}, and is not")
+                raise WeightsError(f"{path}: {excerpt(key)} should be in {excerpt(name)}, and is not")
     container = next(iter(shards.values())).container
     return FileContent(
         path=path,
@@ -58,5 +59,5 @@ def _weight_map(path: Path, data: Buffer) -> dict[str, str]:
 def _beside(path: Path, name: str) -> Path:
     """A shard's path. It never leads out of the index's folder, on any system."""
     if name in ("", ".", "..") or PurePosixPath(name).name != name or PureWindowsPath(name).name != name:
-        raise WeightsError(f"{path}: refers to {shown(name)}, which is no file beside it")
+        raise WeightsError(f"{path}: refers to {excerpt(name)}, which is no file beside it")
     return path.with_name(name)

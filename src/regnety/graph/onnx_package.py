@@ -3,6 +3,7 @@
 import importlib
 
 from regnety.errors import EngineError
+from regnety.text import one_line
 
 
 def require_onnx() -> None:
@@ -10,7 +11,7 @@ def require_onnx() -> None:
     try:
         importlib.import_module("onnx")
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise EngineError(
             f"the package onnx cannot be imported: {reason}; pip install --force-reinstall onnx protobuf"
         ) from error

@@ -8,6 +8,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # asked once, when the libr
 import onnxruntime
 
 from regnety.errors import WeightsError
+from regnety.text import one_line
 
 VERSION: str = onnxruntime.__version__
 BATCH_DIMENSION = "batch"
@@ -38,4 +39,4 @@ def open_session(graph: Path | bytes, *, threads: int, batch: int | None = None)
         )
     except Exception as error:  # the bindings raise their own classes, which have no public base
         source = "the graph" if isinstance(graph, bytes) else str(graph)
-        raise WeightsError(f"{source}: ONNX Runtime cannot load it: {' '.join(str(error).split())}") from error
+        raise WeightsError(f"{source}: ONNX Runtime cannot load it: {one_line(error)}") from error

@@ -16,10 +16,10 @@ from regnety.images.sources import (
     ImageSource,
     check_pixel_count,
     checked_pixels,
-    one_line,
     read_image_file,
     source_name,
 )
+from regnety.text import one_line
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

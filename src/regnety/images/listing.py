@@ -15,6 +15,7 @@ from regnety.images.formats import SUFFIXES
 from regnety.images.passed_over import is_passed_over
 from regnety.images.sources import ImageSource, Unreadable, without_images
 from regnety.remote import is_remote
+from regnety.text import reason_of
 
 BROKEN_LINK = "is a broken link; mend it or remove it"
 """What is said of a link that may have led to a folder."""
@@ -74,7 +75,7 @@ def images_in(top: str, *, recursive: bool, visited: dict[FolderId, str] | None 
             visited[identity] = folder
         found = _entries(folder)
         if found.error is not None:
-            yield Unreadable(folder, f"cannot be read: {found.error.strerror}")
+            yield Unreadable(folder, f"cannot be read: {reason_of(found.error)}")
         yield from sorted(found.files)
         if not recursive:
             return

@@ -12,6 +12,7 @@ from typing import IO
 from regnety.errors import DataError
 from regnety.files.opening import open_file
 from regnety.images.formats import BMP, HEAD_SIZE, format_of
+from regnety.text import reason_of
 
 STANDARD_INPUT = "-"
 CHUNK = 1 << 16
@@ -47,8 +48,8 @@ class PathList:
         except UnicodeDecodeError as error:
             raise DataError(f"{self.name}: begins like UTF-16 and is none: {error.reason}") from None
         except (OSError, ValueError) as error:
-            reason = "no such file" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", None)
-            raise DataError(f"{self.name}: cannot be read as a list of paths: {reason or error}") from None
+            reason = "no such file" if isinstance(error, FileNotFoundError) else reason_of(error)
+            raise DataError(f"{self.name}: cannot be read as a list of paths: {reason}") from None
         image = format_of(head[:HEAD_SIZE])
         if image is not None and image is not BMP:  # BM may begin a name
             raise DataError(f"{self.name}: is an image, not a list of paths; name it as an image is named")

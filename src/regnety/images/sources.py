@@ -13,6 +13,7 @@ from regnety.errors import ImageError, MissingExtraError
 from regnety.files.opening import SpecialFileError, open_file
 from regnety.images.formats import HEAD_SIZE, READABLE, SUFFIXES, format_of
 from regnety.remote import WEB, file_system, is_remote, what_went_wrong
+from regnety.text import one_line, reason_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -128,11 +129,6 @@ def check_pixel_count(width: int, height: int, max_pixels: int, name: str) -> No
         raise ImageError(f"{name}: {width}x{height} pixels are over the limit of {max_pixels} (max_pixels)")
 
 
-def one_line(error: BaseException) -> str:
-    """What a library said, as a part of our own line."""
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def _check_head(head: bytes | bytearray, name: str) -> None:
     if not head:
         raise ImageError(f"{name}: is empty")
@@ -161,10 +157,10 @@ def _read(path: Path, name: str) -> bytes:
     except IsADirectoryError:
         raise ImageError(f"{name}: is a folder, not an image") from None
     except PermissionError as error:  # a folder on Windows says this
-        what = "is a folder, not an image" if path.is_dir() else f"cannot be read: {error.strerror}"
+        what = "is a folder, not an image" if path.is_dir() else f"cannot be read: {reason_of(error)}"
         raise ImageError(f"{name}: {what}") from error
     except (OSError, ValueError) as error:
-        raise ImageError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or one_line(error)}") from error
+        raise ImageError(f"{name}: cannot be read: {reason_of(error)}") from error
 
 
 def _fetched(url: str) -> bytes:
@@ -195,7 +191,7 @@ def _fetched(url: str) -> bytes:
         raise
     except urllib.error.HTTPError as error:
         error.close()
-        raise ImageError(f"{url}: the server answers {error.code} {' '.join(str(error.reason).split())}") from error
+        raise ImageError(f"{url}: the server answers {error.code} {one_line(error.reason)}") from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise ImageError(f"{url}: cannot be fetched: {one_line(reason)}") from error

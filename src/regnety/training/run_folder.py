@@ -12,6 +12,7 @@ from regnety.datasets.folders import DataSplits, Sample, hold_out
 from regnety.errors import DataError, RecipeError
 from regnety.files.opening import read_file_text
 from regnety.storage import locked, remove_leftovers, replacing
+from regnety.text import reason_of
 from regnety.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
 from regnety.training.checkpoints import checkpoints
 from regnety.training.recipes.recipe import Recipe, read_recipe, recipe_text
@@ -81,7 +82,7 @@ def alone_in(run: Path) -> Iterator[None]:
         try:
             stack.enter_context(locked(run / "run", on_wait=refuse))
         except OSError as error:
-            raise RecipeError(f"{run}: cannot be made or written to: {error.strerror}") from error
+            raise RecipeError(f"{run}: cannot be made or written to: {reason_of(error)}") from error
         yield
 
 
@@ -95,7 +96,7 @@ def open_run(run: Path, recipe: Recipe) -> None:
         for folder in (run, run / CHECKPOINT_FOLDER):
             remove_leftovers(folder)
     except OSError as error:
-        raise RecipeError(f"{run}: cannot be written to: {error.strerror}") from error
+        raise RecipeError(f"{run}: cannot be written to: {reason_of(error)}") from error
     if not has_begun(run):
         for name in BEFORE_THE_FIRST_EPOCH:
             (run / name).unlink(missing_ok=True)

@@ -12,8 +12,8 @@ from itertools import islice
 
 from regnety.errors import WeightsError
 from regnety.files.arrays import StoredTensor, same_values
+from regnety.text import listed
 from regnety.weights.design_from_shapes import stage_depths
-from regnety.weights.dialects.listing import listed
 from regnety.weights.dialects.registry import STEM_WEIGHT
 from regnety.weights.networks import Network, StandsBetween
 

@@ -14,9 +14,9 @@ from itertools import islice
 from typing import Any
 
 from regnety.errors import WeightsError
-from regnety.files.arrays import StoredTensor, shown
+from regnety.files.arrays import StoredTensor
 from regnety.files.file_contents import Opaque
-from regnety.weights.dialects.listing import listed
+from regnety.text import excerpt, listed
 
 NAMES = (
     "best",  # of `regnety train`, in its own checkpoints
@@ -223,7 +223,7 @@ def _why_none(content: object) -> str:
     values = (content, *map(tables.get, NAMES), *islice(filter(_is_network, tables.values()), 1))
     network = next((value for value in values if isinstance(value, Opaque)), None)
     if network is not None:
-        return f"holds an object of the class {shown(network.name)}, which is code; save its state_dict() instead"
+        return f"holds an object of the class {excerpt(network.name)}, which is code; save its state_dict() instead"
     return f"holds no state dict, that is tensors under names as stem.conv.weight; it is {_kind(content)}"
 
 

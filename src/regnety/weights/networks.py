@@ -10,8 +10,8 @@ import numpy as np
 
 from regnety.errors import WeightsError
 from regnety.files.arrays import StoredTensor, same_values
+from regnety.text import listed
 from regnety.weights.dialects.dialect import Dialect
-from regnety.weights.dialects.listing import listed
 from regnety.weights.dialects.registry import DIALECTS, STEM_WEIGHT, reversed_stem
 
 COUNTERS = ("n_averaged", "total_ops", "total_params")

@@ -8,7 +8,7 @@ from itertools import islice
 from regnety.architecture.description import Architecture
 from regnety.errors import WeightsError
 from regnety.files.arrays import MOST_COMPARED, StoredTensor, same_values
-from regnety.weights.dialects.listing import listed
+from regnety.text import listed
 from regnety.weights.matching import match_shapes
 from regnety.weights.nesting import StateDict, find_state_dicts, known_rank, role_rank
 from regnety.weights.networks import MAX_NETWORKS, MOST_BESIDE, Network, StandsBetween, networks_in, why_none

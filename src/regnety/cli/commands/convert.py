@@ -8,7 +8,7 @@ import click
 from regnety.cli.options.shared import complete_model, labels_option, quiet_option, state_dict_option
 from regnety.cli.output.claiming import claim, say_replaced
 from regnety.cli.output.notices import say, say_notice
-from regnety.cli.output.terminal import printable
+from regnety.text import printable
 
 if TYPE_CHECKING:
     from regnety.export.conversion_targets import Target

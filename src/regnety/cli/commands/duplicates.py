@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from regnety.cli.options.shared import quiet_option
-from regnety.cli.output import terminal
 from regnety.cli.output.formats import RowFormat
 from regnety.cli.output.notices import say
 from regnety.cli.output.rows import Listing, RowOutput, listing_of, row_output_options
-from regnety.text import counted
+from regnety.text import counted, printable
 
 if TYPE_CHECKING:
     from regnety.inference.similarity.neighbours import SimilarImage
@@ -75,7 +74,7 @@ def _print_table(groups: "list[tuple[SimilarImage, ...]]", stream: TextIO) -> No
     from regnety.cli.output.tables import print_table
 
     rows = [
-        (str(number) if place == 0 else "", terminal.printable(image.filename), f"{image.similarity:.4f}")
+        (str(number) if place == 0 else "", printable(image.filename), f"{image.similarity:.4f}")
         for number, group in enumerate(groups, start=1)
         for place, image in enumerate(group)
     ]

@@ -25,8 +25,7 @@ from regnety.cli.options.shared import (
 from regnety.cli.output.formats import RowFormat
 from regnety.cli.output.notices import say, say_notice
 from regnety.cli.output.rows import RowOutput, listing_of, row_output_options
-from regnety.cli.output.terminal import printable
-from regnety.text import counted
+from regnety.text import counted, printable
 
 if TYPE_CHECKING:
     from regnety.inference.evaluation import Evaluation

@@ -18,7 +18,7 @@ from regnety.cli.options.shared import (
 )
 from regnety.cli.output.claiming import claim, say_replaced
 from regnety.cli.output.notices import say_notice
-from regnety.cli.output.terminal import printable
+from regnety.text import printable
 
 if TYPE_CHECKING:
     from regnety.export.export_result import Exported

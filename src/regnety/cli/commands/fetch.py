@@ -12,8 +12,8 @@ from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.models import is_name, model_info
 from regnety.catalog.published import list_weights, published_models
 from regnety.cli.options.shared import quiet_option
-from regnety.cli.output.terminal import printable
 from regnety.errors import RegNetYError
+from regnety.text import error_line, printable
 from regnety.weights.fetching.hub_address import parse_hub_address
 from regnety.weights.fetching.offline import UnreachableError
 
@@ -60,11 +60,11 @@ def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> None:
                 unanswered[name] = error
                 continue
             failed = True
-            print(f"regnety: {printable(_line(error))}", file=sys.stderr)
+            print(f"regnety: {printable(error_line(error))}", file=sys.stderr)
         else:
             print(printable(f"{path}: {_bytes_of(path) / 1e6:,.1f} MB"), flush=True)
     if unanswered:
-        first = printable(_line(next(error for error in unanswered.values() if error is not None)))
+        first = printable(error_line(next(error for error in unanswered.values() if error is not None)))
         count = f"{len(unanswered)} of {len(wanted)} published weights"
         print(f"regnety: {count} are missing and cannot be fetched; the first: {first}", file=sys.stderr)
     if failed or unanswered:
@@ -123,9 +123,3 @@ def _gigabytes(names: list[str]) -> str:
 def _bytes_of(path: Path) -> int:
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def _line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror is not None:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())

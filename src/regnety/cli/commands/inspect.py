@@ -8,8 +8,8 @@ import click
 
 from regnety.cli.options.shared import state_dict_option
 from regnety.cli.output.formats import ReportFormat, report_format_option
-from regnety.cli.output.terminal import printable, shortened
-from regnety.text import counted
+from regnety.cli.output.terminal import shortened
+from regnety.text import counted, printable
 
 if TYPE_CHECKING:
     from regnety.bundle.inspection import Inspection

@@ -15,10 +15,10 @@ from regnety.cli.options.shared import (
     state_dict_option,
     workers_option,
 )
-from regnety.cli.output import terminal
 from regnety.cli.output.formats import RowFormat
 from regnety.cli.output.notices import say
 from regnety.cli.output.rows import Listing, RowOutput, listing_of, row_output_options
+from regnety.text import printable
 
 COLUMNS = {"filename": "text", "rank": "integer", "neighbour": "text", "similarity": "real", "error": "text"}
 
@@ -120,8 +120,8 @@ def _print_table(results: list[dict[str, Any]], stream: TextIO) -> None:
 
     rows = [
         (
-            terminal.printable(result["filename"]) if rank == 0 else "",
-            terminal.printable(entry["filename"]),
+            printable(result["filename"]) if rank == 0 else "",
+            printable(entry["filename"]),
             f"{entry['similarity']:.3f}",
         )
         for result in results

@@ -27,11 +27,11 @@ from regnety.cli.options.shared import (
     resume_option,
     state_dict_option,
 )
-from regnety.cli.output import terminal
 from regnety.cli.output.claiming import claim, is_stream, say_replaced
 from regnety.cli.output.formats import RowFormat, row_format
 from regnety.cli.output.notices import EngineNotice, say, say_notice
 from regnety.errors import RegNetYError
+from regnety.text import printable
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -263,7 +263,7 @@ def _write(
                     if prediction.error is not None:
                         failed = True
                         if output_format is RowFormat.table or output is not None:
-                            print(f"regnety: {terminal.printable(prediction.error)}", file=sys.stderr)
+                            print(f"regnety: {printable(prediction.error)}", file=sys.stderr)
         finally:
             writer.end()
     return failed

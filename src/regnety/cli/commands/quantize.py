@@ -21,9 +21,8 @@ from regnety.cli.options.shared import (
 )
 from regnety.cli.output.claiming import claim, say_replaced
 from regnety.cli.output.notices import say, say_notice
-from regnety.cli.output.terminal import printable
 from regnety.errors import ExportError
-from regnety.text import counted
+from regnety.text import counted, printable
 
 if TYPE_CHECKING:
     from regnety.export.quantization import Quantized

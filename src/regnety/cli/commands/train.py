@@ -11,8 +11,8 @@ from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.interruption import Terminated, terminated_as
 from regnety.cli.options.images import silence_decoders
 from regnety.cli.options.shared import model_option, quiet_option
-from regnety.cli.output.terminal import printable
 from regnety.extras import import_extra
+from regnety.text import printable
 
 LISTED_ERRORS = 20
 """Pictures that cannot be read and are named."""

@@ -3,9 +3,8 @@
 import sys
 from typing import TYPE_CHECKING
 
-from regnety.cli.output.terminal import printable
 from regnety.errors import how_to_install
-from regnety.text import counted
+from regnety.text import counted, one_line, printable
 
 if TYPE_CHECKING:
     from regnety.bundle.bundle import Bundle
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 def say(text: str) -> None:
     """One line, whatever the names in it are made of."""
-    print(f"regnety: {printable(' '.join(text.split()))}", file=sys.stderr)
+    print(f"regnety: {printable(one_line(text))}", file=sys.stderr)
 
 
 def say_notice(bundle: "Bundle", *, quiet: bool = False) -> None:

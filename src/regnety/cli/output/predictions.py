@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from regnety.cli.output import terminal
 from regnety.cli.output.formats import RowFormat
+from regnety.text import printable
 
 if TYPE_CHECKING:
     from regnety.inference.jobs.rows import PredictionRows
@@ -93,8 +94,8 @@ class TableWriter:
     def __init__(self, stream: TextIO, names: Iterable[str], labels: Sequence[str] | None) -> None:
         self._stream = stream
         self._bold = terminal.has_colours(stream)
-        name = max([len("image"), *(terminal.columns_of(terminal.printable(name)) for name in names)])
-        label = max([len("class"), *(terminal.columns_of(terminal.printable(label)) for label in labels or ())])
+        name = max([len("image"), *(terminal.columns_of(printable(name)) for name in names)])
+        label = max([len("class"), *(terminal.columns_of(printable(label)) for label in labels or ())])
         limit = terminal.width() if stream is sys.stdout else None
         if limit is not None:
             spare = limit - len(PROBABILITY) - 4
@@ -123,7 +124,7 @@ class TableWriter:
             self._begun = True
             head = self._cells("image", "class", PROBABILITY)
             self._stream.write(f"\x1b[1m{head}\x1b[0m\n" if self._bold else f"{head}\n")
-        self._stream.write(self._cells(terminal.printable(name), terminal.printable(label), probability) + "\n")
+        self._stream.write(self._cells(printable(name), printable(label), probability) + "\n")
 
     def _cells(self, name: str, label: str, probability: str) -> str:
         cells = [

@@ -19,7 +19,7 @@ def print_table(
     from rich.console import Console
     from rich.table import Table
 
-    from regnety.cli.output.terminal import printable
+    from regnety.text import printable
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:

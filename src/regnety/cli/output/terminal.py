@@ -1,4 +1,4 @@
-"""What a terminal can show: its width, whether it has colours, and how names are made fit to be printed."""
+"""What a terminal can show: its width, whether it has colours, and texts cut or filled to a number of columns."""
 
 import os
 import shutil
@@ -21,18 +21,6 @@ def has_colours(stream: TextIO | None = None) -> bool:
 def width() -> int | None:
     """Columns of the terminal; None for a pipe or a file, whose lines may be of any length."""
     return shutil.get_terminal_size().columns if is_terminal() else None
-
-
-def printable(text: str) -> str:
-    """A name on one line and without power over the terminal: control characters as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character.encode("unicode_escape").decode("ascii")
-        if unicodedata.category(character) in ("Cc", "Cf")
-        else character
-        for character in text
-    )
 
 
 def columns_of(text: str) -> int:

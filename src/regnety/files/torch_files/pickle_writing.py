@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from regnety.errors import WeightsError
-from regnety.files.arrays import Array, StoredTensor, shown
+from regnety.files.arrays import Array, StoredTensor
 from regnety.files.file_contents import DEEPEST, ContentPath
 from regnety.files.torch_files.tensors import STORAGE_TYPES
+from regnety.text import excerpt
 
 STORAGE_CLASSES = {dtype: cls for cls, dtype in reversed(STORAGE_TYPES.items()) if not cls.endswith("UntypedStorage")}
 """Type of elements to torch's class, where there is one."""
@@ -80,7 +81,7 @@ def _plain(value: Any, path: ContentPath = ()) -> bytes:
 
 
 def _place(path: ContentPath) -> str:
-    return shown("".join(["content", *(f"[{key!r}]" for key in path)]))
+    return excerpt("".join(["content", *(f"[{key!r}]" for key in path)]))
 
 
 def _tensor(key: str, dtype: str, shape: tuple[int, ...]) -> bytes:

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from regnety.errors import WeightsError
-from regnety.files.arrays import StoredTensor, shown
+from regnety.files.arrays import StoredTensor
 from regnety.files.file_contents import Opaque
 from regnety.files.torch_files import pickled_arrays as arrays
 from regnety.files.torch_files import tensors as tensors
+from regnety.text import excerpt
 
 
 class Global(Opaque):
@@ -54,7 +55,7 @@ def fill(value: Any, state: Any) -> None:
         WeightsError: it is a function or class, or nothing that has attributes.
     """
     if isinstance(value, Global):
-        raise WeightsError(f"would change {shown(value.name)}; nothing of it was changed")
+        raise WeightsError(f"would change {excerpt(value.name)}; nothing of it was changed")
     if isinstance(value, arrays.NumberType):
         value.fill(state)
     elif isinstance(value, StoredTensor):
@@ -67,7 +68,7 @@ def fill(value: Any, state: Any) -> None:
 
 def _name(value: Any) -> str:
     if isinstance(value, Global):
-        return shown(value.name)
+        return excerpt(value.name)
     return f"something of type {type(value).__name__}, which is no function and no class"
 
 

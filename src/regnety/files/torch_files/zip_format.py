@@ -13,10 +13,10 @@ from struct import unpack_from
 from typing import Any
 
 from regnety.errors import WeightsError
-from regnety.files.arrays import shown
 from regnety.files.mapped_files import Buffer
 from regnety.files.torch_files.pickle_reading import Unpickler
 from regnety.files.torch_files.tensors import ITEM_SIZES, Region, Storage, storage_type, whole_number
+from regnety.text import excerpt
 
 LARGEST_DIRECTORY = 2 << 20
 """Bytes of the zip's list of entries, which Python's library makes some fifteen times larger; torch writes about 70
@@ -50,7 +50,7 @@ def read_torch_zip(path: Path, data: Buffer) -> Any:
         dtype, numel = storage_type(cls), whole_number(count)
         start, size = archive.place(f"data/{name}")
         if size != numel * ITEM_SIZES[dtype]:
-            raise WeightsError(f"has {numel} elements of {dtype} in data/{shown(name)}, which has {size} bytes")
+            raise WeightsError(f"has {numel} elements of {dtype} in data/{excerpt(name)}, which has {size} bytes")
         return Storage(cls.name, dtype, numel, Region(data, start, size, big_endian=order == b"big"))
 
     start, size = archive.place("data.pkl")
@@ -61,7 +61,7 @@ def _damage(error: Exception) -> str:
     """zipfile says that it is no zip file where the list of what is in it, at its end, is not there."""
     if str(error) == "File is not a zip file":
         return "its end is missing, as where it was not copied whole; copy or fetch it again"
-    return shown(error)
+    return excerpt(error)
 
 
 class _Archive:
@@ -91,24 +91,24 @@ class _Archive:
             return "it looks like NumPy's .npz"
         if "model.weights.h5" in self.names:
             return "it looks like Keras's .keras"
-        return f"it has {shown(self.names[0])}" if self.names else "it is empty"
+        return f"it has {excerpt(self.names[0])}" if self.names else "it is empty"
 
     def place(self, name: str) -> tuple[int, int]:
         """Where an entry's bytes begin in the file, and how many they are."""
         entry = self.entries.get(f"{self.folder}/{name}")
         if entry is None:
-            raise WeightsError(f"is a zip file without the entry {shown(name)} that its pickle refers to")
+            raise WeightsError(f"is a zip file without the entry {excerpt(name)} that its pickle refers to")
         if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & ENCRYPTED:
             raise WeightsError(
-                f"is a zip file whose {shown(name)} is compressed or encrypted, which torch never does; "
+                f"is a zip file whose {excerpt(name)} is compressed or encrypted, which torch never does; "
                 "unpack it and pack it without compression (zip -0)"
             )
         header = entry.header_offset
         if not 0 <= header <= len(self.data) - LOCAL_HEADER_BYTES or self.data[header : header + 4] != LOCAL_HEADER:
-            raise WeightsError(f"is a damaged zip file: {shown(name)} is not where its directory says")
+            raise WeightsError(f"is a damaged zip file: {excerpt(name)} is not where its directory says")
         start = header + LOCAL_HEADER_BYTES + sum(unpack_from("<HH", self.data, header + 26))
         if entry.file_size != entry.compress_size or start + entry.file_size > len(self.data):
-            raise WeightsError(f"is a damaged zip file: {shown(name)} goes beyond its end")
+            raise WeightsError(f"is a damaged zip file: {excerpt(name)} goes beyond its end")
         return start, entry.file_size
 
     def read(self, name: str) -> bytes:

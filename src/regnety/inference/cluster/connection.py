@@ -11,6 +11,7 @@ from typing import Any
 from regnety.errors import ClusterError
 from regnety.extras import import_extra
 from regnety.inference.engines.engine import available_cores
+from regnety.text import one_line, reason_of
 
 LOCAL, AUTO = "local", "auto"
 OBJECT_STORE_BYTES = 256 << 20
@@ -125,7 +126,7 @@ def _connect(ray: Any, address: str) -> bool:
                 "not in ~/.ray/auth_token"
             ) from error
         place = "a local instance cannot be started" if address in (AUTO, LOCAL) else f"{address}: cannot be used"
-        raise ClusterError(f"Ray: {place}: {' '.join(str(error).split())}") from error
+        raise ClusterError(f"Ray: {place}: {one_line(error)}") from error
 
 
 @contextmanager
@@ -156,7 +157,7 @@ def _check_reachable(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise ClusterError(f"{address}: no Ray cluster answers there: {reason}") from error
 
 

@@ -14,6 +14,7 @@ from regnety.inference.engines.selection import choose_engine
 from regnety.inference.predictor import Predictor
 from regnety.inference.runner import MANY
 from regnety.inference.tuning import Plan
+from regnety.text import one_line
 
 
 def one_plan(
@@ -69,7 +70,7 @@ def _chosen(model: ShippedModel, options: dict[str, Any], first: list[ImageSourc
     try:
         return Predictor(model.bundle(), **options).plan_for(first, count)
     except (RegNetYError, OSError) as error:
-        return " ".join(str(error).split())
+        return one_line(error)
 
 
 def _remote(model: ShippedModel, options: dict[str, Any], first: list[ImageSource], count: float) -> Plan | str:

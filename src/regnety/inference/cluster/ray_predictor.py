@@ -29,7 +29,7 @@ from regnety.inference.engines.selection import check_open
 from regnety.inference.pipeline import Output
 from regnety.inference.predictor import Prediction, Predictor, check_question
 from regnety.inference.tuning import Plan
-from regnety.text import counted
+from regnety.text import counted, one_line
 
 WINDOW = 32_768
 """Images for each worker that are on their way at a time, as names: bounds the memory, whatever the number of images.
@@ -286,7 +286,7 @@ class _Worker:
         try:
             self._predictor = Predictor(model.bundle(), **options)
         except (RegNetYError, OSError) as error:  # told with the first block: what is raised here, Ray would repeat
-            self._failure = _Failure(" ".join(str(error).split()))
+            self._failure = _Failure(one_line(error))
 
     def __call__(self, table: Any) -> Any:
         import pyarrow as pa

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from regnety.errors import EngineError
 from regnety.graph.onnx_session import VERSION, open_session
 from regnety.inference.engines.engine import Precision
+from regnety.text import one_line
 
 DTYPES: dict[str, np.dtype[Any]] = {"tensor(uint8)": np.dtype(np.uint8), "tensor(float)": np.dtype(np.float32)}
 
@@ -49,6 +50,6 @@ class OnnxRuntimeEngine:
         try:
             outputs = self._session.run(None, {self._input_name: images})
         except Exception as error:  # as above; at a size of thousands of pixels mostly that memory is short
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise EngineError(f"ONNX Runtime cannot run the model on {images.shape}: {reason}") from error
         return dict(zip(self.output_names, outputs, strict=True))

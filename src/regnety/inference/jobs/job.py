@@ -19,7 +19,7 @@ from regnety.inference.jobs.parts import Part, Parts, check_settings, refuse_unf
 from regnety.inference.jobs.places import Place, place_of
 from regnety.inference.jobs.row_files import RowFile, row_file
 from regnety.inference.jobs.rows import Rows
-from regnety.text import kept
+from regnety.text import kept, reason_of
 from regnety.version import __version__
 
 Record = TypeVar("Record")
@@ -265,6 +265,6 @@ def _reported(parts: Parts) -> Iterator[None]:
         yield
     except (OSError, JobError) as error:
         name = parts.place.name
-        reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
+        reason = reason_of(error)
         rest = f"; {kept(parts.images)}, --resume goes on with them" if parts.images else ""
         raise JobError(f"{name}: {reason.removeprefix(f'{name}: ')}{rest}") from error

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from regnety.errors import JobError
 from regnety.extras import import_extra
 from regnety.inference.jobs.rows import Column, Rows
+from regnety.text import one_line
 
 if TYPE_CHECKING:
     import pyarrow
@@ -198,7 +199,7 @@ class ParquetFile(Generic[Record]):
         try:
             facts = json.loads((pq.read_schema(file).metadata or {}).get(b"regnety", b"{}"))
         except (OSError, pa.ArrowException) as error:
-            raise ValueError(" ".join(str(error).split())) from error
+            raise ValueError(one_line(error)) from error
         return facts if isinstance(facts, dict) else {}
 
     def images(self, file: IO[bytes]) -> Iterator[tuple[str, bool]]:
@@ -215,7 +216,7 @@ class ParquetFile(Generic[Record]):
                     if row.get("rank") in (None, 1):
                         yield row["filename"] or "", row["error"] is not None
         except (OSError, pa.ArrowException) as error:
-            raise ValueError(" ".join(str(error).split())) from error
+            raise ValueError(one_line(error)) from error
 
     def _row_groups(self, parts: Iterable[bytes]) -> "Iterator[pyarrow.Table]":
         import pyarrow as pa

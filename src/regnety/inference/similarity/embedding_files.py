@@ -18,6 +18,7 @@ from regnety.inference.jobs.job import JobSummary, run_job
 from regnety.inference.jobs.rows import Column
 from regnety.inference.jobs.settings import engine_facts, go_on_with
 from regnety.inference.similarity.embedder import Embedder, Embedding, EmbeddingOrigin, origin_from_dict
+from regnety.text import one_line
 
 if TYPE_CHECKING:
     import pyarrow
@@ -208,4 +209,4 @@ def _read_errors(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read as Parquet: {' '.join(str(error).split())}") from error
+        raise DataError(f"{path}: cannot be read as Parquet: {one_line(error)}") from error

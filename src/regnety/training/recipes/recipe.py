@@ -13,6 +13,7 @@ import yaml
 from regnety.architecture.notation import design_from_dict, parse_design
 from regnety.errors import InvalidDesignError, RecipeError
 from regnety.files.opening import read_file_text
+from regnety.text import one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +141,7 @@ def read_recipe(path: str | Path) -> Recipe:
     except FileNotFoundError:
         raise RecipeError(f"{path}: no such recipe file") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise RecipeError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
+        raise RecipeError(f"{path}: cannot be read as YAML: {one_line(error)}") from error
     return recipe_from_dict(values, source=str(path))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from regnety.errors import UnknownModelError
 from regnety.progress import ByteProgress
 from regnety.storage import check_room, disk_full
+from regnety.text import one_line
 from regnety.version import __version__
 from regnety.weights.fetching.offline import UnreachableError, offline_mode
 from regnety.weights.fetching.part_file import PartFile
@@ -150,23 +151,23 @@ def _open(request: urllib.request.Request, timeout_s: float) -> Any:
         if error.code == 416:
             raise _RangeRefused(_total(error.headers.get("Content-Range"))) from None
         raise _BrokenOff(
-            f"the server answers {error.code} {_words(error.reason)}",
+            f"the server answers {error.code} {one_line(error.reason)}",
             final=error.code not in RETRIED_STATUSES,
             retry_after_s=retry_after_s(error.headers.get("Retry-After")),
         ) from error
     except urllib.error.URLError as error:  # on the way to the server; what goes wrong later is none of these
-        raise _BrokenOff(f"cannot be reached: {_words(error.reason)}", unreachable=True) from error
+        raise _BrokenOff(f"cannot be reached: {one_line(error.reason)}", unreachable=True) from error
     except (http.client.InvalidURL, ValueError) as error:
-        raise _BrokenOff(_words(error), final=True) from error
+        raise _BrokenOff(one_line(error), final=True) from error
     except (OSError, http.client.HTTPException) as error:
-        raise _BrokenOff(f"broke off: {_words(error)}") from error
+        raise _BrokenOff(f"broke off: {one_line(error)}") from error
 
 
 def _read(response: Any) -> bytes:
     try:
         data: bytes = response.read1(CHUNK_BYTES)
     except (OSError, http.client.HTTPException) as error:
-        raise _BrokenOff(f"broke off: {_words(error)}") from error
+        raise _BrokenOff(f"broke off: {one_line(error)}") from error
     return data
 
 
@@ -203,10 +204,6 @@ def _why_not(part: PartFile, broken: "_BrokenOff", failures: int) -> str:
     tries = f", {failures} times" if failures > 1 else ""
     kept = f"; {part.size:,} bytes are kept in {part.part} for the next time" if part.size and part.tag else ""
     return f"{part.url}: {broken}{tries}{kept}"
-
-
-def _words(reason: object) -> str:
-    return " ".join(str(reason).split()) or type(reason).__name__
 
 
 class _Redirections(urllib.request.HTTPRedirectHandler):

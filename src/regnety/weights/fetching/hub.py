@@ -48,6 +48,7 @@ from regnety.files.file_names import (
     TRAINING_FILES,
     WEIGHTS_FILES,
 )
+from regnety.text import one_line
 from regnety.weights.fetching.hub_address import parse_hub_address
 from regnety.weights.fetching.hub_progress import bar_class
 from regnety.weights.fetching.offline import UnreachableError, offline_mode
@@ -231,7 +232,7 @@ def _announced(repo_id: str, filename: str, revision: str | None, patience: Pati
                 logger.warning(f"{constants.ENDPOINT}/{repo_id}: the server answers {status}; again in {wait_s:.1f} s")
             time.sleep(wait_s)
         except (HTTPError, OfflineModeIsEnabled) as error:
-            raise _Unreachable(_words(error)) from error
+            raise _Unreachable(one_line(error)) from error
 
 
 def _download(repo_id: str, filename: str, revision: str | None, announced: HfFileMetadata, quiet: bool) -> Path:
@@ -251,7 +252,7 @@ def _download(repo_id: str, filename: str, revision: str | None, announced: HfFi
             ) from error
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise UnknownModelError(f"{source}: {filename} did not come: {_words(error.__cause__ or error)}") from error
+        raise UnknownModelError(f"{source}: {filename} did not come: {one_line(error.__cause__ or error)}") from error
 
 
 def _check(path: Path, size: int | None, etag: str | None, source: str) -> None:
@@ -291,11 +292,7 @@ def _refusal(error: Exception, revision: str | None) -> str:
         case HfHubHTTPError():
             return f"the server answers {error.response.status_code}"
         case _:
-            return _words(error)
-
-
-def _words(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+            return one_line(error)
 
 
 class _Unreachable(Exception):

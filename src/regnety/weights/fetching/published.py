@@ -11,6 +11,7 @@ from regnety.catalog.published import PublishedWeights
 from regnety.errors import RegNetYError, UnknownModelError, WeightsError
 from regnety.files.file_names import WEIGHTS_FILE
 from regnety.storage import NO_CACHE, cache_directory, locked, replacing, say_not_kept
+from regnety.text import reason_of
 from regnety.weights.fetching.kept_weights import note_fetched
 from regnety.weights.fetching.offline import UnreachableError, offline_mode
 
@@ -85,7 +86,7 @@ def _fetch_without_our_cache(published: PublishedWeights, our_error: OSError, qu
     try:
         file = fetch_from_hub(published.hub_repo, WEIGHTS_FILE, quiet=quiet)
     except (UnknownModelError, WeightsError, OSError) as error:
-        why = f"nothing can be kept in {cache_directory()} ({our_error.strerror})"
+        why = f"nothing can be kept in {cache_directory()} ({reason_of(our_error)})"
         if cache_directory() == NO_CACHE:
             why = "there is no place to keep them, as this user has no home directory"
         raise UnknownModelError(
