@@ -8,7 +8,7 @@ from torch import nn
 
 from numerics import lively_network, random_images
 from regnety.architecture.design import Design
-from regnety.network.features import FeatureExtractor
+from regnety.network.extractor import FeatureExtractor
 from regnety.network.modules import RegNet
 
 DESIGN = Design(depth=4, w0=16, wa=12, wm=2, group_width=8)

@@ -11,7 +11,7 @@ from bundles import small_bundle
 from numerics import lively_network, random_images, relative_error
 from regnety.architecture.design import AnyNetDesign, Design, StageDesign
 from regnety.network.creation import create_model
-from regnety.network.features import FeatureExtractor
+from regnety.network.extractor import FeatureExtractor
 from regnety.network.modules import RegNet
 
 DESIGN = Design(depth=4, w0=16, wa=12, wm=2, group_width=8)

@@ -132,8 +132,8 @@ def test_names_do_not_outlive_the_classifier_that_they_came_with(
     saved = Bundle.load(network.save_pretrained(tmp_path / "saved"))
     assert (saved.labels, saved.provenance) == (None, {"license": "mit"})
     assert caplog.messages[0] == (
-        f"{tmp_path}/saved: is saved without class names: the classifier has been trained since they came with it; "
-        "give labels=model.labels if they still hold, or labels=[...]"
+        f"{tmp_path}/saved: saved without class names: the classifier was trained after they came with it; "
+        "pass labels=model.labels if they still hold, or labels=[...]"
     )
     assert Bundle.load(network.save_pretrained(tmp_path / "named", labels=network.labels)).labels == LABELS
     network.labels = ("ant", "bee", "cow", "dog")

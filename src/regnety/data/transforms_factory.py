@@ -1,3 +1,3 @@
 """`timm.data.transforms_factory`."""
 
-from regnety import create_transform as create_transform
+from regnety.data import create_transform as create_transform

@@ -7,26 +7,34 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from regnety.errors import TimmNameError
+from regnety.extras import import_extra
 
 if TYPE_CHECKING:
-    from regnety.bundle.data_config import get_pretrained_cfg, get_pretrained_cfg_value
-    from regnety.catalog.models import is_model, is_model_pretrained, list_models, list_modules, list_pretrained
-    from regnety.models.regnet import model_entrypoint
-    from regnety.network.checkpoint_loading import load_checkpoint
-    from regnety.network.creation import create_model
+    from regnety.bundle.data_config import get_pretrained_cfg as get_pretrained_cfg
+    from regnety.bundle.data_config import get_pretrained_cfg_value as get_pretrained_cfg_value
+    from regnety.catalog.models import is_model as is_model
+    from regnety.catalog.models import is_model_pretrained as is_model_pretrained
+    from regnety.catalog.models import list_models as list_models
+    from regnety.catalog.models import list_modules as list_modules
+    from regnety.catalog.models import list_pretrained as list_pretrained
+    from regnety.models.regnet import model_entrypoint as model_entrypoint
+    from regnety.network.checkpoint_loading import load_checkpoint as load_checkpoint
+    from regnety.network.creation import create_model as create_model
 
-__all__ = [
-    "create_model",
-    "get_pretrained_cfg",
-    "get_pretrained_cfg_value",
-    "is_model",
-    "is_model_pretrained",
-    "list_models",
-    "list_modules",
-    "list_pretrained",
-    "load_checkpoint",
-    "model_entrypoint",
-]
+_HOMES = {
+    "create_model": "regnety.network.creation",
+    "get_pretrained_cfg": "regnety.bundle.data_config",
+    "get_pretrained_cfg_value": "regnety.bundle.data_config",
+    "is_model": "regnety.catalog.models",
+    "is_model_pretrained": "regnety.catalog.models",
+    "list_models": "regnety.catalog.models",
+    "list_modules": "regnety.catalog.models",
+    "list_pretrained": "regnety.catalog.models",
+    "load_checkpoint": "regnety.network.checkpoint_loading",
+    "model_entrypoint": "regnety.models.regnet",
+}
+"""Where each name is defined. Not asked of `regnety` itself: it imports this room."""
+__all__ = list(_HOMES)
 _UPLOAD = "NETWORK.save_pretrained('birds') writes a folder, and `hf upload OWNER/NAME birds` puts it on the Hub"
 _INSTEAD = {
     "push_to_hf_hub": _UPLOAD,
@@ -42,10 +50,10 @@ _INSTEAD = {
 def __getattr__(name: str) -> Any:
     if name in _INSTEAD:
         raise TimmNameError(f"timm.models.{name}", _INSTEAD[name])
-    if name in __all__:
-        import regnety
-
-        return getattr(regnety, name)
+    if name in _HOMES:
+        if name in ("create_model", "load_checkpoint"):
+            import_extra("torch", feature=name, extra="torch")
+        return getattr(importlib.import_module(_HOMES[name]), name)
     if name.startswith("_"):
         raise AttributeError(f"module 'regnety.models' has no attribute {name!r}")
     regnet = importlib.import_module("regnety.models.regnet")  # `from` would first ask here for it

@@ -3,11 +3,13 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from regnety.catalog.aliases import our_name
 from regnety.catalog.models import MODULE, how_to_find, is_model, list_models
 from regnety.errors import UnknownModelError
+from regnety.extras import import_extra
 
 if TYPE_CHECKING:
-    from regnety.network.features import FeatureExtractor
+    from regnety.network.extractor import FeatureExtractor
     from regnety.network.modules import RegNet
 
 
@@ -32,17 +34,16 @@ def model_entrypoint(model_name: str, module_filter: str | None = None) -> Entry
         raise UnknownModelError(f"no model named {model_name!r}; {how_to_find(model_name)}")
     if module_filter and module_filter != MODULE:
         raise UnknownModelError(f"{model_name} is not in the module {module_filter}; it is in {MODULE}")
-    from regnety.catalog.aliases import our_name
-
     return _entrypoint(our_name(model_name).partition(".")[0])
 
 
 @cache
 def _entrypoint(name: str) -> Entrypoint:
     def build(pretrained: bool = False, **arguments: Any) -> "RegNet | FeatureExtractor":
-        import regnety
+        import_extra("torch", feature="create_model", extra="torch")
+        from regnety.network.creation import create_model
 
-        network: RegNet | FeatureExtractor = regnety.create_model(name, pretrained, **arguments)
+        network: RegNet | FeatureExtractor = create_model(name, pretrained, **arguments)
         return network
 
     build.__name__ = build.__qualname__ = name

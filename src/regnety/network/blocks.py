@@ -123,3 +123,10 @@ class RegStage(nn.Sequential):
             for block in self:
                 x = block(x)
         return x
+
+
+def set_grad_checkpointing(model: nn.Module, enable: bool) -> None:
+    """Switch gradient checkpointing on or off in every stage of a network."""
+    for module in model.children():
+        if isinstance(module, RegStage):
+            module.grad_checkpointing = enable

@@ -16,7 +16,7 @@ from regnety.catalog.published import published_models
 from regnety.errors import InvalidDesignError, UnknownModelError, WeightsError
 from regnety.network.arrays import load_weights as load_weights
 from regnety.network.arrays import numpy_weights as numpy_weights
-from regnety.network.features import FeatureExtractor
+from regnety.network.extractor import FeatureExtractor
 from regnety.network.initialization import Initialization, initialize
 from regnety.network.modules import RegNet
 from regnety.network.origin import Origin

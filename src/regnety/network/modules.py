@@ -1,5 +1,6 @@
 """The torch module of a RegNet, with the keys, the methods and the numbers of timm's."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +13,18 @@ from regnety.architecture.description import Architecture
 from regnety.architecture.design import MAX_WIDTH
 from regnety.bundle.data_config import pretrained_cfg_of
 from regnety.bundle.training_files import TrainingFiles
-from regnety.errors import InvalidDesignError
-from regnety.network.blocks import ConvNormAct, RegStage
+from regnety.errors import InvalidDesignError, WeightsError
+from regnety.metadata.model_metadata import ModelMetadata
+from regnety.network.blocks import ConvNormAct, RegStage, set_grad_checkpointing
 from regnety.network.dilation import stage_samplings
 from regnety.network.drop_path import drop_path_rates
-from regnety.network.features import feature_table, set_grad_checkpointing, taken_indices
+from regnety.network.feature_maps import feature_table, taken_indices
 from regnety.network.head import ClassifierHead
 from regnety.network.origin import Origin
-from regnety.network.saving import save_network
+from regnety.network.saving import check_describable, save_network
 from regnety.preprocessing import Preprocessing
+
+logger = logging.getLogger("regnety")
 
 
 class RegNet(nn.Module):
@@ -264,4 +268,32 @@ class RegNet(nn.Module):
             WeightsError: the number of labels is not that of the classes, something else stands at that place, or the
                 network computes otherwise than its description says: dilated, pruned, or pooled in another way.
         """
-        return save_network(self, folder, labels=labels, preprocessing=preprocessing, provenance=provenance)
+        folder = Path(folder)
+        check_describable(
+            folder,
+            self.architecture,
+            output_stride=self.feature_info[-1]["reduction"] if self.dilated else None,
+            bn_eps=self.stem.bn.eps,
+            global_pool=self.head.global_pool,
+        )
+        if self.stem.conv.weight.is_meta:
+            raise WeightsError(f"{folder}: the network is on the meta device, where it has no weights to save")
+        own_labels, own_provenance = self.labels, self.provenance
+        if self.origin is not None:
+            own_labels, own_provenance = self.origin.still_true(self.labels, self.provenance, self.head.fc)
+        if labels is None and own_labels is not self.labels:
+            logger.warning(
+                "%s: saved without class names: the classifier was trained after they came with it; "
+                "pass labels=model.labels if they still hold, or labels=[...]",
+                folder,
+            )
+        labels = own_labels if labels is None else labels
+        metadata = ModelMetadata(
+            design=self.architecture.design,
+            num_classes=self.num_classes,
+            in_chans=self.in_chans,
+            preprocessing=self.preprocessing if preprocessing is None else preprocessing,
+            labels=None if labels is None else tuple(labels),
+            provenance=own_provenance if provenance is None else provenance,
+        )
+        return save_network(self, folder, metadata, training_files=self.training_files)

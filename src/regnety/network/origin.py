@@ -24,6 +24,23 @@ class Origin:
         self.provenance = provenance
         self._values = _values_of(classifier)
 
+    def still_true(
+        self, labels: tuple[str, ...] | None, provenance: Mapping[str, Any], classifier: nn.Module
+    ) -> tuple[tuple[str, ...] | None, Mapping[str, Any]]:
+        """A network's labels and provenance without what a trained or replaced classifier has made untrue.
+
+        What the user has put in their place since stays.
+        """
+        if self.is_of(classifier):
+            return labels, provenance
+        if labels is self.labels:
+            labels = None
+        if (
+            provenance is self.provenance
+        ):  # a licence holds for whatever is made from the weights; data and figures do not
+            provenance = {name: value for name, value in provenance.items() if name.startswith("license")}
+        return labels, provenance
+
     def is_of(self, classifier: nn.Module) -> bool:
         """Whether a layer has the very values that were loaded, in whatever type."""
         values = _values_of(classifier)

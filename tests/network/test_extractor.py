@@ -12,7 +12,7 @@ from regnety.architecture.design import AnyNetDesign, Design, StageDesign
 from regnety.bundle.data_config import resolve_data_config
 from regnety.errors import InvalidDesignError, WeightsError
 from regnety.network.creation import create_model
-from regnety.network.features import FeatureExtractor
+from regnety.network.extractor import FeatureExtractor
 
 DESIGN = Design(depth=4, w0=16, wa=12, wm=2, group_width=8)
 """Three stages."""
