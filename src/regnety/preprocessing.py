@@ -62,7 +62,7 @@ class Preprocessing:
         if len(self.mean) != len(self.std) or min(self.std) <= 0:
             raise WeightsError(f"std must be a positive number for each of {len(self.mean)} channels, got {self.std}")
 
-    def shown(
+    def with_changes(
         self,
         *,
         image_size: int | None = None,
@@ -72,7 +72,7 @@ class Preprocessing:
         std: PerChannel | None = None,
         interpolation: str | None = None,
     ) -> "Preprocessing":
-        """The same with what a caller wants otherwise.
+        """The same with some values replaced.
 
         Args:
             image_size: height and width, in pixels; None leaves them.

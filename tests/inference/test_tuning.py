@@ -65,7 +65,7 @@ def test_another_wish_model_or_machine_is_tried_anew(
     assert remembered_plan(bundle, "auto", "auto", workers=3) is None
     assert remembered_plan(bundle, "auto", "auto", workers=2, outputs=("pre_logits",)) is None
     assert remembered_plan(small_bundle(None, num_classes=5), "auto", "auto", workers=2) is None
-    larger = bundle.with_preprocessing(SMALL.shown(image_size=48))
+    larger = bundle.with_preprocessing(SMALL.with_changes(image_size=48))
     assert remembered_plan(larger, "auto", "auto", workers=2) is None
     monkeypatch.setattr(tuning, "installed_engines", lambda: {"onnxruntime": "99.0"})
     assert remembered_plan(bundle, "auto", "auto", workers=2) is None

@@ -65,7 +65,7 @@ def export_model(
     path = Path(path)
     bundle = Bundle.load(model)
     bundle = bundle.with_preprocessing(
-        bundle.preprocessing.shown(
+        bundle.preprocessing.with_changes(
             image_size=image_size, crop_pct=crop_pct, mean=mean, std=std, interpolation=interpolation
         )
     )

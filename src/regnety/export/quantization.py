@@ -130,7 +130,7 @@ def quantize_model(
     path = Path(path)
     nncf = load_nncf()
     bundle = _source(model, path)
-    shown = bundle.preprocessing.shown(
+    shown = bundle.preprocessing.with_changes(
         image_size=image_size,
         crop_pct=crop_pct,
         use_test_size=use_test_size,

@@ -114,7 +114,7 @@ class Predictor:
             from regnety.bundle.label_files import find_labels
 
             bundle = bundle.with_labels(find_labels(labels))
-        shown = bundle.preprocessing.shown(
+        shown = bundle.preprocessing.with_changes(
             image_size=image_size,
             crop_pct=crop_pct,
             use_test_size=use_test_size,

@@ -175,10 +175,10 @@ def create_model(
     _set_batch_norm(network, bn_momentum, bn_eps)
     network.preprocessing = source.preprocessing.for_channels(architecture.in_chans)
     network.pretrained_cfg = pretrained_cfg_of(
-        source.shown, num_classes=architecture.num_classes, in_chans=architecture.in_chans
+        source.described_by, num_classes=architecture.num_classes, in_chans=architecture.in_chans
     )
     if request.cfg:
-        network.pretrained_cfg, preprocessing = request.shown(network.pretrained_cfg)
+        network.pretrained_cfg, preprocessing = request.resolved_cfg(network.pretrained_cfg)
         network.preprocessing = preprocessing.for_channels(architecture.in_chans)
     result = FeatureExtractor(network, out_indices) if features_only else network
     if source.bundle is not None and source.bundle.notice is not None:

@@ -22,20 +22,20 @@ class Source:
 
     architecture: Architecture
     """With the model's own classes and input channels."""
-    shown: str | Bundle | Preprocessing
-    """What knows how the model wants its pictures: its name, its bundle, or that alone."""
+    described_by: str | Bundle | Preprocessing
+    """Where the preprocessing is found: under the model's name, in its bundle, or here, where nothing else is known."""
     bundle: Bundle | None = None
     """Whose weights are loaded; None leaves random ones."""
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What the model wants to be shown."""
-        if isinstance(self.shown, Preprocessing):
-            return self.shown
-        if isinstance(self.shown, Bundle):
-            return self.shown.preprocessing
-        published = model_info(self.shown).published
-        return resolve(self.shown).preprocessing if published is None else published.preprocessing
+        """Size, crop and normalisation of the model's input."""
+        if isinstance(self.described_by, Preprocessing):
+            return self.described_by
+        if isinstance(self.described_by, Bundle):
+            return self.described_by.preprocessing
+        published = model_info(self.described_by).published
+        return resolve(self.described_by).preprocessing if published is None else published.preprocessing
 
 
 def find_source(model: Model, *, pretrained: bool | None, checkpoint_path: str | Path | None) -> Source:
@@ -65,20 +65,22 @@ def find_source(model: Model, *, pretrained: bool | None, checkpoint_path: str |
 
 
 def _bundled(bundle: Bundle) -> Source:
-    return Source(architecture=bundle.architecture, shown=bundle, bundle=bundle)
+    return Source(architecture=bundle.architecture, described_by=bundle, bundle=bundle)
 
 
 def _named(name: str, pretrained: bool | None) -> Source:
     if pretrained:
-        return replace(_bundled(resolve(name)), shown=name)
+        return replace(_bundled(resolve(name)), described_by=name)
     info = model_info(name)
-    return Source(architecture=info.design.architecture(info.num_classes), shown=name)
+    return Source(architecture=info.design.architecture(info.num_classes), described_by=name)
 
 
 def _described(design: Design | AnyNetDesign | Architecture, pretrained: bool | None) -> Source:
     if pretrained:
         raise WeightsError("a design has no weights; pretrained=True wants the name or the folder of a model")
-    return Source(architecture=design.architecture(), shown=Preprocessing())  # a design does not say how it is shown
+    return Source(
+        architecture=design.architecture(), described_by=Preprocessing()
+    )  # a design does not say how it is shown
 
 
 def _on_the_hub(model: str, pretrained: bool | None, checkpoint_path: str | Path | None) -> Source:
@@ -89,7 +91,7 @@ def _on_the_hub(model: str, pretrained: bool | None, checkpoint_path: str | Path
     architecture = metadata.design.architecture(metadata.num_classes, metadata.in_chans)
     if checkpoint_path is not None:
         return _with_checkpoint(architecture, checkpoint_path)
-    return Source(architecture=architecture, shown=metadata.preprocessing)
+    return Source(architecture=architecture, described_by=metadata.preprocessing)
 
 
 def _with_checkpoint(model: str | Design | AnyNetDesign | Architecture, checkpoint_path: str | Path) -> Source:
@@ -111,4 +113,4 @@ def _with_checkpoint(model: str | Design | AnyNetDesign | Architecture, checkpoi
     # A bare file was read with assumptions, and says so; then the name that the caller gave knows better, unless the
     # settings of its training say how its pictures were shown.
     named = None if published is None else published.preprocessing.for_channels(found.metadata.in_chans)
-    return source if named not in (None, found.preprocessing) else replace(source, shown=model)
+    return source if named not in (None, found.preprocessing) else replace(source, described_by=model)

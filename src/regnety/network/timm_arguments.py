@@ -74,11 +74,11 @@ class Request:
             raise WeightsError(f"pretrained_cfg: input_size must be (channels, height, width), got {size!r}")
         return None if size is None else size[0]
 
-    def shown(self, own: Mapping[str, Any]) -> tuple[dict[str, Any], Preprocessing]:
-        """The network's `pretrained_cfg`, and what it is shown by it.
+    def resolved_cfg(self, own: Mapping[str, Any]) -> tuple[dict[str, Any], Preprocessing]:
+        """The network's `pretrained_cfg`, and the preprocessing that it describes.
 
         Raises:
-            WeightsError: it is to be shown what cannot be done.
+            WeightsError: it describes what no `Preprocessing` can be.
         """
         if self.replaces:
             own = default_cfg(Preprocessing(), num_classes=own["num_classes"])
@@ -168,12 +168,12 @@ def _refuse_others(others: Mapping[str, Any], pretrained: bool | None) -> None:
             )
         if name not in INSTEAD or name in WEIGHTS_ENTRIES:
             raise TypeError(f"create_model() got an unexpected keyword argument {name!r}")
-        raise InvalidDesignError(f"{name}={_shown(value)}: {INSTEAD[name]}")
+        raise InvalidDesignError(f"{name}={_spelled(value)}: {INSTEAD[name]}")
 
 
 def _is_usual(value: Any, usual: Iterable[Any]) -> bool:
     return any(value is each or (isinstance(value, str | bool) and value == each) for each in usual)
 
 
-def _shown(value: Any) -> str:
+def _spelled(value: Any) -> str:
     return getattr(value, "__name__", None) or repr(value)

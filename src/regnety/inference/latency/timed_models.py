@@ -114,7 +114,7 @@ def timed_model(
     """
     if is_name(model) and (published := model_info(model).published) is not None:
         info = model_info(model)
-        preprocessing = published.preprocessing.shown(image_size=image_size)
+        preprocessing = published.preprocessing.with_changes(image_size=image_size)
         metadata = ModelMetadata(
             design=info.design,
             num_classes=published.num_classes,
@@ -129,7 +129,7 @@ def timed_model(
         top1 = accuracy.top1 if accuracy is not None else max(rows, default=None)
         return TimedModel(published.name, Bundle(metadata, weights, name=model), True, top1)
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
-    return TimedModel(model, bundle.with_preprocessing(bundle.preprocessing.shown(image_size=image_size)), False)
+    return TimedModel(model, bundle.with_preprocessing(bundle.preprocessing.with_changes(image_size=image_size)), False)
 
 
 def models_to_time(patterns: Iterable[str]) -> list[str]:

@@ -134,7 +134,7 @@ class Embedder:
         interpolation: str | None = None,
     ) -> None:
         bundle = Bundle.load(model)
-        shown = bundle.preprocessing.shown(
+        shown = bundle.preprocessing.with_changes(
             image_size=image_size,
             crop_pct=crop_pct,
             use_test_size=use_test_size,
