@@ -2,14 +2,14 @@
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from code_blocks import ROOT, make_workplace
+
 README = (ROOT / "README.md").read_text("utf-8")
 COMMANDS = re.findall(r"^\$ regnety (.+?)(?:  +#.*)?$", README, re.MULTILINE)
 PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -17,17 +17,7 @@ PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with what the README speaks of: two photographs, and a small folder of labelled ones."""
-    from PIL import Image
-
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    photograph = Image.open(ROOT / "examples" / "cat.png").convert("RGB")
-    photograph.save(tmp_path / "photo.jpg")
-    for label, angle in (("upright", 0), ("upside_down", 180)):
-        for number in range(20):
-            path = tmp_path / "photos" / label / f"{number}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            photograph.resize((48 + number, 40)).rotate(angle).save(path)
+    make_workplace(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -54,7 +44,7 @@ def test_every_python_block_runs(block: str, workplace: Path) -> None:
 
 def test_the_result_shown_is_the_result(workplace: Path) -> None:
     """The table on the first screen, to the printed digit."""
-    shown = README.partition("$ make demo")[2].partition("```")[0]
+    shown = README.partition("$ regnety predict examples/cat.png\n")[2].partition("```")[0]
     result = subprocess.run(
         [sys.executable, "-m", "regnety", "predict", "examples/cat.png"],
         cwd=workplace,
