@@ -8,6 +8,7 @@ from code_blocks import DRAWING, ROOT, check_shown, code_blocks, make_workplace,
 
 DOCS = ROOT / "docs"
 PAGES = [page for page in sorted(DOCS.rglob("*.md")) if "_build" not in page.parts and code_blocks(page)]
+TUTORIALS = [page for page in PAGES if page.parent.name == "tutorials"]
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def test_a_page_does_what_it_shows(page: Path, workplace: Path) -> None:
     run_page(page, workplace)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name == "tutorials"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_a_tutorial_draws_its_photographs_before_it_uses_them(page: Path) -> None:
     commands = "".join(block.text for block in code_blocks(page))
     used = [commands.find(name) for name in ("fruit", "photo.jpg", "damaged.jpg") if name in commands]
@@ -30,7 +31,7 @@ def test_a_tutorial_draws_its_photographs_before_it_uses_them(page: Path) -> Non
 
 
 def test_each_reader_has_a_tutorial_with_code() -> None:
-    assert len([page for page in PAGES if page.parent.name == "tutorials"]) >= 4
+    assert len(TUTORIALS) >= 4
 
 
 def test_what_is_shown_may_differ_in_the_last_digit_and_no_more() -> None:
