@@ -3,6 +3,7 @@
 RegNetYError                 what `except` at an edge catches; str() is one line: what, where, what to do
 ├── InvalidDesignError       a design parameter is outside of what a RegNet allows
 ├── UnknownModelError        MODEL names nothing that is known or on this disk
+│   └── UnreachableError     the Hub does not answer, or must not be asked
 ├── WeightsError             a checkpoint, bundle or graph that is damaged or does not fit
 ├── ExportError              a file cannot be written in that form, or answers otherwise than the model it came from
 ├── ImageError               a file that is no image, is truncated or is over the pixel limit
@@ -26,6 +27,10 @@ class InvalidDesignError(RegNetYError, ValueError):
 
 class UnknownModelError(RegNetYError, LookupError):
     """MODEL names nothing that is known, or whose weights are on this disk."""
+
+
+class UnreachableError(UnknownModelError):
+    """The Hub does not answer, or must not be asked: nothing else that is missing here can be fetched either."""
 
 
 class WeightsError(RegNetYError, ValueError):

@@ -11,7 +11,7 @@ from commands import one_line, regnety, regnety_here
 from regnety.catalog.models import embedded_bundle, model_info
 from regnety.catalog.published import PublishedWeights, list_weights
 from regnety.cli.commands.fetch import complete_published
-from regnety.weights.fetching.offline import UnreachableError
+from regnety.errors import UnreachableError
 from web_server import COMMIT, WebServer
 
 DATA = bytes(300_000)
@@ -20,13 +20,12 @@ REPO = "timm/regnety_002.pycls_in1k"
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
-    """The Hub of every process that is started; no address on the way out leads anywhere."""
+    """The Hub of every process that is started."""
     monkeypatch.setenv("REGNETY_CACHE", str(tmp_path / "cache"))
     with WebServer() as server:
         monkeypatch.delenv("REGNETY_OFFLINE")
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-        monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
         yield server
 
 
@@ -64,13 +63,11 @@ def test_what_cannot_be_had_is_a_line_and_the_others_come(hub: WebServer, tmp_pa
 
 
 def test_a_proxy_that_is_not_there_is_a_line(hub: WebServer) -> None:
-    result = regnety("fetch", "regnety_002")
+    result = regnety("fetch", "regnety_002", http_proxy="http://127.0.0.1:9", no_proxy="")
     assert (result.returncode, result.stdout) == (1, "")
-    hub_failed, failed = result.stderr.splitlines()
-    assert hub_failed.endswith(
-        "trying https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-regnet/regnety_002-e68ca334.pth"
-    )
-    assert "regnety_002-e68ca334.pth: cannot be reached: " in failed
+    (line,) = result.stderr.splitlines()
+    assert f"{hub.url}/{REPO}: model.safetensors is unavailable: " in line
+    assert hub.requests == []
 
 
 @pytest.mark.parametrize(
@@ -112,7 +109,7 @@ def test_all_begins_with_what_it_comes_to(hub: WebServer, tmp_path: Path) -> Non
 
 
 def test_all_without_a_network_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first of them have no address beside the Hub; then one with an address is tried, and no other."""
+    """One of them is tried, and no other."""
     monkeypatch.delenv("REGNETY_OFFLINE")
     nowhere = "http://127.0.0.1:9"
     result = regnety(
@@ -129,38 +126,34 @@ def test_all_without_a_network_is_one_line(tmp_path: Path, monkeypatch: pytest.M
     assert lines[0].startswith(
         "regnety: 61 of 61 published weights are missing and cannot be fetched; the first: regnetx_002.pycls_in1k: "
     )
-    assert f"{nowhere}/timm/regnetx_002.pycls_in1k: model.safetensors cannot be had: " in lines[0]
+    assert f"{nowhere}/timm/regnetx_002.pycls_in1k: model.safetensors is unavailable: " in lines[0]
 
 
-def test_all_goes_on_with_addresses_where_the_hub_alone_is_away(
+def test_all_that_are_missing_are_asked_for_until_nobody_answers(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Weights that only the Hub has are not asked for again, and nothing once an address is away too."""
     monkeypatch.setenv("REGNETY_CACHE", str(tmp_path))
+    here = model_info("regnety_640.seer").published
+    assert here is not None
+    here.cache_path.parent.mkdir(parents=True)
+    here.cache_path.write_bytes(DATA)
     asked = []
 
     def fetch(published: PublishedWeights, *, quiet: bool) -> Path:
         asked.append(published.name)
-        if published.url is None or published.name == "regnety_1280.seer":
+        if published.name == "regnetx_008.tv2_in1k":
             raise UnreachableError(f"{published.name}: nobody answers")
+        published.cache_path.write_bytes(DATA)
         return published.cache_path
 
-    def place(published: PublishedWeights, **_: object) -> Path:
-        path = fetch(published, quiet=True)
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(DATA)
-        return path
-
-    monkeypatch.setattr("regnety.weights.fetching.published.fetch", place)
+    monkeypatch.setattr("regnety.weights.fetching.published.fetch", fetch)
     result = regnety_here(capfd, "fetch", "--all", "-q")
-    with_address = [name for name in list_weights() if model_info(name).published.url is not None]
-    before = with_address[: with_address.index("regnety_1280.seer")]
-    assert asked == ["regnetx_002.pycls_in1k", *before, "regnety_1280.seer"]
-    assert len(result.stdout.splitlines()) == len(before)
-    missing = 61 - len(before)
+    before = list_weights()[: list_weights().index("regnetx_008.tv2_in1k")]
+    assert asked == [*before, "regnetx_008.tv2_in1k", here.name]
+    assert len(result.stdout.splitlines()) == len(before) + 1
     assert result.stderr == (
-        f"regnety: {missing} of 61 published weights are missing and cannot be fetched; the first: "
-        "regnetx_002.pycls_in1k: nobody answers\n"
+        f"regnety: {60 - len(before)} of 61 published weights are missing and cannot be fetched; the first: "
+        "regnetx_008.tv2_in1k: nobody answers\n"
     )
 
 

@@ -157,7 +157,8 @@ def _resolve_published(published: "PublishedWeights", *, quiet: bool) -> Bundle:
     from regnety.bundle.checkpoint_files import read_published
 
     path = published.cached_file
-    if path is None or published.noncommercial:  # whose licence is said before the first use, wherever it came from
+    # Also where the file is here: a licence is shown before the first use, a file put there by hand is checked once.
+    if path is None or published.noncommercial or path == published.url_path:
         from regnety.weights.fetching.published import fetch
 
         path = fetch(published, quiet=quiet)

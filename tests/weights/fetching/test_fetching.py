@@ -1,4 +1,4 @@
-"""Published weights, from the Hub, from their addresses, and from nowhere: in processes of their own."""
+"""Published weights: from the Hub, put there by hand, and unavailable."""
 
 import hashlib
 import os
@@ -13,9 +13,10 @@ import pytest
 from huggingface_hub import constants
 
 from commands import TIMEOUT_S, python
+from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
-from regnety.errors import UnknownModelError, WeightsError
+from regnety.errors import UnknownModelError, UnreachableError, WeightsError
 from regnety.weights.fetching.published import fetch
 from web_server import Handler, WebFile, WebServer, serve
 
@@ -37,7 +38,7 @@ SEER = weights_of("regnety_320.seer")
 
 @pytest.fixture
 def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
-    """The Hub and everybody's addresses, with empty caches on this side."""
+    """The Hub, with empty caches on this side."""
     monkeypatch.setenv("REGNETY_CACHE", str(tmp_path / "cache"))
     with WebServer() as server:
         monkeypatch.setattr(constants, "ENDPOINT", server.url)
@@ -91,23 +92,43 @@ def test_what_timm_has_fetched_is_used_offline(web: WebServer, monkeypatch: pyte
     assert web.requests == []
 
 
-def test_from_the_address_where_the_hub_has_it_not(web: WebServer, caplog: pytest.LogCaptureFixture) -> None:
-    published = at(web, PLAIN, f"regnety_002-{DIGITS}.pth")
-    web.files[f"/regnety_002-{DIGITS}.pth"] = WebFile(DATA)
-    path = fetch(published)
-    assert path == published.url_path == published.cached_file
-    assert path.name == f"regnety_002-{DIGITS}.pth"
-    assert path.read_bytes() == DATA
-    assert caplog.messages == [f"{web.url}/timm/regnety_002.pycls_in1k: {NO_REPOSITORY}; trying {published.url}"]
-    assert sorted(file.name for file in path.parent.iterdir() if not file.name.startswith(".")) == [path.name]
-
-
-@pytest.mark.parametrize("name", ["regnety_002.pycls_in1k.pth", "regnety_002-e68ca334.pth"])
+@pytest.mark.parametrize(
+    "name", ["regnety_002.pycls_in1k.safetensors", "regnety_002.pycls_in1k.pth", f"regnety_002-{DIGITS}.pth"]
+)
 def test_a_file_that_was_put_there_by_hand(name: str, web: WebServer) -> None:
     PLAIN.cache_path.parent.mkdir(parents=True)
     (PLAIN.cache_path.parent / name).write_bytes(DATA)
-    assert fetch(PLAIN) == PLAIN.cache_path.parent / name
-    assert web.requests == []
+    assert fetch(at(web, PLAIN, f"regnety_002-{DIGITS}.pth")) == PLAIN.cache_path.parent / name
+    assert web.requests == [], "nothing is ever fetched from the authors' address"
+
+
+def test_a_file_that_was_put_there_by_hand_is_held_to_its_published_hash(
+    web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = at(web, PLAIN, f"regnety_002-{DIGITS}.pth")
+    path = published.url_path
+    assert path is not None
+    path.parent.mkdir(parents=True)
+    path.write_bytes(DATA[:-1])
+    with pytest.raises(WeightsError) as error:
+        fetch(published)
+    found = hashlib.sha256(DATA[:-1]).hexdigest()[:8]
+    assert str(error.value) == (
+        f"{path}: is not the file of {published.url}: its SHA-256 begins with {found}, expected {DIGITS}; remove it, "
+        "or copy the file again"
+    )
+    assert path.exists(), "it is the user's"
+    path.write_bytes(DATA)
+    assert fetch(published) == path
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("it is checked once"))
+    assert fetch(published) == path
+
+
+def test_a_file_of_a_model_is_checked_before_its_first_use(web: WebServer) -> None:
+    PLAIN.cache_path.parent.mkdir(parents=True)
+    (PLAIN.cache_path.parent / "regnety_002-e68ca334.pth").write_bytes(DATA)
+    with pytest.raises(WeightsError, match="is not the file of https://github"):
+        Bundle.load("regnety_002")
 
 
 def test_a_link_that_leads_nowhere_any_more_is_renewed(web: WebServer, tmp_path: Path) -> None:
@@ -136,38 +157,26 @@ def test_where_links_are_not_allowed(forbidden: list[str], web: WebServer, monke
     assert path.stat().st_nlink == (1 if "link" in forbidden else 2)
 
 
-def test_wrong_bytes_everywhere(web: WebServer) -> None:
-    published = at(web, PLAIN, "a-01234567.pth")
+def test_wrong_bytes(web: WebServer) -> None:
     web.add_hub_file(PLAIN.hub_repo, "model.safetensors", DATA[::-1], announced=DATA)
-    web.files["/a-01234567.pth"] = WebFile(DATA)
     with pytest.raises(WeightsError) as error:
-        fetch(published)
+        fetch(PLAIN)
     assert str(error.value).startswith(
         "regnety_002.pycls_in1k: the weights of this model are not on this disk, and cannot be fetched: "
         f"{web.url}/timm/regnety_002.pycls_in1k: gave a wrong model.safetensors, now removed: "
     )
-    assert (
-        f"; {published.url}: gave a wrong file, which was removed: its SHA-256 begins with {DIGITS}, expected "
-        in str(error.value)
-    )
-    assert published.cached_file is None
+    assert PLAIN.cached_file is None
     assert [file.name for file in PLAIN.cache_path.parent.iterdir() if file.suffix != ".lock"] == []
 
 
-def test_wrong_bytes_are_told_apart_from_none(web: WebServer) -> None:
-    web.add_hub_file(PLAIN.hub_repo, "model.safetensors", DATA[::-1], announced=DATA)
-    with pytest.raises(WeightsError, match="the server answers 404"):
-        fetch(at(web, PLAIN, "a-01234567.pth"))
-
-
-def test_nowhere_to_be_had_says_where_to_put_it(web: WebServer) -> None:
+def test_weights_that_are_unavailable_say_where_to_put_them(web: WebServer) -> None:
     published = at(web, PLAIN, "a-01234567.pth")
     folder = PLAIN.cache_path.parent
     with pytest.raises(UnknownModelError) as error:
         fetch(published)
     assert str(error.value) == (
         "regnety_002.pycls_in1k: the weights of this model are not on this disk, and cannot be fetched: "
-        f"{web.url}/timm/regnety_002.pycls_in1k: {NO_REPOSITORY}; {published.url}: the server answers 404 Not Found; "
+        f"{web.url}/timm/regnety_002.pycls_in1k: {NO_REPOSITORY}; "
         "put model.safetensors of https://huggingface.co/timm/regnety_002.pycls_in1k at "
         f"{folder}/regnety_002.pycls_in1k.safetensors, or the file of {published.url} at {folder}/a-01234567.pth"
     )
@@ -185,7 +194,7 @@ def test_offline_nothing_is_asked(variable: str, web: WebServer, monkeypatch: py
         "unset it, or put model.safetensors of https://huggingface.co/timm/regnetx_002.pycls_in1k at "
         f"{ONLY_HUB.cache_path}"
     )
-    with pytest.raises(UnknownModelError, match="or the file of "):
+    with pytest.raises(UnreachableError, match="or the file of "):
         fetch(at(web, PLAIN, "a-01234567.pth"))
     assert web.requests == []
 
@@ -204,27 +213,17 @@ def test_offline_a_damaged_file_is_named(web: WebServer, monkeypatch: pytest.Mon
     assert web.requests == []
 
 
-def test_a_licence_is_said_before_the_first_use_and_a_missing_hash(
-    web: WebServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    published = at(web, SEER, "seer.torch")
+def test_a_licence_is_said_before_the_first_use(web: WebServer, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(UnknownModelError):
-        fetch(published, quiet=True)
-    web.files["/seer.torch"] = WebFile(DATA)
-    path = fetch(published, quiet=True)
+        fetch(SEER, quiet=True)
+    web.add_hub_file(SEER.hub_repo, "model.safetensors", DATA)
+    for _ in range(2):
+        fetch(SEER, quiet=True)
     licence = (
         "the weights regnety_320.seer are not for commercial use: their licence is seer-license, "
         "see https://huggingface.co/timm/regnety_320.seer"
     )
     assert caplog.messages == [licence] * 2, "quiet leaves nothing else, and what failed was no use"
-    path.unlink()
-    caplog.clear()
-    fetch(published)
-    assert [message.partition(": ")[0] for message in caplog.messages] == [f"{web.url}/{SEER.hub_repo}", SEER.name]
-    assert caplog.messages[1] == (
-        f"regnety_320.seer: no hash of this file is known; that it came from {published.url} whole, and the keys and "
-        "shapes in it, are all that is checked"
-    )
 
 
 def test_a_licence_is_said_of_files_that_were_put_there_too(web: WebServer, caplog: pytest.LogCaptureFixture) -> None:
@@ -278,28 +277,16 @@ def test_whoever_waits_says_so(web: WebServer, caplog: pytest.LogCaptureFixture)
 
 
 FETCH = """
-import sys
-from dataclasses import replace
 from regnety.catalog.models import model_info
 from regnety.weights.fetching.published import fetch
-published = model_info("regnety_002").published
-if sys.argv[1:]:
-    published = replace(published, url=sys.argv[1])
-print(fetch(published).read_bytes() == bytes(range(256)) * 400)
+print(fetch(model_info("regnety_002").published).read_bytes() == bytes(range(256)) * 400)
 """
 
 
-@pytest.mark.parametrize("source", ["hub", "address"])
-def test_ten_processes_fetch_once(source: str, web: WebServer, tmp_path: Path) -> None:
-    arguments = []
-    if source == "hub":
-        path = web.add_hub_file(PLAIN.hub_repo, "model.safetensors", DATA)
-    else:
-        path = f"/regnety_002-{DIGITS}.pth"
-        web.files[path] = WebFile(DATA)
-        arguments = [f"{web.url}{path}"]
+def test_ten_processes_fetch_once(web: WebServer, tmp_path: Path) -> None:
+    path = web.add_hub_file(PLAIN.hub_repo, "model.safetensors", DATA)
     environment = {**os.environ, "HF_ENDPOINT": web.url, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}
-    command = [sys.executable, "-W", "error", "-c", FETCH, *arguments]
+    command = [sys.executable, "-W", "error", "-c", FETCH]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) for _ in range(10)]
     outputs = [process.communicate(timeout=TIMEOUT_S)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * 10

@@ -1,21 +1,19 @@
 """`regnety fetch`."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
 
 from regnety.architecture.counting import weights_bytes
-from regnety.catalog.addresses import HUB, split_address
+from regnety.catalog.addresses import HUB, parse_hub_address, split_address
 from regnety.catalog.models import is_name, model_info
 from regnety.catalog.published import list_weights, published_models
 from regnety.cli.options.shared import quiet_option
-from regnety.errors import RegNetYError
+from regnety.errors import RegNetYError, UnreachableError
 from regnety.text import error_line, printable
-from regnety.weights.fetching.hub_address import parse_hub_address
-from regnety.weights.fetching.offline import UnreachableError
 
 
 def complete_published(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -50,7 +48,7 @@ def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> None:
     failed = False
     unanswered: dict[str, UnreachableError | None] = {}
     for name in wanted:
-        if every and unanswered and _is_hopeless(name, unanswered):
+        if unanswered and not _is_here(name):  # nobody answered before: the others would wait for nothing
             unanswered[name] = None
             continue
         try:
@@ -69,24 +67,6 @@ def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> None:
         print(f"regnety: {count} are missing and cannot be fetched; the first: {first}", file=sys.stderr)
     if failed or unanswered:
         click.get_current_context().exit(1)
-
-
-def _is_hopeless(name: str, unanswered: Mapping[str, object]) -> bool:
-    """Whether weights that are not here need not be asked for: not the Hub, and no address either where one was tried.
-
-    Args:
-        name: the weights.
-        unanswered: those that nobody has answered for; the Hub was asked for each of them.
-    """
-    if _is_here(name):
-        return False
-    only_hub = [_url(other) is None for other in (name, *unanswered)]
-    return only_hub[0] or not all(only_hub[1:])
-
-
-def _url(name: str) -> str | None:
-    published = model_info(name).published
-    return None if published is None else published.url
 
 
 def _check(name: str) -> None:

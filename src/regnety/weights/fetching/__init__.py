@@ -1,1 +1,1 @@
-"""Published weights on their way to this disk: from the Hub, or from the addresses their authors gave."""
+"""Published weights on their way from the Hugging Face Hub to this disk."""

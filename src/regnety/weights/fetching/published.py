@@ -1,4 +1,4 @@
-"""Published weights, from wherever they can be had: this disk, the Hub, the address that their authors gave."""
+"""Published weights on this disk: put there by hand, found in the Hub's cache, or fetched from the Hub."""
 
 import logging
 import os
@@ -8,34 +8,33 @@ from pathlib import Path
 
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
-from regnety.errors import RegNetYError, UnknownModelError, WeightsError
+from regnety.errors import UnknownModelError, UnreachableError, WeightsError
 from regnety.files.file_names import WEIGHTS_FILE
 from regnety.storage import NO_CACHE, cache_directory, locked, replacing, say_not_kept
 from regnety.text import reason_of
-from regnety.weights.fetching.kept_weights import note_fetched
-from regnety.weights.fetching.offline import UnreachableError, offline_mode
+from regnety.weights.fetching.kept_weights import check_placed, note_fetched
 
 logger = logging.getLogger("regnety")
 
 
 def fetch(published: PublishedWeights, *, quiet: bool = False) -> Path:
-    """The file of published weights on this disk; it is fetched where it is missing.
+    """The file of published weights on this disk; it is fetched if it is missing.
 
-    The Hub is asked first, then the address of the weights if they have one. What came from the Hub stays in the Hub's
-    own cache, and `cache_path` leads there. Of many processes that ask at once one fetches, and the others wait for it.
-    A licence that forbids commercial use is said before the first use, also where all else is quiet.
+    It comes from the Hub and stays in the Hub's own cache; `cache_path` leads there. If many processes ask at once, one
+    fetches and the others wait. A licence that forbids commercial use is shown before the first use, even if `quiet`.
 
     Args:
         published: the weights.
         quiet: no progress and no other notices.
 
     Returns:
-        A file whose size and hash are those that were announced; nobody has looked at what is in it.
+        A file whose size and hash are those that were announced; its content has not been read.
 
     Raises:
-        UnknownModelError: it is not here and cannot be had, UnreachableError where nobody answers; the message says
-            why, and where it can be put by hand.
-        WeightsError: what came was another file than announced; it was removed.
+        UnknownModelError: it is not here and is unavailable, UnreachableError if the Hub does not answer; the message
+            says why, and where it can be put by hand.
+        WeightsError: another file came than was announced, and was removed; or a file that was put here by hand does
+            not have the published hash, and stays.
         OSError: it cannot be written, as on a full disk.
     """
     said = published.cache_path.with_name(f".{published.name}.licence-said")
@@ -49,23 +48,26 @@ def fetch(published: PublishedWeights, *, quiet: bool = False) -> Path:
                 alone.enter_context(locked(published.cache_path, on_wait=lambda: _say_waiting(published, quiet)))
             except OSError as error:
                 return _fetch_without_our_cache(published, error, quiet)
-            file = published.cached_file or _fetch(published, quiet)
+            file = published.cached_file or _fetch(published, quiet)  # another process may have been faster
+    elif file == published.url_path:
+        check_placed(file, published.url, published.url_sha256_prefix)
     if first_use:
-        with suppress(OSError):  # said once more, then
+        with suppress(OSError):  # a cache that cannot be written: it is shown again the next time
             said.touch()
     return file
 
 
 def fetch_weights(name: str, *, quiet: bool = False) -> Path:
-    """The file of a model's published weights on this disk; it is fetched where it is missing (`regnety fetch`).
+    """The file of a model's published weights on this disk; it is fetched if it is missing (`regnety fetch`).
 
     Args:
         name: `regnety_040`, or with the tag of other weights than those that the plain name means.
-        quiet: no progress and no notices but that of a licence.
+        quiet: no progress and no notices except that of a licence.
 
     Raises:
-        UnknownModelError: there are none of that name, or they cannot be had.
-        WeightsError: what came was another file than announced; it was removed.
+        UnknownModelError: there are none of that name, or they are unavailable.
+        WeightsError: another file came than was announced, and was removed; or a file that was put here by hand does
+            not have the published hash.
         OSError: it cannot be written, as on a full disk.
     """
     published = model_info(name).published
@@ -80,7 +82,7 @@ def _say_waiting(published: PublishedWeights, quiet: bool) -> None:
 
 
 def _fetch_without_our_cache(published: PublishedWeights, our_error: OSError, quiet: bool) -> Path:
-    """Into the Hub's cache alone, where that is another one and can be written, or has the file."""
+    """Into the Hub's cache alone, if that is another one and can be written, or has the file."""
     from regnety.weights.fetching.hub import fetch_from_hub
 
     try:
@@ -98,55 +100,22 @@ def _fetch_without_our_cache(published: PublishedWeights, our_error: OSError, qu
 
 
 def _fetch(published: PublishedWeights, quiet: bool) -> Path:
-    from regnety.weights.fetching.hub import fetch_from_hub
+    from regnety.weights.fetching.hub import fetch_from_hub, offline_mode
 
+    missing = f"{published.name}: the weights of this model are not on this disk, and"
     try:
         file = fetch_from_hub(published.hub_repo, WEIGHTS_FILE, quiet=quiet)
-    except (UnknownModelError, WeightsError) as error:
-        return _fetch_from_address(published, error, quiet)
+    except WeightsError as error:
+        raise WeightsError(f"{missing} cannot be fetched: {error}; {_by_hand(published)}") from error
+    except UnknownModelError as error:
+        if variable := offline_mode():
+            why = f"{missing} offline mode is on ({variable}); unset it, or {_by_hand(published)}"
+            raise UnreachableError(why) from error
+        kind = UnreachableError if isinstance(error, UnreachableError) else UnknownModelError
+        raise kind(f"{missing} cannot be fetched: {error}; {_by_hand(published)}") from error
     _lead(published.cache_path, file)
     note_fetched(published.cache_path)
     return published.cache_path
-
-
-def _fetch_from_address(published: PublishedWeights, hub_error: UnknownModelError | WeightsError, quiet: bool) -> Path:
-    url, path, digits = published.url, published.url_path, published.url_sha256_prefix
-    offline = offline_mode()
-    if offline and not isinstance(hub_error, WeightsError):
-        raise UnreachableError(
-            f"{published.name}: the weights of this model are not on this disk, and offline mode is on ({offline}); "
-            f"unset it, or {_by_hand(published)}"
-        ) from hub_error
-    if offline or url is None or path is None:
-        raise _not_to_be_had(published, hub_error)
-    from regnety.weights.fetching.download import download
-
-    if not quiet:
-        logger.warning(f"{hub_error}; trying {url}")
-    try:
-        download(url, path, sha256_prefix=digits, quiet=quiet)
-    except (UnknownModelError, WeightsError) as error:
-        raise _not_to_be_had(published, hub_error, error) from error
-    note_fetched(path)
-    if digits is None and not quiet:
-        logger.warning(
-            f"{published.name}: no hash of this file is known; that it came from {url} whole, and the keys and shapes "
-            "in it, are all that is checked"
-        )
-    return path
-
-
-def _not_to_be_had(published: PublishedWeights, *errors: UnknownModelError | WeightsError) -> Exception:
-    kind: type[RegNetYError] = UnknownModelError
-    if any(isinstance(error, WeightsError) for error in errors):
-        kind = WeightsError
-    elif all(isinstance(error, UnreachableError) for error in errors):
-        kind = UnreachableError
-    reasons = "; ".join(map(str, errors))
-    return kind(
-        f"{published.name}: the weights of this model are not on this disk, and cannot be fetched: {reasons}; "
-        f"{_by_hand(published)}"
-    )
 
 
 def _by_hand(published: PublishedWeights) -> str:
@@ -155,10 +124,10 @@ def _by_hand(published: PublishedWeights) -> str:
 
 
 def _lead(place: Path, file: Path) -> None:
-    """Make a place in our cache lead to a file in another, so that it can be had from there without asking anyone."""
-    place.unlink(missing_ok=True)  # a link that leads nowhere any more
+    """Make a place in our cache lead to a file in the Hub's: later runs need neither network nor Hub library."""
+    place.unlink(missing_ok=True)  # a link whose file was removed from the Hub's cache
     for link in (os.symlink, os.link):
-        with suppress(OSError):  # not allowed, as on Windows, or not from this disk to that
+        with suppress(OSError):  # symlinks may be forbidden, as on Windows; hard links end at the edge of a disk
             link(file.resolve(), place)
             return
     with replacing(place) as beside:
