@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from regnety.architecture.description import Architecture
-from regnety.architecture.design import AnyDesign, Design
+from regnety.architecture.description import AnyDesign, Architecture
+from regnety.architecture.design import Design
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import model_info
 from regnety.files.arrays import Array

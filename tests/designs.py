@@ -5,7 +5,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from regnety.architecture.counting import complexity
-from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.errors import InvalidDesignError
 
 

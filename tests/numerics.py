@@ -8,8 +8,7 @@ import numpy.typing as npt
 import onnx
 import torch
 
-from regnety.architecture.description import Architecture
-from regnety.architecture.design import AnyDesign
+from regnety.architecture.description import AnyDesign, Architecture
 from regnety.graph.builder import graph_bytes
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 from regnety.network.creation import create_model

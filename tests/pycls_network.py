@@ -5,7 +5,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from regnety.architecture.design import AnyDesign
+from regnety.architecture.description import AnyDesign
 
 
 class PyclsBlock(nn.Module):

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from regnety import models as models
     from regnety.architecture.counting import Complexity
     from regnety.architecture.description import Architecture
-    from regnety.architecture.design import AnyNetDesign, Design, StageDesign
+    from regnety.architecture.design import AnyNetDesign, Design
     from regnety.architecture.notation import design_from_dict
+    from regnety.architecture.stages import StageDesign
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.card import model_card
     from regnety.bundle.data_config import (

@@ -11,7 +11,9 @@ from hypothesis import given
 
 import designs
 import goldens
-from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.catalog.models import model_info
 from regnety.errors import InvalidDesignError
 

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 
 import designs
-from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.design import AnyNetDesign, Design
 from regnety.architecture.notation import SPELLINGS, design_from_dict, parse_design
+from regnety.architecture.stages import StageDesign
 from regnety.catalog.models import model_info
 from regnety.errors import InvalidDesignError
 

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from regnety.architecture.design import AnyNetDesign, Design, StageDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.architecture.stages_to_design import linear_design, simplest_design
 from regnety.catalog.models import list_models, model_info
 from regnety.errors import InvalidDesignError

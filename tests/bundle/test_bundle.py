@@ -13,7 +13,8 @@ from safetensors.numpy import save_file
 from bundles import LABELS, REGNETY_002, SMALL_DESIGN, random_weights, small_bundle
 from pictures import noise
 from regnety import Bundle, Design, Predictor, WeightsError
-from regnety.architecture.design import AnyNetDesign, StageDesign
+from regnety.architecture.design import AnyNetDesign
+from regnety.architecture.stages import StageDesign
 from regnety.preprocessing import Preprocessing
 
 TIMM_FIELDS = {"num_classes", "num_features", "pretrained_cfg", "regnety"}

@@ -8,7 +8,8 @@ import pytest
 
 from bundles import SMALL_DESIGN, small_bundle
 from commands import regnety
-from regnety.architecture.design import AnyNetDesign, Design, StageDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.bundle.design_files import find_design
 from regnety.errors import InvalidDesignError
 

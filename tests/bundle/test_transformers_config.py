@@ -2,7 +2,8 @@
 
 import pytest
 
-from regnety.architecture.design import AnyNetDesign, StageDesign
+from regnety.architecture.design import AnyNetDesign
+from regnety.architecture.stages import StageDesign
 from regnety.bundle.hub_config import read_hub_config
 from regnety.bundle.transformers_config import processor_config, transformers_config
 from regnety.catalog.models import list_models, model_info

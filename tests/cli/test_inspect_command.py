@@ -77,7 +77,8 @@ def test_json_is_what_python_gives(training: Path, capfd: pytest.CaptureFixture[
 
 
 def test_blue_green_red_and_stages_one_by_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    from regnety.architecture.design import AnyNetDesign, StageDesign
+    from regnety.architecture.design import AnyNetDesign
+    from regnety.architecture.stages import StageDesign
 
     stages = tuple(StageDesign(width=width, depth=1, group_width=8) for width in (24, 16))
     bundle = small_bundle(design=AnyNetDesign(stages=stages))

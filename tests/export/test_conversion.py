@@ -15,7 +15,9 @@ import torch
 
 from bundles import LABELS, SMALL, SMALL_DESIGN, small_bundle
 from commands import python
-from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import model_info
 from regnety.errors import ExportError, RegNetYError, WeightsError

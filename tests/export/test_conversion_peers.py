@@ -20,7 +20,9 @@ from goldens import forward_weights
 from numerics import relative_error
 from pictures import photograph
 from pycls_network import PyclsNet
-from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import model_info
 from regnety.export.conversion import convert_model

@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from commands import one_line, python, regnety
-from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.catalog.models import model_info
 from regnety.errors import InvalidDesignError
 from regnety.figures.widths import _draw, plot_widths

@@ -9,7 +9,7 @@ import pytest
 from bundles import random_weights, small_bundle
 from designs import small_design
 from numerics import assert_same_outputs, random_images, run_graph, run_torch
-from regnety.architecture.description import BATCH_NORM_EPS, ConvNorm
+from regnety.architecture.layers import BATCH_NORM_EPS, ConvNorm
 from regnety.errors import WeightsError
 from regnety.graph.builder import build_graph, graph_bytes, write_graph
 from regnety.graph.extraction import ExtractedWeights

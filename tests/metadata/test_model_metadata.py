@@ -9,7 +9,8 @@ from hypothesis import given
 
 import designs
 from quantized_models import CALIBRATION
-from regnety.architecture.design import AnyDesign, Design
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.design import Design
 from regnety.errors import WeightsError
 from regnety.metadata.model_metadata import FORMAT_VERSION, ModelMetadata, metadata_from_dict, metadata_from_json
 from regnety.preprocessing import Preprocessing

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from numerics import lively_network, random_images, relative_error
-from regnety.architecture.design import AnyNetDesign, StageDesign
+from regnety.architecture.design import AnyNetDesign
+from regnety.architecture.stages import StageDesign
 from regnety.errors import InvalidDesignError
 from regnety.network.creation import create_model
 from regnety.network.dilation import stage_samplings

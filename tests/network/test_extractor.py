@@ -8,7 +8,8 @@ import torch
 
 from bundles import small_bundle
 from numerics import lively_network, random_images
-from regnety.architecture.design import AnyNetDesign, Design, StageDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.bundle.data_config import resolve_data_config
 from regnety.errors import InvalidDesignError, WeightsError
 from regnety.network.creation import create_model

@@ -9,7 +9,8 @@ import torch
 
 from bundles import small_bundle
 from numerics import lively_network, random_images, relative_error
-from regnety.architecture.design import AnyNetDesign, Design, StageDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.network.creation import create_model
 from regnety.network.extractor import FeatureExtractor
 from regnety.network.modules import RegNet

@@ -13,7 +13,8 @@ import torch
 
 from bundles import LABELS, SMALL, small_bundle
 from numerics import lively_network, random_images, relative_error
-from regnety.architecture.design import AnyNetDesign, Design, StageDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import WeightsError

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from regnety.architecture.design import AnyNetDesign, Design, StageDesign
+from regnety.architecture.design import AnyNetDesign, Design
 from regnety.architecture.notation import design_from_dict
+from regnety.architecture.stages import StageDesign
 from regnety.training.selection import select_recipe
 
 STAGES = AnyNetDesign(

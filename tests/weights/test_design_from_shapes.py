@@ -3,7 +3,8 @@
 import pytest
 
 from designs import small_design
-from regnety.architecture.design import AnyNetDesign, Design, StageDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.errors import WeightsError
 from regnety.weights.design_from_shapes import infer_architecture
 from regnety.weights.matching import match_shapes

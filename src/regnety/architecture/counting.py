@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from regnety.architecture import validation
-from regnety.architecture.description import Architecture, Block, ConvNorm, SqueezeExcitation
-from regnety.architecture.design import AnyDesign
+from regnety.architecture.description import AnyDesign, Architecture
+from regnety.architecture.layers import Block, ConvNorm, SqueezeExcitation
 
 MAX_SIDE = 1 << 16
 """Of a picture that is counted for, in pixels."""

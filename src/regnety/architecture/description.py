@@ -1,165 +1,68 @@
-"""The description: a RegNet spelled out as layers with names, widths, strides and groups.
+"""The description: a design spelled out as a whole network, layer by layer.
 
 The network, the graph, the counting and the checkpoint readers all read this, and nothing of theirs computes a width
-or lists a layer on its own. Names are checkpoint keys, in timm's dialect (which is ours), in timm's order.
+or lists a layer on its own.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any
 
 from regnety.architecture import validation
-from regnety.architecture.design import MAX_WIDTH, AnyDesign, StageDesign
-
-Shapes: TypeAlias = dict[str, tuple[int, ...]]
-
-BATCH_NORM_EPS = 1e-5
-BATCH_NORM_MOMENTUM = 0.1
-"""Share of a new batch in the running statistics."""
+from regnety.architecture.layers import Block, ConvNorm, Head, Layer, Shapes, SqueezeExcitation, Stage
+from regnety.architecture.stages import MAX_STRIDE, MAX_WIDTH, StageDesign, assign
+from regnety.errors import InvalidDesignError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConvNorm:
-    """A convolution without bias, batch norm, and ReLU where `relu` says so. Padding keeps size // stride."""
+class AnyDesign(ABC):
+    """What both kinds of design are: `Design`, six numbers, and `AnyNetDesign`, a table of stages."""
 
-    name: str
-    """`s2.b1.conv2`: the prefix of its keys."""
-    width_in: int
-    width_out: int
-    kernel_size: int = 1
-    stride: int = 1
-    groups: int = 1
-    relu: bool = True
+    __slots__ = ()
 
-    def state_dict_shapes(self) -> Shapes:
-        """Key to shape; weights are [width_out, width_in / groups, kernel, kernel]."""
-        kernel = (self.kernel_size, self.kernel_size)
-        norm = dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (self.width_out,))
-        return {
-            f"{self.name}.conv.weight": (self.width_out, self.width_in // self.groups, *kernel),
-            **{f"{self.name}.bn.{parameter}": shape for parameter, shape in norm.items()},
-            f"{self.name}.bn.num_batches_tracked": (),
-        }
+    se_ratio: float
+    stem_width: int
+    stem_stride: int
+    group_min_ratio: float
 
+    @abstractmethod
+    def fitted_stages(self) -> tuple[StageDesign, ...]:
+        """The stages, with widths and group widths fitted to each other."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SqueezeExcitation:
-    """Global average, 1x1 convolution, ReLU, 1x1 convolution, sigmoid, product with the input; both have a bias."""
+    @abstractmethod
+    def paper_violations(self) -> tuple[str, ...]:
+        """Which of the paper's restrictions on RegNetX and RegNetY this design breaks, a sentence each."""
 
-    name: str
-    """`s2.b1.se`."""
-    width: int
-    se_width: int
-    """round(width that enters the block * se_ratio), halves to even."""
+    @abstractmethod
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values; `design_from_dict` reads them back."""
 
-    def state_dict_shapes(self) -> Shapes:
-        """Key to shape."""
-        return {
-            f"{self.name}.fc1.weight": (self.se_width, self.width, 1, 1),
-            f"{self.name}.fc1.bias": (self.se_width,),
-            f"{self.name}.fc2.weight": (self.width, self.se_width, 1, 1),
-            f"{self.name}.fc2.bias": (self.width,),
-        }
+    def architecture(self, num_classes: int = 1000, in_chans: int = 3) -> "Architecture":
+        """Spell the design out, layer by layer.
 
+        Args:
+            num_classes: outputs of the classifier; 0 omits it, and the network ends with pooled features.
+            in_chans: channels of the input picture.
+        """
+        return _describe(self, num_classes=num_classes, in_chans=in_chans)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """conv1 (1x1), conv2 (3x3, grouped), squeeze-excitation, conv3 (1x1), plus the shortcut, then ReLU."""
+    def _check_shared(self) -> None:
+        assign(self, "se_ratio", validation.real("se_ratio", self.se_ratio, 0, 16))
+        assign(self, "stem_width", validation.whole("stem_width", self.stem_width, 1, MAX_WIDTH))
+        assign(self, "stem_stride", validation.whole("stem_stride", self.stem_stride, 1, MAX_STRIDE))
+        assign(self, "group_min_ratio", validation.real("group_min_ratio", self.group_min_ratio, 0, 1))
 
-    name: str
-    """`s2.b1`; counts from 1."""
-    conv1: ConvNorm
-    conv2: ConvNorm
-    se: SqueezeExcitation | None
-    conv3: ConvNorm
-    downsample: ConvNorm | None
-    """The shortcut's 1x1 convolution, where width or stride changes; else the shortcut is the identity."""
-
-    @property
-    def width_in(self) -> int:
-        """Channels that enter."""
-        return self.conv1.width_in
-
-    @property
-    def width(self) -> int:
-        """Channels that leave."""
-        return self.conv3.width_out
-
-    @property
-    def inner_width(self) -> int:
-        """Channels of the 3x3 convolution."""
-        return self.conv2.width_out
-
-    @property
-    def stride(self) -> int:
-        """Of the 3x3 convolution and the shortcut."""
-        return self.conv2.stride
-
-    @property
-    def groups(self) -> int:
-        """Number of groups of the 3x3 convolution."""
-        return self.conv2.groups
-
-    def layers(self) -> tuple["ConvNorm | SqueezeExcitation", ...]:
-        """The layers in the order of their keys."""
-        return tuple(
-            layer for layer in (self.conv1, self.conv2, self.se, self.conv3, self.downsample) if layer is not None
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """Blocks of one width; the first has the stride."""
-
-    name: str
-    """`s2`; counts from 1."""
-    blocks: tuple[Block, ...]
-
-    @property
-    def width(self) -> int:
-        """Channels of every block's output."""
-        return self.blocks[0].width
-
-    @property
-    def depth(self) -> int:
-        """Number of blocks."""
-        return len(self.blocks)
-
-    @property
-    def inner_width(self) -> int:
-        """Channels of the 3x3 convolutions, a multiple of `group_width`."""
-        return self.blocks[0].inner_width
-
-    @property
-    def group_width(self) -> int:
-        """Channels in a group of the 3x3 convolutions."""
-        return self.inner_width // self.blocks[0].groups
-
-    @property
-    def stride(self) -> int:
-        """Stride of the first block."""
-        return self.blocks[0].stride
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """Global average pooling and, unless num_classes is 0, a linear classifier with bias."""
-
-    name: str = "head"
-    width_in: int
-    num_classes: int
-
-    def state_dict_shapes(self) -> Shapes:
-        """Key to shape."""
-        if self.num_classes == 0:
-            return {}
-        return {
-            f"{self.name}.fc.weight": (self.num_classes, self.width_in),
-            f"{self.name}.fc.bias": (self.num_classes,),
-        }
-
-
-Layer: TypeAlias = ConvNorm | SqueezeExcitation | Head
+    def _check_squeeze(self) -> None:
+        """Every block must squeeze to at least one channel; the squeeze width follows the width that enters a block."""
+        stages = self.fitted_stages()
+        entering = [self.stem_width, *(stage.width for stage in stages[:-1])]
+        entering += [stage.width for stage in stages[-1:] if stage.depth > 1]
+        narrowest = min(entering)
+        if self.se_ratio > 0 and round(narrowest * self.se_ratio) < 1:
+            raise InvalidDesignError(
+                f"se_ratio {self.se_ratio:g} of the {narrowest} channels that enter the narrowest block rounds to "
+                f"none; allowed: 0, or a ratio above {0.5 / narrowest:g}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,15 +116,14 @@ class Architecture:
 
     def architecture(self, num_classes: int | None = None, in_chans: int | None = None) -> "Architecture":
         """This architecture, with another classifier or input where asked; so that it serves where a design does."""
-        return describe(
+        return _describe(
             self.design,
             num_classes=self.num_classes if num_classes is None else num_classes,
             in_chans=self.in_chans if in_chans is None else in_chans,
         )
 
 
-def describe(design: AnyDesign, *, num_classes: int, in_chans: int) -> Architecture:
-    """Spell a design out. Use `design.architecture(...)`."""
+def _describe(design: AnyDesign, *, num_classes: int, in_chans: int) -> Architecture:
     num_classes = validation.whole("num_classes", num_classes, 0, MAX_WIDTH)
     in_chans = validation.whole("in_chans", in_chans, 1, MAX_WIDTH)
     stem = ConvNorm(

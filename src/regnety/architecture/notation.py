@@ -8,7 +8,9 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from regnety.architecture import validation
-from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.errors import InvalidDesignError
 
 Built = TypeVar("Built", Design, AnyNetDesign, StageDesign)

@@ -8,8 +8,9 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-from regnety.architecture.design import MAX_WIDTH, WIDTH_QUANTUM, AnyDesign, AnyNetDesign, Design, StageDesign
-from regnety.architecture.widths import fit_groups
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.design import WIDTH_QUANTUM, AnyNetDesign, Design
+from regnety.architecture.stages import MAX_WIDTH, StageDesign, fit_groups
 from regnety.errors import InvalidDesignError
 
 GROUP_MIN_RATIOS = (0.0, 0.9)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from regnety.architecture.design import AnyDesign
+from regnety.architecture.description import AnyDesign
 from regnety.architecture.notation import design_from_dict, parse_design
 from regnety.errors import InvalidDesignError
 from regnety.files.opening import read_file_text

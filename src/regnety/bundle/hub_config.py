@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from regnety.architecture.design import MAX_WIDTH, AnyDesign, AnyNetDesign, Design, StageDesign
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import MAX_WIDTH, StageDesign
 from regnety.architecture.stages_to_design import simplest_design
 from regnety.architecture.validation import whole
 from regnety.catalog.models import is_name, model_info

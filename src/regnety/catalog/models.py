@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regnety.architecture.design import AnyDesign
+from regnety.architecture.description import AnyDesign
 from regnety.architecture.notation import design_from_dict
 from regnety.catalog.aliases import our_name
 from regnety.errors import UnknownModelError

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from regnety.architecture.description import Architecture, ConvNorm
+from regnety.architecture.description import Architecture
+from regnety.architecture.layers import ConvNorm
 from regnety.errors import ExportError, RegNetYError
 from regnety.extras import import_extra
 from regnety.graph.assembly import INPUT_NAME

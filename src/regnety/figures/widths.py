@@ -6,7 +6,8 @@ Radosavovic et al. (arXiv:2003.13678), section 3.3.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regnety.architecture.design import AnyDesign, Design
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.design import Design
 from regnety.figures.picture_files import picture
 from regnety.text import counted
 
@@ -79,4 +80,5 @@ def _parameters(design: AnyDesign) -> str:
     if isinstance(design, Design):
         names = ("depth", "w0", "wa", "wm", "group_width")
         return ", ".join(f"{name}={getattr(design, name):g}" for name in names)
-    return f"{counted(len(design.stages), 'stage')}, {counted(design.depth, 'block')}"
+    stages = design.fitted_stages()
+    return f"{counted(len(stages), 'stage')}, {counted(sum(stage.depth for stage in stages), 'block')}"

@@ -14,14 +14,8 @@ import onnx
 from onnx import helper
 
 from regnety.architecture.counting import output_shapes
-from regnety.architecture.description import (
-    BATCH_NORM_EPS,
-    Architecture,
-    Block,
-    ConvNorm,
-    Head,
-    SqueezeExcitation,
-)
+from regnety.architecture.description import Architecture
+from regnety.architecture.layers import BATCH_NORM_EPS, Block, ConvNorm, Head, SqueezeExcitation
 from regnety.architecture.tensor_shapes import check_shape
 from regnety.errors import WeightsError
 from regnety.graph.graph_arrays import Array, GraphArray, little_endian

@@ -8,8 +8,7 @@ from typing import Any, Literal
 import numpy.typing as npt
 import onnx
 
-from regnety.architecture.description import Architecture
-from regnety.architecture.design import AnyDesign
+from regnety.architecture.description import AnyDesign, Architecture
 from regnety.architecture.tensor_shapes import check_keys
 from regnety.errors import WeightsError
 from regnety.graph.assembly import Assembly, assemble

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from regnety.architecture.description import BATCH_NORM_EPS, Architecture, ConvNorm
+from regnety.architecture.description import Architecture
+from regnety.architecture.layers import BATCH_NORM_EPS, ConvNorm
 from regnety.errors import WeightsError
 from regnety.graph.stored_graph import StoredArray, StoredGraph
 

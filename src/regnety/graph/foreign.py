@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from regnety.architecture.description import BATCH_NORM_EPS, Architecture, Block, ConvNorm, SqueezeExcitation
+from regnety.architecture.description import Architecture
+from regnety.architecture.layers import BATCH_NORM_EPS, Block, ConvNorm, SqueezeExcitation
 from regnety.catalog.models import EMBEDDED_MODEL, list_models, model_info
 from regnety.errors import InvalidDesignError, WeightsError
 from regnety.graph.onnx_nodes import Node, read_nodes

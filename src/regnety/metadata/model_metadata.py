@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from regnety.architecture import validation
-from regnety.architecture.design import MAX_WIDTH, AnyDesign
+from regnety.architecture.description import AnyDesign
 from regnety.architecture.notation import design_from_dict
+from regnety.architecture.stages import MAX_WIDTH
 from regnety.errors import RegNetYError, WeightsError
 from regnety.metadata.calibration import Calibration, calibration_from_dict
 from regnety.preprocessing import Preprocessing, preprocessing_from_dict

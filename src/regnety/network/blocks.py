@@ -8,14 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from regnety.architecture.description import (
-    BATCH_NORM_EPS,
-    BATCH_NORM_MOMENTUM,
-    Block,
-    ConvNorm,
-    SqueezeExcitation,
-    Stage,
-)
+from regnety.architecture.layers import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM, Block, ConvNorm, SqueezeExcitation, Stage
 from regnety.network.checkpointing import run_checkpointed
 from regnety.network.dilation import StageSampling
 from regnety.network.drop_path import DropPath

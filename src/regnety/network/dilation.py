@@ -6,7 +6,7 @@ from operator import mul
 
 from regnety.architecture import validation
 from regnety.architecture.description import Architecture
-from regnety.architecture.design import MAX_WIDTH
+from regnety.architecture.stages import MAX_WIDTH
 from regnety.errors import InvalidDesignError
 
 

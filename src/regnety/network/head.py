@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from regnety.architecture import validation
-from regnety.architecture.description import Head
+from regnety.architecture.layers import Head
 from regnety.errors import InvalidDesignError
 from regnety.network.initialization import initialize_classifier
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from regnety.architecture import validation
 from regnety.architecture.description import Architecture
-from regnety.architecture.design import MAX_WIDTH
+from regnety.architecture.stages import MAX_WIDTH
 from regnety.bundle.data_config import pretrained_cfg_of
 from regnety.bundle.training_files import TrainingFiles
 from regnety.errors import InvalidDesignError, WeightsError

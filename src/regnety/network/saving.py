@@ -4,7 +4,8 @@ from pathlib import Path
 
 from torch import nn
 
-from regnety.architecture.description import BATCH_NORM_EPS, Architecture
+from regnety.architecture.description import Architecture
+from regnety.architecture.layers import BATCH_NORM_EPS
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.training_files import TrainingFiles
 from regnety.errors import WeightsError

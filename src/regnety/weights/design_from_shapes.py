@@ -9,7 +9,8 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from regnety.architecture.description import Architecture
-from regnety.architecture.design import AnyNetDesign, StageDesign
+from regnety.architecture.design import AnyNetDesign
+from regnety.architecture.stages import StageDesign
 from regnety.architecture.stages_to_design import simplest_design
 from regnety.architecture.tensor_shapes import check_shapes
 from regnety.errors import InvalidDesignError, WeightsError

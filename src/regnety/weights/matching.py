@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
 
-from regnety.architecture.description import Architecture
-from regnety.architecture.design import AnyDesign, Design
+from regnety.architecture.description import AnyDesign, Architecture
+from regnety.architecture.design import Design
 from regnety.architecture.tensor_shapes import check_shapes
 from regnety.catalog.models import EMBEDDED_MODEL, list_models, model_info
 from regnety.errors import InvalidDesignError, WeightsError
@@ -81,7 +81,7 @@ def _in_words(design: AnyDesign) -> str:
     if isinstance(design, Design):
         fields = ("depth", "w0", "wa", "wm", "group_width")
         return ",".join(f"{field}={getattr(design, field):g}" for field in fields)
-    return f"an AnyNet of {counted(len(design.stages), 'stage')}"
+    return f"an AnyNet of {counted(len(design.fitted_stages()), 'stage')}"
 
 
 def architecture_of(model: str, shapes: TensorShapes) -> Architecture:

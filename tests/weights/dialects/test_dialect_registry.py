@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import designs
 from both_ways import assert_same, read, stored, tensors_of, translate
 from bundles import SMALL_DESIGN, random_weights
-from regnety.architecture.design import AnyDesign, Design
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.design import Design
 from regnety.catalog.models import list_models, model_info
 from regnety.errors import WeightsError
 from regnety.files.arrays import FileWeights, StoredTensor

@@ -9,8 +9,9 @@ import goldens
 from both_ways import check_both_ways, read, shapes_of_module, stored, their_shapes, translate
 from bundles import SMALL_DESIGN, random_weights
 from pycls_network import PyclsNet
-from regnety.architecture.description import Architecture
-from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
+from regnety.architecture.description import AnyDesign, Architecture
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.catalog.models import list_models, model_info
 from regnety.weights.dialects.pycls import PYCLS
 from regnety.weights.dialects.registry import in_dialect

@@ -8,7 +8,8 @@ import torch
 
 from both_ways import check_both_ways, shapes_of_module, their_shapes
 from bundles import SMALL_DESIGN
-from regnety.architecture.design import AnyNetDesign, Design, StageDesign
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.catalog.models import EMBEDDED_MODEL, list_models, model_info
 from regnety.errors import InvalidDesignError
 from regnety.weights.dialects.timm import TIMM

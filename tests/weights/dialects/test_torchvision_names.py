@@ -8,8 +8,9 @@ import torch
 import designs
 from both_ways import check_both_ways, shapes_of_module, their_shapes
 from bundles import SMALL_DESIGN
-from regnety.architecture.description import Architecture
-from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
+from regnety.architecture.description import AnyDesign, Architecture
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.catalog.models import list_models, model_info
 from regnety.weights.dialects.torchvision import TORCHVISION
 

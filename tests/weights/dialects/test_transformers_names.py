@@ -9,8 +9,9 @@ from hypothesis import given
 import designs
 from both_ways import check_both_ways, shapes_of_module, state_of, stored, tensors_of, their_shapes, translate
 from bundles import SMALL_DESIGN, random_weights
-from regnety.architecture.description import Architecture
-from regnety.architecture.design import AnyDesign, AnyNetDesign, Design, StageDesign
+from regnety.architecture.description import AnyDesign, Architecture
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import StageDesign
 from regnety.catalog.models import EMBEDDED_MODEL, list_models, model_info
 from regnety.weights.dialects.registry import in_dialect
 from regnety.weights.dialects.transformers import TRANSFORMERS, groups_width

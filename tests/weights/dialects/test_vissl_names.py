@@ -8,8 +8,8 @@ from hypothesis import given
 import designs
 from both_ways import assert_same, assert_same_logits, read, state_of, stored, their_shapes, translate
 from bundles import SMALL_DESIGN, random_weights
-from regnety.architecture.description import Architecture
-from regnety.architecture.design import AnyDesign, Design
+from regnety.architecture.description import AnyDesign, Architecture
+from regnety.architecture.design import Design
 from regnety.catalog.models import list_models, model_info
 from regnety.errors import WeightsError
 from regnety.files.arrays import StoredTensor

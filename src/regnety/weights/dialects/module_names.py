@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from regnety.architecture.description import Architecture
-from regnety.architecture.design import AnyNetDesign, StageDesign
+from regnety.architecture.design import AnyNetDesign
+from regnety.architecture.stages import StageDesign
 
 STEM = ("stem.conv", "stem.bn")
 HEAD = "head.fc"

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import assume, given
 
 import designs
-from regnety.architecture.design import AnyNetDesign, Design, StageDesign
-from regnety.architecture.widths import FittedWidth, block_widths, fit_groups, group_stages
+from regnety.architecture.design import AnyNetDesign, Design
+from regnety.architecture.stages import FittedWidth, StageDesign, block_widths, fit_groups, group_stages
 
 MULTIPLIERS = (1.0, 2.0, 4.0, 1 / 2, 1 / 4)
 
