@@ -33,7 +33,7 @@ def test_it_writes_a_file(tmp_path: Path) -> None:
     file = tmp_path / "README.md"
     file.write_text("old")
     result = regnety("card", "regnety_002", "--output", file)
-    said = f"regnety: {file}: is there already; it is replaced when the new one is whole\nregnety: wrote {file}\n"
+    said = f"regnety: {file}: already exists; it is replaced when the new one is complete\nregnety: wrote {file}\n"
     assert (result.returncode, result.stdout, result.stderr) == (0, "", said)
     assert file.read_text("utf-8") == model_card("regnety_002")
     assert list(tmp_path.iterdir()) == [file]

@@ -30,7 +30,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_bundle(design=OWN).save(tmp_path_factory.mktemp("convert") / "bundle")
 
 
-LEFT_BEHIND = "regnety: {place} holds weights alone; labels and preprocessing stay behind (a folder keeps them)\n"
+LEFT_BEHIND = "regnety: {place} holds weights alone, without labels and preprocessing; a folder keeps them\n"
 
 
 def files(folder: Path) -> list[str]:
@@ -77,7 +77,7 @@ def test_weights_are_replaced_and_nothing_else(source: Path, tmp_path: Path, cap
     assert one_line(regnety_here(capfd, *line)) == f"{place}: exists and holds no model's weights; name another file"
     assert place.read_bytes() == b"mine"
     place.unlink()
-    said = f"regnety: {place}: is there already; it is replaced when the new one is whole"
+    said = f"regnety: {place}: already exists; it is replaced when the new one is complete"
     for times, option in ((0, []), (1, []), (1, ["--overwrite"])):  # which earlier releases wanted to be told
         result = regnety_here(capfd, *line, *option)
         assert (result.returncode, result.stderr.splitlines().count(said)) == (0, times)
@@ -140,7 +140,7 @@ def test_a_full_disk_and_a_read_only_one_are_one_line(
 
 def test_the_help_has_an_example_that_works(tmp_path: Path) -> None:
     help_text = regnety("convert", "--help").stdout
-    assert "Example:  regnety convert regnety_cifar10 cifar10.pyth --to pycls" in " ".join(help_text.split("\n"))
+    assert "Example:  regnety convert regnety_cifar10 -o cifar10.pyth --to pycls" in " ".join(help_text.split("\n"))
     result = regnety("convert", "regnety_cifar10", tmp_path / "cifar10.pyth", "--to", "pycls")
     assert (result.returncode, result.stderr) == (0, LEFT_BEHIND.format(place=tmp_path / "cifar10.pyth"))
     assert files(tmp_path) == ["cifar10.pyth"]

@@ -56,7 +56,7 @@ def test_the_table_is_for_people() -> None:
     assert ["s3", "152", "4", "152", "8", "19", "2", "14"] in [line.split() for line in lines]
     for words in ("num_params          3,162,996", "macs              199,519,076   at 224x224"):
         assert any(line.startswith(words) for line in lines), result.stdout
-    assert "outside of the paper" not in result.stdout
+    assert "outside the paper" not in result.stdout
 
 
 def test_another_image_size_is_counted() -> None:
@@ -76,7 +76,7 @@ def test_a_design_outside_of_the_papers_space_says_so() -> None:
     as_json = regnety("describe", "--design", OUTSIDE, "--format", "json")
     assert json.loads(as_json.stdout)["paper_violations"] == violations
     as_table = regnety("describe", "--design", OUTSIDE)
-    assert as_table.stdout.endswith(f"\noutside of the paper's RegNetX and RegNetY: {'; '.join(violations)}\n")
+    assert as_table.stdout.endswith(f"\noutside the paper's RegNetX and RegNetY: {'; '.join(violations)}\n")
     assert as_table.returncode == as_json.returncode == 0
 
 
@@ -96,9 +96,9 @@ def test_the_embedded_model_has_ten_classes() -> None:
         (["--design", ""], "Design lacks depth"),
         (["regnetz"], "no model named 'regnetz', and no such file or folder; did you mean regnety_"),
         (["regnetz_005"], "no model named 'regnetz_005', and no such file or folder; RegNetZ is another family"),
-        ([], "describe wants a model, or a --design"),
+        ([], "describe needs a model or a --design"),
         (["regnety_002", "regnety_2"], "no model named 'regnety_2'"),
-        (["regnety_002", "regnety_004", "--plot", "widths.png"], "--plot draws one model; name one"),
+        (["regnety_002", "regnety_004", "--plot", "widths.png"], "--plot draws only one model"),
         (["regnety_002", "--image-size", "12x"], "Invalid value for '--image-size': '12x' is neither PIXELS nor HEIG"),
         (["regnety_002", "--image-size", "0x5"], "image_size must be a whole number from 1 to 65536, got 0"),
         (["--design", "gone.yaml"], "gone.yaml: there is no such file"),

@@ -134,7 +134,7 @@ def test_duplicates_in_every_form(folder: Path) -> None:
     pair = [str(folder / "photos" / "red" / name) for name in ("001.png", "copy.png")]
     arguments = ("duplicates", folder / "e.parquet", "--threshold", "1", "--format")
     as_json = regnety(*arguments, "json")
-    assert (as_json.returncode, as_json.stderr) == (0, "regnety: 14 images, 1 group, 1 of them to spare\n")
+    assert (as_json.returncode, as_json.stderr) == (0, "regnety: 14 images, 1 group, 1 redundant\n")
     (group,) = json.loads(as_json.stdout)
     assert group["group"] == 1
     assert [image["filename"] for image in group["images"]] == pair
@@ -156,7 +156,7 @@ def test_no_duplicates(folder: Path, tmp_path: Path) -> None:
     regnety("embed", folder / "photos" / "blue", "--model", folder / "model", "-o", tmp_path / "e.parquet")
     result = regnety("duplicates", tmp_path / "e.parquet", "--threshold", "1")
     assert (result.returncode, result.stdout) == (0, "")
-    assert result.stderr == "regnety: 4 images, no two of them as similar as 1\n"
+    assert result.stderr == "regnety: 4 images, no two of them similar at 1\n"
     assert regnety("duplicates", tmp_path / "e.parquet", "--threshold", "1", "--format", "json").stdout == "[]\n"
 
 
@@ -180,7 +180,7 @@ def test_duplicates_load_no_engine(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("embed", "photos", "-o", "e.csv"), "e.csv: embeddings are written to Parquet; name it .parquet"),
+        (("embed", "photos", "-o", "e.csv"), "e.csv: embeddings are stored as Parquet; name it .parquet"),
         (("embed", "absent.png", "-o", "no/e.parquet"), "no/e.parquet: there is no folder no"),
         (("embed", "photos", "-o", "e.parquet"), "photos: no images in this folder"),
         (("embed", "e.parquet", "-o", "e.parquet"), "e.parquet: is one of the images; name another file"),

@@ -98,7 +98,7 @@ def test_closed_standard_input() -> None:
 
 
 def test_nan_is_no_probability(picture: Path) -> None:
-    assert "nan is no probability" in one_line(regnety("predict", picture, "--min-probability", "nan", "-q"))
+    assert "nan is not a probability" in one_line(regnety("predict", picture, "--min-probability", "nan", "-q"))
 
 
 def test_a_link_that_leads_to_itself_costs_nobody_an_answer(picture: Path) -> None:

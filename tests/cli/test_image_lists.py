@@ -94,14 +94,14 @@ def test_a_job_of_a_list(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "message"),
     [
-        (["predict"], b"", "name an image, a folder of them, or a list of them with --from (regnety predict --help)"),
-        (["embed", "-o", "e.parquet"], b"", "name an image, a folder of them, or a list of them with --from"),
+        (["predict"], b"", "name images, folders, or a list with --from (regnety predict --help)"),
+        (["embed", "-o", "e.parquet"], b"", "name images, folders, or a list with --from"),
         (["predict", "--from", "absent.txt"], b"", "absent.txt: cannot be read as a list of paths: no such file"),
         (["predict", "--from", "photos"], b"", "photos: is a folder, not a list of paths; name it as an image is"),
         (["predict", "--from", "photos/a.jpg"], b"", "photos/a.jpg: is an image, not a list of paths"),
         (["predict", "--from", "-"], b"\n\n", "standard input: there is no path in this list"),
-        (["predict", "-", "--from", "-"], b"a", "standard input (-) can be read once only"),
-        (["predict", "--from", "-", "--from", "-"], b"a", "standard input (-) can be read once only"),
+        (["predict", "-", "--from", "-"], b"a", "standard input (-) can be read only once"),
+        (["predict", "--from", "-", "--from", "-"], b"a", "standard input (-) can be read only once"),
         (["predict", "--from", "-"], b"bundle\n", "bundle: no images in this folder"),
     ],
 )

@@ -52,8 +52,8 @@ def test_the_report_for_people(cache: Path) -> None:
 def test_the_cache_is_emptied_of_what_can_be_made_again(cache: Path) -> None:
     result = regnety("info", "--clear-cache")
     assert result.returncode == 0
-    assert "1.5 MB were removed" in result.stdout
-    assert "weights stay: 1 that were put there by hand (--placed-weights)" in result.stdout
+    assert "1.5 MB removed" in result.stdout
+    assert "weights kept: 1 put there by hand (--placed-weights)" in result.stdout
     assert sorted(path.name for path in cache.iterdir()) == ["photos", "thesis.txt", "weights"]
     assert (cache / "weights" / "c.safetensors").stat().st_size == 40
     facts = json.loads(regnety("info", "--clear-cache", "--format", "json").stdout)
@@ -71,9 +71,7 @@ def test_weights_go_where_they_are_named(cache: Path, tmp_path: Path) -> None:
         note_fetched(cache / "weights" / name)
     (cache / "weights" / "changed.pth").write_bytes(bytes(80))
     assert one_line(regnety("info", "--weights")).startswith("--weights says what --clear-cache removes too")
-    assert "weights stay: 2 that were fetched (--weights) and 2 that were put there by hand" in (
-        regnety("info", "--clear-cache").stdout
-    )
+    assert "weights kept: 2 fetched (--weights) and 2 put there by hand" in (regnety("info", "--clear-cache").stdout)
     regnety("info", "--clear-cache", "--weights")
     assert sorted(path.name for path in (cache / "weights").iterdir() if not path.name.startswith(".")) == [
         "c.safetensors",

@@ -62,7 +62,7 @@ def test_bench_of_names_prints_a_table_and_a_picture(
         "regnety_004.pycls_in1k 74.00 224 onnxruntime f32 8 3.25 6.5 2,461.5 100 * 2x1",
     ]
     said = result.stderr.splitlines()
-    assert said[0] == "regnety: speed does not depend on weights: models that are named are measured with random ones"
+    assert said[0] == "regnety: speed does not depend on weights; named models are measured with random ones"
     assert said[-1] == f"regnety: wrote {picture}"
     assert "<!-- 004 -->" in picture.read_text("utf-8")
 
@@ -91,7 +91,7 @@ def test_what_is_wrong_is_one_line(arguments: tuple[str, ...], message: str) -> 
 def test_bench_of_a_model_without_accuracy_has_no_picture(tmp_path: Path) -> None:
     bundle = small_bundle().save(tmp_path / "bundle")
     result = regnety("bench", bundle, "--plot", tmp_path / "a.png")
-    assert one_line(result).startswith("no accuracy is known of these models at this size, which --plot needs (")
+    assert one_line(result).startswith("--plot needs accuracies, and none is known for these models at this size (")
     assert not (tmp_path / "cache").exists()
 
 
@@ -114,7 +114,7 @@ def test_pick_answers_with_the_runner_up(capfd: pytest.CaptureFixture[str]) -> N
     said = regnety_here(capfd, "pick", "--latency-ms", 10, "--engine", "onnxruntime").stderr.splitlines()
     assert said[0] == "pick: m32 does not fit"
     assert said[-1] == (
-        "regnety: the most accurate that fits is m24, the runner-up m16; `regnety fetch m24` brings its weights"
+        "regnety: the most accurate that fits is m24, the runner-up m16; get its weights with `regnety fetch m24`"
     )
 
 

@@ -96,7 +96,9 @@ def test_without_a_model_the_embedded_one_answers_and_says_so(folder: Path) -> N
     result = regnety(*arguments)
     assert result.returncode == 0
     assert {"cat", "dog"} < {entry["label"] for entry in json.loads(result.stdout)[0]["predictions"]}
-    assert result.stderr.startswith("regnety: no --model named; regnety_cifar10 knows airplane, automobile, bird, cat,")
+    assert result.stderr.startswith(
+        "regnety: no --model given; using regnety_cifar10, which knows airplane, automobile, bird, cat,"
+    )
     assert result.stderr.count("\n") == 2
     assert result.stderr.endswith(ENGINE)
     named = regnety(*arguments, "--model", "regnety_cifar10")
@@ -109,7 +111,7 @@ def test_without_names_the_index_is_shown_and_said(folder: Path) -> None:
     result = regnety("predict", folder / "1.png", "--model", folder / "nameless", "--format", "json")
     assert [entry["label"] for entry in json.loads(result.stdout)[0]["predictions"]] == [None] * 4
     assert (
-        result.stderr == f"regnety: {folder}/nameless brings no class names, the index is shown; see --labels\n{ENGINE}"
+        result.stderr == f"regnety: {folder}/nameless has no class names, so indexes are shown; see --labels\n{ENGINE}"
     )
 
 
@@ -145,7 +147,7 @@ def test_the_traceback_is_shown_on_request(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "name an image, a folder of them, or a list of them with --from"),
+        ([], "name images, folders, or a list with --from"),
         (["{folder}/1.png", "--no-such-flag"], "--no-such-flag"),
         (["{folder}/1.png", "--format", "xml"], "xml"),
         (["{folder}/1.png", "--top-k", "0"], "--top-k"),

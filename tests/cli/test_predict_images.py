@@ -101,14 +101,14 @@ def test_output_goes_to_a_file_whose_suffix_is_its_format(suffix: str, folder: P
         (["--test-size", "--image-size", "64"], "--image-size and --test-size contradict each other"),
         (["--image-size", "0"], "Invalid value for '--image-size'"),
         (["--crop-pct", "2"], "Invalid value for '--crop-pct'"),
-        (["--mean", "half"], "Invalid value for '--mean': 'half' is neither a number nor numbers with commas between"),
+        (["--mean", "half"], "Invalid value for '--mean': 'half' is neither a number nor numbers separated by commas"),
         (["--mean", "0.5,0.5"], "mean must be one number, or one for each of 3 channels, got (0.5, 0.5)"),
         (["--mean", "123.7,116.3,103.5"], "mean is 123.7, of values from 0 to 255; it is given for values from 0 to 1"),
         (["--std", "0"], "std must be above 0, got 0"),
         (["--interpolation", "cubic"], "Invalid value for '--interpolation'"),
         (["--engine", "tensorrt"], "Invalid value for '--engine'"),
         (["--min-probability", "50"], "Invalid value for '--min-probability'"),
-        (["-", "-"], "standard input (-) can be read once only"),
+        (["-", "-"], "standard input (-) can be read only once"),
     ],
 )
 def test_a_wrong_option_is_one_line(arguments: list[str], message: str, folder: Path, tmp_path: Path) -> None:

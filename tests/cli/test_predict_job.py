@@ -211,15 +211,15 @@ def test_parquet(folder: Path, whole: bytes, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--format", "parquet"], "parquet is no text for a terminal or a pipe; name a file with --output"),
-        (["--resume"], "--resume goes on with an --output of .jsonl, .csv or .parquet"),
-        (["--resume", "-o", "{tmp}/a.json"], "--resume goes on with an --output of .jsonl, .csv or .parquet"),
+        (["--format", "parquet"], "parquet cannot be printed; name a file with --output"),
+        (["--resume"], "--resume needs an --output of .jsonl, .csv or .parquet"),
+        (["--resume", "-o", "{tmp}/a.json"], "--resume needs an --output of .jsonl, .csv or .parquet"),
         (["-o", "{tmp}/a.parquet", "--format", "csv"], "{tmp}/a.parquet: the suffix says parquet, --format says csv"),
         (
             ["-o", "{tmp}/pipe", "--format", "parquet"],
-            "{tmp}/pipe: is a device or a pipe, parquet is written to a file",
+            "{tmp}/pipe: is a device or a pipe; parquet needs a file",
         ),
-        (["-o", "memory://a.json"], "memory://a.json: .jsonl, .csv and .parquet can be written to an address, json"),
+        (["-o", "memory://a.json"], "memory://a.json: an address takes .jsonl, .csv and .parquet, not json"),
         (["-o", "nothing://a.csv"], "nothing://a.csv: an address begins with one of http, https, s3"),
     ],
 )

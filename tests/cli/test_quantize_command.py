@@ -57,8 +57,7 @@ def test_max_drop_wants_labelled_photographs(folder: Path, tmp_path: Path, capfd
         *(capfd, "quantize", folder / "float", "--calibrate", folder / "data", "--max-drop", 1, "-o", tmp_path / "made")
     )
     assert one_line(result) == (
-        "--max-drop is a loss of accuracy, which is measured on labelled photographs: give --data "
-        "(regnety quantize --help)"
+        "--max-drop needs labelled photographs to measure accuracy on: give --data (regnety quantize --help)"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""The commands by name, each loaded when it is asked for; and what a wrong command line is told, as one line.
+"""The commands by group, each loaded when it is asked for; a wrong command line becomes one line.
 
 click itself rather than typer on top of it: typer 0.29 imports pydantic, which costs a prediction a tenth of its time
 and of its memory.
@@ -16,27 +16,16 @@ from regnety.cli.output.notices import say
 
 COMPLETION = "_REGNETY_COMPLETE"
 """The variable by which a shell asks for completions."""
-COMMANDS = {
-    "predict": ("regnety.cli.commands.predict", "predict"),
-    "models": ("regnety.cli.commands.models", "models"),
-    "describe": ("regnety.cli.commands.describe", "describe"),
-    "card": ("regnety.cli.commands.card", "card"),
-    "train": ("regnety.cli.commands.train", "train"),
-    "embed": ("regnety.cli.commands.embed", "embed"),
-    "neighbours": ("regnety.cli.commands.neighbours", "neighbours"),
-    "duplicates": ("regnety.cli.commands.duplicates", "duplicates"),
-    "eval": ("regnety.cli.commands.evaluate", "evaluate"),
-    "convert": ("regnety.cli.commands.convert", "convert"),
-    "inspect": ("regnety.cli.commands.inspect", "inspect"),
-    "export": ("regnety.cli.commands.export", "export"),
-    "quantize": ("regnety.cli.commands.quantize", "quantize"),
-    "fetch": ("regnety.cli.commands.fetch", "fetch"),
-    "bench": ("regnety.cli.commands.bench", "bench"),
-    "pick": ("regnety.cli.commands.pick", "pick"),
-    "info": ("regnety.cli.commands.info", "info"),
-    "completion": ("regnety.cli.commands.completion", "completion"),
+GROUPS = {
+    "Use": ("predict", "embed", "neighbours", "duplicates"),
+    "Train": ("train", "eval"),
+    "Models": ("models", "describe", "inspect", "card", "fetch", "pick", "bench"),
+    "Deploy": ("export", "convert", "quantize"),
+    "This machine": ("info", "completion"),
 }
-"""Command to its module and its name in there."""
+"""Commands by their heading in `regnety --help`. Each is a function in `commands/` in a module of its name."""
+FUNCTIONS = {"eval": "evaluate"}
+"""Where the function is called otherwise: `eval` is a name of Python's."""
 SPELLINGS = {"neighbors": "neighbours"}
 """Other spellings of commands, which no list shows."""
 
@@ -45,15 +34,28 @@ class _Commands(click.Group):
     """A group that imports a command's module when the command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [name for names in GROUPS.values() for name in names]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        cmd_name = SPELLINGS.get(cmd_name, cmd_name)
-        if cmd_name not in COMMANDS:
+        name = SPELLINGS.get(cmd_name, cmd_name)
+        if name not in self.list_commands(ctx):
             return None
-        module, name = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), name)
+        function = FUNCTIONS.get(name, name)
+        command: click.Command = getattr(importlib.import_module(f"regnety.cli.commands.{function}"), function)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, self.list_commands(ctx)))  # all headings share one column of texts
+        for heading, names in GROUPS.items():
+            commands = ((name, self.get_command(ctx, name)) for name in names)
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [
+                        (f"{name:<{width}}", command.get_short_help_str(formatter.width))
+                        for name, command in commands
+                        if command
+                    ]
+                )
 
 
 @click.group(
@@ -84,7 +86,7 @@ def run_command(arguments: Sequence[str]) -> int:
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
-        BrokenPipeError: whoever read the output has left.
+        BrokenPipeError: the reader of the output has gone.
     """
     logger, handler = logging.getLogger("regnety"), _Warnings(logging.WARNING)
     logger.addHandler(handler)

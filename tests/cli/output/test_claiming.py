@@ -17,7 +17,7 @@ from pictures import noise
 from regnety.architecture.design import Design
 from regnety.inference.jobs.claims import claimed
 
-REPLACED = "regnety: {output}: is there already; it is replaced when the new one is whole"
+REPLACED = "regnety: {output}: already exists; it is replaced when the new one is complete"
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_whatever_a_command_writes(name: str, folder: Path, tmp_path: Path, capf
         result = regnety_here(capfd, *line)
         assert result.returncode == 0, result.stderr
         said = sum(
-            text.endswith("is there already; it is replaced when the new one is whole")
+            text.endswith("already exists; it is replaced when the new one is complete")
             for text in result.stderr.splitlines()
         )
         assert said == times

@@ -12,7 +12,7 @@ from bundles import LABELS, small_bundle
 from commands import one_line, python, regnety, regnety_here
 from pictures import encoded, noise
 
-SAID = "regnety: {output}: is there already; it is replaced when the new one is whole"
+SAID = "regnety: {output}: already exists; it is replaced when the new one is complete"
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_parquet_has_the_rows_of_csv(
         (("-o", "{tmp}/a.txt"), "{tmp}/a.txt: name it .json, .jsonl, .csv or .parquet, or say which with --format"),
         (("-o", "{tmp}/no/a.csv"), "{tmp}/no/a.csv: there is no folder {tmp}/no"),
         (("-o", "{tmp}/a.csv", "--format", "json"), "{tmp}/a.csv: the suffix says csv, --format says json"),
-        (("--format", "parquet"), "parquet is no text for a terminal or a pipe; name a file with --output"),
+        (("--format", "parquet"), "parquet cannot be printed; name a file with --output"),
         (("-o", "{tmp}", "--format", "csv"), "{tmp}: is a folder, a device or a pipe, not a file"),
         (
             ("-o", "{tmp}/job.csv"),
@@ -168,7 +168,7 @@ def test_wide_has_as_many_columns_as_there_are_classes_and_indices_without_names
     assert set(list(row.values())[1:]) == {""}
     for wrong in ("table", "json", "jsonl"):
         refused = regnety_here(capfd, "predict", photo, "--wide", "--format", wrong)
-        assert one_line(refused).startswith("--wide is for CSV and Parquet: --format csv, or an --output of .csv or ")
+        assert one_line(refused).startswith("--wide needs --format csv, or an --output of .csv or ")
 
 
 def test_names_are_written_as_they_are_also_where_a_spreadsheet_would_compute(

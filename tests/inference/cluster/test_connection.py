@@ -51,7 +51,7 @@ def test_nobody_answers_at_the_address(tmp_path: object) -> None:
 
 
 def test_workers_on_a_cluster_want_a_cluster() -> None:
-    assert one_line(regnety("predict", "cat.png", "--ray-workers", 2)).startswith("--ray-workers is for --ray")
+    assert one_line(regnety("predict", "cat.png", "--ray-workers", 2)).startswith("--ray-workers needs --ray")
 
 
 def test_without_the_extra_it_says_which_one() -> None:

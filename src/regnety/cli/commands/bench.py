@@ -45,13 +45,14 @@ def bench(
     output: str | None,
     quiet: bool,
 ) -> None:
-    """Measure latency, throughput and memory of models on this machine.
+    """Measure the speed and memory of models on this machine.
 
-    MODEL may be a shell pattern for names; without one the twelve of the model page are measured. A batch is run over
-    all threads at once, and in pieces side by side: the faster way counts, as RUNS says. Each way has a process of
-    its own, whose peak memory is the model's. `auto` marks the fastest row of a batch. Measurements are kept.
+    MODEL may be a shell pattern for names; the default is the twelve models of the model page. A batch is run in two
+    ways, as one piece on all threads and as pieces side by side; the faster way counts, and the column `runs` says
+    which it was (threads x images). Each measurement has its own process, whose peak memory is reported. `auto` marks
+    the fastest row of a batch size. Measurements are cached.
 
-    Example:  regnety bench regnety_002 regnety_040 --batch-sizes 1,8 --plot pareto.png
+    Example:  regnety bench regnety_002 regnety_040 --plot pareto.png
     """
     from regnety.cli.output.latency_tables import figures, latency_listing
     from regnety.figures.picture_files import check_place
@@ -69,11 +70,11 @@ def bench(
         timed_model(name, image_size=image_size, quiet=quiet, state_dict=state_dict) for name in models_to_time(models)
     ]
     if plot is not None and all(model.top1 is None for model in timed):
-        raise click.UsageError("no accuracy is known of these models at this size, which --plot needs")
+        raise click.UsageError("--plot needs accuracies, and none is known for these models at this size")
     pairs = [engines_to_time(engines, precisions, model.bundle) for model in timed]
     total = len(set(batch_sizes)) * sum(map(len, pairs))
     if not quiet and any(model.has_random_weights for model in timed):
-        say("speed does not depend on weights: models that are named are measured with random ones")
+        say("speed does not depend on weights; named models are measured with random ones")
     with Progress("bench", total=total, quiet=quiet) as progress:
 
         def on_row(row: LatencyRow) -> None:
@@ -93,7 +94,7 @@ def bench(
         )
     written.write(latency_listing(rows))
     if written.is_table and not quiet:
-        say(f"measured on {rows[0].processor or 'an unknown processor'}, {rows[0].cores} cores; times are of a batch")
+        say(f"measured on {rows[0].processor or 'an unknown processor'}, {rows[0].cores} cores; times are per batch")
     if plot is not None:
         say_replaced(picture, quiet=quiet)
         smallest = min(batch_sizes)

@@ -13,12 +13,17 @@ from regnety.cli.output.notices import say
 @model_argument
 @state_dict_option
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write a file, README.md for the Hub."
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write this file instead; the Hub wants README.md.",
 )
 def card(model: str, state_dict: str | None, output: Path | None) -> None:
-    """Print the card of a model: what it is, its accuracy and licence, how to ask it, what to cite, in Markdown.
+    """Print a model card in Markdown.
 
-    The weights of a name need not be on this disk.
+    It says what the model is, its accuracy and licence, how to use it and what to cite. A named model's weights need
+    not be on this disk.
 
     Example:  regnety card regnety_040 --output README.md
     """

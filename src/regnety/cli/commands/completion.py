@@ -8,7 +8,9 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print what makes a shell complete commands, options and the names of models.
+    """Print a shell-completion script.
+
+    It completes commands, options and model names.
 
     Example:  eval "$(regnety completion bash)"
     """

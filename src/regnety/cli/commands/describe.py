@@ -69,26 +69,25 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
     "designs",
     metavar="DESIGN",
     multiple=True,
-    help="A design instead: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8; JSON; or a .json or .yaml file, also of an "
-    "AnyNet's stages.",
+    help="A design instead of a model: its fields, JSON, or a .json or .yaml file.",
 )
 @click.option(
     "--image-size",
     type=SizeType(),
     metavar="PIXELS",
-    help="Size that work is counted for, or HEIGHTxWIDTH; the model's own if not given, 224 for a design.",
+    help="Input size, or HEIGHTxWIDTH; by default the model's own, 224 for a design.",
 )
 @click.option(
     "--num-classes",
     type=click.IntRange(0),
     metavar="NUMBER",
-    help="Outputs of the classifier; the model's own if not given, 1000 for a design.",
+    help="Classes; by default the model's own, 1000 for a design.",
 )
 @click.option(
     "--plot",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Draw the width of each block, u_j against w_j, into a .png or .svg file.",
+    help="Draw the width of each block (u_j and w_j) to a .png or .svg file.",
 )
 @row_output_options
 def describe(
@@ -101,9 +100,10 @@ def describe(
     output_format: RowFormat | None,
     output: str | None,
 ) -> None:
-    """Show the stages of designs, their parameters, multiply-adds and activations.
+    """Show a model's stages, parameters and multiply-adds.
 
-    Several are compared in one table; --format csv has a row for each, json a list of them.
+    Several models are compared in one table: a row each in CSV, a list in JSON. The fields of a design are
+    depth=13,w0=24,wa=36.44,wm=2.49,group_width=8; a file may also list the stages of an AnyNet.
 
     Example:  regnety describe regnety_002 regnety_004 --format csv
     """
@@ -112,9 +112,9 @@ def describe(
     from regnety.figures.picture_files import check_place
 
     if not models and not designs:
-        raise InvalidDesignError("describe wants a model, or a --design")
+        raise InvalidDesignError("describe needs a model or a --design")
     if plot is not None and len(models) + len(designs) > 1:
-        raise InvalidDesignError("--plot draws one model; name one")
+        raise InvalidDesignError("--plot draws only one model")
     written = RowOutput(output_format, output)
     picture = None if plot is None else claim_file(plot, check=lambda: check_place(plot))
     named = [(name, *described(name, state_dict=state_dict)) for name in models]
@@ -214,7 +214,7 @@ def _print_report(found: dict[str, Any], stream: TextIO) -> None:
     print(f"macs         {found['macs']:>16,}   at {size}, the paper's convention", file=stream)
     print(f"activations  {found['activations']:>16,}   at {size}", file=stream)
     if found["paper_violations"]:
-        print(f"\noutside of the paper's RegNetX and RegNetY: {'; '.join(found['paper_violations'])}", file=stream)
+        print(f"\noutside the paper's RegNetX and RegNetY: {'; '.join(found['paper_violations'])}", file=stream)
 
 
 def _print_table(reports: list[dict[str, Any]], stream: TextIO) -> None:

@@ -25,16 +25,17 @@ THRESHOLD = 0.99
     type=click.FloatRange(0.0, 1.0, min_open=True),
     default=THRESHOLD,
     metavar="COSINE",
-    help="Similarity from which on two images are nearly the same, above 0, at most 1.",
+    help="Smallest similarity that counts as nearly the same.",
 )
 @row_output_options
 @quiet_option
 def duplicates(
     embeddings: str, threshold: float, output_format: RowFormat | None, output: str | None, quiet: bool
 ) -> None:
-    """Find photographs that are nearly the same, in a file that `regnety embed` wrote.
+    """Find photographs that are nearly the same.
 
-    Each group is listed with the similarity to its first image; what is linked through others is in the same group.
+    EMBEDDINGS is a file that `regnety embed` wrote. Photographs that are linked through others share a group; each
+    is listed with its similarity to the first of its group.
 
     Example:  regnety duplicates embeddings.parquet --threshold 0.995
     """
@@ -42,7 +43,7 @@ def duplicates(
     from regnety.inference.similarity.embedding_files import read_embeddings
 
     if threshold != threshold:
-        raise click.BadParameter("nan is no similarity", param_hint="'--threshold'")
+        raise click.BadParameter("nan is not a similarity", param_hint="'--threshold'")
     rows = RowOutput(output_format, output, quiet=quiet)
     stored = read_embeddings(embeddings)
     groups = find_duplicates(stored, threshold, quiet=quiet)
@@ -53,9 +54,9 @@ def duplicates(
 
 def _told(num_images: int, groups: "list[tuple[SimilarImage, ...]]", threshold: float) -> str:
     if not groups:
-        return f"{counted(num_images, 'image')}, no two of them as similar as {threshold:g}"
+        return f"{counted(num_images, 'image')}, no two of them similar at {threshold:g}"
     spare = sum(len(group) - 1 for group in groups)
-    return f"{counted(num_images, 'image')}, {counted(len(groups), 'group')}, {spare} of them to spare"
+    return f"{counted(num_images, 'image')}, {counted(len(groups), 'group')}, {spare} redundant"
 
 
 def _listing(groups: "list[tuple[SimilarImage, ...]]") -> Listing:

@@ -23,7 +23,12 @@ SUFFIX = ".parquet"
 @state_dict_option
 @recursive_option
 @click.option(
-    "--output", "-o", required=True, type=click.Path(), metavar="FILE", help=f"A file or an address; {SUFFIX}."
+    "--output",
+    "-o",
+    required=True,
+    type=click.Path(),
+    metavar="FILE",
+    help=f"A {SUFFIX} file to write; an address works too.",
 )
 @resume_option
 @run_options("f32")
@@ -38,16 +43,18 @@ def embed(
     resume: bool,
     how: dict[str, Any],
     quiet: bool,
-) -> None:
-    """Write the embeddings of photographs, which `neighbours` and `duplicates` read: files, folders, http(s) addresses.
+) -> int:
+    """Write embeddings of photographs, to find similar ones.
 
-    An embedding is what the model makes of a photograph before it names a class: its pooled features. For photographs
-    take a model of ImageNet, as --model regnety_040; the one that is taken if none is named knows small pictures only.
+    IMAGE is a file, a folder or an address. `neighbours` and `duplicates` read what this writes.
+
+    An embedding is the model's pooled features, before the classifier. For photographs use a model trained on
+    ImageNet, such as --model regnety_040; the default model was trained on pictures of 32x32 pixels.
 
     Example:  regnety embed photos/ --recursive --output embeddings.parquet
     """
     if not output.lower().endswith(SUFFIX):
-        raise RegNetYError(f"{output}: embeddings are written to Parquet; name it {SUFFIX}")
+        raise RegNetYError(f"{output}: embeddings are stored as Parquet; name it {SUFFIX}")
     row_format(RowFormat.parquet, output)
     place = claim(output, resume=resume, check=lambda: refuse_as_output(output, [*images, *lists]))
     from regnety.bundle.bundle import Bundle
@@ -61,8 +68,8 @@ def embed(
     sources = named_images(images, lists, recursive=recursive)
     if not quiet:
         if model is None:
-            said = f"no --model named; {EMBEDDED_MODEL} embeds, which was trained on pictures of 32x32 pixels"
-            say(f"{said}; for photographs name regnety_040")
+            said = f"no --model given; using {EMBEDDED_MODEL}, which was trained on pictures of 32x32 pixels"
+            say(f"{said}; for photographs use --model regnety_040")
         say_notice(bundle)
     say_replaced(place, quiet=quiet)
     summary = run_batch_job(
@@ -78,5 +85,4 @@ def embed(
         quiet=quiet,
         description="embed",
     )
-    if summary.unreadable and not summary.was_finished:
-        click.get_current_context().exit(1)
+    return int(summary.unreadable > 0 and not summary.was_finished)

@@ -39,18 +39,18 @@ KINDS = {"class": "text", "count": "integer", "top1": "real"}
     type=click.Path(path_type=Path),
     required=True,
     metavar="FOLDER",
-    help="Image folder: class folders, or test/ or val/ with class folders.",
+    help="Folder of class folders, or of test/ or val/ with class folders.",
 )
 @model_option
 @state_dict_option
 @click.option(
     "--split",
     metavar="NAME",
-    help="Split to take, all of it; else test, else val, without what the model was trained on.",
+    help="Split to measure on; by default test, else val, without training images.",
 )
 @row_output_options
 @engine_option
-@precision_option(None, shown="f32, or int8 if the model is quantized")
+@precision_option(None, shown="f32; int8 if quantized")
 @workers_option
 @image_size_option
 @crop_pct_option
@@ -78,7 +78,7 @@ def evaluate(
     interpolation: str | None,
     labels: str | None,
     quiet: bool,
-) -> None:
+) -> int:
     """Measure a model's accuracy on labelled photographs.
 
     Example:  regnety eval --data flowers/ --model runs/flowers/bundle
@@ -118,8 +118,7 @@ def evaluate(
         say(result.notice)
     for error in result.errors:
         say(error)
-    if result.errors:
-        click.get_current_context().exit(1)
+    return int(bool(result.errors))
 
 
 def _print_table(result: "Evaluation", stream: TextIO) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from regnety.cli.options.shared import (
+    PrecisionType,
     crop_pct_option,
     image_size_option,
     interpolation_option,
@@ -33,15 +34,26 @@ if TYPE_CHECKING:
     "input_kind",
     type=click.Choice(["uint8", "float"]),
     default="uint8",
-    help="uint8: pixels, normalised inside; float: normalised already.",
+    help="uint8: the graph normalises pixels; float: they come normalised.",
 )
 @image_size_option
 @crop_pct_option
 @mean_option
 @std_option
 @interpolation_option
-@click.option("--outputs", metavar="LIST", default="logits", help="Any of stem,s1,s2,s3,s4,pre_logits,logits.")
-@click.option("--fp16", is_flag=True, help="Keep weights in float16: half the size.")
+@click.option(
+    "--outputs",
+    metavar="LIST",
+    default="logits",
+    help="Any of stem, s1, s2, s3, s4, pre_logits and logits, with commas.",
+)
+@click.option(
+    "--precision",
+    type=PrecisionType(["f32", "f16"]),
+    default="f32",
+    help="Of the weights in the file; f16 halves its size, computing stays in f32.",
+)
+@click.option("--fp16", is_flag=True, hidden=True)  # the earlier spelling, still accepted
 @labels_option
 @quiet_option
 def export(
@@ -55,11 +67,14 @@ def export(
     std: tuple[float, ...] | None,
     interpolation: str | None,
     outputs: str,
+    precision: str,
     fp16: bool,
     labels: str | None,
     quiet: bool,
 ) -> None:
-    """Write a model for others to run, checked against the model before it is kept.
+    """Write an ONNX or OpenVINO model that runs without regnety.
+
+    The file's outputs are compared with the model's before it is kept.
 
     Example:  regnety export regnety_cifar10 -o model.onnx
     """
@@ -83,7 +98,7 @@ def export(
         std=std,
         interpolation=interpolation,
         outputs=[name.strip() for name in outputs.split(",")],
-        fp16=fp16,
+        fp16=fp16 or precision == "f16",
     )
     if not quiet:
         _print(exported)

@@ -1,6 +1,5 @@
 """`regnety fetch`."""
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from regnety.catalog.addresses import HUB, parse_hub_address, split_address
 from regnety.catalog.models import is_name, model_info
 from regnety.catalog.published import list_weights, published_models
 from regnety.cli.options.shared import quiet_option
+from regnety.cli.output.notices import say
 from regnety.errors import RegNetYError, UnreachableError
 from regnety.text import error_line, printable
 
@@ -24,13 +24,13 @@ def complete_published(context: click.Context, parameter: click.Parameter, incom
 
 @click.command()
 @click.argument("names", metavar="NAME...", nargs=-1, shell_complete=complete_published)
-@click.option("--all", "every", is_flag=True, help="All published weights, instead of names.")
+@click.option("--all", "every", is_flag=True, help="Fetch all published weights, instead of names.")
 @quiet_option
-def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> None:
-    """Fetch weights to this disk, check them, and print where they are.
+def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> int:
+    """Download weights, check them, and print where they are.
 
-    NAME is that of a model, with or without the tag of its weights, or hf-hub:owner/name[@revision]. A folder or file
-    is here already.
+    NAME is a model, with or without the tag of its weights, or hf-hub:owner/name[@revision]. For a folder or file,
+    which needs no download, its place is printed.
 
     Example:  regnety fetch regnety_040.ra3_in1k
     """
@@ -44,7 +44,7 @@ def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> None:
     for name in names:  # all are known before anything is fetched
         _check(name)
     if every and not quiet:
-        print(f"regnety: {_summary(wanted)}", file=sys.stderr)
+        say(_summary(wanted))
     failed = False
     unanswered: dict[str, UnreachableError | None] = {}
     for name in wanted:
@@ -58,15 +58,14 @@ def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> None:
                 unanswered[name] = error
                 continue
             failed = True
-            print(f"regnety: {printable(error_line(error))}", file=sys.stderr)
+            say(error_line(error))
         else:
             print(printable(f"{path}: {_bytes_of(path) / 1e6:,.1f} MB"), flush=True)
     if unanswered:
-        first = printable(error_line(next(error for error in unanswered.values() if error is not None)))
+        first = error_line(next(error for error in unanswered.values() if error is not None))
         count = f"{len(unanswered)} of {len(wanted)} published weights"
-        print(f"regnety: {count} are missing and cannot be fetched; the first: {first}", file=sys.stderr)
-    if failed or unanswered:
-        click.get_current_context().exit(1)
+        say(f"{count} are missing and cannot be fetched; the first: {first}")
+    return int(failed or bool(unanswered))
 
 
 def _check(name: str) -> None:

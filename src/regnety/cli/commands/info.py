@@ -23,12 +23,12 @@ EXTRAS = {
 
 
 @click.command()
-@click.option("--clear-cache", is_flag=True, help="Remove from the cache what can be made again; weights stay.")
-@click.option("--weights", is_flag=True, help="With --clear-cache, also weights that regnety fetched.")
-@click.option("--placed-weights", is_flag=True, help="With --clear-cache, also weights that were put there by hand.")
+@click.option("--clear-cache", is_flag=True, help="Empty the cache of all that can be made again; keep weights.")
+@click.option("--weights", is_flag=True, help="With --clear-cache, also remove fetched weights.")
+@click.option("--placed-weights", is_flag=True, help="With --clear-cache, also remove weights put there by hand.")
 @report_format_option
 def info(clear_cache: bool, weights: bool, placed_weights: bool, output_format: ReportFormat) -> None:
-    """Show versions, engines, what the processor has, and the cache.
+    """Show versions, engines, the processor and the cache.
 
     Example:  regnety info --clear-cache
     """
@@ -118,7 +118,7 @@ def _print(facts: dict[str, Any]) -> None:
     if facts["cache"] and not facts["cache_bytes"]:
         line("", "is empty")
     if "freed_bytes" in facts:
-        line("", f"{_megabytes(facts['freed_bytes'])} were removed")
+        line("", f"{_megabytes(facts['freed_bytes'])} removed")
         if kept := _kept_weights():
             line("", kept)
 
@@ -128,9 +128,9 @@ def _kept_weights() -> str | None:
     from regnety.weights.fetching.kept_weights import count_weights
 
     fetched, placed = count_weights()
-    how = {"--weights": (fetched, "that were fetched"), "--placed-weights": (placed, "that were put there by hand")}
+    how = {"--weights": (fetched, "fetched"), "--placed-weights": (placed, "put there by hand")}
     parts = [f"{count} {which} ({option})" for option, (count, which) in how.items() if count]
-    return f"weights stay: {' and '.join(parts)}" if parts else None
+    return f"weights kept: {' and '.join(parts)}" if parts else None
 
 
 def _how_to_install(extra: str) -> str:
@@ -140,9 +140,9 @@ def _how_to_install(extra: str) -> str:
 def _faster(facts: dict[str, Any]) -> str:
     """Measured: with AVX-512, and still more with bf16, OpenVINO is the faster engine for many images."""
     if facts["engines"]["openvino"] is not None:
-        return "; for many images whichever engine is the fastest"
+        return "; for many images, whichever engine is fastest"
     if "avx512f" in facts["flags"]:
-        return "; for many images the extra openvino would be faster here"
+        return "; for many images, OpenVINO would be faster here"
     return ""
 
 

@@ -27,9 +27,10 @@ LONGEST_VALUE = 100
 @state_dict_option
 @report_format_option
 def inspect(path: str, state_dict: str | None, output_format: ReportFormat) -> int:
-    """Say what a checkpoint, a graph or a folder is: whose names it has, which design, what is missing.
+    """Say what a checkpoint, graph or folder contains.
 
-    Nothing of the file is run. Exit status 1 where it is no model that can be used.
+    That is: the library whose names it has, the design, and what is missing. No code in the file is run. The exit
+    status is 1 if it is no usable model.
 
     Example:  regnety inspect model_best.pth.tar
     """

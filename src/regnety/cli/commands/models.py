@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @click.argument("pattern", default="*", metavar="[PATTERN]")
 @row_output_options
 def models(pattern: str, output_format: RowFormat | None, output: str | None) -> None:
-    """List models and their published weights: design, size, work, accuracy, licence, and whether they are here.
+    """List models and their published weights.
 
-    PATTERN is a shell pattern for names, with or without tag: 'regnety_*', '*.pycls_in1k'; or a name that torchvision
-    or pycls has for a model: regnet_y_3_2gf, RegNetY-3.2GF.
+    PATTERN is a shell pattern for names, with or without a tag: 'regnety_*', '*.pycls_in1k'; or the name that
+    torchvision or pycls gives a model: regnet_y_3_2gf, RegNetY-3.2GF.
 
     Example:  regnety models 'regnety_0*'
     """

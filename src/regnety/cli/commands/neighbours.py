@@ -27,7 +27,7 @@ COLUMNS = {"filename": "text", "rank": "integer", "neighbour": "text", "similari
 @click.argument("embeddings", metavar="EMBEDDINGS", type=click.Path())
 @click.argument("images", metavar="IMAGE...", nargs=-1, type=click.Path())
 @from_option
-@click.option("--top-k", type=click.IntRange(1), default=5, metavar="NUMBER", help="Neighbours of each image.")
+@click.option("--top-k", type=click.IntRange(1), default=5, metavar="NUMBER", help="Neighbours shown for each image.")
 @model_option
 @state_dict_option
 @recursive_option
@@ -52,11 +52,11 @@ def neighbours(
     workers: int | None,
     max_pixels: int,
     quiet: bool,
-) -> None:
-    """Find the photographs that are most similar to others, in a file that `regnety embed` wrote.
+) -> int:
+    """Find the photographs that are most similar to given ones.
 
-    The model is the one that the file names, shown the same pixels; --model says where it is now, if it has moved.
-    Similarity is the cosine of two embeddings.
+    EMBEDDINGS is a file that `regnety embed` wrote. It names the model that embeds the given photographs; if that
+    model has moved, --model says where it is now. Similarity is the cosine of two embeddings.
 
     Example:  regnety neighbours embeddings.parquet photo.jpg --top-k 3
     """
@@ -66,7 +66,7 @@ def neighbours(
     from regnety.inference.similarity.neighbours import find_neighbours
 
     if state_dict is not None and model is None:
-        raise click.UsageError("--state-dict is for --model")
+        raise click.UsageError("--state-dict needs --model")
     silence_decoders()
     rows = RowOutput(output_format, output, quiet=quiet)
     stored = read_embeddings(embeddings)
@@ -97,8 +97,7 @@ def neighbours(
     if rows.is_table or output is not None:
         for error in failed:
             say(error)
-    if failed:
-        click.get_current_context().exit(1)
+    return int(bool(failed))
 
 
 def _listing(results: list[dict[str, Any]]) -> Listing:

@@ -14,15 +14,15 @@ from regnety.cli.output.rows import RowOutput, row_output_options
     "--latency-ms",
     type=click.FloatRange(0, min_open=True),
     metavar="MS",
-    help="Milliseconds that a batch may take, median.",
+    help="Median milliseconds that one batch may take.",
 )
 @click.option(
     "--memory-mib",
     type=click.FloatRange(0, min_open=True),
     metavar="MIB",
-    help="What a batch job of photographs of 12 megapixels may have resident at its peak, the whole process.",
+    help="Peak memory of a batch job with 12-megapixel photographs, whole process.",
 )
-@click.option("--batch-size", type=click.IntRange(1, 4096), default=1, help="Images that are given at once.")
+@click.option("--batch-size", type=click.IntRange(1, 4096), default=1, metavar="NUMBER", help="Images in a batch.")
 @engine_option
 @fastest_precision_option
 @threads_option
@@ -44,11 +44,11 @@ def pick(
     output_format: RowFormat | None,
     output: str | None,
     quiet: bool,
-) -> None:
-    """Find the most accurate published model that fits a budget on this machine, and the runner-up.
+) -> int:
+    """Find the most accurate model that fits a budget here.
 
-    Models are measured as `bench` measures them, the most accurate first, until two fit; the exit status is 1 where
-    none does. Accuracy is ImageNet's top1 as published, in float32. Memory is measured on a real batch job.
+    Published models are measured as by `bench`, the most accurate first, until two fit; the exit status is 1 if none
+    does. Accuracy is the published ImageNet top1 in f32. Memory is measured on a real batch job.
 
     Example:  regnety pick --latency-ms 10 --memory-mib 200
     """
@@ -86,12 +86,13 @@ def pick(
     if not found:
         under = f" under {', '.join(licenses)}" if licenses else ""
         say(f"none of {len(candidates)} published models{under} fits here")
-        click.get_current_context().exit(1)
+        return 1
     if written.is_table and not quiet:
         runner_up = f", the runner-up {found[1].model}" if len(found) > 1 else ", and no other fits"
-        fetch = f"`regnety fetch {found[0].model}` brings its weights"
+        fetch = f"get its weights with `regnety fetch {found[0].model}`"
         say(f"the most accurate that fits is {found[0].model}{runner_up}; {fetch}")
         if found[0].job_memory_mib is not None:
             how = f"--engine {found[0].engine} --precision {found[0].precision}"
             workers = f" --workers {threads}" if threads else ""
             say(f"a batch job of it with {how}{workers} takes {found[0].job_memory_mib:,.0f} MiB")
+    return 0

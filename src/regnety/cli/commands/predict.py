@@ -51,13 +51,13 @@ if TYPE_CHECKING:
 @from_option
 @model_option
 @state_dict_option
-@click.option("--top-k", type=click.IntRange(1), default=5, metavar="NUMBER", help="Classes in each answer.")
+@click.option("--top-k", type=click.IntRange(1), default=5, metavar="NUMBER", help="Classes shown for each image.")
 @click.option(
     "--min-probability",
     type=click.FloatRange(0.0, 1.0),
     default=0.0,
-    metavar="SHARE",
-    help="Hide classes below this probability, 0 to 1.",
+    metavar="PROBABILITY",
+    help="Hide classes below this probability.",
 )
 @recursive_option
 @click.option(
@@ -65,32 +65,32 @@ if TYPE_CHECKING:
     "-o",
     type=click.Path(),
     metavar="FILE",
-    help="A file or an address instead of stdout: .json, .jsonl, .csv or .parquet.",
+    help="Write a .json, .jsonl, .csv or .parquet file here; an address works too.",
 )
 @resume_option
 @click.option(
     "--format",
     "output_format",
     type=click.Choice([*RowFormat]),
-    help="How results are printed; a table unless --output says else.",
+    help="Output format; by default that of --output, else a table.",
 )
 @click.option(
     "--wide",
     is_flag=True,
-    help="One row a photograph in CSV and Parquet, for a spreadsheet: filename, label_1, prob_1, label_2, ..., error.",
+    help="One row per image in CSV and Parquet: filename, label_1, prob_1, ..., error.",
 )
 @run_options("auto")
 @labels_option
 @click.option(
     "--ray",
     metavar="CLUSTER",
-    help="Work on a Ray cluster: local starts one here, auto takes the one that runs, or HOST:PORT.",
+    help="Run on a Ray cluster: local (starts one), auto (one that runs) or HOST:PORT.",
 )
 @click.option(
     "--ray-workers",
     type=click.IntRange(1),
     metavar="NUMBER",
-    help="Processes on the cluster, each with the model and --workers threads; as many as fit if not given.",
+    help="Ray processes, each with --workers threads; by default as many as fit.",
 )
 @quiet_option
 def predict(
@@ -110,23 +110,25 @@ def predict(
     ray: str | None,
     ray_workers: int | None,
     quiet: bool,
-) -> None:
-    """Classify photographs: files, folders, addresses (http://, https://, s3://), or - for standard input.
+) -> int:
+    """Classify photographs: files, folders, addresses, or - (stdin).
+
+    An address begins with http://, https://, or the scheme of a store, such as s3://.
 
     Example:  regnety predict photo.jpg holiday/ --top-k 3 --format json
     """
     if min_probability != min_probability:
-        raise click.BadParameter("nan is no probability", param_hint="'--min-probability'")
+        raise click.BadParameter("nan is not a probability", param_hint="'--min-probability'")
     if output == STANDARD_INPUT:
         output = None
     chosen_format = row_format(output_format, output)
     if wide and chosen_format not in (RowFormat.csv, RowFormat.parquet):
-        raise click.UsageError("--wide is for CSV and Parquet: --format csv, or an --output of .csv or .parquet")
+        raise click.UsageError("--wide needs --format csv, or an --output of .csv or .parquet")
     is_job = _is_job(chosen_format, output)
     if resume and not is_job:
-        raise RegNetYError("--resume goes on with an --output of .jsonl, .csv or .parquet")
+        raise RegNetYError("--resume needs an --output of .jsonl, .csv or .parquet")
     if ray_workers is not None and ray is None:
-        raise click.UsageError("--ray-workers is for --ray")
+        raise click.UsageError("--ray-workers needs --ray")
     place = None
     if output is not None and (is_job or not is_stream(output)):
         place = claim(output, resume=resume, check=lambda: refuse_as_output(output, [*images, *lists]))
@@ -145,7 +147,7 @@ def predict(
     if not quiet:
         _print_notices(predictor, model)
         if how["use_test_size"] and predictor.bundle.preprocessing.test_image_size is None:
-            say(f"{predictor.bundle.name} has no other test size; it is shown its own")
+            say(f"{predictor.bundle.name} has no larger test size; using its own")
     rows = _rows(top_k, predictor, wide=wide) if is_job or chosen_format is RowFormat.csv else None
     say_replaced(place, quiet=quiet)
     if is_job:
@@ -156,8 +158,7 @@ def predict(
         failed = _run_job(predictor, sources, rows, chosen_format, place, settings, resume, quiet)
     else:
         failed = _write(predictor, sources, rows, chosen_format, output, top_k, min_probability, quiet)
-    if failed:
-        click.get_current_context().exit(1)
+    return int(failed)
 
 
 def _rows(top_k: int, predictor: "AnyPredictor", *, wide: bool) -> "PredictionRows":
@@ -192,13 +193,13 @@ def _is_job(output_format: RowFormat, output: str | None) -> bool:
     address = output is not None and "://" in output
     rows = output_format in (RowFormat.jsonl, RowFormat.csv, RowFormat.parquet)
     if address and not rows:
-        raise RegNetYError(f"{output}: .jsonl, .csv and .parquet can be written to an address, {output_format} cannot")
+        raise RegNetYError(f"{output}: an address takes .jsonl, .csv and .parquet, not {output_format}")
     if output is None or not rows:
         return False
     if address or not os.path.exists(output) or os.path.isfile(output) or os.path.isdir(output):
         return True
     if output_format is RowFormat.parquet:
-        raise RegNetYError(f"{output}: is a device or a pipe, parquet is written to a file")
+        raise RegNetYError(f"{output}: is a device or a pipe; parquet needs a file")
     return False
 
 
@@ -272,11 +273,8 @@ def _write(
 def _print_notices(predictor: "AnyPredictor", model: str | None) -> None:
     bundle = predictor.bundle
     if model is None and bundle.labels is not None:
-        print(
-            f"regnety: no --model named; {EMBEDDED_MODEL} knows {', '.join(bundle.labels)}. "
-            "For ImageNet's thousand: --model regnety_040 (`regnety models` lists all).",
-            file=sys.stderr,
-        )
+        known = f"no --model given; using {EMBEDDED_MODEL}, which knows {', '.join(bundle.labels)}"
+        say(f"{known}. For ImageNet's 1,000 classes use --model regnety_040 (`regnety models` lists all).")
     say_notice(bundle)
     if bundle.labels is None:
-        say(f"{bundle.name} brings no class names, the index is shown; see --labels")
+        say(f"{bundle.name} has no class names, so indexes are shown; see --labels")

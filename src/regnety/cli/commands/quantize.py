@@ -31,35 +31,39 @@ if TYPE_CHECKING:
 @click.command()
 @model_argument
 @state_dict_option
-@click.option("--output", "-o", required=True, metavar="FOLDER", help="Bundle to write.")
+@click.option("--output", "-o", required=True, metavar="FOLDER", help="Folder to write the bundle to.")
 @click.option(
     "--calibrate",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Photographs like those that the model will meet, sub-folders too; labels are not needed.",
+    help="Typical photographs for calibration, sub-folders included; no labels needed.",
 )
 @from_option
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Class folders, or test/ or val/ with class folders: accuracy is measured on them before and after.",
+    help="Labelled photographs, as for `eval`, to measure accuracy before and after.",
 )
 @click.option(
     "--split",
     metavar="NAME",
-    help="Split of --data to take; else test, else val, without what the model was trained on.",
+    help="Split of --data; by default test, else val, without training images.",
 )
 @click.option(
     "--max-drop",
     type=click.FloatRange(0, 100),
     metavar="POINTS",
-    help="Points of top-1 on --data that may be lost; layers go back to float32 until no more are.",
+    help="Largest loss of top1 on --data, in points; layers stay in f32 to keep it.",
 )
 @click.option(
-    "--samples", type=click.IntRange(8), default=300, metavar="NUMBER", help="Photographs to calibrate on, at most."
+    "--samples",
+    type=click.IntRange(8),
+    default=300,
+    metavar="NUMBER",
+    help="Largest number of photographs to calibrate on.",
 )
-@click.option("--seed", type=int, default=0, metavar="NUMBER", help="By which they are drawn.")
+@click.option("--seed", type=int, default=0, metavar="NUMBER", help="Random seed for the choice of photographs.")
 @image_size_option
 @crop_pct_option
 @test_size_option
@@ -87,10 +91,12 @@ def quantize(
     interpolation: str | None,
     labels: str | None,
     quiet: bool,
-) -> None:
-    """Make a model compute in int8: smaller, and faster where the processor multiplies bytes.
+) -> int:
+    """Make an int8 model: smaller, and faster on most processors.
 
-    Example:  regnety quantize regnety_cifar10 --calibrate photos/ -o cifar10-int8
+    It is faster where the processor multiplies bytes (VNNI or AMX).
+
+    Example:  regnety quantize regnety_cifar10 --calibrate photos/ -o int8
     """
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.label_files import find_labels
@@ -100,9 +106,7 @@ def quantize(
 
     check_sizes(image_size, test_size)
     if max_drop is not None and data is None:
-        raise click.UsageError(
-            "--max-drop is a loss of accuracy, which is measured on labelled photographs: give --data"
-        )
+        raise click.UsageError("--max-drop needs labelled photographs to measure accuracy on: give --data")
     if calibrate is None and not lists:
         raise click.UsageError("name photographs to calibrate on: a folder with --calibrate, or a list with --from")
     if check_output(output) != "folder":
@@ -140,8 +144,7 @@ def quantize(
         say(result.notice)
     for error in result.errors:
         say(error)
-    if result.errors:
-        click.get_current_context().exit(1)
+    return int(bool(result.errors))
 
 
 def _print(result: "Quantized") -> None:

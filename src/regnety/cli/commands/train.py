@@ -11,8 +11,8 @@ from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.interruption import Terminated, terminated_as
 from regnety.cli.options.images import silence_decoders
 from regnety.cli.options.shared import model_option, quiet_option
+from regnety.cli.output.notices import say
 from regnety.extras import import_extra
-from regnety.text import printable
 
 LISTED_ERRORS = 20
 """Pictures that cannot be read and are named."""
@@ -24,7 +24,7 @@ LISTED_ERRORS = 20
     type=click.Path(path_type=Path),
     required=True,
     metavar="FOLDER",
-    help="Image folder: train/ (and val/, test/), or class folders alone.",
+    help="Folder of class folders, or of train/, val/ and test/ with class folders.",
 )
 @click.option(
     "--output",
@@ -32,29 +32,25 @@ LISTED_ERRORS = 20
     type=click.Path(path_type=Path),
     required=True,
     metavar="FOLDER",
-    help="Folder of the run: metrics, checkpoints, bundle.",
+    help="Folder for the run: metrics, checkpoints and bundle.",
 )
 @model_option
-@click.option(
-    "--design", metavar="DESIGN", help="Design to train from scratch: depth=13,w0=24,wa=36.44,wm=2.49,group_width=8"
-)
-@click.option("--recipe", metavar="NAME|FILE", help="Named recipe (scratch, finetune, cifar10) or a YAML file.")
-@click.option("--resume", is_flag=True, help="Go on where the run stopped; with more --epochs it becomes longer.")
-@click.option("--seed", type=int, metavar="NUMBER", help="Seed of everything random; 0 unless the recipe says.")
-@click.option("--epochs", type=int, metavar="NUMBER", help="Epochs to train, in place of the recipe's.")
-@click.option("--lr", type=float, metavar="NUMBER", help="Learning rate, in place of the recipe's.")
-@click.option("--batch-size", type=int, metavar="NUMBER", help="Pictures in a step, in place of the recipe's.")
+@click.option("--design", metavar="DESIGN", help="Train a design from scratch: its fields, as for `describe`.")
+@click.option("--recipe", metavar="NAME|FILE", help="A recipe: scratch, finetune, cifar10, or a YAML file.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted run; with more --epochs, extend a finished one.")
+@click.option("--seed", type=int, metavar="NUMBER", help="Random seed; by default the recipe's, else 0.")
+@click.option("--epochs", type=int, metavar="NUMBER", help="Epochs to train, instead of the recipe's.")
+@click.option("--lr", type=float, metavar="NUMBER", help="Learning rate, instead of the recipe's.")
+@click.option("--batch-size", type=int, metavar="NUMBER", help="Images per step, instead of the recipe's.")
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change any value of the recipe: image_size=160, optimizer.momentum=0.8",
+    help="Change a value of the recipe: image_size=160, optimizer.momentum=0.8",
 )
-@click.option("--keep", type=click.IntRange(1), default=2, metavar="NUMBER", help="Checkpoints to keep.")
-@click.option(
-    "--skip-unreadable", is_flag=True, help="Leave out pictures that cannot be read, instead of stopping at them."
-)
+@click.option("--keep", type=click.IntRange(1), default=2, metavar="NUMBER", help="Number of checkpoints to keep.")
+@click.option("--skip-unreadable", is_flag=True, help="Skip images that cannot be read, instead of stopping.")
 @quiet_option
 def train(
     data: Path,
@@ -72,7 +68,9 @@ def train(
     skip_unreadable: bool,
     quiet: bool,
 ) -> None:
-    """Train or fine-tune a model on a folder of photographs, one sub-folder a class.
+    """Train or fine-tune a model on a folder of photographs.
+
+    The folder has one sub-folder per class, named after it.
 
     Example:  regnety train --data flowers/ --output runs/flowers --epochs 10
     """
@@ -96,7 +94,7 @@ def train(
                 resume=resume,
             )
             if chosen.model == EMBEDDED_MODEL and model is None and not quiet and not has_begun(output):
-                print(f"regnety: no model named; fine-tuning {EMBEDDED_MODEL}", file=sys.stderr)
+                say(f"no --model given; fine-tuning {EMBEDDED_MODEL}")
             try:
                 result = run_training(
                     data,
@@ -112,7 +110,7 @@ def train(
                 _list_unreadable(error.errors)
                 raise
     except KeyboardInterrupt:
-        print("regnety: stopped; --resume goes on after the last finished epoch", file=sys.stderr)
+        say("stopped; --resume continues after the last finished epoch")
         raise
     scores = [
         f"{split} top1 {top1:.2f} %"
@@ -127,6 +125,6 @@ def _list_unreadable(errors: Sequence[str]) -> None:
     if len(errors) == 1:
         return
     for error in errors[:LISTED_ERRORS]:
-        print(f"regnety: {printable(error)}", file=sys.stderr)
+        say(error)
     if len(errors) > LISTED_ERRORS:
-        print(f"regnety: and {len(errors) - LISTED_ERRORS} more", file=sys.stderr)
+        say(f"and {len(errors) - LISTED_ERRORS} more")

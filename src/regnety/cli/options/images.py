@@ -22,7 +22,7 @@ from_option = click.option(
     type=click.Path(),
     multiple=True,
     metavar="FILE",
-    help="A list of images, one path a line; - is standard input, where NUL may separate them (find -print0).",
+    help="Read paths from a file, one per line or NUL-separated; - is standard input.",
 )
 
 
@@ -80,9 +80,9 @@ def named_images(
     from regnety.images.sources import NamedImage, Unreadable
 
     if not places and not lists:
-        raise click.UsageError("name an image, a folder of them, or a list of them with --from")
+        raise click.UsageError("name images, folders, or a list with --from")
     if lists.count(STANDARD_INPUT) + (stdin and places.count(STANDARD_INPUT)) > 1:
-        raise ImageError("standard input (-) can be read once only")
+        raise ImageError("standard input (-) can be read only once")
     sources: list[ImageSource] = []
     for place in places:
         if stdin and place == STANDARD_INPUT:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from regnety.cli.options.shared import ENGINES, PRECISIONS
+from regnety.cli.options.shared import ENGINES, PRECISIONS, PrecisionType
 
 
 class CommaList(click.ParamType[Any]):
@@ -37,7 +37,7 @@ threads_option = click.option(
     "--threads",
     type=click.IntRange(1, 1024),
     metavar="NUMBER",
-    help="Threads that a batch may use; one on each core if not given.",
+    help="Threads that share one batch; one per core by default.",
 )
 LICENSES = ("commercial", "apache-2.0", "bsd-3-clause", "mit", "cc-by-nc-4.0", "seer-license")
 """Of published weights; `commercial` stands for all that allow commercial use."""
@@ -47,36 +47,36 @@ license_option = click.option(
     type=CommaList(click.Choice(LICENSES), "NAME,..."),
     default=(),
     show_default=False,
-    help=f"Only weights under these licences, out of {', '.join(LICENSES)}; commercial is all that allow that use.",
+    help=f"Only weights under these licences: {', '.join(LICENSES)}.",
 )
-fresh_option = click.option("--fresh", is_flag=True, help="Measure anew what the cache knows.")
+fresh_option = click.option("--fresh", is_flag=True, help="Measure again, even what is cached.")
 engines_option = click.option(
     "--engines",
     type=CommaList(click.Choice(ENGINES), "NAME,..."),
     default="auto",
-    help=f"Out of {', '.join(ENGINES)}; auto is onnxruntime and openvino where they are installed.",
+    help=f"Any of {', '.join(ENGINES)}; auto is onnxruntime and openvino, if installed.",
 )
 precisions_option = click.option(
     "--precisions",
-    type=CommaList(click.Choice(PRECISIONS), "NAME,..."),
+    type=CommaList(PrecisionType(PRECISIONS), "NAME,..."),
     default="auto",
-    help=f"Out of {', '.join(PRECISIONS)}; auto is all that the processor and each engine have.",
+    help=f"Any of {', '.join(PRECISIONS)}; auto is all that run here.",
 )
 fastest_precision_option = click.option(
     "--precision",
-    type=click.Choice(PRECISIONS),
+    type=PrecisionType(PRECISIONS),
     default="auto",
-    help="What it computes in; auto is the faster one that the processor has.",
+    help="Precision to compute in; auto is the fastest one here.",
 )
 batch_sizes_option = click.option(
     "--batch-sizes",
     type=CommaList(click.IntRange(1, 4096), "NUMBER,..."),
     default="1,8",
-    help="Images that are given at once.",
+    help="Images in a batch.",
 )
 plot_option = click.option(
     "--plot",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Draw accuracy against latency into a .png or .svg file.",
+    help="Draw accuracy against latency to a .png or .svg file.",
 )

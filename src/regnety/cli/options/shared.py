@@ -13,6 +13,8 @@ from regnety.preprocessing import INTERPOLATIONS
 
 ENGINES = ("auto", "onnxruntime", "openvino", "torch")
 PRECISIONS = ("auto", "f32", "bf16", "int8")
+LONG_PRECISIONS = {"float32": "f32", "fp32": "f32", "bfloat16": "bf16", "float16": "f16", "fp16": "f16"}
+"""Other spellings of precisions, which no list shows: earlier releases used them in places, and so does torch."""
 
 
 def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -29,30 +31,30 @@ model_argument = click.argument("model", metavar="MODEL", shell_complete=complet
 model_option = click.option(
     "--model",
     metavar="MODEL",
-    help="A name, hf-hub:owner/name, a folder, a checkpoint, or an .onnx or .xml file.",
+    help="A name, hf-hub:owner/name, a folder, a checkpoint, an .onnx or .xml file.",
     shell_complete=complete_model,
 )
 labels_option = click.option(
     "--labels",
     metavar="NAMES",
-    help="Class names for a model that brings none: a .txt, .json or .csv file, imagenet-1k or imagenet-12k.",
+    help="Class names: a .txt, .json or .csv file, imagenet-1k or imagenet-12k.",
 )
 state_dict_option = click.option(
     "--state-dict",
     metavar="NAME",
-    help="Which of a checkpoint's state dicts; `regnety inspect` lists them. Averaged weights come first if not given.",
+    help="State dict of a checkpoint (`inspect` lists them); averaged weights by default.",
 )
 image_size_option = click.option(
     "--image-size",
     type=click.IntRange(1, 8192),
     metavar="PIXELS",
-    help="Height and width that the model is shown; its own if not given.",
+    help="Input height and width; by default the model's own.",
 )
 crop_pct_option = click.option(
     "--crop-pct",
     type=click.FloatRange(0.01, 1.0),
     metavar="SHARE",
-    help="Share of the shorter side that the crop keeps, 0.01 to 1; the model's own if not given.",
+    help="Share of the shorter side that the crop keeps; by default the model's own.",
 )
 
 
@@ -68,33 +70,41 @@ class PerChannelType(click.ParamType[Any]):
         try:
             return tuple(float(number) for number in value.split(","))
         except ValueError:
-            self.fail(f"{value!r} is neither a number nor numbers with commas between, as 0.5,0.5,0.5", param, ctx)
+            self.fail(f"{value!r} is neither a number nor numbers separated by commas, as in 0.5,0.5,0.5", param, ctx)
 
 
 mean_option = click.option(
     "--mean",
     type=PerChannelType(),
     metavar="NUMBERS",
-    help="Mean of the channels, of values in 0 to 1: 0.485,0.456,0.406, or one number; the model's own if not given.",
+    help="Channel means on a 0 to 1 scale: 0.485,0.456,0.406; by default the model's own.",
 )
 std_option = click.option(
-    "--std", type=PerChannelType(), metavar="NUMBERS", help="Standard deviation of the channels, as --mean."
+    "--std", type=PerChannelType(), metavar="NUMBERS", help="Channel standard deviations, as for --mean."
 )
 interpolation_option = click.option(
     "--interpolation",
     type=click.Choice(INTERPOLATIONS),
-    help="The filter by which photographs are resized; the model's own if not given.",
+    help="Resize filter; by default the model's own.",
 )
 test_size_option = click.option(
-    "--test-size", is_flag=True, help="The larger size at which the model is best, where it has one."
+    "--test-size", is_flag=True, help="Use the larger input size at which the model is most accurate, if it has one."
 )
 max_pixels_option = click.option(
     "--max-pixels",
     type=click.IntRange(1),
     metavar="PIXELS",
     default=MAX_PIXELS,
-    help="Width times height above which an image is refused before it is decoded.",
+    help="Refuse larger images (width x height) before decoding.",
 )
+
+
+class PrecisionType(click.Choice[str]):
+    """One of these precisions, in any spelling of it."""
+
+    def normalize_choice(self, choice: str, ctx: click.Context | None) -> str:
+        """The short spelling."""
+        return LONG_PRECISIONS.get(choice, choice)
 
 
 def _hush(context: click.Context, parameter: click.Parameter, quiet: bool) -> bool:
@@ -104,28 +114,26 @@ def _hush(context: click.Context, parameter: click.Parameter, quiet: bool) -> bo
     return quiet
 
 
-quiet_option = click.option("--quiet", "-q", is_flag=True, callback=_hush, help="No notices and no progress.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, callback=_hush, help="Print no notices and no progress.")
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1, 1024),
     metavar="NUMBER",
-    help="Threads, each with images of its own; one for each core if not given.",
+    help="Threads that take one image after another; one per core by default.",
 )
-engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="What runs the model.")
-recursive_option = click.option("--recursive", "-r", is_flag=True, help="Folders with their sub-folders.")
-resume_option = click.option(
-    "--resume", is_flag=True, help="Go on with what was interrupted: images with rows are not asked again."
-)
+engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="Engine that runs the model.")
+recursive_option = click.option("--recursive", "-r", is_flag=True, help="Search sub-folders too.")
+resume_option = click.option("--resume", is_flag=True, help="Continue an interrupted job; skip images that have rows.")
 
 
 def precision_option(default: str | None, *, shown: str | None = None) -> Callable[[Command], Command]:
     """--precision, whose default is not everywhere the same; `shown` says it where it depends on the model."""
     return click.option(
         "--precision",
-        type=click.Choice(PRECISIONS),
+        type=PrecisionType(PRECISIONS),
         default=default,
         show_default=shown or True,
-        help="What it computes in; auto is bf16 where the processor and the engine that is taken have it.",
+        help="Precision to compute in; auto is bf16 if processor and engine have it.",
     )
 
 

@@ -39,7 +39,7 @@ def claim_file(output: str | Path | None, *, check: Callable[[], object] = lambd
 def say_replaced(place: "Place | None", *, quiet: bool = False) -> None:
     """When the work begins: something stands at its place."""
     if place is not None and place.replaces and not quiet:
-        say(f"{place.name}: is there already; it is replaced when the new one is whole")
+        say(f"{place.name}: already exists; it is replaced when the new one is complete")
 
 
 def is_stream(output: str | Path) -> bool:

@@ -41,7 +41,7 @@ def row_format(chosen: RowFormat | None, output: str | None) -> RowFormat:
     """
     if output is None:
         if chosen is RowFormat.parquet:
-            raise RegNetYError("parquet is no text for a terminal or a pipe; name a file with --output")
+            raise RegNetYError("parquet cannot be printed; name a file with --output")
         return chosen or RowFormat.table
     path = Path(output)
     if "://" not in output and not path.parent.is_dir():
@@ -61,7 +61,7 @@ def _format_option(formats: Iterable[StrEnum]) -> Callable[[Command], Command]:
         "output_format",
         type=click.Choice([*formats]),
         default="table",
-        help="How results are printed.",
+        help="Output format.",
     )
 
 

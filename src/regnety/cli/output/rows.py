@@ -27,13 +27,13 @@ def row_output_options(command: Command) -> Command:
         "-o",
         type=click.Path(),
         metavar="FILE",
-        help="A file or an address instead of stdout: .json, .jsonl, .csv or .parquet.",
+        help="Write a .json, .jsonl, .csv or .parquet file here; an address works too.",
     )
     output_format = click.option(
         "--format",
         "output_format",
         type=click.Choice([*RowFormat]),
-        help="How results are printed; a table unless --output says else.",
+        help="Output format; by default that of --output, else a table.",
     )
     return output_format(output(command))
 
@@ -81,7 +81,7 @@ class RowOutput:
         if "://" in self._output or not is_stream(self._output):
             self._place = claim(self._output)
         elif self.format is RowFormat.parquet:
-            raise RegNetYError(f"{output}: is a device or a pipe, parquet is written to a file")
+            raise RegNetYError(f"{output}: is a device or a pipe; parquet needs a file")
 
     @property
     def is_table(self) -> bool:
