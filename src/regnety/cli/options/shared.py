@@ -102,9 +102,9 @@ max_pixels_option = click.option(
 class PrecisionType(click.Choice[str]):
     """One of these precisions, in any spelling of it."""
 
-    def normalize_choice(self, choice: str, ctx: click.Context | None) -> str:
+    def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
         """The short spelling."""
-        return LONG_PRECISIONS.get(choice, choice)
+        return LONG_PRECISIONS.get(str(choice), str(choice))
 
 
 def _hush(context: click.Context, parameter: click.Parameter, quiet: bool) -> bool:
