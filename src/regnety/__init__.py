@@ -74,6 +74,9 @@ if TYPE_CHECKING:
     from regnety.network.checkpoint_loading import load_checkpoint
     from regnety.network.creation import create_model
     from regnety.preprocessing import Preprocessing
+    from regnety.training.recipes.recipe import Recipe
+    from regnety.training.run import train
+    from regnety.training.run_bundle import RunResult
     from regnety.weights.fetching.published import fetch_weights
 
 _HOMES = {
@@ -139,10 +142,13 @@ _HOMES = {
     "regnety.network.creation": ("create_model",),
     "regnety.network.checkpoint_loading": ("load_checkpoint",),
     "regnety.preprocessing": ("Preprocessing",),
+    "regnety.training.recipes.recipe": ("Recipe",),
+    "regnety.training.run": ("train",),
+    "regnety.training.run_bundle": ("RunResult",),
     "regnety.weights.fetching.published": ("fetch_weights",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_NEEDS_TORCH = {"create_model", "create_transform", "load_checkpoint"}
+_NEEDS_TORCH = {"RunResult", "create_model", "create_transform", "load_checkpoint", "train"}
 _TIMMS_ROOMS = ("data", "models")
 """Where code that was written for timm looks for names: `regnety.data.create_transform`."""
 _TIMMS_OTHER_ROOMS = ("layers", "loss", "optim", "scheduler", "utils")
@@ -179,8 +185,10 @@ __all__ = [
     "PublishedWeights",
     "Quantized",
     "RayPredictor",
+    "Recipe",
     "RecipeError",
     "RegNetYError",
+    "RunResult",
     "SimilarImage",
     "Speed",
     "StageDesign",
@@ -220,6 +228,7 @@ __all__ = [
     "read_labels",
     "resolve_data_config",
     "resolve_model_data_config",
+    "train",
     "write_embeddings",
     "write_graph",
 ]

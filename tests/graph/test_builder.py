@@ -119,7 +119,7 @@ def changed(**changes: object) -> dict[str, Any]:
         (WEIGHTS, {"outputs": ()}, r"^outputs must be a list of different names .* got \(\)$"),
         (WEIGHTS, {"outputs": "logits"}, "^outputs must be a list of different names .* got 'logits'$"),
         (WEIGHTS, {"outputs": ("stem", "stem")}, "^outputs must be a list of different names"),
-        (WEIGHTS, {"dtype": "bfloat16"}, "^dtype must be one of float32, float16, got 'bfloat16'$"),
+        (WEIGHTS, {"dtype": "bfloat16"}, "^dtype must be one of f32, f16, got 'bfloat16'$"),
         (WEIGHTS, {"input": "int8"}, "^input must be one of uint8, float, got 'int8'$"),
         (WEIGHTS, {"image_size": 0}, "^image_size must be a whole number from 1 to 8192 pixels, or None, got 0$"),
         (WEIGHTS, {"image_size": 48.0}, "^image_size must be .* got 48.0$"),
@@ -270,7 +270,7 @@ def build_graph_of_any_size(outputs: tuple[str, ...]) -> bytes:
 def test_half_precision_is_kept_and_widened(file_names: list[str], tmp_path: Path) -> None:
     """Half the bytes, and the same answers as float16 weights give that were widened before."""
     wholes = write_graph(tmp_path / "whole.onnx", ARCHITECTURE, WEIGHTS, input="float", outputs=NAMES)
-    halves = write_graph(tmp_path / "model.onnx", ARCHITECTURE, WEIGHTS, input="float", outputs=NAMES, dtype="float16")
+    halves = write_graph(tmp_path / "model.onnx", ARCHITECTURE, WEIGHTS, input="float", outputs=NAMES, dtype="f16")
     onnx.checker.check_model(str(halves), full_check=True)
     model = onnx.load(halves)
     assert {tensor.data_type for tensor in model.graph.initializer} == {onnx.TensorProto.FLOAT16}

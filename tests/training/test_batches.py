@@ -68,7 +68,7 @@ def test_batches_depend_on_seed_and_epoch_alone(
     assert same(first, one_epoch(samples, augmentation, seed=5, epoch=2))
     assert not same(first, one_epoch(samples, augmentation, seed=5, epoch=3))
     assert not same(first, one_epoch(samples, augmentation, seed=6, epoch=2))
-    monkeypatch.setattr(batches, "_workers", lambda: 7)
+    monkeypatch.setattr(batches, "available_cores", lambda: 7)
     assert same(first, one_epoch(samples, augmentation, seed=5, epoch=2))
 
 

@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from regnety import RecipeError
+from regnety.training import optimization
 from regnety.training.optimization import (
     InputNormalization,
     WeightAverage,
-    autocast_dtype,
+    arithmetic_of,
     make_optimizer,
     make_schedule,
     set_lr,
@@ -125,10 +126,13 @@ def test_normalisation_and_small_pictures() -> None:
     np.testing.assert_allclose(small.mean((2, 3)), images.mean((2, 3)), atol=0.05)
 
 
-def test_bf16_is_refused_where_it_would_crawl(monkeypatch: pytest.MonkeyPatch) -> None:
-    for available in (True, False):
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda available=available: available)
-        assert autocast_dtype("auto") == (torch.bfloat16 if available else torch.float32)
-        assert autocast_dtype("f32") == torch.float32
-    with pytest.raises(RecipeError, match=r"^precision bf16: this processor has no AVX-512 bf16 instructions; "):
-        autocast_dtype("bf16")
+@pytest.mark.parametrize("available", [True, False, None])
+def test_bf16_is_refused_where_it_would_crawl(available: bool | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optimization, "has_bf16", lambda: available)
+    assert arithmetic_of("auto") == ("bf16" if available else "f32")
+    assert arithmetic_of("f32") == "f32"
+    if available:
+        assert arithmetic_of("bf16") == "bf16"
+    else:
+        with pytest.raises(RecipeError, match=r"^precision bf16: this processor has none of avx512_bf16, amx_bf16; "):
+            arithmetic_of("bf16")

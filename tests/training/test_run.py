@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import regnety
 from bundles import small_bundle
 from pictures import COLOURS, colour, write_colours
 from regnety import Bundle, DataError, ImageError, Predictor, RecipeError
@@ -185,10 +186,21 @@ def test_every_value_of_the_recipe_that_should_changes_the_weights(colours: Path
     assert len(set(found.values())) == len(found)
 
 
+def test_a_recipe_by_name_is_followed_with_values_in_its_place(colours: Path, tmp_path: Path) -> None:
+    settings = ["epochs=1", "image_size=16", "batch_size=8"]
+    result = regnety.train(colours, tmp_path / "run", settings=settings, quiet=True)
+    assert isinstance(result, regnety.RunResult)
+    stored = read_recipe(tmp_path / "run" / "recipe.yaml")
+    assert (stored.name, stored.model, stored.epochs) == ("finetune", "regnety_cifar10", 1)
+    with pytest.raises(RecipeError, match=r"^recipe finetune: a Recipe is followed as it is; "):
+        train(colours, tmp_path / "other", stored, model="regnety_002")
+
+
 def test_half_precision_bundles(colours: Path, tmp_path: Path) -> None:
-    for dtype in ("float32", "float16"):
+    for dtype in ("f32", "f16", "float16"):
         run(colours, tmp_path / dtype, f"bundle_dtype={dtype}", "epochs=1")
-    full, half = (Bundle.load(tmp_path / dtype / "bundle").weights for dtype in ("float32", "float16"))
+    assert read_recipe(tmp_path / "float16" / "recipe.yaml").bundle_dtype == "f16"
+    full, half = (Bundle.load(tmp_path / dtype / "bundle").weights for dtype in ("f32", "f16"))
     assert half["head.fc.weight"].dtype == np.float16
     np.testing.assert_array_equal(half["head.fc.weight"], full["head.fc.weight"].astype(np.float16))
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
@@ -23,10 +24,25 @@ NUMPY_TYPES = {
 FILE_TYPES = {**NUMPY_TYPES, "bfloat16": np.dtype("<u2")}
 """How each type that can be read stands in a file."""
 
+STORED_TYPES: dict[str, Literal["float32", "float16"]] = {"f32": "float32", "f16": "float16"}
+"""The precisions in which weights are written, as NumPy calls them; its own names are accepted too."""
+
 MOST_DIMENSIONS = 32
 """What every NumPy has."""
 MOST_ELEMENTS = 2**59
 """What an array of the widest type may have, and be counted in bytes."""
+
+
+def stored_type(precision: str) -> Literal["float32", "float16"]:
+    """NumPy's name of a precision in which weights are written: `f32`, or `f16`, which halves the file.
+
+    Raises:
+        WeightsError: it is another one.
+    """
+    for name, numpy_name in STORED_TYPES.items():
+        if precision in (name, numpy_name):
+            return numpy_name
+    raise WeightsError(f"dtype must be one of {', '.join(STORED_TYPES)}, got {precision!r}")
 
 
 def checked_shape(shape: object) -> tuple[int, ...]:

@@ -27,8 +27,6 @@ OPSET = 17
 IR_VERSION = 8
 INPUT_NAME = "images"
 INPUT_KINDS = ("uint8", "float")
-DTYPES = ("float32", "float16")
-"""In which learned arrays are kept."""
 BATCH = "batch"
 """Name of the free dimension, by which an engine fixes it."""
 
@@ -65,7 +63,7 @@ def assemble(
 
     Of the weights only those of batch norms are read now.
     """
-    _check_choices(architecture, input_kind, outputs, dtype)
+    _check_choices(architecture, input_kind, outputs)
     graph = _GraphNodes(architecture, weights, dtype)
     missing = set(outputs)
     for name in _walk(graph, architecture, metadata.preprocessing, input_kind):
@@ -209,9 +207,7 @@ def _walk(
         yield "logits"
 
 
-def _check_choices(architecture: Architecture, input_kind: str, outputs: Sequence[str], dtype: str) -> None:
-    if dtype not in DTYPES:
-        raise WeightsError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
+def _check_choices(architecture: Architecture, input_kind: str, outputs: Sequence[str]) -> None:
     if input_kind not in INPUT_KINDS:
         raise WeightsError(f"input must be one of {', '.join(INPUT_KINDS)}, got {input_kind!r}")
     known = architecture.output_names

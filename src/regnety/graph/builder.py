@@ -11,6 +11,7 @@ import onnx
 from regnety.architecture.description import AnyDesign, Architecture
 from regnety.architecture.tensor_shapes import check_keys
 from regnety.errors import WeightsError
+from regnety.files.number_types import stored_type
 from regnety.graph.assembly import Assembly, assemble
 from regnety.graph.onnx_writing import write_one_file, write_two_files
 from regnety.metadata.model_metadata import ModelMetadata
@@ -29,7 +30,7 @@ def build_graph(
     input: Literal["uint8", "float"] = "uint8",
     image_size: int | None = None,
     outputs: Sequence[str] = ("logits",),
-    dtype: Literal["float32", "float16"] = "float32",
+    dtype: Literal["f32", "f16", "float32", "float16"] = "f32",
     preprocessing: Preprocessing | None = None,
     labels: Sequence[str] | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -44,7 +45,7 @@ def build_graph(
         image_size: height and width in pixels; None leaves them dynamic.
         outputs: any of `stem`, `s1` and so on [batch, width, height, width], `pre_logits` [batch, num_features],
             `logits` [batch, num_classes] (not probabilities); all float32.
-        dtype: in which learned arrays are kept; `float16` halves the file, the work stays float32.
+        dtype: in which learned arrays are kept: `f32`, or `f16`, which halves the file; the work stays f32.
         preprocessing: mean and std of the normalisation, and what else a reader needs to know; None is ImageNet's.
         labels: class names by index.
         provenance: licence, source and the like, as plain JSON values.
@@ -69,7 +70,7 @@ def write_graph(
     input: Literal["uint8", "float"] = "uint8",
     image_size: int | None = None,
     outputs: Sequence[str] = ("logits",),
-    dtype: Literal["float32", "float16"] = "float32",
+    dtype: Literal["f32", "f16", "float32", "float16"] = "f32",
     preprocessing: Preprocessing | None = None,
     labels: Sequence[str] | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -130,7 +131,7 @@ class _GraphArguments:
     ) -> None:
         self.architecture = architecture.architecture()
         self.image_size = image_size
-        self.dtype = dtype
+        self.dtype = stored_type(dtype)
         check_keys(self.architecture, weights.keys(), source="weights")
         if image_size is not None and (type(image_size) is not int or not 1 <= image_size <= 8192):
             raise WeightsError(f"image_size must be a whole number from 1 to 8192 pixels, or None, got {image_size!r}")
@@ -144,7 +145,7 @@ class _GraphArguments:
             labels=None if labels is None else tuple(labels),
             provenance=dict(provenance or {}),
         )
-        self.size = (2 if dtype == "float16" else 4) * sum(
+        self.size = (2 if self.dtype == "float16" else 4) * sum(
             math.prod(shape) for shape in self.architecture.state_dict_shapes().values()
         )
 

@@ -1,7 +1,6 @@
 """Training pictures in batches, cropped and flipped on uint8; the same seed and epoch give the same batches."""
 
 import math
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,7 @@ from regnety.errors import DataError
 from regnety.images.decoding import load_image
 from regnety.images.pillow_pixels import FILTERS
 from regnety.images.pixels import load_pixels
+from regnety.inference.engines.engine import available_cores
 from regnety.preprocessing import Preprocessing
 from regnety.progress import Progress
 from regnety.training.recipes.recipe import Augmentation
@@ -88,7 +88,7 @@ def load_all(samples: Sequence[Sample], preprocessing: Preprocessing, *, quiet: 
     def load(index: int) -> None:
         pixels[index] = load_pixels(samples[index].path, preprocessing)
 
-    pool = ThreadPoolExecutor(_workers())
+    pool = ThreadPoolExecutor(available_cores())
     try:
         with Progress("reading pictures", total=len(samples), quiet=quiet) as progress:
             for _ in pool.map(load, range(len(samples))):
@@ -103,7 +103,7 @@ def evaluation_batches(
 ) -> Iterator[Batch]:
     """Pictures as evaluation sees them, in order; decoded by threads, a batch at a time."""
     targets = class_indices(samples, classes)
-    with ThreadPoolExecutor(_workers()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         for start in range(0, len(samples), batch_size):
             chunk = samples[start : start + batch_size]
             pixels = list(pool.map(lambda sample: load_pixels(sample.path, preprocessing), chunk))
@@ -170,7 +170,7 @@ class _StreamedBatches:
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         waiting: deque[tuple[list[Future[Pixels]], Targets]] = deque()
-        with ThreadPoolExecutor(_workers()) as pool:
+        with ThreadPoolExecutor(available_cores()) as pool:
             try:
                 for chosen, generator in self._plan.batches(epoch):
                     numbers = generator.random((len(chosen), 5))
@@ -217,7 +217,3 @@ def random_box(
 
 def _gather(futures: list["Future[Pixels]"], targets: Targets) -> Batch:
     return np.stack([future.result() for future in futures]), targets
-
-
-def _workers() -> int:
-    return os.cpu_count() or 1

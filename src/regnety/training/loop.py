@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from regnety.training.batches import Batch, Pixels, Targets
-from regnety.training.optimization import InputNormalization, WeightAverage, set_lr
+from regnety.training.optimization import InputNormalization, WeightAverage, autocast, set_lr
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def train_epoch(
     schedule: Callable[[int], float],
     criterion: Callable[[Tensor, Tensor], Tensor],
     average: WeightAverage | None,
-    dtype: torch.dtype,
+    arithmetic: Literal["f32", "bf16"],
     first_step: int,
 ) -> Iterator[StepRecord]:
     """One pass over the batches; yields facts, and the caller decides what to print or keep."""
@@ -40,7 +41,7 @@ def train_epoch(
         images, labels = normalize(torch.from_numpy(pixels)), torch.from_numpy(targets)
         lr = schedule(step)
         set_lr(optimizer, lr)
-        with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+        with autocast(arithmetic):
             logits = model(images)
         loss = criterion(logits.float(), labels)
         optimizer.zero_grad(set_to_none=True)
@@ -58,7 +59,7 @@ def top1_of(
     batches: Iterable[tuple[Pixels, Targets]],
     *,
     normalize: InputNormalization,
-    dtype: torch.dtype,
+    arithmetic: Literal["f32", "bf16"],
 ) -> tuple[float, float]:
     """(top-1 in percent, cross-entropy) of a network in evaluation mode on pictures as evaluation sees them."""
     model.eval()
@@ -66,7 +67,7 @@ def top1_of(
     loss = 0.0
     for pixels, targets in batches:
         labels = torch.from_numpy(targets)
-        with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+        with autocast(arithmetic):
             logits = model(normalize(torch.from_numpy(pixels)))
         correct += int((logits.argmax(1) == labels).sum())
         loss += float(nn.functional.cross_entropy(logits.float(), labels, reduction="sum"))

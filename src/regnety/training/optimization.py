@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from regnety.errors import RecipeError
+from regnety.inference.engines.processor import BF16_FLAGS, has_bf16
 from regnety.training.recipes.recipe import Optimizer, Recipe
 
 
@@ -73,16 +75,21 @@ class WeightAverage:
             self.state[key].copy_(current[key])
 
 
-def autocast_dtype(precision: str) -> torch.dtype:
-    """The arithmetic of the network: bfloat16 where asked, or where `auto` finds a processor that has it.
+def arithmetic_of(precision: str) -> Literal["f32", "bf16"]:
+    """In what the network computes: bf16 where asked for, or where `auto` finds a processor that has it.
 
     Raises:
-        RecipeError: bf16 was asked for on a processor without it, where it is some eight times slower than float32.
+        RecipeError: bf16 was asked for on a processor without it, where torch emulates it: eight times slower than f32.
     """
-    available = torch.cpu._is_avx512_bf16_supported()
+    available = bool(has_bf16())  # None, an unknown processor, counts as without: f32 is right everywhere
     if precision == "bf16" and not available:
-        raise RecipeError("precision bf16: this processor has no AVX-512 bf16 instructions; use precision=auto")
-    return torch.bfloat16 if available and precision != "f32" else torch.float32
+        raise RecipeError(f"precision bf16: this processor has none of {', '.join(BF16_FLAGS)}; use precision=auto")
+    return "bf16" if available and precision != "f32" else "f32"
+
+
+def autocast(arithmetic: Literal["f32", "bf16"]) -> torch.autocast:
+    """The context in which the network runs; weights, gradients and the loss stay float32 in it."""
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=arithmetic == "bf16")
 
 
 class InputNormalization(nn.Module):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any
 from regnety.datasets.folders import DataSplits, Sample
 from regnety.errors import DataError, ImageError
 from regnety.images.decoding import check_image
+from regnety.inference.engines.engine import available_cores
 from regnety.progress import Progress
 from regnety.storage import replacing
 from regnety.training.run_folder import PICTURES_FILE
@@ -133,7 +133,7 @@ def _errors(samples: Sequence[Sample], *, quiet: bool) -> dict[Path, str]:
         return None
 
     errors = {}
-    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(available_cores())
     try:
         with Progress("looking at the pictures", total=len(samples), quiet=quiet) as progress:
             for sample, error in zip(samples, pool.map(error_of, samples), strict=True):

@@ -1,19 +1,21 @@
 """A training run: from a data folder and a recipe to a folder with metrics, checkpoints and a bundle."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from regnety.datasets.folders import DataSplits, read_training_folder
-from regnety.errors import ImageError
+from regnety.errors import ImageError, RecipeError
 from regnety.text import counted
 from regnety.training.batches import training_batches
-from regnety.training.optimization import autocast_dtype
+from regnety.training.optimization import arithmetic_of
 from regnety.training.pictures import RunPictures, look_at_pictures
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_bundle import RunBundle, finished_result, training_files_of
 from regnety.training.run_bundle import RunResult as RunResult
 from regnety.training.run_folder import alone_in, check_run, has_begun, open_run, validation_split, write_history
+from regnety.training.selection import select_recipe
 from regnety.training.session import Session
 from regnety.training.starting_point import StartingPoint, resolve_recipe
 
@@ -21,8 +23,11 @@ from regnety.training.starting_point import StartingPoint, resolve_recipe
 def train(
     data: str | Path,
     output: str | Path,
-    recipe: Recipe,
+    recipe: Recipe | str | None = None,
     *,
+    model: str | None = None,
+    design: str | None = None,
+    settings: Sequence[str] = (),
     resume: bool = False,
     keep: int = 2,
     skip_unreadable: bool = False,
@@ -31,27 +36,39 @@ def train(
 ) -> RunResult:
     """Train on an image folder; the run folder holds recipe.yaml, metrics.jsonl, summary.csv, checkpoints/, bundle/.
 
-    A run that was killed goes on from its last checkpoint with `resume`, and ends with the same weights. The bundle is
-    there from the first epoch on, and has the weights of the best one so far.
+        train("flowers", "runs/flowers", model="regnety_cifar10", settings=["epochs=10"])
+
+    With `resume` a killed run continues from its last checkpoint and ends with the same weights. The bundle is there
+    from the first epoch on, with the weights of the best epoch so far.
 
     Args:
         data: a folder with `train/` (and `val/`, `test/`), or class folders alone.
         output: the run folder.
-        recipe: what to do.
-        resume: go on where the run in `output` stopped; with nothing there it starts anew, and of one that has ended
-            the result is returned. With more epochs than the run has, the schedule is laid over those from there on.
+        recipe: a recipe's name, its YAML file, or a `Recipe`, which is followed as it is; None trains `design` from
+            scratch, fine-tunes `model`, or else fine-tunes the model that comes with the package.
+        model: the model to start from, in place of the recipe's.
+        design: the design to train, as `depth=13,w0=24,...`, in place of the recipe's model.
+        settings: values in place of the recipe's, each `key=value` (`optimizer.lr=0.02`).
+        resume: continue the run in `output`. With nothing there a run begins; of a finished run the result is returned.
+            More epochs than the run has stretch the schedule over the new length.
         keep: number of checkpoints to keep.
-        skip_unreadable: leave out pictures that cannot be read, for the whole of the run.
+        skip_unreadable: train without pictures that cannot be read, for the whole run.
         quiet: say nothing on stderr.
         command: the command line, for the model's card.
 
     Raises:
-        DataError: the data folder cannot be trained on, or is not what the run began with.
-        ImageError: pictures cannot be read (`UnreadablePicturesError`, before the first step), or one can no longer.
+        DataError: the data folder cannot be trained on, or has changed since the run began.
+        ImageError: pictures cannot be read (`UnreadablePicturesError`, before the first step), or one no longer can.
         RecipeError: the recipe contradicts itself, the processor or the run in `output`.
     """
     run = Path(output)
-    autocast_dtype(recipe.precision)  # refuses what this processor does not have, before anything is written
+    if not isinstance(recipe, Recipe):
+        recipe = select_recipe(
+            run, model=model, design=design, recipe=recipe, settings=settings, options={}, resume=resume
+        )
+    elif model is not None or design is not None or settings:
+        raise RecipeError(f"recipe {recipe.name}: a Recipe is followed as it is; give model, design or settings in it")
+    arithmetic_of(recipe.precision)  # refuses what this processor does not have, before anything is written
     start = resolve_recipe(recipe)
     recipe = start.recipe
     stored = check_run(run, recipe, resume=resume)

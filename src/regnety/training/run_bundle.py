@@ -13,9 +13,10 @@ from regnety.bundle.bundle import Bundle
 from regnety.bundle.training_files import TrainingFiles, stored_training_files
 from regnety.datasets.folders import DataSplits, Sample
 from regnety.errors import WeightsError
+from regnety.files.number_types import stored_type
 from regnety.inference.evaluation import Evaluation, evaluate
 from regnety.metadata.model_metadata import ModelMetadata
-from regnety.training.optimization import autocast_dtype
+from regnety.training.optimization import arithmetic_of
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_folder import BUNDLE_FOLDER
 from regnety.training.session import Session
@@ -82,7 +83,7 @@ class RunBundle:
             UNFINISHED: None if finished else f"{progression.epochs_done} of {recipe.epochs} epochs are done",
             "schedule": progression.told_lengths(),
             "minutes": round(progression.seconds / 60, 1),
-            "arithmetic": str(autocast_dtype(recipe.precision)).removeprefix("torch."),
+            "arithmetic": arithmetic_of(recipe.precision),
             "trained_with": f"regnety {version.__version__}, torch {torch.__version__}, "
             f"Python {platform.python_version()}",
         }
@@ -104,7 +105,7 @@ class RunBundle:
         bundle = Bundle(
             self.metadata(finished=finished, more=more), weights, name=self._name, training_files=self._training_files
         )
-        return bundle.save(self.folder, dtype=self._session.recipe.bundle_dtype)
+        return bundle.save(self.folder, dtype=stored_type(self._session.recipe.bundle_dtype))
 
     def finish(self, *, quiet: bool) -> tuple[RunResult, tuple[str, ...]]:
         """Score the bundle once on the test split, where there is one, and write it for good.

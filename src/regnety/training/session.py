@@ -24,7 +24,7 @@ from regnety.training.loop import top1_of, train_epoch
 from regnety.training.optimization import (
     InputNormalization,
     WeightAverage,
-    autocast_dtype,
+    arithmetic_of,
     make_optimizer,
     make_schedule,
 )
@@ -66,7 +66,7 @@ class Session:
         self._classes = classes
         self.preprocessing = preprocessing
         self._quiet = quiet
-        self._dtype = autocast_dtype(recipe.precision)
+        self._arithmetic = arithmetic_of(recipe.precision)
         self._normalize = InputNormalization(preprocessing.mean, preprocessing.std)
         self._optimizer = make_optimizer(self.model, recipe.optimizer)
         self._schedule = make_schedule(recipe, batches.steps_per_epoch)
@@ -141,7 +141,7 @@ class Session:
             schedule=self._schedule,
             criterion=self._criterion,
             average=self._average,
-            dtype=self._dtype,
+            arithmetic=self._arithmetic,
             first_step=epoch * self._batches.steps_per_epoch,
         )
         loss, correct, count, lr = 0.0, 0, 0, 0.0
@@ -165,5 +165,5 @@ class Session:
         pictures = evaluation_batches(
             self._validation, self._classes, self.preprocessing, batch_size=self.recipe.batch_size
         )
-        top1, loss = top1_of(self._evaluated, pictures, normalize=self._normalize, dtype=self._dtype)
+        top1, loss = top1_of(self._evaluated, pictures, normalize=self._normalize, arithmetic=self._arithmetic)
         return {"val_top1": top1, "val_loss": loss}

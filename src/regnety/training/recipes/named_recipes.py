@@ -53,7 +53,7 @@ def cifar10() -> Recipe:
         label_smoothing=0.1,
         ema_decay=0.998,
         val_fraction=0.0,
-        bundle_dtype="float16",
+        bundle_dtype="f16",
         optimizer=Optimizer(lr=0.2, weight_decay=5e-4, decay_norms_and_biases=False),
         augmentation=Augmentation(crop="shift", shift=4),
     )

@@ -88,14 +88,17 @@ class Recipe:
     """Share of train that chooses the best epoch where the data has no `val/`; 0 takes all of train and the last."""
     precision: Literal["auto", "f32", "bf16"] = "auto"
     """Arithmetic of the network; `auto` is bf16 where this processor has it."""
-    bundle_dtype: Literal["float32", "float16"] = "float32"
-    """Floating-point type in the bundle."""
+    bundle_dtype: Literal["f32", "f16", "float32", "float16"] = "f32"
+    """In which the weights of the bundle are stored: `f32`, or `f16`, half the size. `float32` and `float16` are their
+    older names, and mean the same."""
     seed: int = 0
     """Decides random weights, the order of the pictures, their changes, and which are held out."""
     optimizer: Optimizer = field(default_factory=Optimizer)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
+        # One name for each, so that a run with an old recipe.yaml can be resumed: recipes are compared as they stand.
+        object.__setattr__(self, "bundle_dtype", self.bundle_dtype.replace("float", "f"))
         _require("epochs", self.epochs >= 1, "at least 1", self.epochs)
         _require("batch_size", self.batch_size >= 2, "at least 2", self.batch_size)
         _require("warmup_epochs", self.warmup_epochs >= 0, "at least 0", self.warmup_epochs)
