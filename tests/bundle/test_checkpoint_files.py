@@ -15,6 +15,7 @@ from commands import python, regnety
 from pictures import noise
 from regnety import Bundle, Predictor, WeightsError, create_model
 from regnety.bundle.checkpoint_files import read_checkpoint
+from regnety.bundle.resolver import describe_model
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.export.conversion import convert_model
@@ -179,7 +180,7 @@ def test_predict_answers_from_a_bare_file(file: Path, tmp_path: Path) -> None:
 
 def test_read_checkpoint_of_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"gone.safetensors: no such file$"):
-        read_checkpoint(tmp_path / "gone.safetensors")
+        read_checkpoint(tmp_path / "gone.safetensors", describe=describe_model)
 
 
 def facts(bundle: Bundle) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Damaged and hostile checkpoints as a MODEL: resolved, inspected and read to the end, or refused in one line.
 
-`tests/weights/files/mutants.py` has the mutations and what watches over the process that reads them.
+`tests/files/mutants.py` has the mutations and what watches over the process that reads them.
 """
 
 import json
@@ -73,7 +73,7 @@ def nested() -> dict[str, Any]:
 
 
 def read_mutants(files: Path, count: int) -> dict[str, Any]:
-    mutants = Path(__file__).parent.parent / "weights" / "files"
+    mutants = Path(__file__).parent.parent / "files"
     command = [sys.executable, "-c", PROGRAM, str(mutants), str(files), str(count)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

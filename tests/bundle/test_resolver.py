@@ -266,7 +266,7 @@ def test_errors_of_the_hub_are_one_line(hub: WebServer, picture: Path) -> None:
     hub.add_hub_file("me/resnet", "config.json", b'{"architecture": "resnet50", "num_classes": 3}')
     hub.add_hub_file("me/resnet", "model.safetensors", b"x" * 100)
     line = said("hf-hub:me/resnet")
-    assert line.endswith("config.json: is of the model 'resnet50', which is none of the RegNets that are known here")
+    assert line.endswith("config.json: architecture is 'resnet50', which is not a RegNet that regnety knows")
     hub.add_hub_file("me/bare", "model.safetensors", b"x" * 100)
     assert said("hf-hub:me/bare") == f"{hub.url}/me/bare: has no config.json"
 

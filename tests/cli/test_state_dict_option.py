@@ -108,13 +108,13 @@ def test_the_file_that_is_written_is_of_the_one_that_was_named(folder: Path, tmp
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("regnety_002", "regnety_002: is no checkpoint with state dicts to choose from; leave --state-dict away"),
+        ("regnety_002", "regnety_002: is not a checkpoint with several state dicts; omit --state-dict"),
         ("{folder}/alone.pth", "{folder}/alone.pth: is one state dict, which has no name; leave --state-dict away"),
         ("{folder}/two.ckpt", "{folder}/two.ckpt: holds no RegNet named x; it has state_dict.teacher, state_dict.stud"),
-        ("{folder}/own", "{folder}/own: is no checkpoint with state dicts to choose from; leave --state-dict away"),
+        ("{folder}/own", "{folder}/own: is not a checkpoint with several state dicts; omit --state-dict"),
         (
             "{folder}/own.onnx",
-            "{folder}/own.onnx: is no checkpoint with state dicts to choose from; leave --state-dict",
+            "{folder}/own.onnx: is not a checkpoint with several state dicts; omit --state-dict",
         ),
     ],
 )

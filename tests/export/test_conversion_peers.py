@@ -4,6 +4,7 @@ Logits are compared in float64 and on one thread of torch, within 1e-10 of the l
 are the same, only their order differs. ONNX Runtime computes in float32 and is allowed 1e-5.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,9 @@ def assert_answers(bundle: Bundle, peer: torch.nn.Module, **options: Any) -> Non
 def test_timm_loads_a_folder(design: str | AnyDesign, timm: Any, tmp_path: Path) -> None:
     bundle = bundle_of(design)
     folder = convert_model(bundle, tmp_path / "there", to="timm").path
+    named = json.loads((folder / "config.json").read_text("utf-8"))["architecture"]
+    assert named == (design if isinstance(design, str) else "regnety_002"), "the name is true where there is one"
+    assert timm.is_model(named)
     peer = timm.create_model(f"local-dir:{folder}", pretrained=True)
     assert list(peer.state_dict()) == list(bundle.weights)
     assert_answers(bundle, peer)

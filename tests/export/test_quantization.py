@@ -177,7 +177,7 @@ def test_what_it_is_is_said(folder: Path, result: Any) -> None:
     assert "create_model" not in card
 
 
-NO_WEIGHTS = "int8: is quantized to int8 and keeps no float weights; name the model that it was made from$"
+NO_WEIGHTS = "int8: is quantized to int8 and has no float weights; use the model that it was made from$"
 
 
 def test_what_needs_float_weights_says_so(folder: Path, result: Any, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ REFUSED = [
     RefusedFile(
         name="a folder of another network",
         make=folder_of_another,
-        problem="config.json: is of the model 'regnetv_040', which is none of the RegNets that are known here",
+        problem="config.json: architecture is 'regnetv_040', which is not a RegNet that regnety knows",
         container="timm folder",
     ),
     RefusedFile(

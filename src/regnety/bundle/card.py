@@ -1,219 +1,40 @@
-"""The model card: what a model is, where it comes from, how good it is, how to ask it, and what to cite."""
+"""The public `model_card`: of MODEL, whatever that is."""
 
-import json
-import shlex
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from regnety.architecture.counting import complexity
-from regnety.bundle.front_matter import front_matter
-from regnety.bundle.published_metadata import published_metadata
-from regnety.catalog.addresses import HUB, split_address
-from regnety.catalog.citation import CITATION
-from regnety.catalog.model_page import PageEntry, page_entry
-from regnety.catalog.models import is_name, model_info
+from regnety.bundle.card_text import card_text, title_of
+from regnety.bundle.model import Model
+from regnety.bundle.resolver import published_metadata, published_weights, resolve
+from regnety.catalog.model_page import page_entry
+from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
-from regnety.metadata.calibration import Calibration
-from regnety.metadata.model_metadata import ModelMetadata
-from regnety.text import counted, one_line, printable
-
-if TYPE_CHECKING:
-    from regnety.bundle.bundle import Bundle
-
-_RESTRICTIONS = {
-    "cc-by-nc-4.0": "CC BY-NC 4.0 (https://creativecommons.org/licenses/by-nc/4.0/)",
-    "seer-license": "Meta's SEER licence, which grants non-commercial research alone",
-}
-"""Licences that forbid commercial use."""
 
 
-def model_card(model: "str | Path | Bundle", *, state_dict: str | None = None) -> str:
+def model_card(model: str | Path | Model, *, state_dict: str | None = None) -> str:
     """The card of a model: Markdown with the front matter that the Hub reads.
 
     A name's card has what is published about its weights, which need not be on this disk; that of the model page's
     twelve names ends with a comment that holds the page's own block, `Type: model-index`. Any other model's card has
     what its folder or file says, and is what `Bundle.save` writes as README.md. Of several state dicts in one file
-    `state_dict` names one, as for `Bundle.load`.
+    `state_dict` names one, as in `Bundle.load`.
 
     Raises:
         UnknownModelError: there is no such model.
         WeightsError: the folder is no bundle, the file fits no model, or the weights do not fit.
     """
-    published = model_info(model).published if isinstance(model, str) and is_name(model) else None
+    published = published_weights(model) if isinstance(model, str) else None
     if published is not None and state_dict is None:
         return _published_card(published)
-    from regnety.bundle.bundle import Bundle
-
-    bundle = Bundle.load(model, state_dict=state_dict)
-    place = bundle.path if bundle.name == str(bundle.path) else None  # None where it is called otherwise
-    title = printable(one_line(bundle.name if place is None else _name(place.resolve())))
-    is_whole = bundle is not model and (place is None or place.is_file())  # a folder is the one that the card stands in
-    return _card(title, title if is_whole else "THIS_FOLDER", bundle.metadata, notice=bundle.notice)
-
-
-def _name(place: Path) -> str:
-    """Of a file or folder; the bundle of a run, RUN/bundle, is called as the run."""
-    is_of_run = place.name == "bundle" and (place.parent / "recipe.yaml").is_file()
-    return place.parent.name if is_of_run else place.name
+    found = resolve(model, state_dict=state_dict)
+    title = title_of(found)
+    # A folder's card is read in that folder, under whatever name the reader has given it.
+    is_in_folder = found is model or (found.path is not None and found.name == str(found.path) and found.path.is_dir())
+    return card_text(found.metadata, title=title, model="THIS_FOLDER" if is_in_folder else title, notice=found.notice)
 
 
 def _published_card(published: PublishedWeights) -> str:
     metadata, info = published_metadata(published), model_info(published.model)
     if published.tag != info.default_tag:
-        return _card(published.name, published.name, metadata, published=published)
-    return _card(published.name, published.model, metadata, published=published, page=page_entry(published.model))
-
-
-def _card(
-    title: str,
-    model: str,
-    metadata: ModelMetadata,
-    *,
-    published: PublishedWeights | None = None,
-    page: PageEntry | None = None,
-    notice: str | None = None,
-) -> str:
-    """The parts of a card, in their order.
-
-    Args:
-        title: what the model is called.
-        model: what it is asked as, MODEL of the command line.
-        metadata: what travels with it.
-        published: what the catalogue knows of its weights.
-        page: what the model page says about it.
-        notice: what was assumed.
-    """
-    parts = [
-        f"---\n{_yaml(front_matter(metadata, published))}---",
-        f"# {title}",
-        _introduction(model, metadata, published),
-        _facts(metadata),
-        *_restriction(metadata.provenance.get("license")),
-        *([_quantization(metadata.calibration)] if metadata.calibration else ()),
-        *([f"{printable(one_line(notice))}."] if notice else ()),
-        *([_accuracy(published)] if published and published.imagenet else ()),
-        _usage(model, metadata),
-        *([_page_section(page)] if page else ()),
-        f"## Citation\n\n```bibtex\n{CITATION}```",
-        *([f"<!--\n{_yaml(page.model_index())}-->"] if page else ()),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _introduction(model: str, metadata: ModelMetadata, published: PublishedWeights | None) -> str:
-    if metadata.num_classes:
-        classes = counted(metadata.num_classes, "class", "classes")
-        text = f"An image classifier from the RegNet design space with {classes}."
-    else:
-        text = "A network from the RegNet design space without a classifier: it gives features."
-    return f"{text} The plain name {model} means these weights." if published and model == published.model else text
-
-
-def _restriction(licence: object) -> list[str]:
-    words = _RESTRICTIONS.get(licence) if isinstance(licence, str) else None
-    return [f"**No commercial use.** The licence of these weights is {words}."] if words else []
-
-
-def _facts(metadata: ModelMetadata) -> str:
-    preprocessing, design = metadata.preprocessing, metadata.design
-    size, test = preprocessing.image_size, preprocessing.at_test_size()
-    counted = complexity(design.architecture(metadata.num_classes, metadata.in_chans), image_size=size)
-    shown = f"{size}x{size}, crop_pct {preprocessing.crop_pct:g}, {preprocessing.interpolation}"
-    if test != preprocessing:
-        shown += f"; at its best with {test.image_size}x{test.image_size}, crop_pct {test.crop_pct:g}"
-    rows = {
-        "design": ", ".join(f"{field}={value}" for field, value in design.as_dict().items() if field != "stages"),
-        "stages (width x depth)": ", ".join(f"{stage.width}x{stage.depth}" for stage in design.fitted_stages()),
-        "parameters": f"{counted.num_params:,}",
-        f"multiply-adds at {size}x{size}": f"{counted.macs:,}",
-        "input": shown,
-    }
-    table = _table(("", ""), [*rows.items(), *((f.replace("_", " "), v) for f, v in metadata.provenance.items())])
-    if metadata.labels is not None and len(metadata.labels) <= 100:
-        table += f"\n\nClasses: {', '.join(metadata.labels)}."
-    return table
-
-
-def _quantization(calibration: Calibration) -> str:
-    text = (
-        f"## int8\n\nIt computes in int8: `model.onnx` is quantized, and there are no weights in floating point. "
-        f"Ranges were measured on {counted(calibration.num_images, 'photograph')} ({calibration.method}, NNCF "
-        f"{calibration.version}). Figures of accuracy in the table are of the model that it was made from."
-    )
-    measured = calibration.measured
-    if measured is None:
-        return text
-    row = (measured.count, f"{measured.top1_float:.2f}", f"{measured.top1_int8:.2f}", f"{measured.drop:.2f}")
-    return f"{text}\n\n{_table(('images', 'top1 before', 'top1 in int8', 'points lost'), [row])}"
-
-
-def _accuracy(published: PublishedWeights) -> str:
-    rows = [(row.image_size, f"{row.crop_pct:g}", row.top1, row.top5) for row in published.imagenet]
-    return (
-        "## Accuracy\n\nOn the 50,000 validation pictures of ImageNet, in percent, as timm measured it:\n\n"
-        + _table(("image_size", "crop_pct", "top1", "top5"), rows)
-    )
-
-
-def _usage(model: str, metadata: ModelMetadata) -> str:
-    quoted = json.dumps(model, ensure_ascii=False)
-    pretrained = ", pretrained=True" if is_name(model) or split_address(model)[0] == HUB else ""
-    answer = "index" if metadata.labels is None else "label"
-    ask = f"""\
-```
-regnety predict photo.jpg --model {shlex.quote(model)}
-```
-
-```python
-import regnety
-
-(prediction,) = regnety.Predictor({quoted}).predict("photo.jpg")
-for answer in prediction.predictions:
-    print(answer.{answer}, answer.prob)
-```
-
-"""
-    build = f"""\
-As a torch module, with the transform that it wants:
-
-```python
-import regnety
-
-model = regnety.create_model({quoted}{pretrained}).eval()
-transform = regnety.create_transform(**regnety.resolve_data_config({{}}, model=model))
-```"""
-    if metadata.calibration is not None:
-        return f"## Use\n\n{ask.rstrip()}"
-    return f"## Use\n\n{ask if metadata.num_classes else ''}{build}"
-
-
-def _page_section(page: PageEntry) -> str:
-    rows = {
-        **page.metadata,
-        "Code": page.code,
-        "Weights": page.weights,
-        "Top 1 Accuracy": f"{page.top1:g}%",
-        "Top 5 Accuracy": f"{page.top5:g}%",
-    }
-    remarks = "\n".join(f"- {remark}" for remark in page.remarks)
-    return f"## What the model page says\n\n{_table(('', ''), list(rows.items()))}\n\nRemarks on it:\n\n{remarks}"
-
-
-def _table(columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
-    lines = [columns, ("---",) * len(columns), *(tuple(_cell(value) for value in row) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{field} {_cell(item)}" for field, item in value.items())
-    if isinstance(value, list):
-        return ", ".join(_cell(item) for item in value)
-    return one_line(value).replace("|", "\\|")
-
-
-def _yaml(values: dict[str, Any]) -> str:
-    import yaml  # only who prints a card waits for it
-
-    return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=1000))
+        return card_text(metadata, title=published.name, model=published.name, published=published)
+    page = page_entry(published.model)
+    return card_text(metadata, title=published.name, model=published.model, published=published, page=page)

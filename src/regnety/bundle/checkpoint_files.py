@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regnety.bundle.bundle import Bundle
-from regnety.bundle.published_metadata import published_metadata
+from regnety.bundle.model import Model
 from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights, published_models
 from regnety.metadata.model_metadata import ModelMetadata
@@ -15,6 +14,7 @@ from regnety.weights.matching import Match, match_shapes
 from regnety.weights.networks import COUNTERS
 
 if TYPE_CHECKING:
+    from regnety.bundle.run_folders import Describe
     from regnety.bundle.training_settings import ShownInTraining
 
 TAG_OF_DIALECT = {
@@ -26,7 +26,13 @@ TAG_OF_DIALECT = {
 """The weights whose preprocessing is assumed for a file with another code base's keys, where the model has such."""
 
 
-def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None, state_dict: str | None = None) -> Bundle:
+def read_checkpoint(
+    path: Path,
+    *,
+    describe: "Describe",
+    assumed: PublishedWeights | None = None,
+    state_dict: str | None = None,
+) -> Model:
     """Read a checkpoint of any dialect; of the weights only names and shapes are read now.
 
     One of `regnety train` says what it is. Any other has no labels, and the preprocessing that its settings name; for
@@ -34,6 +40,7 @@ def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None, stat
 
     Args:
         path: the file.
+        describe: the resolver, for the model that a recipe names.
         assumed: the published weights whose preprocessing that is; None are those that are nearest.
         state_dict: which of its state dicts; None is `weights.selection`'s choice.
 
@@ -43,9 +50,9 @@ def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None, stat
     checkpoint = open_checkpoint(path, state_dict=state_dict)
     says_more = checkpoint.facts or checkpoint.own_metadata is not None  # than its weights
     if says_more:
-        from regnety.bundle.run_folders import checkpoint_bundle
+        from regnety.bundle.run_folders import checkpoint_model
 
-        if (of_run := checkpoint_bundle(checkpoint)) is not None:
+        if (of_run := checkpoint_model(checkpoint, describe)) is not None:
             return of_run
     match = match_shapes(checkpoint.shapes, source=str(path))
     assumed = assumed or _assumed_weights(match, checkpoint)
@@ -62,7 +69,7 @@ def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None, stat
         in_chans=architecture.in_chans,
         preprocessing=trained.preprocessing if trained else preprocessing,
     )
-    return Bundle(
+    return Model(
         metadata,
         checkpoint.weights,
         name=str(path),
@@ -70,21 +77,6 @@ def read_checkpoint(path: Path, *, assumed: PublishedWeights | None = None, stat
         files=checkpoint.model_files,
         notice=_notice(match, checkpoint, assumed, trained),
     )
-
-
-def read_published(published: PublishedWeights, path: Path) -> Bundle:
-    """Read a file of published weights; its labels are those of what it was trained on.
-
-    Args:
-        published: what the file should be.
-        path: where it is on this disk.
-
-    Raises:
-        WeightsError: the file is damaged, or is of another model.
-    """
-    checkpoint = open_checkpoint(path)
-    metadata = published_metadata(published)
-    return Bundle(metadata, checkpoint.weights, name=published.name, path=path, files=checkpoint.model_files)
 
 
 def _assumed_weights(match: Match, checkpoint: Checkpoint) -> PublishedWeights | None:

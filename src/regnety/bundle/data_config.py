@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from regnety.bundle.bundle import Bundle
+from regnety.bundle.folders.timm import pretrained_cfg
+from regnety.bundle.model import Model
 from regnety.bundle.resolver import resolve
-from regnety.bundle.timm_config import pretrained_cfg
 from regnety.catalog.models import is_model, is_name, model_info
 from regnety.errors import WeightsError
 from regnety.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
@@ -77,7 +77,7 @@ def resolve_model_data_config(
 
 
 def pretrained_cfg_of(
-    model: str | Path | Bundle | Preprocessing, *, num_classes: int | None = None, in_chans: int | None = None
+    model: str | Path | Model | Preprocessing, *, num_classes: int | None = None, in_chans: int | None = None
 ) -> dict[str, Any]:
     """timm's `pretrained_cfg` of MODEL; for a published name without looking at its weights.
 
@@ -151,7 +151,7 @@ def get_pretrained_cfg_value(model_name: str, cfg_key: str) -> Any:
 
 
 def _pretrained_cfg(model: Any) -> Mapping[str, Any]:
-    if isinstance(model, str | Path | Bundle):
+    if isinstance(model, str | Path | Model):
         return pretrained_cfg_of(model)
     carried = getattr(model, "pretrained_cfg", None)  # of a torch module, which only the other half may import
     if not isinstance(carried, Mapping):

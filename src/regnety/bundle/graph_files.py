@@ -3,8 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from regnety.bundle.bundle import Bundle, weights_in
+from regnety.bundle.folders.ours import weights_in
 from regnety.bundle.foreign_weights import ForeignWeights
+from regnety.bundle.model import Model
 from regnety.catalog.models import model_info
 from regnety.errors import WeightsError
 from regnety.files.content_identity import ModelFiles
@@ -13,7 +14,7 @@ from regnety.metadata.model_metadata import KEY, ModelMetadata, metadata_from_js
 from regnety.preprocessing import Preprocessing
 
 
-def read_graph_file(path: str | Path) -> Bundle:
+def read_graph_file(path: str | Path) -> Model:
     """Read a graph's file; of the weights only names and shapes are read now.
 
     Args:
@@ -33,12 +34,12 @@ def read_graph_file(path: str | Path) -> Bundle:
         graph = read_onnx(path)
     files = ModelFiles(graph.mapped)
     if KEY not in graph.properties:
-        return _foreign_bundle(graph, files)
+        return _foreign_model(graph, files)
     metadata = metadata_from_json(graph.properties[KEY], source=str(path))
-    return Bundle(metadata, weights_in(graph, metadata), name=str(path), path=path, files=files, graph=graph)
+    return Model(metadata, weights_in(graph, metadata), name=str(path), path=path, files=files, graph=graph)
 
 
-def _foreign_bundle(graph: StoredGraph, files: ModelFiles) -> Bundle:
+def _foreign_model(graph: StoredGraph, files: ModelFiles) -> Model:
     if graph.path.suffix.lower() == ".xml":
         raise WeightsError(f"{graph.path}: was not written by regnety; of other people's models ONNX files can be read")
     from regnety.graph.foreign import read_foreign
@@ -59,7 +60,7 @@ def _foreign_bundle(graph: StoredGraph, files: ModelFiles) -> Bundle:
         "assumed"
     )
     weights = ForeignWeights(graph, files, model, preprocessing.image_size)
-    return Bundle(metadata, weights, name=str(graph.path), path=graph.path, files=files, notice=notice, graph=graph)
+    return Model(metadata, weights, name=str(graph.path), path=graph.path, files=files, notice=notice, graph=graph)
 
 
 def _shown(graph: StoredGraph, assumed: Preprocessing) -> tuple[Preprocessing, str]:

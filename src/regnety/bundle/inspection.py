@@ -11,10 +11,10 @@ from typing import Any
 from regnety.architecture.counting import complexity
 from regnety.architecture.description import Architecture
 from regnety.architecture.tensor_shapes import differences
-from regnety.bundle.bundle import Bundle
-from regnety.bundle.hub_folders import folder_of, owner_of, weights_file
-from regnety.bundle.resolver import GRAPH_SUFFIXES, fetch_model, place_on_disk, resolve
-from regnety.bundle.run_folders import checkpoint_bundle
+from regnety.bundle.folders.owners import folder_of, owner_of, weights_file
+from regnety.bundle.model import Model
+from regnety.bundle.resolver import GRAPH_SUFFIXES, describe_model, fetch_model, place_on_disk, resolve
+from regnety.bundle.run_folders import checkpoint_model
 from regnety.bundle.training_settings import shown_in_training
 from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.models import is_name
@@ -113,7 +113,7 @@ def inspect_model(path: str | Path, *, state_dict: str | None = None) -> Inspect
 def _inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
     problem, missing, model, architecture = None, [], None, None
     try:
-        if (of_run := checkpoint_bundle(checkpoint)) is not None:  # which says what it is
+        if (of_run := checkpoint_model(checkpoint, describe_model)) is not None:  # which says what it is
             architecture = of_run.architecture
             model, missing = name_of(architecture), [] if of_run.labels else ["class names"]
         else:
@@ -173,7 +173,7 @@ def _weights_of(path: Path, folder: Path, state_dict: str | None) -> Checkpoint:
     return checkpoint_of(read_file(weights_file(folder) if path == folder else path), state_dict=state_dict)
 
 
-def _missing_beside_weights(bundle: Bundle) -> list[str]:
+def _missing_beside_weights(bundle: Model) -> list[str]:
     missing = [] if bundle.labels else ["class names"] if bundle.metadata.num_classes else ["a classifier"]
     return missing if bundle.notice is None else [*missing, "preprocessing"]  # a notice says what was assumed
 
@@ -191,7 +191,7 @@ def _of_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _of_graph(bundle: Bundle) -> dict[str, Any]:
+def _of_graph(bundle: Model) -> dict[str, Any]:
     """The layers of a graph in floating point; the arrays of one in int8, which are what it has."""
     if bundle.metadata.calibration is None or bundle.graph is None:
         return {"num_tensors": len(bundle.weights), "input_order": "RGB"}

@@ -7,7 +7,7 @@ from regnety.architecture import counting
 from regnety.architecture.counting import Complexity
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import AnyNetDesign, Design
-from regnety.bundle.bundle import Bundle
+from regnety.bundle.model import Model
 from regnety.bundle.resolver import ACCEPTED, describe_model
 from regnety.errors import UnknownModelError
 from regnety.preprocessing import Preprocessing
@@ -67,7 +67,7 @@ def described(model: Any, *, state_dict: str | None = None) -> tuple[Architectur
     """
     if isinstance(model, Design | AnyNetDesign | Architecture):
         return model.architecture(), Preprocessing().image_size
-    if isinstance(model, str | Path | Bundle):
+    if isinstance(model, str | Path | Model):
         metadata = describe_model(model, state_dict=state_dict)
         return metadata.design.architecture(metadata.num_classes, metadata.in_chans), metadata.preprocessing.image_size
     architecture = getattr(model, "architecture", None)  # of a torch module, which only the other half may import

@@ -6,7 +6,8 @@ import reprlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regnety.bundle.bundle import Bundle, read_bundle
+from regnety.bundle.folders.ours import read_bundle
+from regnety.bundle.model import Model
 from regnety.catalog.addresses import HUB, LOCAL, split_address
 from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle, how_to_find, is_name, model_info
 from regnety.errors import UnknownModelError, WeightsError
@@ -25,12 +26,12 @@ ACCEPTED = "a model is a name, hf-hub:owner/name, a folder, a checkpoint or an .
 
 
 def resolve(
-    model: "str | Path | Bundle",
+    model: "str | Path | Model",
     *,
     quiet: bool = False,
     assumed: "PublishedWeights | None" = None,
     state_dict: str | None = None,
-) -> Bundle:
+) -> Model:
     """A name, a place on the Hub, a folder, a checkpoint or a graph file to the bundle that it means.
 
     A text that is a name means that model, whatever stands in the current folder; `./NAME` is a folder.
@@ -45,11 +46,11 @@ def resolve(
         UnknownModelError: the name is not known, or its weights cannot be had.
         WeightsError: the folder or file is no model, or the weights do not fit.
     """
-    if state_dict is not None and (isinstance(model, Bundle) or (isinstance(model, str) and is_name(model))):
-        from regnety.bundle.hub_folders import no_choice
+    if state_dict is not None and (isinstance(model, Model) or (isinstance(model, str) and is_name(model))):
+        from regnety.bundle.folders.owners import no_choice
 
-        raise no_choice(model.name if isinstance(model, Bundle) else model)
-    if isinstance(model, Bundle):
+        raise no_choice(model.name if isinstance(model, Model) else model)
+    if isinstance(model, Model):
         return model
     if not isinstance(model, str | Path):
         raise UnknownModelError(f"{ACCEPTED}, got {type(model).__name__} {' '.join(reprlib.repr(model).split())}")
@@ -74,9 +75,26 @@ def published_weights(model: str) -> "PublishedWeights | None":
     return model_info(model).published if is_name(model) else None
 
 
-def describe_model(
-    model: "str | Path | Bundle", *, quiet: bool = False, state_dict: str | None = None
-) -> ModelMetadata:
+def published_metadata(published: "PublishedWeights") -> ModelMetadata:
+    """Design, class names, preprocessing, licence and places of published weights, which need not be on this disk."""
+    from regnety.catalog.class_names import labels
+
+    provenance = {
+        "license": published.license,
+        "source": f"https://huggingface.co/{published.hub_repo}",
+        "url": published.url,
+    }
+    return ModelMetadata(
+        design=model_info(published.model).design,
+        num_classes=published.num_classes,
+        in_chans=3,
+        preprocessing=published.preprocessing,
+        labels=labels(published.label_set) if published.label_set else None,
+        provenance={name: value for name, value in provenance.items() if value is not None},
+    )
+
+
+def describe_model(model: "str | Path | Model", *, quiet: bool = False, state_dict: str | None = None) -> ModelMetadata:
     """Design, classes, labels and preprocessing of MODEL. The weights of a name, or on the Hub, are not asked for.
 
     Args:
@@ -92,12 +110,10 @@ def describe_model(
         return resolve(model, quiet=quiet, state_dict=state_dict).metadata
     published = published_weights(model)
     if published is not None:
-        from regnety.bundle.published_metadata import published_metadata
-
         return published_metadata(published)
     if split_address(model)[0] != HUB:
         return resolve(model, quiet=quiet).metadata
-    from regnety.bundle.hub_folders import describe_folder
+    from regnety.bundle.folders.owners import describe_folder
     from regnety.weights.fetching.hub import fetch_repo
 
     return describe_folder(fetch_repo(model, weights=False, quiet=quiet))
@@ -153,8 +169,8 @@ def place_on_disk(model: str | Path) -> Path:
     return place_in_run(path)
 
 
-def _resolve_published(published: "PublishedWeights", *, quiet: bool) -> Bundle:
-    from regnety.bundle.checkpoint_files import read_published
+def _resolve_published(published: "PublishedWeights", *, quiet: bool) -> Model:
+    from regnety.weights.checkpoint import open_checkpoint
 
     path = published.cached_file
     # Also where the file is here: a licence is shown before the first use, a file put there by hand is checked once.
@@ -162,20 +178,21 @@ def _resolve_published(published: "PublishedWeights", *, quiet: bool) -> Bundle:
         from regnety.weights.fetching.published import fetch
 
         path = fetch(published, quiet=quiet)
-    return read_published(published, path)
+    checkpoint, metadata = open_checkpoint(path), published_metadata(published)
+    return Model(metadata, checkpoint.weights, name=published.name, path=path, files=checkpoint.model_files)
 
 
-def _resolve_hub(model: str, *, quiet: bool, state_dict: str | None) -> Bundle:
-    from regnety.bundle.hub_folders import read_folder
+def _resolve_hub(model: str, *, quiet: bool, state_dict: str | None) -> Model:
+    from regnety.bundle.folders.owners import read_folder
     from regnety.weights.fetching.hub import fetch_repo
 
     return read_folder(fetch_repo(model, quiet=quiet), name=model, state_dict=state_dict)
 
 
-def _resolve_place(model: str | Path, assumed: "PublishedWeights | None", state_dict: str | None) -> Bundle:
+def _resolve_place(model: str | Path, assumed: "PublishedWeights | None", state_dict: str | None) -> Model:
     path = place_on_disk(model)
     if os.path.isdir(path) and model != "":
-        from regnety.bundle.hub_folders import read_folder
+        from regnety.bundle.folders.owners import read_folder
 
         return read_folder(path, state_dict=state_dict)
     if os.path.isfile(path):
@@ -185,8 +202,8 @@ def _resolve_place(model: str | Path, assumed: "PublishedWeights | None", state_
     raise _nothing_there(model)
 
 
-def _resolve_file(path: Path, assumed: "PublishedWeights | None", state_dict: str | None) -> Bundle:
-    from regnety.bundle.hub_folders import folder_of, no_choice, read_folder
+def _resolve_file(path: Path, assumed: "PublishedWeights | None", state_dict: str | None) -> Model:
+    from regnety.bundle.folders.owners import folder_of, no_choice, read_folder
 
     folder = folder_of(path)
     if folder is not None:  # labels and preprocessing stand beside it
@@ -199,7 +216,7 @@ def _resolve_file(path: Path, assumed: "PublishedWeights | None", state_dict: st
         return read_graph_file(path)
     from regnety.bundle.checkpoint_files import read_checkpoint
 
-    return read_checkpoint(path, assumed=assumed, state_dict=state_dict)
+    return read_checkpoint(path, describe=describe_model, assumed=assumed, state_dict=state_dict)
 
 
 def _nothing_there(model: str | Path) -> UnknownModelError:

@@ -1,11 +1,13 @@
 """What `regnety train` leaves as a model: its run folder, and the checkpoints in it, which say what they are."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from regnety.architecture.notation import design_from_dict
-from regnety.bundle.bundle import Bundle, is_bundle, read_config
+from regnety.bundle.folders.ours import is_bundle, read_config
+from regnety.bundle.model import Model
 from regnety.bundle.training_files import stored_training_files
 from regnety.errors import RegNetYError, WeightsError
 from regnety.files.file_names import CONFIG_FILE
@@ -16,7 +18,12 @@ from regnety.weights.checkpoint import Checkpoint
 BUNDLE_FOLDER = "bundle"
 CHECKPOINT_FOLDER = "checkpoints"
 BEST = "best"
-"""Where the weights of the best epoch so far stand in a checkpoint."""
+"""Where the weights of the best epoch so far are in a checkpoint."""
+
+# A recipe names the model that a run started from. Finding that is the resolver's job, which hands it in: it reads
+# checkpoints itself, with this module.
+Describe: TypeAlias = Callable[[str], ModelMetadata]
+"""MODEL to its design and preprocessing."""
 
 
 def place_in_run(folder: Path) -> Path:
@@ -37,7 +44,7 @@ def place_in_run(folder: Path) -> Path:
     return newest
 
 
-def metadata_of_run(checkpoint: Checkpoint) -> tuple[ModelMetadata, str] | None:
+def metadata_of_run(checkpoint: Checkpoint, describe: Describe) -> tuple[ModelMetadata, str] | None:
     """What a run's checkpoint is a model of, and a sentence on it; None for any other checkpoint.
 
     One of an earlier release does not say it: the bundle of its run does, or the recipe, as far as that goes.
@@ -59,21 +66,19 @@ def metadata_of_run(checkpoint: Checkpoint) -> tuple[ModelMetadata, str] | None:
         config = run / BUNDLE_FOLDER / CONFIG_FILE
         metadata = metadata_from_dict(read_config(config.parent)[KEY], source=str(config))
         return metadata, f"{said}; the bundle of its run does"
-    from_recipe = _metadata_in_recipe(run / "recipe.yaml", checkpoint)
+    from_recipe = _metadata_in_recipe(run / "recipe.yaml", checkpoint, describe)
     return None if from_recipe is None else (from_recipe, f"{said}; the recipe of its run does, but for their names")
 
 
-def _metadata_in_recipe(path: Path, checkpoint: Checkpoint) -> ModelMetadata | None:
+def _metadata_in_recipe(path: Path, checkpoint: Checkpoint, describe: Describe) -> ModelMetadata | None:
     """Design and preprocessing by the recipe that a run wrote down; None where it does not go so far."""
     import yaml
-
-    from regnety.bundle.resolver import describe_model  # which reads checkpoints itself
 
     try:
         values: Any = yaml.safe_load(path.read_text("utf-8"))
         design, preprocessing = values["design"], Preprocessing()
         if design is None:
-            model = describe_model(values["model"])
+            model = describe(values["model"])
             design, preprocessing = model.design, model.preprocessing if values["pretrained"] else preprocessing
         else:
             design = design_from_dict(design)
@@ -92,18 +97,18 @@ def _metadata_in_recipe(path: Path, checkpoint: Checkpoint) -> ModelMetadata | N
         return None
 
 
-def checkpoint_bundle(checkpoint: Checkpoint) -> Bundle | None:
+def checkpoint_model(checkpoint: Checkpoint, describe: Describe) -> Model | None:
     """A run's checkpoint as a model; None for any other.
 
     Raises:
         WeightsError: as `metadata_of_run`, or its weights do not fit.
     """
-    found = metadata_of_run(checkpoint)
+    found = metadata_of_run(checkpoint, describe)
     if found is None:
         return None
     path = checkpoint.path
     run = path.absolute().parent.parent if path.parent.name == CHECKPOINT_FOLDER else None
-    return Bundle(
+    return Model(
         found[0],
         checkpoint.weights,
         name=str(path),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from regnety.bundle.bundle import Bundle
-from regnety.bundle.transformers_config import processor_config, transformers_config
+from regnety.bundle.folders.transformers import processor_config, transformers_config
 from regnety.errors import ExportError
 from regnety.export.conversion_targets import Target, check_not_its_source, check_target
 from regnety.export.readback import compare_checkpoint, compare_graph

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from regnety.bundle.bundle import BUNDLE_FILES, Bundle
-from regnety.bundle.transformers_config import is_ours
+from regnety.bundle.bundle import Bundle
+from regnety.bundle.folders.ours import BUNDLE_FILES
+from regnety.bundle.folders.transformers import is_ours
 from regnety.errors import ExportError, WeightsError
 from regnety.export.export_targets import check_replaceable
 from regnety.files.file_names import PROCESSOR_FILE

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from regnety.bundle.bundle import check_replaceable as check_bundle_replaceable
+from regnety.bundle.folders.ours import check_replaceable as check_bundle_replaceable
 from regnety.errors import ExportError, WeightsError
 from regnety.graph.openvino_files import DATA_SUFFIX, read_openvino
 from regnety.graph.properties import read_properties

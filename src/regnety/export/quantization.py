@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from regnety.bundle.bundle import Bundle, check_replaceable
+from regnety.bundle.bundle import Bundle
+from regnety.bundle.folders.ours import check_replaceable
 from regnety.datasets.folders import read_evaluation_folder
 from regnety.datasets.held_out import scored_samples
 from regnety.errors import DataError, ExportError, ImageError, WeightsError

@@ -61,7 +61,7 @@ def find_source(model: Model, *, pretrained: bool | None, checkpoint_path: str |
         )
     if pretrained is False:
         raise WeightsError(f"{model}: a bundle brings its weights; pretrained=False contradicts it")
-    return _bundled(resolve(model))
+    return _bundled(Bundle.load(model))
 
 
 def _bundled(bundle: Bundle) -> Source:
@@ -70,7 +70,7 @@ def _bundled(bundle: Bundle) -> Source:
 
 def _named(name: str, pretrained: bool | None) -> Source:
     if pretrained:
-        return replace(_bundled(resolve(name)), described_by=name)
+        return replace(_bundled(Bundle.load(name)), described_by=name)
     info = model_info(name)
     return Source(architecture=info.design.architecture(info.num_classes), described_by=name)
 
@@ -86,7 +86,7 @@ def _described(design: Design | AnyNetDesign | Architecture, pretrained: bool | 
 def _on_the_hub(model: str, pretrained: bool | None, checkpoint_path: str | Path | None) -> Source:
     """A model that is not in the catalogue: of its files only those are fetched that are needed."""
     if pretrained:
-        return _bundled(resolve(model))
+        return _bundled(Bundle.load(model))
     metadata = describe_model(model)
     architecture = metadata.design.architecture(metadata.num_classes, metadata.in_chans)
     if checkpoint_path is not None:

@@ -12,8 +12,8 @@ from torch import nn
 
 from regnety.architecture.design import Design
 from regnety.architecture.notation import SPELLINGS
-from regnety.bundle.hub_config import timm_preprocessing
-from regnety.bundle.timm_config import pretrained_cfg as default_cfg
+from regnety.bundle.folders.timm import pretrained_cfg as default_cfg
+from regnety.bundle.folders.timm import timm_preprocessing
 from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.aliases import our_name
 from regnety.catalog.models import is_name

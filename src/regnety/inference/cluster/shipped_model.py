@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from regnety.bundle.bundle import Bundle
-from regnety.bundle.graph_files import read_graph_file
 from regnety.errors import ClusterError, WeightsError
 from regnety.files.content_identity import ModelFiles
 from regnety.metadata.model_metadata import ModelMetadata
@@ -42,7 +41,7 @@ class ShippedModel:
         """
         if self.version != __version__:
             raise ClusterError(f"the worker has regnety {__version__}, the command {self.version}; install the same")
-        bundle = self._in_place() or read_graph_file(self._brought())
+        bundle = self._in_place() or Bundle.load(self._brought())
         return Bundle(
             self.metadata,
             bundle.weights,
@@ -57,7 +56,7 @@ class ShippedModel:
         if self.place is None:
             return None
         with suppress(WeightsError):
-            bundle = read_graph_file(self.place)
+            bundle = Bundle.load(self.place)
             if bundle.stamp == self.stamp:
                 return bundle
         return None

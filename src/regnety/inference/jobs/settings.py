@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from regnety.bundle.bundle import Bundle
-from regnety.bundle.fingerprint import fingerprint
 from regnety.errors import EngineError, JobError, MissingExtraError
 from regnety.inference.engines.engine import Engine
 from regnety.inference.tuning import Plan
@@ -32,7 +31,7 @@ def model_settings(bundle: Bundle) -> dict[str, Any]:
     preprocessing = bundle.preprocessing.as_dict()
     labels = None if bundle.labels is None else json.dumps(bundle.labels).encode("ascii")
     return {
-        "weights": fingerprint(bundle),
+        "weights": bundle.fingerprint(),
         **{name: preprocessing[name] for name in ("image_size", "crop_pct", "interpolation", "mean", "std")},
         "labels": None if labels is None else hashlib.sha256(labels).hexdigest(),
     }

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
-from regnety.bundle.fingerprint import fingerprint
 from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.models import EMBEDDED_MODEL, is_name
 from regnety.errors import DataError, ImageError, RegNetYError, UnknownModelError
@@ -146,7 +145,7 @@ class Embedder:
         self.bundle = bundle
         self.origin = EmbeddingOrigin(
             model=_place_of(bundle),
-            weights=fingerprint(bundle),
+            weights=bundle.fingerprint(),
             num_features=bundle.architecture.num_features,
             preprocessing=bundle.preprocessing,
             exif_orientation=exif_orientation,

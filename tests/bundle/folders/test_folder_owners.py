@@ -10,7 +10,7 @@ import pytest
 from bundles import LABELS, SMALL_DESIGN, random_weights, small_bundle
 from regnety import Bundle, WeightsError
 from regnety.architecture.design import Design
-from regnety.bundle.hub_folders import describe_folder, folder_of, owner_of, read_folder, weights_file
+from regnety.bundle.folders.owners import describe_folder, folder_of, owner_of, read_folder, weights_file
 from regnety.export.conversion import convert_model
 from regnety.files.safetensors_files import write_safetensors
 
@@ -43,7 +43,7 @@ def test_the_weights_of_a_folder_are_the_folder(birds: Path) -> None:
 
 
 def test_the_file_that_is_named_is_read(birds: Path) -> None:
-    """timm pushes both; whoever names one means it."""
+    """timm pushes both; the one that is named is meant."""
     other = small_bundle(design=FOUR_STAGES, seed=1)
     convert_model(other, birds / "pytorch_model.bin", to="regnety")
     named = Bundle.load(birds / "pytorch_model.bin")
@@ -120,9 +120,16 @@ def test_a_description_needs_no_weights(birds: Path) -> None:
         ({"config.json": json.dumps(REGNETY_002)}, ": has no weights beside its config.json; model.safetensors is "),
         ({"config.json": "{"}, "/config.json: cannot be read as JSON: "),
         ({"config.json": '{"a": ' * 100_000}, "/config.json: cannot be read as JSON: "),
-        ({"config.json": "[]"}, "/config.json: has no table under the key 'regnety'; it was written neither by "),
-        ({"config.json": '{"architecture": "resnet50"}'}, "/config.json: is of the model 'resnet50', which is none "),
-        ({"config.json": '{"model_type": "vit"}'}, "/config.json: is of a model of the kind 'vit', not of a RegNet"),
+        (
+            {"config.json": '{"num_classes": 3}'},
+            "/config.json: has no table under the key 'regnety', and is no config ",
+        ),
+        ({"config.json": "[]"}, "/config.json: has no table under the key 'regnety', and is no config "),
+        (
+            {"config.json": '{"architecture": "resnet50"}'},
+            "/config.json: architecture is 'resnet50', which is not a RegNet ",
+        ),
+        ({"config.json": '{"model_type": "vit"}'}, "/config.json: model_type is 'vit'; expected regnet"),
         (
             {"config.json": '{"model_type": "regnet"}', "preprocessor_config.json": "no"},
             "/preprocessor_config.json: cannot be read as JSON: ",
@@ -157,5 +164,5 @@ def test_a_folder_of_transformers_without_its_processor(tmp_path: Path) -> None:
     folder = convert_model(small_bundle(design=FOUR_STAGES), tmp_path / "theirs", to="transformers").path
     (folder / "preprocessor_config.json").unlink()
     assert Bundle.load(folder).notice == (
-        f"{folder} has no preprocessor_config.json, and ImageNet's preprocessing is assumed"
+        f"{folder} has no preprocessor_config.json, so ImageNet's preprocessing is assumed"
     )

@@ -1,28 +1,26 @@
-"""A folder in the Hub's layout: our own bundle, or what timm and transformers save."""
+"""Whose folder it is, ours, timm's or transformers', and what each of them has where."""
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from regnety.bundle.bundle import Bundle, read_bundle, read_config
-from regnety.errors import WeightsError
+from regnety.bundle.folders.ours import read_bundle, read_config
+from regnety.bundle.model import Model
+from regnety.errors import InvalidDesignError, WeightsError
 from regnety.files.file_names import CONFIG_FILE, PROCESSOR_FILE, WEIGHTS_FILE, WEIGHTS_FILES
 from regnety.files.opening import read_file_text
 from regnety.metadata.model_metadata import KEY, ModelMetadata, metadata_from_dict
 from regnety.text import one_line
 
-if TYPE_CHECKING:
-    from regnety.bundle.hub_config import HubConfig
-
 
 def read_folder(
     folder: Path, *, name: str | None = None, weights: Path | None = None, state_dict: str | None = None
-) -> Bundle:
+) -> Model:
     """Read a model's folder; of the weights only names and shapes are read now.
 
     Args:
         folder: with config.json and the weights beside it.
-        name: how people and messages call it; None is the folder.
+        name: what messages call it; None is the folder.
         weights: which of its files, where timm or transformers wrote it; None is `weights_file`.
         state_dict: which of that file's state dicts; None is the choice of `weights.selection`.
 
@@ -34,20 +32,19 @@ def read_folder(
         if state_dict is not None:
             raise no_choice(folder)
         return read_bundle(folder, name=name)
-    hub = _hub_config(folder, config)
+    metadata, notice = _read_foreign(folder, config)
     path = weights or weights_file(folder)
     from regnety.weights.checkpoint import open_checkpoint
 
     checkpoint = open_checkpoint(path, state_dict=state_dict)
-    notice = None if hub.notice is None else f"{folder} {hub.notice}"
     name = name or str(folder)
     files = checkpoint.model_files
-    return Bundle(hub.metadata, checkpoint.weights, name=name, path=folder, files=files, notice=notice)
+    return Model(metadata, checkpoint.weights, name=name, path=folder, files=files, notice=notice)
 
 
 def no_choice(model: object) -> WeightsError:
-    """Said of what is no checkpoint where one of its state dicts is named."""
-    return WeightsError(f"{model}: is no checkpoint with state dicts to choose from; leave --state-dict away")
+    """The error where --state-dict is given for a model that is not a checkpoint."""
+    return WeightsError(f"{model}: is not a checkpoint with several state dicts; omit --state-dict")
 
 
 def weights_file(folder: Path) -> Path:
@@ -58,7 +55,7 @@ def weights_file(folder: Path) -> Path:
     """
     path = next((folder / file for file in WEIGHTS_FILES if (folder / file).is_file()), None)
     if path is None:
-        raise WeightsError(f"{folder}: has no weights beside its {CONFIG_FILE}; {WEIGHTS_FILE} is looked for")
+        raise WeightsError(f"{folder}: has no weights beside its {CONFIG_FILE}; {WEIGHTS_FILE} is expected")
     return path
 
 
@@ -92,19 +89,26 @@ def describe_folder(folder: Path) -> ModelMetadata:
     config = read_config(folder)
     if KEY in config:
         return metadata_from_dict(config[KEY], source=str(folder / CONFIG_FILE))
-    return _hub_config(folder, config).metadata
+    return _read_foreign(folder, config)[0]
 
 
-def _hub_config(folder: Path, config: dict[str, Any]) -> "HubConfig":
-    from regnety.bundle.hub_config import read_hub_config  # our own bundles and bare files need none
+def _read_foreign(folder: Path, config: dict[str, Any]) -> tuple[ModelMetadata, str | None]:
+    """What timm's or transformers' files say, and one sentence on what was assumed, if anything was."""
+    source, kind = folder / CONFIG_FILE, config.keys() & {"architecture", "model_type"}
+    if not kind:
+        raise WeightsError(f"{source}: has no table under the key {KEY!r}, and is no config of timm or transformers")
+    processor = None if "architecture" in kind else _read_processor(folder)
+    try:
+        if "architecture" in kind:
+            from regnety.bundle.folders.timm import read_timm  # our own bundles and bare files need neither
 
-    hub = read_hub_config(config, _read_processor(folder), source=str(folder / CONFIG_FILE))
-    if hub is None:
-        raise WeightsError(
-            f"{folder / CONFIG_FILE}: has no table under the key {KEY!r}; it was written neither by regnety nor by "
-            "timm or transformers for a RegNet"
-        )
-    return hub
+            return read_timm(config), None
+        from regnety.bundle.folders.transformers import read_transformers
+
+        metadata, notice = read_transformers(config, processor)
+    except (InvalidDesignError, WeightsError) as error:
+        raise WeightsError(f"{source}: {error}") from None
+    return metadata, None if notice is None else f"{folder} {notice}"
 
 
 def _read_processor(folder: Path) -> dict[str, Any] | None:

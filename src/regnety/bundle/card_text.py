@@ -1,0 +1,187 @@
+"""The text of a model card: what a model is, where it comes from, how good it is, how to run it, and what to cite."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from regnety.architecture.counting import complexity
+from regnety.bundle.front_matter import front_matter
+from regnety.bundle.model import Model
+from regnety.catalog.addresses import HUB, split_address
+from regnety.catalog.citation import CITATION
+from regnety.catalog.model_page import PageEntry
+from regnety.catalog.models import is_name
+from regnety.catalog.published import PublishedWeights
+from regnety.metadata.calibration import Calibration
+from regnety.metadata.model_metadata import ModelMetadata
+from regnety.text import counted, one_line, printable
+
+_RESTRICTIONS = {
+    "cc-by-nc-4.0": "CC BY-NC 4.0 (https://creativecommons.org/licenses/by-nc/4.0/)",
+    "seer-license": "Meta's SEER licence, which grants non-commercial research alone",
+}
+"""Licences that forbid commercial use."""
+
+
+def card_text(
+    metadata: ModelMetadata,
+    *,
+    title: str,
+    model: str = "THIS_FOLDER",
+    published: PublishedWeights | None = None,
+    page: PageEntry | None = None,
+    notice: str | None = None,
+) -> str:
+    """The parts of a card, in their order.
+
+    Args:
+        metadata: of the model.
+        title: what the model is called.
+        model: MODEL of the command line, in the examples.
+        published: what the catalogue knows of its weights.
+        page: what the model page says about it.
+        notice: what was assumed.
+    """
+    parts = [
+        f"---\n{_yaml(front_matter(metadata, published))}---",
+        f"# {title}",
+        _introduction(model, metadata, published),
+        _facts(metadata),
+        *_restriction(metadata.provenance.get("license")),
+        *([_quantization(metadata.calibration)] if metadata.calibration else ()),
+        *([f"{printable(one_line(notice))}."] if notice else ()),
+        *([_accuracy(published)] if published and published.imagenet else ()),
+        _usage(model, metadata),
+        *([_page_section(page)] if page else ()),
+        f"## Citation\n\n```bibtex\n{CITATION}```",
+        *([f"<!--\n{_yaml(page.model_index())}-->"] if page else ()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def title_of(model: Model) -> str:
+    """What a card calls a model: its name, or that of its file or folder; the bundle of a run is called as the run."""
+    if model.path is None or model.name != str(model.path):
+        return printable(one_line(model.name))
+    place = model.path.resolve()
+    is_of_run = place.name == "bundle" and (place.parent / "recipe.yaml").is_file()
+    return printable(one_line(place.parent.name if is_of_run else place.name))
+
+
+def _introduction(model: str, metadata: ModelMetadata, published: PublishedWeights | None) -> str:
+    if metadata.num_classes:
+        classes = counted(metadata.num_classes, "class", "classes")
+        text = f"An image classifier from the RegNet design space with {classes}."
+    else:
+        text = "A network from the RegNet design space without a classifier: it gives features."
+    return f"{text} The plain name {model} means these weights." if published and model == published.model else text
+
+
+def _restriction(licence: object) -> list[str]:
+    words = _RESTRICTIONS.get(licence) if isinstance(licence, str) else None
+    return [f"**No commercial use.** The licence of these weights is {words}."] if words else []
+
+
+def _facts(metadata: ModelMetadata) -> str:
+    preprocessing, design = metadata.preprocessing, metadata.design
+    size, test = preprocessing.image_size, preprocessing.at_test_size()
+    counted = complexity(design.architecture(metadata.num_classes, metadata.in_chans), image_size=size)
+    shown = f"{size}x{size}, crop_pct {preprocessing.crop_pct:g}, {preprocessing.interpolation}"
+    if test != preprocessing:
+        shown += f"; at its best with {test.image_size}x{test.image_size}, crop_pct {test.crop_pct:g}"
+    rows = {
+        "design": ", ".join(f"{field}={value}" for field, value in design.as_dict().items() if field != "stages"),
+        "stages (width x depth)": ", ".join(f"{stage.width}x{stage.depth}" for stage in design.fitted_stages()),
+        "parameters": f"{counted.num_params:,}",
+        f"multiply-adds at {size}x{size}": f"{counted.macs:,}",
+        "input": shown,
+    }
+    table = _table(("", ""), [*rows.items(), *((f.replace("_", " "), v) for f, v in metadata.provenance.items())])
+    if metadata.labels is not None and len(metadata.labels) <= 100:
+        table += f"\n\nClasses: {', '.join(metadata.labels)}."
+    return table
+
+
+def _quantization(calibration: Calibration) -> str:
+    text = (
+        f"## int8\n\nIt computes in int8: `model.onnx` is quantized, and there are no weights in floating point. "
+        f"Ranges were measured on {counted(calibration.num_images, 'photograph')} ({calibration.method}, NNCF "
+        f"{calibration.version}). Figures of accuracy in the table are of the model that it was made from."
+    )
+    measured = calibration.measured
+    if measured is None:
+        return text
+    row = (measured.count, f"{measured.top1_float:.2f}", f"{measured.top1_int8:.2f}", f"{measured.drop:.2f}")
+    return f"{text}\n\n{_table(('images', 'top1 before', 'top1 in int8', 'points lost'), [row])}"
+
+
+def _accuracy(published: PublishedWeights) -> str:
+    rows = [(row.image_size, f"{row.crop_pct:g}", row.top1, row.top5) for row in published.imagenet]
+    return (
+        "## Accuracy\n\nOn the 50,000 validation pictures of ImageNet, in percent, as timm measured it:\n\n"
+        + _table(("image_size", "crop_pct", "top1", "top5"), rows)
+    )
+
+
+def _usage(model: str, metadata: ModelMetadata) -> str:
+    quoted = json.dumps(model, ensure_ascii=False)
+    pretrained = ", pretrained=True" if is_name(model) or split_address(model)[0] == HUB else ""
+    answer = "index" if metadata.labels is None else "label"
+    ask = f"""\
+```
+regnety predict photo.jpg --model {shlex.quote(model)}
+```
+
+```python
+import regnety
+
+(prediction,) = regnety.Predictor({quoted}).predict("photo.jpg")
+for answer in prediction.predictions:
+    print(answer.{answer}, answer.prob)
+```
+
+"""
+    build = f"""\
+As a torch module, with the transform that it wants:
+
+```python
+import regnety
+
+model = regnety.create_model({quoted}{pretrained}).eval()
+transform = regnety.create_transform(**regnety.resolve_data_config({{}}, model=model))
+```"""
+    if metadata.calibration is not None:
+        return f"## Use\n\n{ask.rstrip()}"
+    return f"## Use\n\n{ask if metadata.num_classes else ''}{build}"
+
+
+def _page_section(page: PageEntry) -> str:
+    rows = {
+        **page.metadata,
+        "Code": page.code,
+        "Weights": page.weights,
+        "Top 1 Accuracy": f"{page.top1:g}%",
+        "Top 5 Accuracy": f"{page.top5:g}%",
+    }
+    remarks = "\n".join(f"- {remark}" for remark in page.remarks)
+    return f"## What the model page says\n\n{_table(('', ''), list(rows.items()))}\n\nRemarks on it:\n\n{remarks}"
+
+
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
+    lines = [columns, ("---",) * len(columns), *(tuple(_cell(value) for value in row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{field} {_cell(item)}" for field, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(_cell(item) for item in value)
+    return one_line(value).replace("|", "\\|")
+
+
+def _yaml(values: dict[str, Any]) -> str:
+    import yaml  # only who prints a card waits for it
+
+    return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=1000))
