@@ -7,6 +7,7 @@ from itertools import cycle, islice
 from typing import Any, TypeAlias, TypeGuard
 
 from regnety.errors import WeightsError
+from regnety.plain_values import check_fields
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -158,12 +159,7 @@ def preprocessing_from_dict(values: Mapping[str, Any]) -> Preprocessing:
     Raises:
         WeightsError: a field is unknown, or its value is not allowed.
     """
-    known = [field.name for field in fields(Preprocessing)]
-    if not isinstance(values, Mapping):
-        raise WeightsError(f"preprocessing must be a table of fields, got {values!r}")
-    for name in values:
-        if name not in known:
-            raise WeightsError(f"preprocessing has no field {name!r}; it has {', '.join(known)}")
+    check_fields(Preprocessing, values, name="preprocessing")
     return Preprocessing(**values)
 
 

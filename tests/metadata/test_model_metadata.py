@@ -54,13 +54,13 @@ def test_a_model_in_int8_has_a_later_version_which_says_to_an_earlier_release_wh
         ({"design": {"depth": 2}}, "^birds.onnx: Design lacks w0"),
         ({"design": None}, "^birds.onnx: a design must be a table"),
         ({"labels": ["one"]}, "^birds.onnx: there is 1 label for 2 classes$"),
-        ({"labels": "ab"}, "^birds.onnx: labels must be a list of names$"),
-        ({"labels": [1, 2]}, "^birds.onnx: labels must be a list of names$"),
+        ({"labels": "ab"}, "^birds.onnx: labels must be a list, got 'ab'$"),
+        ({"labels": [1, 2]}, "^birds.onnx: each of labels must be a text, got 1$"),
         ({"preprocessing": {"image_size": 0}}, "^birds.onnx: image_size must be "),
         ({"preprocessing": {"size": 32}}, "^birds.onnx: preprocessing has no field 'size'"),
         ({"preprocessing": None}, "^birds.onnx: preprocessing must be a table"),
         ({"preprocessing": {}}, "^birds.onnx: preprocessing has a mean for 3 channels, the model takes 1$"),
-        ({"provenance": ["mit"]}, "^birds.onnx: provenance must be a table$"),
+        ({"provenance": ["mit"]}, "^birds.onnx: provenance must be a table, got "),
     ],
 )
 def test_wrong_field_is_one_line_that_names_the_file(changes: dict[str, Any], message: str) -> None:
@@ -98,7 +98,7 @@ def test_wrong_count_is_refused_by_name(field: str, wrong: object) -> None:
 def test_missing_field_is_named(field: str) -> None:
     values = METADATA.as_dict()
     del values[field]
-    with pytest.raises(WeightsError, match=f"^birds.onnx: lacks '{field}' under the key 'regnety'$"):
+    with pytest.raises(WeightsError, match=f"^birds.onnx: the table 'regnety' lacks {field}$"):
         metadata_from_dict(values, source="birds.onnx")
 
 

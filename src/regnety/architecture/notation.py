@@ -4,7 +4,6 @@ Each field may also be called as the paper, pycls, timm or torchvision call it: 
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, TypeVar
 
 from regnety.architecture import validation
@@ -12,6 +11,7 @@ from regnety.architecture.description import AnyDesign
 from regnety.architecture.design import AnyNetDesign, Design
 from regnety.architecture.stages import StageDesign
 from regnety.errors import InvalidDesignError
+from regnety.plain_values import check_fields
 
 Built = TypeVar("Built", Design, AnyNetDesign, StageDesign)
 
@@ -99,23 +99,15 @@ def design_from_dict(values: Mapping[str, Any]) -> AnyDesign:
 
 
 def _build(kind: type[Built], values: Mapping[str, Any]) -> Built:
-    known = {field.name: field for field in fields(kind)}
     named: dict[str, Any] = {}
     for spelling, value in values.items():
         name = SPELLINGS[kind].get(spelling, spelling)
-        if name not in known:
-            raise InvalidDesignError(f"{kind.__name__} has no field {spelling!r}; it has {', '.join(known)}")
         if name in named:
             first = next(other for other in values if SPELLINGS[kind].get(other, other) == name)
             raise InvalidDesignError(f"{name} is given twice in the design, as {first} and as {spelling}")
         named[name] = value if spelling != PAPERS_RATIO else 1 / validation.real(spelling, value, 0, 64, above=True)
-    try:
-        return kind(**named)
-    except TypeError as error:  # a missing field: dataclasses name it
-        missing = str(error).partition("missing ")[2].partition(": ")[2]
-        if not missing:
-            raise
-        raise InvalidDesignError(f"{kind.__name__} lacks {missing.replace(chr(39), '')}") from None
+    check_fields(kind, named, name=kind.__name__, error=InvalidDesignError)
+    return kind(**named)
 
 
 def _number(name: str, text: str) -> int | float:

@@ -1,11 +1,11 @@
 """How a graph came to compute in int8: what its ranges were measured on, and what that cost. Plain facts, as JSON."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from regnety.errors import WeightsError
+from regnety.plain_values import from_plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,57 +72,11 @@ def calibration_from_dict(values: Any) -> Calibration | None:
     """
     if values is None:
         return None
-    if not isinstance(values, Mapping):
-        raise WeightsError(f"calibration must be a table or null, got {values!r}")
-    if values.get("precision") != "int8":
-        raise WeightsError(f"calibration has the precision {values.get('precision')!r}, int8 is the one that is known")
-    table = {name: value for name, value in values.items() if name != "precision"}
-    layers = table.get("float_layers")
-    if not isinstance(layers, list) or not all(isinstance(layer, str) for layer in layers):
-        raise WeightsError("calibration's float_layers must be a list of names")
-    table["float_layers"] = tuple(layers)
-    measured = table.get("measured")
-    if measured is not None:
-        if not isinstance(measured, Mapping):
-            raise WeightsError(f"calibration's measured must be a table or null, got {measured!r}")
-        figures = {name: value for name, value in measured.items() if name != "drop"}
-        _check_fields(MeasuredDrop, figures, texts=("data", "engine"), wholes=("count",))
-        table["measured"] = MeasuredDrop(**figures)
-    _check_fields(
-        Calibration,
-        table,
-        texts=("method", "version", "preset", "images_sha256"),
-        wholes=("num_images", "seed"),
-        others=("float_layers", "measured"),
-        optional=("max_drop", "measured"),
-    )
-    return Calibration(**table)
-
-
-def _check_fields(
-    kind: type,
-    values: Mapping[str, Any],
-    *,
-    texts: tuple[str, ...],
-    wholes: tuple[str, ...],
-    others: tuple[str, ...] = (),
-    optional: tuple[str, ...] = (),
-) -> None:
-    """Every field of a class, none left over. What is no text, no whole number and not checked before is a number."""
-    known = [entry.name for entry in fields(kind)]
-    for name in values:
-        if name not in known:
-            raise WeightsError(f"calibration has no field {name!r}; it has {', '.join(known)}")
-    for name in known:
-        value = values.get(name)
-        if name in others or (name in optional and value is None):
-            continue
-        if name not in values:
-            raise WeightsError(f"calibration lacks {name!r}")
-        if name in texts:
-            right = isinstance(value, str)
-        else:
-            right = isinstance(value, int if name in wholes else int | float) and not isinstance(value, bool)
-            right = right and math.isfinite(value)  # type: ignore[arg-type]
-        if not right:
-            raise WeightsError(f"calibration's {name} cannot be {value!r}")
+    if isinstance(values, Mapping):
+        if values.get("precision") != "int8":
+            raise WeightsError(f"calibration has the precision {values.get('precision')!r}, and only int8 is known")
+        values = {name: value for name, value in values.items() if name != "precision"}
+        measured = values.get("measured")
+        if isinstance(measured, Mapping):
+            values["measured"] = {name: value for name, value in measured.items() if name != "drop"}
+    return from_plain(Calibration, values, path="calibration")

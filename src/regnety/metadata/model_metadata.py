@@ -3,7 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from regnety.architecture import validation
@@ -12,6 +12,7 @@ from regnety.architecture.notation import design_from_dict
 from regnety.architecture.stages import MAX_WIDTH
 from regnety.errors import RegNetYError, WeightsError
 from regnety.metadata.calibration import Calibration, calibration_from_dict
+from regnety.plain_values import from_plain
 from regnety.preprocessing import Preprocessing, preprocessing_from_dict
 from regnety.text import counted, there_is
 
@@ -70,6 +71,10 @@ class ModelMetadata:
         return json.dumps(self.as_dict(), ensure_ascii=False, sort_keys=True)
 
 
+FIELDS = tuple(entry.name for entry in fields(ModelMetadata))
+DECODERS = {AnyDesign: design_from_dict, Calibration: calibration_from_dict, Preprocessing: preprocessing_from_dict}
+
+
 def metadata_from_dict(values: Any, *, source: str) -> ModelMetadata:
     """Read what `as_dict` wrote.
 
@@ -90,25 +95,12 @@ def metadata_from_dict(values: Any, *, source: str) -> ModelMetadata:
             f"{source}: has format_version {version}, this release reads up to {FORMAT_VERSION}; "
             "install a later one: pip install --upgrade regnety"
         )
-    labels, provenance = values.get("labels"), values.get("provenance") or {}
-    if labels is not None and not (isinstance(labels, list) and all(isinstance(label, str) for label in labels)):
-        raise WeightsError(f"{source}: labels must be a list of names")
-    if not isinstance(provenance, Mapping):
-        raise WeightsError(f"{source}: provenance must be a table")
-    if _is_deep(provenance):
-        raise WeightsError(f"{source}: provenance is nested deeper than {DEEPEST_PROVENANCE} levels")
+    known = {name: values[name] for name in FIELDS if name in values}  # later releases may add fields
+    known["provenance"] = known.get("provenance") or {}
     try:
-        return ModelMetadata(
-            design=design_from_dict(values["design"]),
-            num_classes=values["num_classes"],
-            in_chans=values["in_chans"],
-            preprocessing=preprocessing_from_dict(values["preprocessing"]),
-            labels=None if labels is None else tuple(labels),
-            provenance=dict(provenance),
-            calibration=calibration_from_dict(values.get("calibration")),
-        )
-    except KeyError as error:
-        raise WeightsError(f"{source}: lacks {error.args[0]!r} under the key {KEY!r}") from None
+        if _is_deep(known["provenance"]):
+            raise WeightsError(f"provenance is nested deeper than {DEEPEST_PROVENANCE} levels")
+        return from_plain(ModelMetadata, known, name=f"the table {KEY!r}", decoders=DECODERS)
     except RegNetYError as error:
         raise WeightsError(f"{source}: {error}") from error
 

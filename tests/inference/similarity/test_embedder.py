@@ -175,8 +175,16 @@ def test_a_model_that_has_moved_is_named_and_another_one_is_refused(folder: Path
 
 
 @pytest.mark.parametrize(
-    "change", [{"weights": None}, {"num_features": 0}, {"num_features": "32"}, {"pixels": "other"}, {"model": 3}]
+    ("change", "message"),
+    [
+        ({"weights": None}, "^weights must be a text, got None$"),
+        ({"num_features": 0}, "^num_features must be at least 1, got 0$"),
+        ({"num_features": "32"}, "^num_features must be a whole number, got '32'$"),
+        ({"pixels": "other"}, "^pixels must be one of fast, exact, draft, got 'other'$"),
+        ({"model": 3}, "^model must be a text, got 3$"),
+        ({"preprocessing": {"size": 3}}, "^preprocessing has no field 'size'"),
+    ],
 )
-def test_an_origin_that_lacks_something_is_refused(change: dict[str, object], embedder: Embedder) -> None:
-    with pytest.raises(RegNetYError, match="lacks"):
+def test_an_origin_with_a_wrong_value_is_refused(change: dict[str, object], message: str, embedder: Embedder) -> None:
+    with pytest.raises(RegNetYError, match=message):
         origin_from_dict({**embedder.origin.settings, "model": "small", **change})

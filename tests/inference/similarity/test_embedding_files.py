@@ -135,7 +135,7 @@ def test_what_embed_did_not_write_is_refused_in_one_line(kind: str, file: Path, 
     else:
         del origin["pixels"]
         pq.write_table(table.replace_schema_metadata({"regnety": json.dumps(origin)}), path)
-        message = f"{path}: its metadata lacks num_features or pixels; embed the images anew"
+        message = f"{path}: its metadata lacks pixels; embed the images anew"
     with pytest.raises(DataError) as caught:
         read_embeddings(path)
     assert str(caught.value).startswith(message)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -15,11 +15,12 @@ from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.models import EMBEDDED_MODEL, is_name
 from regnety.errors import DataError, ImageError, RegNetYError, UnknownModelError
 from regnety.images.formats import MAX_PIXELS
-from regnety.images.pixels import PIXEL_WAYS, PixelWay
+from regnety.images.pixels import PixelWay
 from regnety.images.sources import ImageSource, is_single_image
 from regnety.inference.engines.engine import Engine
 from regnety.inference.runner import Runner
 from regnety.inference.tuning import Plan
+from regnety.plain_values import from_plain
 from regnety.preprocessing import PerChannel, Preprocessing, preprocessing_from_dict
 
 OUTPUT = "pre_logits"
@@ -72,20 +73,17 @@ def origin_from_dict(values: Mapping[str, Any]) -> EmbeddingOrigin:
     Raises:
         RegNetYError: a field is missing, or its value is not allowed.
     """
-    model, weights, size = values.get("model"), values.get("weights"), values.get("num_features")
-    upright, pixels = values.get("exif_orientation"), values.get("pixels")
-    if not (isinstance(model, str) and isinstance(weights, str) and isinstance(upright, bool)):
-        raise RegNetYError("lacks model, weights or exif_orientation")
-    if type(size) is not int or size < 1 or pixels not in PIXEL_WAYS:
-        raise RegNetYError("lacks num_features or pixels")
-    return EmbeddingOrigin(
-        model=model,
-        weights=weights,
-        num_features=size,
-        preprocessing=preprocessing_from_dict(values.get("preprocessing", {})),
-        exif_orientation=upright,
-        pixels=pixels,
+    known = {field.name: values[field.name] for field in fields(EmbeddingOrigin) if field.name in values}
+    origin = from_plain(
+        EmbeddingOrigin,
+        known,
+        name="its metadata",
+        error=RegNetYError,
+        decoders={Preprocessing: preprocessing_from_dict},
     )
+    if origin.num_features < 1:
+        raise RegNetYError(f"num_features must be at least 1, got {origin.num_features}")
+    return origin
 
 
 class Embedder:

@@ -191,7 +191,7 @@ def _origin(path: Path, schema: "pyarrow.Schema") -> EmbeddingOrigin:
     try:
         origin = origin_from_dict(table)
     except (RegNetYError, TypeError) as error:
-        raise DataError(f"{path}: its metadata {error}; embed the images anew") from error
+        raise DataError(f"{path}: {error}; embed the images anew") from error
     wanted = {"filename": pa.string(), "embedding": pa.list_(pa.float32(), origin.num_features)}
     for name, kind in wanted.items():
         if name not in schema.names or schema.field(name).type != kind:

@@ -1,9 +1,7 @@
 """A recipe: the values of one training run, checked; from YAML and `--set`, and back."""
 
 import dataclasses
-import types
-import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +11,7 @@ import yaml
 from regnety.architecture.notation import design_from_dict, parse_design
 from regnety.errors import InvalidDesignError, RecipeError
 from regnety.files.opening import read_file_text
+from regnety.plain_values import field_names, from_plain
 from regnety.text import one_line
 
 
@@ -127,10 +126,9 @@ def recipe_from_dict(values: Any, *, source: str) -> Recipe:
         RecipeError: a field is unknown or of the wrong type; the message begins with the source.
     """
     try:
-        recipe: Recipe = _build(Recipe, values, "")
+        return from_plain(Recipe, values, name="a recipe", error=RecipeError)
     except (RecipeError, InvalidDesignError) as error:
         raise RecipeError(f"{source}: {error}") from error
-    return recipe
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -174,65 +172,12 @@ def with_settings(recipe: Recipe, settings: Iterable[str], *, source: str = "--s
         for group in groups:
             table = table.get(group) if isinstance(table, dict) else None
         if not isinstance(table, dict) or name not in table or (isinstance(table[name], dict) and name != "design"):
-            raise RecipeError(f"--set {key}: a recipe has no such field; it has {', '.join(_field_names(Recipe))}")
+            raise RecipeError(f"--set {key}: a recipe has no such field; it has {', '.join(field_names(Recipe))}")
         try:
             table[name] = parse_design(text).as_dict() if key.strip() == "design" else yaml.safe_load(text)
         except yaml.YAMLError:
             raise RecipeError(f"--set {key}: cannot read the value {text!r}") from None
     return recipe_from_dict(values, source=source)
-
-
-def _build(kind: type[Any], values: Any, prefix: str) -> Any:
-    """A dataclass from plain values, types checked: YAML's `1` is a float where one is wanted, `"1"` is not."""
-    if not isinstance(values, Mapping):
-        raise RecipeError(f"{prefix.rstrip('.') or 'a recipe'} must be a table of fields, got {values!r}")
-    hints = typing.get_type_hints(kind)
-    arguments = {}
-    for name, value in values.items():
-        if name not in hints:
-            raise RecipeError(f"no field {prefix}{name}; there are {', '.join(_field_names(kind, prefix))}")
-        arguments[name] = _checked(hints[name], value, f"{prefix}{name}")
-    missing = [f.name for f in dataclasses.fields(kind) if f.name not in arguments and _has_no_default(f)]
-    if missing:
-        raise RecipeError(f"lacks {prefix}{missing[0]}")
-    return kind(**arguments)
-
-
-def _checked(hint: Any, value: Any, name: str) -> Any:
-    if dataclasses.is_dataclass(hint):
-        return _build(typing.cast("type[Any]", hint), value, f"{name}.")
-    if isinstance(hint, types.UnionType):
-        if value is None:
-            return None
-        (hint,) = (member for member in typing.get_args(hint) if member is not types.NoneType)
-    if typing.get_origin(hint) is Literal:
-        choices = typing.get_args(hint)
-        if value not in choices:
-            raise RecipeError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
-        return value
-    if hint is float and isinstance(value, str):  # YAML 1.1 reads 5e-5 as a word
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    wanted = typing.get_origin(hint) or hint
-    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "a table"}
-        raise RecipeError(f"{name} must be {words[wanted]}, got {value!r}")
-    return value
-
-
-def _field_names(kind: Any, prefix: str = "") -> list[str]:
-    names = []
-    for name, hint in typing.get_type_hints(kind).items():
-        names += _field_names(hint, f"{prefix}{name}.") if dataclasses.is_dataclass(hint) else [f"{prefix}{name}"]
-    return names
-
-
-def _has_no_default(member: "dataclasses.Field[Any]") -> bool:
-    return member.default is dataclasses.MISSING and member.default_factory is dataclasses.MISSING
 
 
 def _require(name: str, allowed: bool, words: str, value: object) -> None:
