@@ -17,31 +17,33 @@ from model_alone import markdown
 
 HEAD = """# Benchmarks
 
-Written by `make bench`; each table names the script that makes it and the processor. Everything in a table was measured
-in one run, in turns, so that whatever else the machine did met all of it.
+Written by `make bench`. Each table names its script and the processor. The rows of a table were measured in one run, in
+turns, so that other work on the machine affects all of them alike.
 
 """
 FILES = """## From a folder of photographs to a file of labels
 
-`benchmarks/files_to_labels.py`: whole processes, from the command to its end, in rounds in which each has its turn;
-medians, and medians of the ratios within a round. timm's loop as its users start it (batches of 256, 2 workers)
-and tuned (batches of 32); OpenVINO and Pillow by hand, one photograph after the other, on timm's own export; `regnety
-predict` as it comes, with the plan of an earlier run in its cache.
+`benchmarks/files_to_labels.py` measures whole processes, from the command to its end, in rounds in which each has its
+turn. Figures are medians, and medians of the ratios within a round. *timm, 256* is timm's loop with its default
+settings (batches of 256, 2 workers), *timm, 32* the same with batches of 32; *by hand* is a loop of OpenVINO and
+Pillow, one photograph after the other, on timm's own export; *regnety* is `regnety predict` with its default settings
+and the plan of an earlier run in its cache.
 """
 SAME = """## The same answers
 
-`benchmarks/same_answers.py`: the photographs whose first class is another one than with timm's network in float32 on
-timm's own pixels; apart those of them that are close calls, whose two best probabilities are less than a hundredth
-apart there. The weights are those of `benchmarks/answering_model.py`: random, the statistics of batch norm set on the
-photographs, and each of 300 classes one of the photographs, so that the answer is the one that a photograph is most
-like; for many that is a close call. Of a model that was trained fewer are: the regnety_002 of {doc}`pixels`, which is
-right on 41 %, gives 1 of 1,000 photographs another answer in float32 and 9 in bf16, close calls all of them.
+`benchmarks/same_answers.py` counts the photographs whose first class differs from that of timm's network in f32 on
+timm's own pixels, and how many of them are close calls: there, their two best probabilities are less than a hundredth
+apart. The weights come from `benchmarks/answering_model.py`. They are random, with the statistics of batch norm set on
+the photographs, and each of the 300 classes is one of the photographs, so the answer is the photograph that is most
+similar. For many photographs that is a close call; for a trained model there are fewer. The regnety_002 of
+{doc}`pixels`, which is 41 % accurate, gives 1 of 1,000 photographs another answer in f32 and 9 in bf16, and all of them
+are close calls.
 
 """
 ALONE = """## The model alone
 
-`benchmarks/model_alone.py`: what `regnety bench` takes as `auto`, beside the better of ONNX Runtime and OpenVINO on
-timm's own export with the same weights, and timm in torch.
+`benchmarks/model_alone.py` compares the row that `regnety bench` marks as `auto` with the better of ONNX Runtime and
+OpenVINO on timm's own export with the same weights, and with timm in PyTorch.
 
 """
 

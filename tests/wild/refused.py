@@ -180,7 +180,7 @@ REFUSED = [
         "answers; --state-dict model takes the RegNet alone",
     ),
     RefusedFile(
-        name="a network that was prepared for int8",
+        name="a network prepared for int8",
         make=prepared_for_int8,
         problem="is of a network with torch's quantization in it (stem.conv.weight_fake_quant.scale, "
         "stem.conv.weight_fake_quant.zero_point), which is not read; save the state dict of the network before it was "

@@ -186,7 +186,7 @@ FILES = [
         facts={"epoch": 4},
     ),
     WildFile(
-        name="an average beside its network",
+        name="an average next to its network",
         make=training_loops.averaged_beside,
         part="state_dict",
         other_parts=("state_dict.model",),
@@ -194,13 +194,13 @@ FILES = [
         passed_over=("ema_model.n_averaged",),
     ),
     WildFile(
-        name="a trunk and a classifier of its own",
+        name="a trunk and a separate classifier",
         make=training_loops.own_classifier,
         part="state_dict",
         prefix="backbone.",
     ),
     WildFile(
-        name="a trunk and a classifier, saved apart", make=training_loops.in_parts, part="encoder", facts={"epoch": 4}
+        name="a trunk and a classifier, in parts", make=training_loops.in_parts, part="encoder", facts={"epoch": 4}
     ),
     WildFile(name="dropout before the classifier", make=training_loops.dropout_before),
     WildFile(
@@ -306,7 +306,7 @@ FILES = [
         missing=(),
     ),
     WildFile(
-        name="a folder with model.onnx alone",
+        name="a folder with only model.onnx",
         make=forms.folder_of_a_graph,
         container="regnety folder, ONNX",
         dialect=None,
