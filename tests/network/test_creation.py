@@ -20,7 +20,7 @@ from regnety.errors import InvalidDesignError, UnknownModelError, WeightsError
 from regnety.network.creation import create_model, load_weights, numpy_weights
 from regnety.network.modules import RegNet
 from regnety.preprocessing import Preprocessing
-from regnety.weights.adapting import adapt_input_channels
+from regnety.weights.stem import adapt_input_channels
 
 DESIGN = Design(depth=2, w0=16, wa=16, wm=2, group_width=8)
 ANYNET = AnyNetDesign(stages=(StageDesign(width=16, depth=1, group_width=8),))

@@ -17,14 +17,6 @@ if TYPE_CHECKING:
     from regnety.bundle.run_folders import Describe
     from regnety.bundle.training_settings import ShownInTraining
 
-TAG_OF_DIALECT = {
-    "pycls": "pycls_in1k",
-    "transformers": "pycls_in1k",
-    "torchvision": "tv2_in1k",
-    "vissl": "seer_ft_in1k",
-}
-"""The weights whose preprocessing is assumed for a file with another code base's keys, where the model has such."""
-
 
 def read_checkpoint(
     path: Path,
@@ -87,7 +79,7 @@ def _assumed_weights(match: Match, checkpoint: Checkpoint) -> PublishedWeights |
     for published in weights.values():
         if published.url is not None and published.url.rpartition("/")[2] == checkpoint.path.name:
             return published
-    tag = TAG_OF_DIALECT.get(checkpoint.dialect.name)
+    tag = checkpoint.dialect.usual_tag
     return weights[tag] if tag is not None and tag in weights else model_info(match.model).published
 
 

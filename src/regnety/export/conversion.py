@@ -13,7 +13,7 @@ from typing import Any, Literal
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.folders.transformers import processor_config, transformers_config
 from regnety.errors import ExportError
-from regnety.export.conversion_targets import Target, check_not_its_source, check_target
+from regnety.export.conversion_targets import check_not_its_source, check_target
 from regnety.export.readback import compare_checkpoint, compare_graph
 from regnety.files.arrays import FileWeights
 from regnety.files.file_names import CONFIG_FILE, PROCESSOR_FILE, WEIGHTS_FILE
@@ -37,7 +37,7 @@ class Converted:
     """The file or folder that was asked for."""
     files: tuple[Path, ...]
     """All that were written."""
-    to: Target
+    to: str
     """Whose names the weights have now."""
     num_tensors: int
     """How many the model has, all of them compared with what was written."""
@@ -45,9 +45,7 @@ class Converted:
     """Whether labels and preprocessing are in it too; a checkpoint file has weights alone."""
 
 
-def convert_model(
-    model: str | Path | Bundle, path: str | Path, *, to: Target, overwrite: bool | None = None
-) -> Converted:
+def convert_model(model: str | Path | Bundle, path: str | Path, *, to: str, overwrite: bool | None = None) -> Converted:
     """Write a model as another code base keeps it.
 
         convert_model("regnety_002", "RegNetY-200MF.pyth", to="pycls")
@@ -62,7 +60,8 @@ def convert_model(
             slash at its end, from which they load the model with labels and preprocessing; for `onnx` `NAME.onnx`
             (over 2 GiB with `NAME.onnx.data`), in float32 and with batch norm folded. A file of weights that stands
             there is replaced, as is an ONNX file or a folder that regnety wrote; never the model itself.
-        to: whose it is to be. pycls's networks are shown BGR: the stem is turned.
+        to: one of `TARGETS`: regnety, a dialect (timm, pycls, ...) or onnx. For pycls, whose networks take BGR, the
+            stem is reversed.
         overwrite: has no effect any more; what may be replaced is replaced.
 
     Raises:

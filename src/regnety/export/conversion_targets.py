@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.folders.ours import BUNDLE_FILES
@@ -11,11 +11,12 @@ from regnety.errors import ExportError, WeightsError
 from regnety.export.export_targets import check_replaceable
 from regnety.files.file_names import PROCESSOR_FILE
 from regnety.weights.checkpoint import open_checkpoint
+from regnety.weights.dialects import DIALECT_NAMES
 
-Target: TypeAlias = Literal["regnety", "timm", "pycls", "torchvision", "transformers", "vissl", "onnx"]
 ConvertedForm: TypeAlias = Literal["folder", "safetensors", "torch", "onnx"]
 
-TARGETS: tuple[Target, ...] = get_args(Target)
+TARGETS = ("regnety", *DIALECT_NAMES, "onnx")
+"""Whose names and form a model can be converted to."""
 FOLDER_TARGETS = ("regnety", "timm", "transformers")
 """Whose programs read a folder with config.json."""
 TORCH_SUFFIXES = (".pth", ".pt", ".pyth", ".torch", ".bin", ".ckpt", ".tar")

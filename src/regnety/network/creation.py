@@ -22,7 +22,7 @@ from regnety.network.modules import RegNet
 from regnety.network.origin import Origin
 from regnety.network.sources import Model, find_source
 from regnety.network.timm_arguments import translated
-from regnety.weights.adapting import adapt_input_channels
+from regnety.weights.stem import adapt_input_channels
 
 logger = logging.getLogger("regnety")
 

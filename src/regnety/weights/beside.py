@@ -14,8 +14,8 @@ from regnety.errors import WeightsError
 from regnety.files.arrays import StoredTensor, same_values
 from regnety.text import listed
 from regnety.weights.design_from_shapes import stage_depths
-from regnety.weights.dialects.registry import STEM_WEIGHT
 from regnety.weights.networks import Network, StandsBetween
+from regnety.weights.stem import STEM_WEIGHT
 
 MOST_HEADS = 16
 """Heads that are looked at beside a network."""

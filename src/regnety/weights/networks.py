@@ -12,7 +12,8 @@ from regnety.errors import WeightsError
 from regnety.files.arrays import StoredTensor, same_values
 from regnety.text import listed
 from regnety.weights.dialects.dialect import Dialect
-from regnety.weights.dialects.registry import DIALECTS, STEM_WEIGHT, reversed_stem
+from regnety.weights.dialects.registry import DIALECTS
+from regnety.weights.stem import STEM_WEIGHT, reversed_stem
 
 COUNTERS = ("n_averaged", "total_ops", "total_params")
 """What torch's AveragedModel and thop add to a state dict: the last part of such keys."""
@@ -149,7 +150,7 @@ def _mark(name: str) -> tuple[str, str] | None:
 
 @cache
 def _marks() -> re.Pattern[str]:
-    dialects = "|".join(f"(?P<{name}>{dialect.mark})" for name, dialect in DIALECTS.items())
+    dialects = "|".join(f"(?P<{name}>{dialect.names.mark})" for name, dialect in DIALECTS.items())
     return re.compile(rf"(?P<prefix>(?:[^.]*+\.){{0,{MAX_WRAPPERS}}}?)(?:{dialects})", re.DOTALL)
 
 

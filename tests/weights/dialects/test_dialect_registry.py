@@ -1,5 +1,7 @@
 """From any dialect to ours and back: what is recognised, taken off, passed over and refused."""
 
+import re
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -33,8 +35,12 @@ def refusal(tensors: dict[str, Any]) -> str:
     return str(raised.value)
 
 
+def marked_by(keys: Collection[str]) -> list[str]:
+    """The dialects that recognise one of the keys as theirs."""
+    return [name for name, dialect in DIALECTS.items() if any(re.match(dialect.names.mark, key) for key in keys)]
+
+
 def test_names() -> None:
-    assert list(DIALECTS) == ["timm", "pycls", "torchvision", "transformers", "vissl"]
     assert {name: dialect.name for name, dialect in DIALECTS.items()} == {name: name for name in DIALECTS}
 
 
@@ -46,14 +52,14 @@ def test_keys_of_any_design_in_both_directions(name: str, design: AnyDesign) -> 
     keys = DIALECTS[name].their_keys(architecture)
     assert sorted(keys.values()) == sorted(architecture.state_dict_shapes())
     assert {key: DIALECTS[name].our_key(key) for key in keys} == keys
-    assert [other for other, dialect in DIALECTS.items() if dialect.recognises(keys)] == [name]
+    assert marked_by(keys) == [name]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=list(DIALECTS))
 @pytest.mark.parametrize("model", list_models())
 def test_every_model_is_recognised_by_its_own_dialect_alone(dialect: Dialect, model: str) -> None:
     keys = dialect.their_keys(model_info(model).design.architecture())
-    assert [other for other in DIALECTS.values() if other.recognises(keys)] == [dialect]
+    assert marked_by(keys) == [dialect.name]
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -190,8 +196,9 @@ def test_two_tensors_for_one() -> None:
 
 def test_what_is_no_regnet_is_named_by_its_keys() -> None:
     resnet = stored(dict.fromkeys(("conv1.weight", "bn1.weight", "layer1.0.conv1.weight", "fc.weight"), np.zeros(1)))
+    *most, last = DIALECTS
     assert refusal(resnet) == (
-        "birds.pth: is no RegNet in the names of timm, pycls, torchvision, transformers or vissl; "
+        f"birds.pth: is no RegNet in the names of {', '.join(most)} or {last}; "
         "its keys are conv1.weight, bn1.weight, layer1.0.conv1.weight and 1 more"
     )
     assert refusal({}).startswith("birds.pth: holds no state dict")

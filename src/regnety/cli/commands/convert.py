@@ -1,7 +1,6 @@
 """`regnety convert`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -9,11 +8,9 @@ from regnety.cli.options.shared import labels_option, model_argument, quiet_opti
 from regnety.cli.output.claiming import claim, say_replaced
 from regnety.cli.output.notices import say, say_notice
 from regnety.text import printable
+from regnety.weights.dialects import DIALECT_NAMES
 
-if TYPE_CHECKING:
-    from regnety.export.conversion_targets import Target
-
-TARGETS = ("regnety", "timm", "pycls", "torchvision", "transformers", "vissl", "onnx")
+TARGETS = ("regnety", *DIALECT_NAMES, "onnx")
 
 
 @click.command()
@@ -31,7 +28,7 @@ def convert(
     model: str,
     place: str | None,
     output: str | None,
-    to: "Target",
+    to: str,
     labels: str | None,
     state_dict: str | None,
     quiet: bool,

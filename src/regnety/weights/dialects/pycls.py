@@ -9,8 +9,7 @@ from typing import Any
 
 from regnety.architecture.description import Architecture
 from regnety.files.arrays import StoredTensor
-from regnety.weights.dialects.dialect import Dialect
-from regnety.weights.dialects.module_names import ModuleNames
+from regnety.weights.dialects.dialect import Dialect, ModuleNames
 
 NAMES = ModuleNames(
     stem=("stem.conv", "stem.bn"),
@@ -49,12 +48,10 @@ def _nest(state_dict: Mapping[str, StoredTensor]) -> dict[str, Any]:
 PYCLS = Dialect(
     name="pycls",
     owner="pycls's",
+    names=NAMES,
     bgr_input=True,
-    mark=NAMES.mark,
-    recognises=NAMES.recognises,
-    our_key=NAMES.our_key,
-    their_keys=NAMES.their_keys,
     obstacle=_obstacle,
+    usual_tag="pycls_in1k",
     nest=_nest,
 )
 """`s1.b1.f.a.weight`."""

@@ -1,24 +1,22 @@
 """All dialects by name, and our weights in any of them; `weights.networks` is the way back."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 
 from regnety.architecture.description import Architecture
 from regnety.errors import WeightsError
 from regnety.files.arrays import Array, StoredTensor, stored, tensor_of
+from regnety.weights.dialects import DIALECT_NAMES
 from regnety.weights.dialects.dialect import Dialect
-from regnety.weights.dialects.pycls import PYCLS
-from regnety.weights.dialects.timm import TIMM
-from regnety.weights.dialects.torchvision import TORCHVISION
-from regnety.weights.dialects.transformers import TRANSFORMERS
-from regnety.weights.dialects.vissl import VISSL
 from regnety.weights.shape_check import check_fit
+from regnety.weights.stem import STEM_WEIGHT, reversed_stem
 
-DIALECTS = {dialect.name: dialect for dialect in (TIMM, PYCLS, TORCHVISION, TRANSFORMERS, VISSL)}
-
-STEM_WEIGHT = "stem.conv.weight"
+DIALECTS: dict[str, Dialect] = {
+    name: getattr(import_module(f"regnety.weights.dialects.{name}"), name.upper()) for name in DIALECT_NAMES
+}
+"""By name: the module `pycls` has PYCLS."""
 
 
 def in_dialect(dialect: Dialect, architecture: Architecture, weights: Mapping[str, Array]) -> dict[str, StoredTensor]:
@@ -43,8 +41,3 @@ def in_dialect(dialect: Dialect, architecture: Architecture, weights: Mapping[st
         tensor = tensor_of(weights, ours) if ours in weights else stored(np.zeros((), np.int64))
         tensors[theirs] = reversed_stem(tensor) if dialect.bgr_input and ours == STEM_WEIGHT else tensor
     return tensors
-
-
-def reversed_stem(stem: StoredTensor) -> StoredTensor:
-    """The stem's weights [width, 3, 3, 3] for colours in the other order; a copy: torch takes no negative strides."""
-    return replace(stem, read=lambda: np.ascontiguousarray(stem.read()[:, ::-1]))

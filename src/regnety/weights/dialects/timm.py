@@ -4,8 +4,7 @@ import numpy as np
 
 from regnety.architecture.description import Architecture
 from regnety.architecture.design import WIDTH_QUANTUM, Design
-from regnety.weights.dialects.dialect import Dialect
-from regnety.weights.dialects.module_names import ModuleNames
+from regnety.weights.dialects.dialect import Dialect, ModuleNames
 
 MODULES = (
     *("conv1.conv", "conv1.bn", "conv2.conv", "conv2.bn", "se.fc1", "se.fc2", "conv3.conv", "conv3.bn"),
@@ -60,12 +59,7 @@ def _timm_stages(design: Design) -> list[tuple[int, int, int]]:
 TIMM = Dialect(
     name="timm",
     owner="timm's",
-    bgr_input=False,
-    mark=NAMES.mark,
-    recognises=NAMES.recognises,
-    our_key=NAMES.our_key,
-    their_keys=NAMES.their_keys,
+    names=NAMES,
     obstacle=_obstacle,
-    nest=dict,
 )
 """`s1.b1.conv1.conv.weight`."""

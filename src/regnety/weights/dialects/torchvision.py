@@ -4,8 +4,7 @@ A network without classifier is torchvision's with `fc` taken away.
 """
 
 from regnety.architecture.description import Architecture
-from regnety.weights.dialects.dialect import Dialect
-from regnety.weights.dialects.module_names import ModuleNames
+from regnety.weights.dialects.dialect import Dialect, ModuleNames
 
 NAMES = ModuleNames(
     stem=("stem.0", "stem.1"),
@@ -40,12 +39,8 @@ def _obstacle(architecture: Architecture) -> str | None:
 TORCHVISION = Dialect(
     name="torchvision",
     owner="torchvision's",
-    bgr_input=False,
-    mark=NAMES.mark,
-    recognises=NAMES.recognises,
-    our_key=NAMES.our_key,
-    their_keys=NAMES.their_keys,
+    names=NAMES,
     obstacle=_obstacle,
-    nest=dict,
+    usual_tag="tv2_in1k",
 )
 """`trunk_output.block1.block1-0.f.a.0.weight`."""

@@ -1,8 +1,7 @@
 """transformers: `RegNetForImageClassification`, and `RegNetModel`, whose keys lack the leading `regnet.`."""
 
 from regnety.architecture.description import Architecture
-from regnety.weights.dialects.dialect import Dialect
-from regnety.weights.dialects.module_names import ModuleNames
+from regnety.weights.dialects.dialect import Dialect, ModuleNames
 
 NAMES = ModuleNames(
     stem=("regnet.embedder.embedder.convolution", "regnet.embedder.embedder.normalization"),
@@ -71,12 +70,9 @@ def _obstacle(architecture: Architecture) -> str | None:
 TRANSFORMERS = Dialect(
     name="transformers",
     owner="transformers'",
-    bgr_input=False,
-    mark=NAMES.mark,
-    recognises=NAMES.recognises,
-    our_key=lambda key: NAMES.our_key(key if key.startswith(("regnet.", "classifier.")) else f"regnet.{key}"),
-    their_keys=NAMES.their_keys,
+    names=NAMES,
+    translate=lambda key: NAMES.our_key(key if key.startswith(("regnet.", "classifier.")) else f"regnet.{key}"),
     obstacle=_obstacle,
-    nest=dict,
+    usual_tag="pycls_in1k",
 )
 """`regnet.encoder.stages.0.layers.0.layer.0.convolution.weight`."""

@@ -11,8 +11,7 @@ from typing import Any
 
 from regnety.architecture.description import Architecture
 from regnety.files.arrays import StoredTensor
-from regnety.weights.dialects.dialect import Dialect
-from regnety.weights.dialects.module_names import ModuleNames
+from regnety.weights.dialects.dialect import Dialect, ModuleNames
 
 NAMES = ModuleNames(
     stem=("trunk._feature_blocks.conv1.stem.0", "trunk._feature_blocks.conv1.stem.1"),
@@ -81,12 +80,10 @@ def _nest(state_dict: Mapping[str, StoredTensor]) -> dict[str, Any]:
 VISSL = Dialect(
     name="vissl",
     owner="VISSL's",
-    bgr_input=False,
-    mark=NAMES.mark,
-    recognises=NAMES.recognises,
-    our_key=_our_key,
-    their_keys=NAMES.their_keys,
+    names=NAMES,
+    translate=_our_key,
     obstacle=_obstacle,
+    usual_tag="seer_ft_in1k",
     nest=_nest,
 )
 """`trunk._feature_blocks.res2.block1-0.f.a.0.weight`."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from regnety.errors import WeightsError
-from regnety.weights.adapting import adapt_input_channels
+from regnety.weights.stem import adapt_input_channels
 
 KERNEL = np.random.default_rng(0).standard_normal((32, 3, 3, 3))
 

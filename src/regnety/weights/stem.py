@@ -1,9 +1,19 @@
-"""Pretrained stems for pictures of another number of channels."""
+"""The stem's weights for pictures in another order or number of channels."""
+
+from dataclasses import replace
 
 import numpy as np
 
 from regnety.errors import WeightsError
-from regnety.files.arrays import Array
+from regnety.files.arrays import Array, StoredTensor
+
+STEM_WEIGHT = "stem.conv.weight"
+
+
+def reversed_stem(stem: StoredTensor) -> StoredTensor:
+    """The stem's weights [width, 3, 3, 3] for colours in the other order, RGB to BGR or back."""
+    # A copy: torch and safetensors take no arrays with negative strides.
+    return replace(stem, read=lambda: np.ascontiguousarray(stem.read()[:, ::-1]))
 
 
 def adapt_input_channels(kernel: Array, in_chans: int) -> Array:
