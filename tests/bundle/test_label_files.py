@@ -18,6 +18,7 @@ from regnety import DataError, labels, read_labels
 
 THREE = ("cat", "dog", "naïve 猫")
 INDEXED = {str(index): name for index, name in enumerate(THREE)}
+NO_HEADER = ", line 1: expected a header line with index,label, or one column of class names"
 names = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff")).map(str.strip).filter(bool)
 """What may stand in a file; a byte order mark at its beginning is none of the first name's letters."""
 
@@ -55,8 +56,8 @@ def as_json(values: Any) -> str:
         ("classes.csv", "index,label\n0,cat\n1,dog\n2,naïve 猫\n"),
         ("classes.csv", "\ufeffIndex, Label\r\n2,naïve 猫\r\n0,cat\r\n1,dog\r\n"),
         ("classes.csv", "label,index\ndog,1\ncat,0\nnaïve 猫,2\n"),
-        ("classes.csv", "0,cat\n1,dog\n2,naïve 猫\n"),
-        ("classes.csv", 'dog,1\n"naïve 猫",2\ncat, 0'),
+        ("classes.csv", 'wnid,label,index\nn1,dog,1\nn2,"naïve 猫",2\nn0,cat, 0'),
+        ("classes.csv", "label,wnid\ncat,n0\ndog,n1\nnaïve 猫,n2\n"),
         ("classes.csv", "label\ncat\ndog\nnaïve 猫\n"),
         ("classes.csv", 'cat\n"dog"\nnaïve 猫\n'),
     ],
@@ -72,7 +73,7 @@ def test_every_form_is_read(name: str, content: str, tmp_path: Path) -> None:
         ("a.csv", '"Eskimo dog, husky"\nwhite wolf', ("Eskimo dog, husky", "white wolf")),
         ("a.csv", "index,label\n0,index\n1,label", ("index", "label")),
         ("a.csv", "index,label\n0,1\n1,0", ("1", "0")),
-        ("a.csv", "0,7up\n1,1984", ("7up", "1984")),
+        ("a.csv", "7up\n1984", ("7up", "1984")),
         ("a.json", '{"0": 0, "1": 1}', ("0", "1")),
         ("a.json", '{"1": "0", "0": "1"}', ("1", "0")),
         ("a.txt", "label\nindex", ("label", "index")),
@@ -97,64 +98,64 @@ def test_the_config_of_a_bundle_and_the_names_of_imagenet(tmp_path: Path) -> Non
     ("name", "content", "message"),
     [
         ("a.txt", "", ": has no class names"),
-        ("a.txt", "\n", ", line 1: has no name; give every class one"),
-        ("a.txt", "cat\n\ndog\n", ", line 2: has no name; give every class one"),
+        ("a.txt", "\n", ", line 1: has no name; give one to every class"),
+        ("a.txt", "cat\n\ndog\n", ", line 2: has no name; give one to every class"),
         ("a.txt", "cat\n \t\n", ", line 2: has no name"),
         ("a.txt", "cat\ndog\n\n", ", line 3: has no name"),
-        ("a.txt", "cat\nn02084071\tdog", ", line 2: 'n02084071\\tdog' is not a name, it has control characters"),
-        ("a.txt", b"cat\nna\xefve\n", ", line 2: is not UTF-8; save the file as UTF-8 text"),
+        ("a.txt", "cat\nn02084071\tdog", ", line 2: 'n02084071\\tdog' has control characters"),
+        ("a.txt", b"cat\nna\xefve\n", ", line 2: is not UTF-8; save it as UTF-8 text"),
         ("a.txt", "cat\ndog".encode("utf-16"), ", line 1: is not UTF-8"),
         ("a.txt", b"\x80\x02}q\x00", ", line 1: is not UTF-8"),
         ("a.txt", b"PK\x03\x04" + bytes(99), ", line 1: 'PK\\x03\\x04\\x00"),
         ("a.json", "", ", line 1: is not JSON: Expecting value"),
         ("a.json", '["cat",\n"dog"\n', ", line 3: is not JSON: Expecting ',' delimiter"),
         ("a.json", '["cat", "dog"] x', ", line 1: is not JSON: Extra data"),
-        ("a.json", "[" * 200_000, ": is nested too deeply; class names are a list of names, "),
-        ("a.json", '{"a":' * 200_000, ": is nested too deeply"),
-        ("a.json", '{"cat": ' + "9" * 5000 + "}", ": has a number that is no index"),
+        ("a.json", "[" * 200_000, ": is not JSON of class names: "),
+        ("a.json", '{"a":' * 200_000, ": is not JSON of class names: "),
+        ("a.json", '{"cat": ' + "9" * 5000 + "}", ": is not JSON of class names: "),
         ("a.json", "[]", ": has no class names"),
         ("a.json", "{}", ": has no class names"),
-        ("a.json", '"cat"', ": has no class names; they are a list of names, "),
-        ("a.json", "[1, 2]", ": has no class names; they are "),
-        ("a.json", '["cat", null]', ": has no class names; they are "),
-        ("a.json", '["cat", " "]', ", index 1: has no name; give every class one"),
-        ("a.json", '["cat", "a\\nb"]', ", index 1: 'a\\nb' is not a name, it has control characters"),
-        ("a.json", '["\\ud83d"]', ", index 0: '\\ud83d' is not a name, it has control characters"),
-        ("a.json", '{"0": ["n02084071", "dog"]}', ": has no class names; they are "),
-        ("a.json", '{"0": "cat", "1": 1}', ": has no class names; they are "),
-        ("a.json", '{"cat": true}', ": has no class names; they are "),
-        ("a.json", '{"cat": 0.0}', ": has no class names; they are "),
+        ("a.json", '"cat"', ": has no class names; expected a list of names, "),
+        ("a.json", "[1, 2]", ": has no class names; expected "),
+        ("a.json", '["cat", null]', ": has no class names; expected "),
+        ("a.json", '["cat", " "]', ", index 1: has no name; give one to every class"),
+        ("a.json", '["cat", "a\\nb"]', ", index 1: 'a\\nb' has control characters"),
+        ("a.json", '["\\ud83d"]', ", index 0: '\\ud83d' has control characters"),
+        ("a.json", '{"0": ["n02084071", "dog"]}', ": has no class names; expected "),
+        ("a.json", '{"0": "cat", "1": 1}', ": has no class names; expected "),
+        ("a.json", '{"cat": true}', ": has no class names; expected "),
+        ("a.json", '{"cat": 0.0}', ": has no class names; expected "),
         ("a.json", '{"cat": -1}', ", key 'cat': '-1' is not an index; indices are whole numbers from 0"),
-        ("a.json", '{"cat": 0, "dog": 0}', ", key 'dog': index 0 is 'cat' already; name each index once"),
-        ("a.json", '{"0": "cat", "0": "dog"}', ": has the key '0' twice; each may stand once"),
-        ("a.json", '{"0": "cat", "00": "dog"}', ", key '00': index 0 is 'cat' already"),
-        ("a.json", '{"0": "cat", "2": "dog"}', ": has no name for index 1; name every index from 0 to 2"),
-        ("a.json", '{"1": "cat", "2": "dog"}', ": has no name for index 0; name every index from 0 to 2"),
+        ("a.json", '{"cat": 0, "dog": 0}', ", key 'dog': index 0 is already 'cat'; give each index once"),
+        ("a.json", '{"0": "cat", "0": "dog"}', ": has the key '0' twice"),
+        ("a.json", '{"0": "cat", "00": "dog"}', ", key '00': index 0 is already 'cat'"),
+        ("a.json", '{"0": "cat", "2": "dog"}', ": has no name for index 1; give one to every index from 0 to 2"),
+        ("a.json", '{"1": "cat", "2": "dog"}', ": has no name for index 0; give one to every index from 0 to 2"),
         (
             "a.json",
             '{"0": "cat", "999999999": "dog"}',
-            ": has no name for index 1; name every index from 0 to 999999999",
+            ": has no name for index 1; give one to every index from 0 to 999999999",
         ),
         ("a.json", '{"0": "cat", "9999999999": "dog"}', ", key '9999999999': '9999999999' is not an index"),
         ("a.json", '{"\u0660": "cat"}', ", key '\u0660': '\u0660' is not an index"),
-        ("config.json", '{"model_type": "regnet", "num_labels": 2}', ": has no class names; they are "),
-        ("config.json", '{"regnety": {"labels": null}}', ": has no class names; they are "),
+        ("config.json", '{"model_type": "regnet", "num_labels": 2}', ": has no class names; expected "),
+        ("config.json", '{"regnety": {"labels": null}}', ": has no class names; expected "),
         ("config.json", '{"id2label": {"0": "a", "2": "b"}}', ": has no name for index 1"),
         ("a.csv", "", ": has no class names"),
         ("a.csv", "label\n", ": has no class names"),
         ("a.csv", "index,label\n", ": has no class names"),
-        ("a.csv", "1,2,3\n", ", line 1: has 3 columns; class names have two, index,label, or label alone"),
-        ("a.csv", "0,cat\n1,dog,hound\n", ", line 2: has 3 columns, the first line has 2"),
-        ("a.csv", "0,cat\n\n1,dog\n", ", line 2: has 0 columns, the first line has 2"),
-        ("a.csv", "0,1\n1,2\n", ", line 1: either column may be the index; begin with a header line, index,label"),
-        ("a.csv", "id,name\n0,cat\n", ", line 1: 'name' is not an index; indices are whole numbers from 0"),
-        ("a.csv", "0,cat\n1.0,dog\n", ", line 2: '1.0' is not an index; indices are whole numbers from 0"),
-        ("a.csv", "index,label\n0,cat\n0,dog\n", ", line 3: index 0 is 'cat' already; name each index once"),
-        ("a.csv", "index,label\n0,cat\n3,dog\n", ": has no name for index 1; name every index from 0 to 3"),
-        ("a.csv", "index,label\n0,\n", ", line 2: has no name; give every class one"),
+        ("a.csv", "1,2,3\n", NO_HEADER),
+        ("a.csv", "0,cat\n1,dog\n", NO_HEADER),
+        ("a.csv", "id,name\n0,cat\n", NO_HEADER),
+        ("a.csv", "index,label\n1,dog,hound\n", ", line 2: expected 2 columns as in the first line, got 3"),
+        ("a.csv", "cat\n\ndog\n", ", line 2: expected 1 column as in the first line, got 0"),
+        ("a.csv", "index,label\n1.0,dog\n", ", line 2: '1.0' is not an index; indices are whole numbers from 0"),
+        ("a.csv", "index,label\n0,cat\n0,dog\n", ", line 3: index 0 is already 'cat'; give each index once"),
+        ("a.csv", "index,label\n0,cat\n3,dog\n", ": has no name for index 1; give one to every index from 0 to 3"),
+        ("a.csv", "index,label\n0,\n", ", line 2: has no name; give one to every class"),
         ("a.csv", '0,"cat\n1,dog\n', ", line 2: is not CSV: unexpected end of data"),
         ("a.csv", "cat\n" + "x" * 200_000, ", line 2: is not CSV: field larger than field limit"),
-        ("a.csv", '0,"cat\n"\n1,"black\ndog"\n', ", line 4: 'black\\ndog' is not a name, it has control characters"),
+        ("a.csv", '"cat\n"\n"black\ndog"\n', ", line 4: 'black\\ndog' has control characters"),
     ],
 )
 def test_what_is_wrong_is_one_line_with_its_place(
@@ -173,7 +174,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.txt"
     with path.open("wb") as file:
         file.truncate(1 << 40)  # a hole: it takes no room
-    with pytest.raises(DataError, match=r"huge.txt: is over 4 MiB, class names are not; name another file$"):
+    with pytest.raises(DataError, match=r"huge.txt: is over 4 MiB, too large for class names$"):
         read_labels(path)
 
 
@@ -183,14 +184,14 @@ def test_a_file_without_an_end_has_one_for_us(tmp_path: Path) -> None:
         file.truncate(1 << 40)
     with pytest.raises(DataError, match=r"long\.txt: is over 4 MiB"):
         read_labels(tmp_path / "long.txt")
-    with pytest.raises(DataError, match=r"^/dev/zero: is a device or a pipe, not a file; it should hold class names$"):
+    with pytest.raises(DataError, match=r"^/dev/zero: is a device or a pipe, not a file; expected "):
         read_labels("/dev/zero")
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nothing.txt: No such file or directory; it should hold class names$"):
+    with pytest.raises(DataError, match=r"nothing.txt: No such file or directory; expected a file of class names$"):
         read_labels(tmp_path / "nothing.txt")
-    with pytest.raises(DataError, match=r"it should hold class names$"):
+    with pytest.raises(DataError, match=r"expected a file of class names$"):
         read_labels(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Class names from a user's own file: text, CSV or JSON, with nothing guessed."""
+"""Class names from a user's own file: text, CSV or JSON."""
 
 import csv
 import io
@@ -12,13 +12,11 @@ from typing import Any
 from regnety.catalog.class_names import label_sets, labels
 from regnety.errors import DataError
 from regnety.files.opening import open_file
-from regnety.text import reason_of
+from regnety.text import counted, one_line, reason_of
 
-MAX_BYTES = 4 << 20
-"""Of the file; ImageNet's 11,821 names take 124 KiB."""
-
+MAX_BYTES = 4 << 20  # ImageNet-12k's 11,821 names take 124 KiB
+# Control characters, and lone surrogates, which JSON can write and UTF-8 cannot.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters, and halves of characters, which JSON can write and no file can hold."""
 _FORMS = 'a list of names, {"0": NAME, ...}, {NAME: 0, ...}, or a config.json of regnety, timm or transformers'
 
 
@@ -27,13 +25,13 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
 
     Args:
         path: `.json`: a list of names, a table of index to name or of name to index, or the config.json of a bundle,
-            of timm (`label_names`) or of transformers (`id2label`). `.csv`: two columns, index and name, in either
-            order, under the header `index,label` or, where only one of them can be an index, without; or names alone.
-            Any other: text, a name a line, line n is index n - 1. UTF-8, with or without a byte order mark.
+            of timm (`label_names`) or of transformers (`id2label`). `.csv`: one column of names, or a header line and
+            columns `label` and, if the rows are in any other order, `index`. Any other suffix: text, one name per
+            line, from index 0. UTF-8, with or without a byte order mark.
 
     Returns:
-        The names, without the spaces around them, in Unicode's composed form (NFC). Whether there are as many as the
-        model has classes is for the caller to see; two classes may have the same name.
+        The names, without the spaces around them, in Unicode's composed form (NFC). Their number is not compared with
+        a model's classes; two classes may have the same name.
 
     Raises:
         DataError: the file cannot be read, is something else or over 4 MiB, a name is empty or has control characters,
@@ -47,16 +45,17 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
         case ".csv":
             names = _read_csv(text, path)
         case _:
-            names = tuple(
-                _checked(line, f"{path}, line {number}") for number, line in enumerate(_lines_of(text), start=1)
-            )
+            # not splitlines(), which also splits at U+2028 and other characters that may be in a name
+            lines = re.split("\r\n|\n|\r", text)
+            lines = lines if lines[-1] else lines[:-1]
+            names = tuple(_checked(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1))
     if not names:
         raise DataError(f"{path}: has no class names")
     return names
 
 
 def find_labels(named: str | Path | Sequence[str]) -> tuple[str, ...]:
-    """Class names however they are given: the name of a set (`imagenet-1k`), a file of them, or they themselves.
+    """Class names, given as the name of a set (`imagenet-1k`), as a file, or as themselves.
 
     Raises:
         DataError: the file cannot be read; the message says where.
@@ -66,7 +65,7 @@ def find_labels(named: str | Path | Sequence[str]) -> tuple[str, ...]:
     if isinstance(named, str) and named in label_sets():
         return labels(named)
     if not Path(named).suffix and not Path(named).exists():
-        raise DataError(f"{named}: no such file of class names, and no such set; there are {', '.join(label_sets())}")
+        raise DataError(f"{named}: no such file of class names, and no such set; sets are {', '.join(label_sets())}")
     return read_labels(named)
 
 
@@ -75,54 +74,44 @@ def _read_text(path: Path) -> str:
         with open_file(path, pipes="open") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise DataError(f"{path}: {reason_of(error)}; it should hold class names") from None
+        raise DataError(f"{path}: {reason_of(error)}; expected a file of class names") from None
     if len(data) > MAX_BYTES:
-        raise DataError(f"{path}: is over {MAX_BYTES >> 20} MiB, class names are not; name another file")
+        raise DataError(f"{path}: is over {MAX_BYTES >> 20} MiB, too large for class names")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise DataError(f"{path}, line {line}: is not UTF-8; save the file as UTF-8 text") from None
-
-
-def _lines_of(text: str) -> list[str]:
-    """Lines that end in LF, CRLF or CR, and in nothing else that `str.splitlines` takes for an end."""
-    lines = re.split("\r\n|\n|\r", text)
-    return lines if lines[-1] else lines[:-1]
+        raise DataError(f"{path}, line {line}: is not UTF-8; save it as UTF-8 text") from None
 
 
 def _read_csv(text: str, path: Path) -> tuple[str, ...]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        rows = [(f"{path}, line {reader.line_num}", [cell.strip() for cell in row]) for row in reader]
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: is not CSV: {error}") from None
-    if not rows:
-        return ()
-    header = [cell.lower() for cell in rows[0][1]]
-    named = header == ["label"] or sorted(header) == ["index", "label"]
-    columns = len(header)
-    if columns not in (1, 2):
-        raise DataError(f"{path}, line 1: has {columns} columns; class names have two, index,label, or label alone")
-    body = rows[1:] if named else rows
-    for line, row in body:
-        if len(row) != columns:
-            raise DataError(f"{path}, line {line}: has {len(row)} columns, the first line has {columns}")
-    if columns == 1:
-        return tuple(_checked(row[0], f"{path}, line {line}") for line, row in body)
-    if not named and _index(header[0]) is not None and _index(header[1]) is not None:
-        raise DataError(f"{path}, line 1: either column may be the index; begin with a header line, index,label")
-    index_column = header.index("index") if named else int(_index(header[0]) is None)
-    return _by_index(((row[index_column], row[1 - index_column], f"{path}, line {line}") for line, row in body), path)
+    header = [cell.lower() for cell in rows[0][1]] if rows else ["label"]
+    if "label" in header:
+        rows = rows[1:]
+    elif len(header) == 1:
+        header = ["label"]
+    else:
+        raise DataError(f"{path}, line 1: expected a header line with index,label, or one column of class names")
+    for place, row in rows:
+        if len(row) != len(header):
+            raise DataError(f"{place}: expected {counted(len(header), 'column')} as in the first line, got {len(row)}")
+    table = [(place, dict(zip(header, row, strict=True))) for place, row in rows]
+    if "index" in header:
+        return _by_index(((row["index"], row["label"], place) for place, row in table), path)
+    return tuple(_checked(row["label"], place) for place, row in table)
 
 
 def _read_json(text: str, path: Path) -> tuple[str, ...]:
     def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in values:  # of which JSON's readers silently keep the last
-                raise DataError(f"{path}: has the key {_quoted(key)} twice; each may stand once")
-            values[key] = value
+        values = dict(pairs)
+        if len(values) < len(pairs):  # of a key that is there twice, JSON's readers silently keep the last
+            keys = [key for key, _ in pairs]
+            raise DataError(f"{path}: has the key {_quoted(next(key for key in keys if keys.count(key) > 1))} twice")
         return values
 
     try:
@@ -131,22 +120,20 @@ def _read_json(text: str, path: Path) -> tuple[str, ...]:
         raise DataError(f"{path}, line {error.lineno}: is not JSON: {error.msg}") from None
     except DataError:  # a ValueError too, from table
         raise
-    except RecursionError:
-        raise DataError(f"{path}: is nested too deeply; class names are {_FORMS}") from None
-    except ValueError:  # Python's limit on the digits of a number
-        raise DataError(f"{path}: has a number that is no index; class names are {_FORMS}") from None
+    except (RecursionError, ValueError) as error:  # brackets without end; more digits than Python turns into a number
+        raise DataError(f"{path}: is not JSON of class names: {one_line(error)}") from None
     names = _names_in(document)
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         return tuple(_checked(name, f"{path}, index {number}") for number, name in enumerate(names))
     if isinstance(names, dict) and all(isinstance(name, str) for name in names.values()):
         return _by_index(((index, name, f"{path}, key {_quoted(index)}") for index, name in names.items()), path)
-    if isinstance(names, dict) and all(type(index) is int for index in names.values()):
+    if isinstance(names, dict) and all(type(index) is int for index in names.values()):  # a bool is no index
         return _by_index(((str(index), name, f"{path}, key {_quoted(name)}") for name, index in names.items()), path)
-    raise DataError(f"{path}: has no class names; they are {_FORMS}")
+    raise DataError(f"{path}: has no class names; expected {_FORMS}")
 
 
 def _names_in(document: Any) -> Any:
-    """The names of a config.json, else the document itself."""
+    """The class names in a config.json, else the document itself."""
     match document:
         case {"regnety": {"labels": names}} | {"label_names": names} | {"pretrained_cfg": {"label_names": names}}:
             return names
@@ -157,23 +144,18 @@ def _names_in(document: Any) -> Any:
 
 
 def _by_index(entries: Iterable[tuple[str, str, str]], path: Path) -> tuple[str, ...]:
-    """Names in the order of their indices.
-
-    Args:
-        entries: index as text, name, and the place in the file.
-        path: the file, for errors.
-    """
+    """Names in the order of their indices; an entry is the index as text, the name, and its place in the file."""
     names: dict[int, str] = {}
     for text, name, place in entries:
         index = _index(text)
         if index is None:
             raise DataError(f"{place}: {_quoted(text)} is not an index; indices are whole numbers from 0")
         if index in names:
-            raise DataError(f"{place}: index {index} is {_quoted(names[index])} already; name each index once")
+            raise DataError(f"{place}: index {index} is already {_quoted(names[index])}; give each index once")
         names[index] = _checked(name, place)
     for expected, index in enumerate(sorted(names)):
         if index != expected:
-            raise DataError(f"{path}: has no name for index {expected}; name every index from 0 to {max(names)}")
+            raise DataError(f"{path}: has no name for index {expected}; give one to every index from 0 to {max(names)}")
     return tuple(names[index] for index in range(len(names)))
 
 
@@ -184,12 +166,12 @@ def _index(text: str) -> int | None:
 def _checked(name: str, place: str) -> str:
     name = unicodedata.normalize("NFC", name.strip())
     if not name:
-        raise DataError(f"{place}: has no name; give every class one")
+        raise DataError(f"{place}: has no name; give one to every class")
     if _CONTROL.search(name):
-        raise DataError(f"{place}: {_quoted(name)} is not a name, it has control characters")
+        raise DataError(f"{place}: {_quoted(name)} has control characters")
     return name
 
 
 def _quoted(text: str) -> str:
-    """On one line, and not longer than a line."""
+    """On one line, and short."""
     return repr(text if len(text) <= 40 else f"{text[:40]}...")
