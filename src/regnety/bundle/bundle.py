@@ -14,7 +14,6 @@ from regnety.bundle.resolver import resolve
 from regnety.errors import RegNetYError, WeightsError
 from regnety.files.arrays import Array
 from regnety.metadata.model_metadata import ModelMetadata
-from regnety.weights.dialects.timm import TIMM
 
 logger = logging.getLogger("regnety")
 
@@ -88,6 +87,8 @@ class Bundle(Model):
 
     def say_if_not_for_timm(self, folder: str | Path) -> None:
         """Log a warning where timm cannot load what was saved there: for a folder that is made for others."""
+        from regnety.weights.dialects.timm import TIMM  # no prediction needs it
+
         if not self.is_quantized and (obstacle := TIMM.obstacle(self.architecture)):
             logger.warning("%s: timm cannot load this bundle: %s", folder, obstacle)
 
