@@ -13,7 +13,7 @@ import pytest
 import goldens
 from commands import python
 from regnety.catalog.models import list_models, model_info
-from regnety.catalog.published import PublishedWeights, list_weights, natural_key, published_models
+from regnety.catalog.published import LICENCES, PublishedWeights, list_weights, natural_key, published_models
 from regnety.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 
 ALL = [weights for model in published_models().values() for weights in model.weights.values()]
@@ -102,6 +102,10 @@ def test_addresses_and_the_hashes_in_their_names() -> None:
 )
 def test_a_hash_is_what_stands_before_the_suffix(url: str | None, digits: str | None) -> None:
     assert replace(ALL[0], url=url).url_sha256_prefix == digits
+
+
+def test_every_licence_is_in_the_table() -> None:
+    assert {weights.license for weights in ALL} == set(LICENCES)
 
 
 def test_licences_that_forbid_commercial_use_have_a_notice() -> None:

@@ -119,7 +119,7 @@ def _is_there(path: Path, metadata: ModelMetadata, fingerprint: str) -> bool:
 
 def _read(path: Path, metadata: ModelMetadata, facts: Mapping[str, Any]) -> Bundle:
     found = resolve(path)
-    weights: Mapping[str, Array] = {} if metadata.calibration is not None else found.weights
+    weights: Mapping[str, Array] = {} if metadata.is_quantized else found.weights
     return Bundle(metadata, weights, path=found.path, files=found.files, graph=found.graph, **facts)
 
 

@@ -12,16 +12,10 @@ from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.citation import CITATION
 from regnety.catalog.model_page import PageEntry
 from regnety.catalog.models import is_name
-from regnety.catalog.published import PublishedWeights
+from regnety.catalog.published import LICENCES, PublishedWeights
 from regnety.metadata.calibration import Calibration
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.text import counted, one_line, printable
-
-_RESTRICTIONS = {
-    "cc-by-nc-4.0": "CC BY-NC 4.0 (https://creativecommons.org/licenses/by-nc/4.0/)",
-    "seer-license": "Meta's SEER licence, which grants non-commercial research alone",
-}
-"""Licences that forbid commercial use."""
 
 
 def card_text(
@@ -79,8 +73,8 @@ def _introduction(model: str, metadata: ModelMetadata, published: PublishedWeigh
 
 
 def _restriction(licence: object) -> list[str]:
-    words = _RESTRICTIONS.get(licence) if isinstance(licence, str) else None
-    return [f"**No commercial use.** The licence of these weights is {words}."] if words else []
+    restriction = LICENCES[licence].restriction if isinstance(licence, str) and licence in LICENCES else None
+    return [f"**No commercial use.** The licence of these weights is {restriction}."] if restriction else []
 
 
 def _facts(metadata: ModelMetadata) -> str:
@@ -151,7 +145,7 @@ import regnety
 model = regnety.create_model({quoted}{pretrained}).eval()
 transform = regnety.create_transform(**regnety.resolve_data_config({{}}, model=model))
 ```"""
-    if metadata.calibration is not None:
+    if metadata.is_quantized:
         return f"## Use\n\n{ask.rstrip()}"
     return f"## Use\n\n{ask if metadata.num_classes else ''}{build}"
 

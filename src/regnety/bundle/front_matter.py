@@ -2,11 +2,8 @@
 
 from typing import Any
 
-from regnety.catalog.published import ImageNetAccuracy, PublishedWeights
+from regnety.catalog.published import LICENCES, ImageNetAccuracy, PublishedWeights
 from regnety.metadata.model_metadata import ModelMetadata
-
-_OTHER_LICENSES = {"seer-license": "https://github.com/facebookresearch/vissl/blob/main/projects/SEER/MODEL_LICENSE.md"}
-"""Those that the Hub has no name for."""
 
 
 def front_matter(metadata: ModelMetadata, published: PublishedWeights | None) -> dict[str, Any]:
@@ -35,9 +32,8 @@ def front_matter(metadata: ModelMetadata, published: PublishedWeights | None) ->
 
 
 def _license(name: str) -> dict[str, str]:
-    if name not in _OTHER_LICENSES:
-        return {"license": name}
-    return {"license": "other", "license_name": name, "license_link": _OTHER_LICENSES[name]}
+    link = LICENCES[name].link if name in LICENCES else None
+    return {"license": "other", "license_name": name, "license_link": link} if link else {"license": name}
 
 
 def _result(row: ImageNetAccuracy) -> dict[str, Any]:

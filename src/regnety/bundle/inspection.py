@@ -193,7 +193,7 @@ def _of_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
 
 def _of_graph(bundle: Model) -> dict[str, Any]:
     """The layers of a graph in floating point; the arrays of one in int8, which are what it has."""
-    if bundle.metadata.calibration is None or bundle.graph is None:
+    if not bundle.is_quantized or bundle.graph is None:
         return {"num_tensors": len(bundle.weights), "input_order": "RGB"}
     types = Counter("unknown" if array.dtype is None else array.dtype.name for array in bundle.graph.arrays.values())
     return {"num_tensors": len(bundle.graph.arrays), "input_order": "RGB", "dtypes": dict(types)}

@@ -57,7 +57,7 @@ class Model:
     @property
     def is_quantized(self) -> bool:
         """Whether the model computes in int8; then its graph is all of it."""
-        return self.metadata.calibration is not None
+        return self.metadata.is_quantized
 
     @property
     def weights(self) -> Mapping[str, Array]:

@@ -13,13 +13,32 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from regnety.preprocessing import Preprocessing
 from regnety.storage import cache_directory
 
-NONCOMMERCIAL_LICENSES = ("cc-by-nc-4.0", "seer-license")
-"""Those of the catalogue that forbid commercial use."""
+
+class Licence(NamedTuple):
+    """What a card says of a licence."""
+
+    restriction: str | None = None
+    """Its full name, where it forbids commercial use."""
+    link: str | None = None
+    """Its text, where the Hub has no name for it."""
+
+
+LICENCES = {
+    "apache-2.0": Licence(),
+    "bsd-3-clause": Licence(),
+    "mit": Licence(),
+    "cc-by-nc-4.0": Licence("CC BY-NC 4.0 (https://creativecommons.org/licenses/by-nc/4.0/)"),
+    "seer-license": Licence(
+        "Meta's SEER licence, which grants non-commercial research alone",
+        "https://github.com/facebookresearch/vissl/blob/main/projects/SEER/MODEL_LICENSE.md",
+    ),
+}
+"""Every licence in the catalogue, by the Hub's name."""
 
 LABEL_SETS = {("in1k", 1000): "imagenet-1k", ("in12k", 11821): "imagenet-12k"}
 """The end of a tag, and the number of classes, to the name of the class names."""
@@ -98,7 +117,7 @@ class PublishedWeights:
     @property
     def noncommercial(self) -> bool:
         """Whether the licence forbids commercial use."""
-        return self.license in NONCOMMERCIAL_LICENSES
+        return LICENCES[self.license].restriction is not None
 
     @property
     def licence_notice(self) -> str | None:

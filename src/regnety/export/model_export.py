@@ -69,7 +69,7 @@ def export_model(
             image_size=image_size, crop_pct=crop_pct, mean=mean, std=std, interpolation=interpolation
         )
     )
-    if bundle.metadata.calibration is not None:
+    if bundle.is_quantized:
         from regnety.export.int8_export import export_quantized
 
         return export_quantized(bundle, path, form, input=input, outputs=outputs, fp16=fp16)

@@ -204,7 +204,7 @@ def _source(model: str | Path | Bundle, path: Path) -> Bundle:
     """The model, once it is known that it can be quantized."""
     bundle = Bundle.load(model)
     check_not_its_source(path, bundle)
-    if bundle.metadata.calibration is not None:
+    if bundle.is_quantized:
         raise ExportError(f"{bundle.name}: is quantized already; name the model that it was made from")
     if bundle.metadata.in_chans != 3:
         raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")

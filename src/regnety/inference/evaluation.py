@@ -104,7 +104,7 @@ def evaluate(
     scored = scored_samples(bundle, samples, held_out_only=held_out_only, quiet=quiet)
     samples, indices = scored.samples, class_indices(bundle, scored.samples)
     if precision is None:
-        precision = "f32" if bundle.metadata.calibration is None else "int8"
+        precision = "int8" if bundle.is_quantized else "f32"
     predictor = Predictor(
         bundle,
         engine=engine,

@@ -160,7 +160,7 @@ def candidates(engine: str, precision: str, bundle: Bundle | None = None) -> Ite
     if engine != "auto" or taken == ("openvino", "int8"):
         yield taken
         return
-    if bundle is not None and bundle.metadata.calibration is not None:
+    if bundle is not None and bundle.is_quantized:
         yield taken
         if find_spec("openvino") is not None:
             yield "openvino", "int8"

@@ -53,10 +53,15 @@ class ModelMetadata:
                 f"preprocessing has a mean for {len(self.preprocessing.mean)} channels, the model takes {self.in_chans}"
             )
 
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the graph computes in int8; there are no weights then."""
+        return self.calibration is not None
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; `metadata_from_dict` reads them back."""
         return {
-            "format_version": 1 if self.calibration is None else 2,
+            "format_version": 2 if self.is_quantized else 1,
             "design": self.design.as_dict(),
             "num_classes": self.num_classes,
             "in_chans": self.in_chans,

@@ -37,7 +37,7 @@ def read_bundle(folder: Path, *, name: str | None = None) -> Model:
     name = name or str(folder)
     training_files = stored_training_files(folder)
     only_graph = (folder / GRAPH_FILE).exists() and not (folder / WEIGHTS_FILE).exists()
-    if not only_graph and metadata.calibration is None:
+    if not only_graph and not metadata.is_quantized:
         weights = SafetensorsWeights(folder / WEIGHTS_FILE)
         files = ModelFiles([weights.file])
         return Model(metadata, weights, name=name, path=folder, files=files, training_files=training_files)
@@ -61,7 +61,7 @@ def weights_in(graph: StoredGraph, metadata: ModelMetadata) -> Mapping[str, Arra
     Raises:
         WeightsError: a layer is not in the file.
     """
-    if metadata.calibration is not None:
+    if metadata.is_quantized:
         return {}
     from regnety.graph.extraction import ExtractedWeights
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from regnety.catalog.published import LICENCES
 from regnety.cli.options.shared import ENGINES, PRECISIONS, PrecisionType
 
 
@@ -39,7 +40,7 @@ threads_option = click.option(
     metavar="NUMBER",
     help="Threads that share one batch; one per core by default.",
 )
-LICENSES = ("commercial", "apache-2.0", "bsd-3-clause", "mit", "cc-by-nc-4.0", "seer-license")
+LICENSES = ("commercial", *LICENCES)
 """Of published weights; `commercial` stands for all that allow commercial use."""
 license_option = click.option(
     "--license",

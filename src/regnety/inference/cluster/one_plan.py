@@ -58,7 +58,7 @@ def _of_all(wish: Mapping[str, Any], bundle: Bundle, nodes: Iterable[tuple[bool,
     """Engine and precision for nodes of which some have less than others: (is OpenVINO there, has it bf16) of each."""
     all_openvino, all_bf16 = (all(having) for having in zip(*nodes, strict=True))
     engine, precision = wish.get("engine", "auto"), wish.get("precision", "auto")
-    if precision == "auto" and not all_bf16 and bundle.metadata.calibration is None:
+    if precision == "auto" and not all_bf16 and not bundle.is_quantized:
         precision = "f32"
     if engine == "auto" and not all_openvino and precision != "bf16":
         engine = "onnxruntime"

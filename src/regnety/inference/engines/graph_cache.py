@@ -46,7 +46,7 @@ def graph_of(
     if not rebuild and _is_its_own_graph(bundle, outputs, suffixes):
         assert bundle.graph is not None
         return bundle.graph.path if bundle.files is None else bundle.files.source()
-    if bundle.metadata.calibration is not None:
+    if bundle.is_quantized:
         raise WeightsError(_why_no_other_graph(bundle, outputs, suffixes))
     try:
         return _built(bundle, outputs, rebuild=rebuild)

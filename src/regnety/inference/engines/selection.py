@@ -98,7 +98,7 @@ def choose_engine(engine: str = "auto", precision: str = "auto", bundle: Bundle 
         raise EngineError(f"no engine named {engine!r}; there are {', '.join(ENGINES)}")
     if precision not in PRECISIONS:
         raise EngineError(f"no precision named {precision!r}; there are {', '.join(PRECISIONS)}")
-    if bundle is not None and bundle.metadata.calibration is not None:
+    if bundle is not None and bundle.is_quantized:
         return _engine_for_quantized(bundle, engine, precision), "int8"
     if precision == "int8":
         name = "the model" if bundle is None else bundle.name

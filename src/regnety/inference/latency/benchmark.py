@@ -44,7 +44,7 @@ def engines_to_time(
     wanted = [name for name in engines if name != "auto"]
     wanted += [name for name in AUTO_ENGINES if "auto" in engines and there[name] is not None]
     if "auto" in precisions:
-        quantized = bundle is not None and bundle.metadata.calibration is not None
+        quantized = bundle is not None and bundle.is_quantized
         precisions = ("int8",) if quantized else ("f32", "bf16") if has_bf16() else ("f32",)
     pairs: list[tuple[str, Precision]] = []
     refusals: list[EngineError] = []
