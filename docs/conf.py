@@ -1,4 +1,4 @@
-"""How the documentation is built. Nothing is fetched: no intersphinx, and furo brings its own assets."""
+"""How the documentation is built. It needs no network: no intersphinx, and furo contains its own assets."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "catalog_tables", "command_line", "docstrings", "public_names"]
 exclude_patterns = ["_build", "extensions"]
-smartquotes = False  # two dashes are an option
+smartquotes = False  # they would turn the two dashes of an option into one
 html_theme = "furo"
 html_title = f"regnety {release}"
 html_show_sphinx = False
@@ -32,6 +32,6 @@ autodoc_class_signature = "mixed"
 
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:class", r"(collections|numpy|onnx|pathlib|PIL|Image|torch)\..*"),  # their pages are on another server
-    ("py:class", r"regnety\.[a-z_.]+\.[A-Z]\w*"),  # what public functions hand out and nobody imports
+    ("py:class", r"(collections|numpy|onnx|pathlib|PIL|Image|torch)\..*"),  # documented on another server
+    ("py:class", r"regnety\.[a-z_.]+\.[A-Z]\w*"),  # returned by public functions, never imported by users
 ]

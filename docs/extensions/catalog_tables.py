@@ -1,4 +1,4 @@
-"""`{model-table}` and `{recipe-table}`: facts that stand in the code, as tables, read from it at build time."""
+"""`{model-table}` and `{recipe-table}`: tables that are read from the code when the documentation is built."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ class ModelTable(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Design, size, work, and the accuracy of its default weights."""
         self.env.note_reread()
-        head = ("model", "d", "w0", "wa", "wm", "g", "stages: width x depth", "parameters", "macs", "top1")
+        head = ("model", "parameters", "macs", "top1", "d", "w0", "wa", "wm", "g", "stages: width x depth")
         return [_table(head, map(_model_row, _published()))]
 
 
@@ -26,7 +26,7 @@ class RecipeTable(SphinxDirective):
     """A row for each field of a recipe, a column for each named recipe."""
 
     def run(self) -> list[nodes.Node]:
-        """What each recipe says; nested fields by their dotted names, as `--set` takes them."""
+        """The value of every field in each recipe; nested fields have dotted names, as in `--set`."""
         self.env.note_reread()
         recipes = {name: dict(_flat(make())) for name, make in RECIPES.items()}
         fields = [field for field in next(iter(recipes.values())) if field not in ("name", "design")]
@@ -42,17 +42,13 @@ def _model_row(name: str) -> tuple[str, ...]:
     info = regnety.model_info(name)
     design, published = info.design, info.published
     counts = regnety.complexity(design.architecture(info.num_classes))
-    stages = ", ".join(f"{stage.width}x{stage.depth}" for stage in design.fitted_stages())
+    # In one line: a phone scrolls the table sideways, and rows of four lines would make it four times as long.
+    stages = ",\N{NO-BREAK SPACE}".join(f"{stage.width}x{stage.depth}" for stage in design.fitted_stages())
     first = published.imagenet[0] if published is not None and published.imagenet else None
     accuracy = "" if first is None else f"{first.top1:.2f} at {first.image_size}"
     sizes = (f"{counts.num_params / 1e6:.1f} M", f"{counts.macs / 1e9:.2f} G")
-    return (
-        name,
-        *map(str, (design.depth, design.w0, design.wa, design.wm, design.group_width)),
-        stages,
-        *sizes,
-        accuracy,
-    )
+    numbers = (design.depth, design.w0, design.wa, design.wm, design.group_width)
+    return (name, *sizes, accuracy, *map(str, numbers), stages)
 
 
 def _flat(recipe: Recipe) -> Iterable[tuple[str, object]]:

@@ -1,4 +1,4 @@
-"""`{command-line}`: the reference of every command, read from the application itself at build time."""
+"""`{command-line}`: the reference of every command, read from the application when the documentation is built."""
 
 import inspect
 import re
@@ -11,11 +11,11 @@ from sphinx.util.docutils import SphinxDirective
 from regnety.cli.application import application
 
 NO_WRAPPING = "\b\n"
-"""What tells click to leave the lines of a paragraph as they are."""
+"""Tells click to keep the line breaks of a paragraph."""
 
 
 class CommandLine(SphinxDirective):
-    """One section a command: what it does, an example, its arguments and options with their defaults."""
+    """One section per command: what it does, an example, its arguments and options with their defaults."""
 
     def run(self) -> list[nodes.Node]:
         """A section for each command, in the order of `regnety --help`."""

@@ -1,4 +1,4 @@
-"""Google-style docstrings to reST. Those of fields stay as they are: a colon in them ends no name of a type."""
+"""Google-style docstrings to reST, except those of fields: Napoleon takes a word before a colon for a type."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""`{public-names} ROOM ...`: every public name that lives in these rooms; those of the content come first.
+"""`{public-names} ROOM ...`: every public name defined in these rooms; those listed in the block come first.
 
-A new name is in the reference by itself; one that lives in a room which no page names fails the build.
+A new name appears in the reference by itself. If it is in a room that no page lists, the build fails.
 """
 
 import inspect
@@ -22,7 +22,7 @@ class PublicNames(SphinxDirective):
     has_content = True
 
     def run(self) -> list[nodes.Node]:
-        """What autodoc makes of each name."""
+        """The documentation of each name, written by autodoc."""
         self.env.note_reread()  # names come and go without this page
         rooms = tuple(f"regnety.{room}" for room in self.arguments[0].split())
         names = [name for name in regnety.__all__ if f"{_home(name)}.".startswith(tuple(f"{room}." for room in rooms))]
