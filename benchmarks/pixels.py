@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from pictures import encoded, photograph
 from regnety import Predictor
 from regnety.images.crop_resize import crop_resize
+from regnety.images.decoding import FILTERS, to_pixels
 from regnety.images.listing import list_images
-from regnety.images.pillow_pixels import FILTERS, to_pixels
 from regnety.images.pixels import load_pixels
 from regnety.inference.engines.processor import processor
 from regnety.preprocessing import Preprocessing

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from pictures import encoded, noise, smooth
-from regnety.images import crop_resize, pillow_pixels
-from regnety.images.pillow_pixels import to_pixels
+from regnety.images import crop_resize, decoding
+from regnety.images.decoding import to_pixels
 from regnety.images.pixels import load_pixels
 from regnety.preprocessing import Preprocessing
 
@@ -54,7 +54,7 @@ def test_the_crop_alone_is_close_to_the_full_way(
     for image, bound in ((noise(*size), 0.25), (smooth(*size), 0.25)):
         full = to_pixels(image, preprocessing).astype(int)
         with monkeypatch.context() as patch:
-            patch.setattr(pillow_pixels, "LARGEST_RESIZED", 0)
+            patch.setattr(decoding, "LARGEST_RESIZED", 0)
             crop = to_pixels(image, preprocessing).astype(int)
         assert np.abs(full - crop).mean() < bound
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from regnety.errors import DataError
-from regnety.images.formats import SUFFIXES
+from regnety.images.formats import SUFFIXES, is_passed_over
 from regnety.images.listing import (
     BROKEN_LINK,
     FolderId,
@@ -19,7 +19,6 @@ from regnety.images.listing import (
     is_within,
     leads_to_folder,
 )
-from regnety.images.passed_over import is_passed_over
 from regnety.images.sources import Unreadable
 
 SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "validation"), "test": ("test",)}

@@ -1,8 +1,8 @@
 """The fast way from a picture to a model's square: only the crop is computed, by SIMD code, in Pillow's order.
 
-Pillow filters across the rows and then down the columns, or the other way round, and rounds to 8 bits in between. The
-resizer has an order of its own, which differs where the first filter overshoots: 0.2 grey levels in the mean, and over
-20 at hard edges. Asked for one direction at a time it gives Pillow's pixels but for 0.01 levels in the mean.
+Pillow filters in one direction, rounds to 8 bits, and then filters in the other. The resizer (cykooz-resizer) chooses
+the order itself, which matters where the first filter overshoots: 0.2 grey levels on average, over 20 at hard edges.
+Asked for one direction at a time it gives Pillow's pixels, within 0.01 grey levels on average.
 """
 
 import functools
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from cykooz_resizer import ResizeAlg, Resizer
 
 SUPPORT = {"bicubic": 2, "bilinear": 1, "lanczos": 3}
-"""Half of a filter's width, in pixels of whichever of the two pictures is the smaller."""
+"""Half of a filter's width, in pixels of the smaller of the two pictures. `nearest` is absent: it has no fast way."""
 STRIP_BYTES = 1 << 19
-"""Of a picture that is resized in one direction at a time: a strip stays in a core's cache, and needs no fresh memory,
-which cost more than the filter."""
+"""Bytes of the picture that are resized at a time. A strip this small stays in a core's cache; the fresh memory that a
+whole picture needs took longer than the filter."""
+
+# EXIF's orientations as two mirrors and a transposition, made in this order: 6 (a phone held upright) is stored turned
+# by 90 degrees, which is a transposition and one mirror.
 _MIRRORED_ACROSS = {2, 3, 7, 8}
 _MIRRORED_DOWN = {3, 4, 6, 7}
 _TRANSPOSED = {5, 6, 7, 8}
@@ -48,7 +51,9 @@ def crop_resize(
     height, width = pixels.shape[:2]
     stored_width, stored_height = size or (width, height)
     box = stored_box(stored_width, stored_height, preprocessing, orientation)
-    if size is not None:  # sides are rounded up, the pixels are the exact eighths
+    if size is not None:
+        # libjpeg scales by exact eighths and rounds the sides up: 4001 pixels at 1/2 are 2001. Dividing the sides
+        # would stretch the picture by a part of a pixel, so the eighth is found again and the box scaled by it.
         scale = round(8 * max(width, height) / max(size)) / 8
         box = (box[0] * scale, box[1] * scale, min(box[2] * scale, width), min(box[3] * scale, height))
     support = SUPPORT[preprocessing.interpolation]
@@ -59,6 +64,8 @@ def crop_resize(
     down = (box[1] - rows[0], box[3] - rows[0])
     part = pixels[rows[0] : rows[1], columns[0] : columns[1]]
     directions = [("across", across), ("down", down)]
+    # Pillow turns the picture upright first and resizes then; here the small result is turned. So a transposed picture
+    # is filtered in the other order, and Pillow's own exception (`_down_first`) turns it round once more.
     if (orientation in _TRANSPOSED) != _down_first(stored_width, stored_height, preprocessing, orientation):
         directions.reverse()
     return _upright(_resized(part, directions, side, preprocessing.interpolation), orientation)
@@ -80,7 +87,7 @@ def stored_box(
 
 
 def _down_first(width: int, height: int, preprocessing: Preprocessing, orientation: int) -> bool:
-    """Whether Pillow would filter the columns first: from its 13.0 on those of a tall picture that shrinks."""
+    """Whether Pillow filters columns first: since 13.0 it does where a picture over twice as tall as wide shrinks."""
     if orientation in _TRANSPOSED:
         width, height = height, width
     return height > 2 * width and preprocessing.resized_size(width, height)[1] < height and _pillow_major() >= 13
@@ -88,13 +95,14 @@ def _down_first(width: int, height: int, preprocessing: Preprocessing, orientati
 
 @functools.cache
 def _pillow_major() -> int:
-    from PIL import __version__  # without any of its modules
+    from PIL import __version__  # Pillow's package alone: none of its modules is loaded on the fast way
 
     return int(__version__.partition(".")[0])
 
 
 def _needed(start: float, end: float, size: int, side: int, support: int) -> tuple[int, int]:
     """The pixels that the filter touches, and one more on each side."""
+    # An antialiasing filter is as wide as its support in pixels of the result, so it widens as the picture shrinks.
     reach = support * max(1.0, (end - start) / side) + 1
     return max(0, math.floor(start - reach)), min(size, math.ceil(end + reach))
 
@@ -104,10 +112,10 @@ def _resized(
 ) -> npt.NDArray[np.uint8]:
     try:
         import cykooz_resizer as resizer
-    except ModuleNotFoundError:  # no wheel for this platform; Pillow by itself has the order
+    except ModuleNotFoundError:  # there is no wheel for arm64 Linux; Pillow has its own order by itself
         return _resized_by_pillow(pixels, dict(directions), side, interpolation)
     filters = {
-        "bicubic": resizer.FilterType.catmull_rom,
+        "bicubic": resizer.FilterType.catmull_rom,  # a = -0.5, Pillow's; others call a = -0.75 bicubic
         "bilinear": resizer.FilterType.bilinear,
         "lanczos": resizer.FilterType.lanczos3,
     }
@@ -125,7 +133,7 @@ def _resized_in_strips(
     box: tuple[float, float],
     side: int,
 ) -> npt.NDArray[np.uint8]:
-    """One direction alone, in which rows (or columns) do not depend on each other, so that some are done at a time.
+    """Resize in one direction, a strip at a time: rows (or columns) do not depend on each other.
 
     Args:
         resizer: the library.
@@ -147,6 +155,7 @@ def _resized_in_strips(
         else:
             strip = pixels[:, first : first + step]
             shape, crop = (side, strip.shape[1]), resizer.CropBox(0, start, strip.shape[1], end - start)
+        # `tobytes` copies what is not contiguous (a crop, a strip of columns); the copy is as small as the strip.
         image = resizer.ImageData(strip.shape[1], strip.shape[0], resizer.PixelType.U8x3, strip.tobytes())
         result = resizer.ImageData(shape[1], shape[0], resizer.PixelType.U8x3)
         options = resizer.ResizeOptions(resize_alg=algorithm, crop_box=crop, use_alpha=False)
@@ -156,7 +165,7 @@ def _resized_in_strips(
 
 
 def _resizer(module: Any) -> "Resizer":
-    """One a thread: it keeps its buffers between pictures."""
+    """One for each thread: it keeps its buffers between pictures, and two threads must not share them."""
     if not hasattr(_per_thread, "resizer"):
         _per_thread.resizer = module.Resizer()
     return _per_thread.resizer
@@ -167,7 +176,7 @@ def _resized_by_pillow(
 ) -> npt.NDArray[np.uint8]:
     from PIL import Image
 
-    from regnety.images.pillow_pixels import FILTERS
+    from regnety.images.decoding import FILTERS
 
     (left, right), (top, bottom) = box["across"], box["down"]
     image = Image.fromarray(pixels)

@@ -1,4 +1,7 @@
-"""Which image formats are read. A file's first bytes say what it is, never its name."""
+"""Which image formats are read. A file's first bytes say what it is, never its name.
+
+A folder's files are found by their suffix, and without what other programs keep beside photographs.
+"""
 
 from dataclasses import dataclass
 
@@ -14,7 +17,7 @@ class ImageFormat:
     """Pillow's name of it."""
     suffixes: tuple[str, ...]
     signatures: tuple[bytes, ...]
-    """What a file begins with, or for those of the ISO container (AVIF, HEIF) its brands."""
+    """What a file begins with; of the ISO container (AVIF, HEIF) the brands in its first box."""
 
 
 JPEG = ImageFormat("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), (b"\xff\xd8\xff",))
@@ -25,20 +28,14 @@ BMP = ImageFormat("BMP", (".bmp",), (b"BM",))
 WEBP = ImageFormat("WEBP", (".webp",), (b"RIFF",))
 AVIF = ImageFormat("AVIF", (".avif",), (b"avif", b"avis"))
 HEIF = ImageFormat("HEIF", (".heic", ".heif"), (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
-FORMATS = (
-    JPEG,
-    PNG,
-    WEBP,
-    GIF,
-    BMP,
-    TIFF,
-    AVIF,
-    HEIF,
-)
+FORMATS = (JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF, HEIF)
 SUFFIXES = tuple(suffix for image_format in FORMATS for suffix in image_format.suffixes)
 """Endings of the files that a folder is searched for, in any case."""
 MAX_PIXELS = 200_000_000
 """Width times height above which a picture is refused before it is decoded, unless told otherwise."""
+KEPT_BY_OTHERS = ("@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "__macosx")
+"""Folders in which a NAS (Synology, QNAP), Windows or macOS keeps thumbnails, deleted files and snapshots; in lower
+case."""
 READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC"
 """For people."""
 
@@ -47,8 +44,15 @@ def format_of(head: bytes) -> ImageFormat | None:
     """What the first `HEAD_SIZE` bytes of a file say it is, however many are given; None for anything else."""
     head = head[:HEAD_SIZE]
     if head[4:8] == b"ftyp":
+        # The major brand stands at 8, compatible ones from 16 on. Many phones write the general `mif1` as the major
+        # brand, which AVIF files have among the compatible ones too: so AVIF is asked first.
         brands = {head[place : place + 4] for place in (8, *range(16, len(head), 4))}
         return next((of for of in (AVIF, HEIF) if brands & set(of.signatures)), None)
     if head.startswith(WEBP.signatures):
-        return WEBP if head[8:12] == b"WEBP" else None
+        return WEBP if head[8:12] == b"WEBP" else None  # RIFF is a container of sounds and films too
     return next((of for of in FORMATS if of not in (AVIF, HEIF) and head.startswith(of.signatures)), None)
+
+
+def is_passed_over(name: str) -> bool:
+    """Whether what was found in a folder is hidden or belongs to another program, so that it is nobody's photograph."""
+    return name.startswith(".") or name.lower() in KEPT_BY_OTHERS

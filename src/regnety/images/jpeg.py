@@ -1,7 +1,7 @@
 """JPEG without Pillow: what the markers say, and the pixels.
 
-The camera's format is most of what is shown to a model, and libjpeg-turbo behind `simplejpeg` decodes it in threads.
-The pixels are Pillow's, which has the same library; what is not plain (four colours, damage) is left for Pillow.
+Most photographs are JPEG, and `simplejpeg` (libjpeg-turbo) releases Python's lock while it decodes. The pixels are
+Pillow's, which uses the same library. What is not plain (print colours, damage) is left to Pillow.
 """
 
 import threading
@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from regnety.images.orientation import EXIF_HEADER, orientation_of
 
-_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-"""Markers of a frame, which has the size."""
-_BARE = {0x01, *range(0xD0, 0xD9)}
+# Markers, by the second of their two bytes (ITU T.81, table B.1).
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # less Huffman tables, reserved, arithmetic conditioning
+"""Start of a frame, which has the size."""
+_BARE = {0x01, *range(0xD0, 0xD9)}  # TEM, restarts, start of image
 """Markers without a length."""
 _WITH_LENGTH = {*range(0xC0, 0xF0), 0xFE} - _BARE - {0xC8, 0xD9}
 _SCAN, _APP1 = 0xDA, 0xE1
@@ -54,11 +55,12 @@ def header_segments(data: bytes) -> list[tuple[int, int, int]] | None:
     segments, place = [], 2
     while place + 4 <= len(data) and data[place] == 0xFF:
         marker = data[place + 1]
-        if marker == 0xFF or marker in _BARE:
+        if marker == 0xFF or marker in _BARE:  # any number of 0xFF may fill the space before a marker
             place += 1 if marker == 0xFF else 2
             continue
         length = int.from_bytes(data[place + 2 : place + 4], "big")
         end = place + 2 + length
+        # The length counts its own two bytes; a frame has six more: precision, height, width, components.
         if marker not in _WITH_LENGTH or length < 2 + 6 * (marker in _FRAMES) or end > len(data):
             return None
         segments.append((marker, place, end))
@@ -69,7 +71,7 @@ def header_segments(data: bytes) -> list[tuple[int, int, int]] | None:
 
 
 def jpeg_metadata(data: bytes, segments: list[tuple[int, int, int]]) -> tuple[bytes | None, bytes | None]:
-    """EXIF, of which several segments make one block, and XMP, of which the last one counts."""
+    """EXIF, joined from its segments (one holds 64 KiB), and XMP, of which the last counts, both as in Pillow."""
     exif = xmp = None
     for marker, start, end in segments:
         if marker != _APP1:
@@ -88,25 +90,26 @@ def decode_jpeg(
 
     Args:
         data: the file.
-        smallest_side: in pixels: decode to the smallest of 1/8, 2/8, 3/8 and 4/8 of the picture (rounded up) both of
-            whose sides have as many, where there is one. It is the coefficients that are scaled, which spares most of
-            the work.
-        reused_for: width and height of the picture, as its header says them: its memory is that of the thread's last
-            picture, and will be the next one's. None gives an array of its own.
+        smallest_side: decode to the smallest of 1/8, 2/8, 3/8 and 4/8 of the picture (rounded up) with this many pixels
+            on both sides, where there is one.
+        reused_for: width and height from the header: the result lies in memory that this thread's next picture
+            overwrites. None gives a new array.
     """
     import simplejpeg
 
+    # libjpeg scales in the frequency domain: of each 8x8 block only the lowest coefficients go through the inverse DCT,
+    # which spares most of the work. `min_factor` 2 leaves out the scales between 4/8 and the whole.
     scaled = {} if smallest_side is None else {"min_width": smallest_side, "min_height": smallest_side, "min_factor": 2}
     buffer = None if reused_for is None else _buffer(*reused_for)
     try:
         pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", buffer=buffer, **scaled)
-    except ValueError:
+    except ValueError:  # damage, and also warnings: whether they matter is decided by Pillow
         return None
     return pixels
 
 
 def _buffer(width: int, height: int) -> npt.NDArray[np.uint8] | None:
-    """Memory for a picture, used again in this thread: fresh pages cost a sixth of decoding 12 megapixels."""
+    """Memory for a picture, reused in this thread: fresh pages take a sixth of the time of decoding 12 megapixels."""
     wanted = 3 * width * height
     if wanted > LARGEST_BUFFER:
         return None

@@ -1,8 +1,8 @@
-"""The images that places name: files and addresses as they are, folders by what stands in them.
+"""The images that places name: files and addresses as they are, folders by what is in them.
 
-Links are followed, to files and to folders, and each real folder is gone through once: where one can be reached in
-several ways, its own place below the folder that was named comes before any link to it, and of several links the first
-in order. What is found, and under which name, does not depend on the order of the disk.
+Links to files and folders are followed, and each real folder is searched once: where it can be reached in several ways,
+its own place below the named folder comes before any link to it, and of several links the first by name. What is found,
+and under which name, does not depend on the order in which the disk lists it.
 """
 
 import os
@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from regnety.images.formats import SUFFIXES
-from regnety.images.passed_over import is_passed_over
+from regnety.images.formats import SUFFIXES, is_passed_over
 from regnety.images.sources import ImageSource, Unreadable, without_images
 from regnety.remote import is_remote
 from regnety.text import reason_of
 
 BROKEN_LINK = "is a broken link; mend it or remove it"
-"""What is said of a link that may have led to a folder."""
+"""The error of a link that may have led to a folder."""
 
 FolderId: TypeAlias = tuple[int, int] | str
 """Device and inode, or a real path."""
@@ -27,16 +26,16 @@ FolderId: TypeAlias = tuple[int, int] | str
 def list_images(places: Iterable[str | Path], *, recursive: bool = False) -> Iterator[ImageSource]:
     """Every image of some places, in their order; a folder's files are sorted by name.
 
-    A file that is named is taken whatever it is called. A folder gives its files with the suffix of an image, in any
-    case, without those that are passed over (`is_passed_over`); one that gives none, or cannot be read, gives its
-    error. Addresses of a store (s3://bucket/photos) are files and folders alike (`images.remote_listing`).
+    A file is taken whatever its name. A folder gives its files with the suffix of an image, in any case, without those
+    that `is_passed_over`; if there are none, or it cannot be read, it gives its error. Addresses of a store
+    (s3://bucket/photos) are listed by `images.remote_listing`.
 
     Args:
         places: files, folders and addresses.
-        recursive: look into a folder's sub-folders too, each after the files beside it; linked ones as well.
+        recursive: search sub-folders too, each after the files beside it, and linked ones as well.
 
     Raises:
-        MissingExtraError: an address is one of a store, and fsspec is not installed.
+        MissingExtraError: an address is in a store, and fsspec is not installed.
     """
     for place in places:
         if isinstance(place, str) and is_remote(place):
@@ -55,17 +54,17 @@ def list_images(places: Iterable[str | Path], *, recursive: bool = False) -> Ite
 
 
 def images_in(top: str, *, recursive: bool, visited: dict[FolderId, str] | None = None) -> Iterator[str | Unreadable]:
-    """Paths of the images in a folder, each folder's files sorted and before its sub-folders; errors in their place.
+    """Paths of the images in a folder, sorted, each folder's files before its sub-folders; errors in their place.
 
     Args:
         top: the folder.
-        recursive: go into its sub-folders too.
-        visited: filled with the folders that were gone through, by what they are; those in it are left out.
+        recursive: search its sub-folders too.
+        visited: filled with the folders that were searched; those in it already are left out.
     """
     visited = {} if visited is None else visited
     real_top = os.path.realpath(top)
-    trees = [real_top]  # all below these is gone through
-    waiting = [(top, real_top)]
+    trees = [real_top]  # real folders of which everything below is searched
+    waiting = [(top, real_top)]  # a stack and not recursion: folders may be nested deeper than Python's calls
     while waiting:
         folder, real = waiting.pop()
         if recursive:
@@ -84,19 +83,21 @@ def images_in(top: str, *, recursive: bool, visited: dict[FolderId, str] | None 
         inner = [(path, os.path.join(real, os.path.basename(path))) for path in found.folders]
         for path in sorted(found.links):
             target = os.path.realpath(path)
+            # A link upwards would be a circle; one into a tree that is searched anyway would only rename its images.
             if not is_within(real, target) and not any(_is_met(target, tree) for tree in trees):
                 trees.append(target)
                 inner.append((path, target))
-        waiting += sorted(inner, reverse=True)  # the last is taken first
+        waiting += sorted(inner, reverse=True)  # `pop` takes the last one first
 
 
 def folder_id(folder: str) -> FolderId:
-    """What a folder is, however it is reached."""
+    """What identifies a folder, however it is reached."""
     try:
         status = os.stat(folder)
-    except OSError:  # whoever reads it says why
+    except OSError:  # listing it fails next, and says why
         return folder
-    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)  # some have no inodes
+    # Some file systems (FAT, some network shares) have no inodes and report 0.
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
 
 
 def is_within(path: str, folder: str) -> bool:
@@ -110,7 +111,7 @@ def leads_to_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def is_broken_folder_link(entry: os.DirEntry[str]) -> bool:
-    """Whether it leads nowhere, and may have led to a folder: its name has no suffix, as a file's would."""
+    """Whether it leads nowhere and may have led to a folder, as its name has no suffix."""
     return entry.is_symlink() and not os.path.splitext(entry.name)[1] and not os.path.exists(entry.path)
 
 
@@ -136,7 +137,7 @@ def _entries(folder: str) -> _Entries:
                 if leads_to_folder(entry):
                     (found.links if entry.is_symlink() else found.folders).append(entry.path)
                 elif entry.name.lower().endswith(SUFFIXES):
-                    found.files.append(entry.path)  # a link that leads nowhere too: reading it says so
+                    found.files.append(entry.path)  # broken links too: reading one gives its error
                 elif is_broken_folder_link(entry):
                     found.broken.append(entry.path)
     except OSError as error:
@@ -145,5 +146,5 @@ def _entries(folder: str) -> _Entries:
 
 
 def _is_met(target: str, tree: str) -> bool:
-    """Whether a real folder is met at its own place when a tree is gone through."""
+    """Whether searching a tree comes to a real folder at its own place, not below a folder that is passed over."""
     return is_within(target, tree) and not any(map(is_passed_over, target[len(tree) :].split(os.sep)))

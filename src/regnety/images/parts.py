@@ -1,8 +1,8 @@
-"""A file taken apart: what its pixels are made from, and what it says beside them of how it was taken.
+"""A file taken apart: the bytes that its pixels need, and the orientation that stands beside them.
 
-Photographs are written by many programs, and what goes wrong is mostly what stands beside the pixels: a text that is
-too long, a profile that is cut off, a checksum that nobody renewed. Decoders refuse the whole file for it. Here a file
-is taken apart by its own structure, which costs some microseconds, and a decoder is shown the pixels alone.
+Many programs edit photographs, and most damage is beside the pixels: a text that is too long, a profile cut off, a
+checksum that was not updated. Decoders refuse the whole file for it. Taking a file apart by its structure costs some
+microseconds, and then a decoder is given the pixels alone.
 """
 
 import zlib
@@ -13,15 +13,15 @@ from regnety.images.jpeg import header_segments, jpeg_metadata
 from regnety.images.orientation import EXIF_HEADER, UPRIGHT, orientation_of
 
 LARGEST_TEXT = 1 << 24
-"""Bytes of a text of a PNG, unpacked, that are looked at."""
+"""Bytes of a PNG's compressed text that are unpacked: a few kilobytes can unpack to gigabytes."""
 _EXIF_TEXT, _XMP_TEXT = b"Raw profile type exif", b"XML:com.adobe.xmp"
 _ANCILLARY = 0x20
-"""The bit in the first letter of a PNG chunk's name by which it may be left away."""
+"""The bit in the first letter of a PNG chunk's name that marks it as optional (a lower-case letter)."""
 _WEBP_PIXELS = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"}
 _WEBP_HAS_METADATA = 0x20 | 0x08 | 0x04
 """Bits of VP8X: there is a profile, EXIF, XMP."""
 _JPEG_NEEDED = {0xE0: (b"JFIF\0", 14), 0xEE: (b"Adobe", 12)}
-"""Application segments that say how colours are coded: how they begin, and the bytes below which they do not count."""
+"""Application segments that say how colours are coded: what they begin with, and the length from which they count."""
 _COMMENT = 0xFE
 
 
@@ -32,19 +32,19 @@ class Parts:
     pixels: bytes
     """The file without what its pixels do not need."""
     orientation: int | None
-    """EXIF's, 1 to 8, that is still to be given to them; None where only the decoder finds it."""
+    """EXIF's, 1 to 8, by which they still have to be turned; None where only the decoder can find it."""
 
 
 def parts_of(data: bytes, image_format: ImageFormat) -> Parts:
     """What is in a file of this format, which may be damaged anywhere."""
-    if image_format in (TIFF, HEIF):  # turned by what decodes them
+    if image_format in (TIFF, HEIF):  # Pillow and libheif turn these themselves
         return Parts(data, UPRIGHT)
     take_apart = {JPEG: _jpeg_parts, PNG: _png_parts, WEBP: _webp_parts}.get(image_format)
     return Parts(data, None) if take_apart is None else take_apart(data)
 
 
 def _jpeg_parts(data: bytes) -> Parts:
-    """Where the markers lead nowhere it stays as it is."""
+    """A JPEG without comments and application segments, but for the two that change how colours are decoded."""
     segments = header_segments(data)
     if segments is None:
         return Parts(data, None)
@@ -60,10 +60,10 @@ def _jpeg_parts(data: bytes) -> Parts:
 
 
 def _png_parts(data: bytes) -> Parts:
-    """A PNG without any chunk that may be left away; of an animation it is the first frame.
+    """A PNG without its optional chunks; of an animation the first frame stays.
 
-    Colours are shown as they are stored, so that neither profile nor gamma changes a pixel, nor does transparency, as
-    alpha is left away. A chunk that is needed stays as it is, broken or not.
+    Neither a profile, nor gamma, nor transparency changes a pixel here: colours are taken as they are stored, and alpha
+    is dropped. A critical chunk stays as it is, broken or not.
     """
     kept: list[bytes] = []
     exif: bytes | None = None
@@ -72,8 +72,8 @@ def _png_parts(data: bytes) -> Parts:
     done, place, seen_pixels = 0, 8, False
     while place + 12 <= len(data):
         kind = data[place + 4 : place + 8]
-        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
-        if not kind.isalpha():
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")  # length, name, content, CRC
+        if not kind.isalpha():  # no chunk begins here: the decoder sees the rest as it is
             break
         if not kind[0] & _ANCILLARY:
             if end > len(data):
@@ -81,7 +81,7 @@ def _png_parts(data: bytes) -> Parts:
             seen_pixels = seen_pixels or kind == b"IDAT"
             place = end
             continue
-        if end > len(data) and not seen_pixels:
+        if end > len(data) and not seen_pixels:  # cut off before any pixel
             break
         kept.append(data[done:place])
         content = data[place + 8 : end - 4]
@@ -98,13 +98,13 @@ def _png_parts(data: bytes) -> Parts:
 
 
 def _png_text(kind: bytes, text: bytes) -> bytes:
-    """What stands in a chunk of text behind its keyword; damage is no text."""
+    """The text of a chunk, after its keyword; nothing where it is damaged."""
     packed = kind == b"zTXt"
     if kind == b"iTXt":
         packed = text[:1] == b"\1"
-        *_, text = text[2:].split(b"\0", 2)
+        *_, text = text[2:].split(b"\0", 2)  # after flag, method, language and translated keyword
     elif packed:
-        text = text[1:]  # the method, of which there is one
+        text = text[1:]  # the compression method, of which there is one
     try:
         return zlib.decompressobj().decompress(text, LARGEST_TEXT) if packed else text
     except zlib.error:
@@ -120,7 +120,7 @@ def _profile(text: bytes) -> bytes | None:
 
 
 def _webp_parts(data: bytes) -> Parts:
-    """A WebP without its profile, EXIF and XMP, whatever lengths these claim; cut-off pixels stay as they are."""
+    """A WebP without profile, EXIF and XMP, whatever lengths they claim; one with its pixels cut off stays as it is."""
     kept: list[bytes] = []
     exif: bytes | None = None
     xmp: bytes | None = None
@@ -136,7 +136,7 @@ def _webp_parts(data: bytes) -> Parts:
         if kind == b"VP8X" and content:
             content = bytes([content[0] & ~_WEBP_HAS_METADATA]) + content[1:]
         if kind in _WEBP_PIXELS:
-            kept += [data[place : place + 8], content, b"\0" * (size & 1)]
+            kept += [data[place : place + 8], content, b"\0" * (size & 1)]  # RIFF pads chunks to even lengths
         elif kind == b"EXIF":
             exif = exif or content
         elif kind == b"XMP ":

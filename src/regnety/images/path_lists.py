@@ -17,22 +17,22 @@ from regnety.text import reason_of
 STANDARD_INPUT = "-"
 CHUNK = 1 << 16
 LONGEST = 1 << 16
-"""Bytes of a path, or of an address; what is longer is none."""
+"""Bytes of a path or address at most: Linux's paths end at 4 KiB, and a file without line ends is no list."""
 WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-"""What a list begins with that a Windows shell wrote."""
+"""What a list begins with that Windows PowerShell's `>` wrote."""
 
 
 class PathList:
-    """The paths in a file, in their order: read as they are asked for, again each time.
+    """The paths in a file, in their order. Iterating reads them from the file, each time again.
 
-    One path a line; where there is a NUL in the file, it and not the end of a line separates them, as `find -print0`
-    has it. Empty lines are nobody's path. A path need not be text: what is no UTF-8 is kept as the system keeps it.
+    One path per line; if there is a NUL in the file, NULs separate the paths, as `find -print0` writes them. Empty
+    lines are skipped. A path need not be text: bytes that are not UTF-8 are kept as the system keeps them.
 
     Args:
         place: the file, which may be a pipe; `-` is standard input. What cannot be read twice is copied to the disk.
 
     Raises:
-        DataError: it cannot be read, or is no list of paths.
+        DataError: it cannot be read, or is not a list of paths.
     """
 
     def __init__(self, place: str) -> None:
@@ -51,7 +51,7 @@ class PathList:
             reason = "no such file" if isinstance(error, FileNotFoundError) else reason_of(error)
             raise DataError(f"{self.name}: cannot be read as a list of paths: {reason}") from None
         image = format_of(head[:HEAD_SIZE])
-        if image is not None and image is not BMP:  # BM may begin a name
+        if image is not None and image is not BMP:  # "BM" may well begin a file name
             raise DataError(f"{self.name}: is an image, not a list of paths; name it as an image is named")
         self._separator = b"\0" if b"\0" in head else b"\n"
         if next(iter(self), None) is None:
@@ -89,7 +89,7 @@ class PathList:
     def _records(self) -> Iterator[bytes]:
         rest, position = b"", 0
         while True:
-            self._file.seek(position)  # another one may be reading too
+            self._file.seek(position)  # another iteration over the same list may have moved it
             chunk = self._file.read(CHUNK)
             if not chunk:
                 break
@@ -113,7 +113,7 @@ def _as_utf8(file: IO[bytes]) -> IO[bytes]:
 
 
 def _written(parts: Iterator[bytes]) -> IO[bytes]:
-    """A file without a name, from its beginning."""
+    """A temporary file without a name, back at its beginning."""
     copy = tempfile.TemporaryFile(prefix="regnety-")  # noqa: SIM115
     try:
         copy.writelines(parts)

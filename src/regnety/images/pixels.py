@@ -1,9 +1,11 @@
 """From any source to the uint8 array that a model eats: the ways to it, and which one is taken.
 
-All cut the same crop (`Preprocessing`). The exact way is Pillow from end to end, difference 0 from timm. The fast way
-decodes JPEG without Pillow, to the same pixels, and computes the crop alone; it differs by a level or two here and
-there. The draft is the fast way from a JPEG that is decoded to some eighths of its size, where that leaves twice the
-pixels that are needed: large photographs cost half as much, and differ by about a level in the mean.
+All take the same crop (`Preprocessing`).
+
+exact  Pillow from end to end, difference 0 from timm
+fast   JPEG is decoded without Pillow, to the same pixels, and only the crop is resized: 0.004 grey levels on average
+draft  the fast way from a JPEG decoded at some eighths of its size, where that leaves twice the pixels that are needed:
+       large photographs take half the time, and differ by about one grey level on average
 """
 
 from typing import Literal, get_args
@@ -27,7 +29,7 @@ from regnety.preprocessing import Preprocessing
 PixelWay = Literal["fast", "exact", "draft"]
 PIXEL_WAYS: tuple[PixelWay, ...] = get_args(PixelWay)
 DRAFT_SPARE = 2
-"""Pixels of a draft for one that is needed, along each side: with fewer it is what JPEG leaves of a thumbnail."""
+"""Pixels of a draft for each that is needed, along each side. With fewer, JPEG's blocks begin to show in the result."""
 
 
 def load_pixels(
@@ -42,9 +44,9 @@ def load_pixels(
 
     Args:
         source: where the picture comes from.
-        preprocessing: what the model wants.
-        way: exact; or fast or draft, where there is such a way (`nearest` has none).
-        exif_orientation: turn the picture upright; None is what the model was trained with.
+        preprocessing: size, crop and filter.
+        way: `exact`, `fast` or `draft`; with the filter `nearest` all are exact.
+        exif_orientation: turn the picture upright; None does as the model's training did.
         max_pixels: width times height above which a picture is refused before it is decoded.
 
     Raises:
@@ -55,8 +57,7 @@ def load_pixels(
         smallest_side = DRAFT_SPARE * preprocessing.resize_size if way == "draft" else None
         pixels, size, orientation = _decoded(source, orient, max_pixels, smallest_side)
         return crop_resize(pixels, preprocessing, orientation=orientation, size=size)
-    from regnety.images.decoding import load_image
-    from regnety.images.pillow_pixels import to_pixels
+    from regnety.images.decoding import load_image, to_pixels  # Pillow, which a JPEG on the fast way never needs
 
     return to_pixels(load_image(source, exif_orientation=orient, max_pixels=max_pixels), preprocessing)
 
@@ -64,12 +65,12 @@ def load_pixels(
 def _decoded(
     source: ImageSource, orient: bool, max_pixels: int, smallest_side: int | None
 ) -> tuple[npt.NDArray[np.uint8], tuple[int, int] | None, int]:
-    """The pixels, which the next call in this thread may overwrite; the size of the whole where they are a draft; the
-    orientation that is still to be given to them.
+    """(pixels, which the next call in this thread may overwrite; size of the whole picture if they are a draft; the
+    orientation by which they still have to be turned).
     """
     if isinstance(source, np.ndarray):
         return checked_pixels(source), None, 1
-    if not hasattr(source, "convert"):
+    if not hasattr(source, "convert"):  # not a PIL image, which is told without importing Pillow
         name = source_name(source) or "image"
         data = read_image_file(source)
         header = read_jpeg_header(data) if format_of(data) is JPEG else None
@@ -77,12 +78,12 @@ def _decoded(
             size = header.width, header.height
             check_pixel_count(*size, max_pixels, name)
             pixels = None
-            if header.components in (1, 3):
+            if header.components in (1, 3):  # 4 are print colours, often inverted: Pillow knows when
                 pixels = decode_jpeg(data, smallest_side=smallest_side, reused_for=size)
             if pixels is not None:
                 is_draft = pixels.shape[1::-1] != size
                 return pixels, size if is_draft else None, header.orientation if orient else 1
-        source = NamedImage(name, data)
+        source = NamedImage(name, data)  # read once: a pipe or an address cannot be asked again
     from regnety.images.decoding import load_image
 
     return np.asarray(load_image(source, exif_orientation=orient, max_pixels=max_pixels)), None, 1

@@ -1,14 +1,13 @@
-"""The images of a folder in a store, as s3://bucket/photos: by the same rules as a folder on this disk.
+"""The images of a folder in a store (s3://bucket/photos), by the same rules as a folder on this disk.
 
-S3 is asked page by page, a thousand names at a time, so that the first photograph is read before the last is listed and
-a million names are never here at once. Other stores give the names of a folder at once.
+S3 is asked page by page, a thousand names at a time: the first photograph is read before the last is listed, and a
+million names are never in memory at once. Other stores give all names of a folder at once.
 """
 
 from collections.abc import Iterator
 
 from regnety.errors import MissingExtraError
-from regnety.images.formats import SUFFIXES
-from regnety.images.passed_over import is_passed_over
+from regnety.images.formats import SUFFIXES, is_passed_over
 from regnety.images.sources import ImageSource, Unreadable, without_images
 from regnety.remote import S3, FileSystem, file_system, what_went_wrong
 
@@ -16,11 +15,11 @@ from regnety.remote import S3, FileSystem, file_system, what_went_wrong
 def list_remote(address: str, *, recursive: bool = False) -> Iterator[ImageSource]:
     """The image at an address, or those of the folder there, sorted by their whole name.
 
-    An address that ends like an image's name is that image, and nobody is asked; one that ends in a slash is a folder.
+    An address with an image's suffix is that image, without a request; one that ends in a slash is a folder.
 
     Args:
         address: of a store.
-        recursive: look into sub-folders too, but for those that are passed over.
+        recursive: search sub-folders too, but for those that are passed over.
 
     Raises:
         MissingExtraError: fsspec is not installed, or for s3:// not s3fs.
@@ -43,7 +42,7 @@ def list_remote(address: str, *, recursive: bool = False) -> Iterator[ImageSourc
             yield without_images(address, recursive)
     except MissingExtraError:
         raise
-    except Exception as error:  # each store raises what its own library does
+    except Exception as error:  # fsspec's stores raise their own libraries' errors, which have no common base
         yield Unreadable(address, what_went_wrong(error, address))
 
 
@@ -60,14 +59,15 @@ def _inner_names(files: FileSystem, folder: str, recursive: bool) -> Iterator[st
         names = files.find(folder)
     else:
         names = [entry["name"] for entry in files.ls(folder, detail=True) if entry["type"] != "directory"]
-    start = len(files._strip_protocol(folder).rstrip("/")) + 1
+    start = len(files._strip_protocol(folder).rstrip("/")) + 1  # the names come with the folder, without s3:// or gs://
     yield from sorted(name[start:] for name in names)
 
 
 def _s3_names(files: FileSystem, folder: str, recursive: bool) -> Iterator[str]:
-    """As above; S3 gives names in the order of their bytes, which is that of their characters."""
+    """The same on S3, which lists names in the order of their UTF-8 bytes: that is the order of their characters."""
     bucket, key, _ = files.split_path(folder)
     prefix = f"{key}/" if key else ""
+    # With a delimiter S3 groups what is below a further slash, and leaves it out of "Contents".
     question = {"Bucket": bucket, "Prefix": prefix, **({} if recursive else {"Delimiter": "/"})}
     while True:
         page = files.call_s3("list_objects_v2", **question)

@@ -1,4 +1,4 @@
-"""Where an image comes from, and its bytes: a path, an address of the web or of a store, the bytes themselves."""
+"""Where an image comes from, and its bytes: a path, a web address, an address in a store, or the bytes themselves."""
 
 import os
 from collections.abc import Iterable
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 30
 """Size above which a file is refused before it is read."""
 TIMEOUT_S = 30.0
-"""Without a byte from a server."""
+"""How long a server may send nothing."""
 DEADLINE_S = 120.0
-"""For all of a file from a server."""
+"""For the whole of a file: a server that sends a byte now and then would hold a batch up for hours."""
 MAX_FETCHED_BYTES = 1 << 28
 FIRST_PART = 4 << 20
-"""Bytes of the first question to a store: nearly every photograph whole, and of what is none not much."""
+"""Bytes of the first request to a store: the whole of most photographs, and not much of a file that is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedImage:
-    """The bytes of a file under the name that answers and errors call it by."""
+    """The bytes of a file, with the name that answers and errors use for it."""
 
     name: str
     data: bytes
@@ -39,14 +39,14 @@ class NamedImage:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A place that was to give images and gave none: it is answered with its error, like an unreadable file."""
+    """A place that gave no images. It is answered with its error, like a file that cannot be read."""
 
     name: str
     reason: str
 
 
 def without_images(folder: str, recursive: bool) -> Unreadable:
-    """What a folder is answered with in which there is no image."""
+    """The answer for a folder without images."""
     hint = "" if recursive else "; --recursive looks into sub-folders"
     return Unreadable(folder, f"no images in this folder ({', '.join(SUFFIXES)}){hint}")
 
@@ -64,23 +64,22 @@ def source_name(source: object) -> str | None:
 
 
 def is_single_image(images: object) -> bool:
-    """Whether what was given as images is a single one; also what is no image at all, which then has its error."""
+    """Whether the argument `images` is one image. What is no image at all counts as one, and gets its error."""
     if isinstance(images, np.ndarray):
         return images.ndim != 4
     return (
         not isinstance(images, Iterable)
         or isinstance(images, str | Path | bytes | bytearray | memoryview | NamedImage | Unreadable)
-        or hasattr(images, "convert")
-        or hasattr(images, "read")
+        or hasattr(images, "convert")  # a PIL image, told without importing Pillow
+        or hasattr(images, "read")  # an open file, which iterates over its lines
     )
 
 
 def read_image_file(source: object) -> bytes:
-    """The bytes of an image file. What cannot be an image, by its size or its first bytes, is not read to the end.
+    """The bytes of an image file. What its size or first bytes show to be no image is not read to the end.
 
     Raises:
-        ImageError: missing, unreadable, empty, too large, or of no format that is read; the message begins with its
-            name.
+        ImageError: missing, unreadable, empty, too large, or of no known format; the message begins with its name.
         MissingExtraError: it is in a store, and fsspec is not installed.
     """
     name = source_name(source) or "image"
@@ -118,7 +117,7 @@ def checked_pixels(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def check_pixel_count(width: int, height: int, max_pixels: int, name: str) -> None:
-    """Refuse a picture by what its header says, before it is decoded.
+    """Refuse a picture by its header, before it is decoded.
 
     Raises:
         ImageError: it has none, or more than `max_pixels`.
@@ -164,7 +163,8 @@ def _read(path: Path, name: str) -> bytes:
 
 
 def _fetched(url: str) -> bytes:
-    """What stands at an address; the proxies of the environment are used."""
+    """The bytes at a web address; the environment's proxies are used."""
+    # Imported here: together they take longer than to predict a photograph on the disk.
     import http.client
     import time
     import urllib.error
@@ -175,7 +175,7 @@ def _fetched(url: str) -> bytes:
     try:
         request = urllib.request.Request(url, headers={"User-Agent": f"regnety/{__version__}"})
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
-            if not response.geturl().lower().startswith(WEB):
+            if not response.geturl().lower().startswith(WEB):  # a redirect must not read this machine's files
                 raise ImageError(f"{url}: leads away from the web")
             wanted = int(response.headers.get("Content-Length") or 0)
             _check_size(wanted, url, MAX_FETCHED_BYTES)
@@ -201,25 +201,25 @@ def _fetched(url: str) -> bytes:
 
 
 def _read_remote(address: str) -> bytes:
-    """What stands in a store: one question for most photographs, two for a large one."""
+    """The bytes at an address in a store: one request for most photographs, two for a large one."""
     try:
         files = file_system(address)
         data = bytes(_part(files, address, 0, FIRST_PART))
         _check_head(data[:HEAD_SIZE], address)
-        if len(data) == FIRST_PART:  # the last byte again: a part behind the end is an error
+        if len(data) == FIRST_PART:  # its last byte is asked for again, as stores refuse a range beyond the end
             data = data[:-1] + _part(files, address, FIRST_PART - 1, MAX_FETCHED_BYTES + 1)
             _check_size(len(data), address, MAX_FETCHED_BYTES)
         return data
     except (ImageError, MissingExtraError):
         raise
-    except Exception as error:  # each store raises what its own library does
+    except Exception as error:  # fsspec's stores raise their own libraries' errors, which have no common base
         raise ImageError(f"{address}: {what_went_wrong(error, address)}") from error
 
 
 def _part(files: Any, address: str, start: int, end: int) -> bytes:
     try:
         part: bytes = files.cat_file(address, start=start, end=end)
-    except Exception as error:  # as above; of nothing there is no part, which is an error too
+    except Exception as error:  # as above; and an empty file has no first byte, which some stores call a wrong range
         if start == 0 and "range" in str(error).lower() and files.info(address)["size"] == 0:
             return b""
         raise

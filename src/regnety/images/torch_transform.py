@@ -1,8 +1,8 @@
 """`create_transform`: timm's evaluation transform, from a PIL image to the torch tensor, with a difference of 0.
 
-timm composes torchvision's Resize, CenterCrop, ToTensor and Normalize. The pixels are those of `images/pixels.py`, the
-arithmetic after them is torchvision's, operation by operation. This file is one of two outside of the learning half
-that import torch.
+timm composes torchvision's Resize, CenterCrop, ToTensor and Normalize. The pixels here come from `images/pixels.py`;
+the arithmetic after them is torchvision's, operation by operation. Outside the learning half only this file and
+`inference/engines/torch.py` import torch.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ TRAINING_ARGUMENTS = (
     "re_num_splits",
     "separate",
 )
-"""timm's arguments that say nothing about evaluation; timm passes over them there too."""
+"""timm's arguments for training. In evaluation they have no effect, there or here."""
 EVALUATION_ARGUMENTS = {
     "crop_border_pixels": None,
     "tf_preprocessing": False,
@@ -45,27 +45,29 @@ EVALUATION_ARGUMENTS = {
     "naflex": False,
     "patchify": False,
 }
-"""timm's arguments that change what comes out, with the value that they must have here."""
+"""timm's arguments that change the result of evaluation, with the only value that is supported here."""
 PATCH_ARGUMENTS = ("patch_size", "max_seq_len", "patchify_channels_last", "patchify_flatten")
-"""timm's arguments that only `naflex` and `patchify` read."""
+"""timm's arguments that have an effect only under `naflex` and `patchify`."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationTransform:
-    """A picture to what the network eats; call it, or hand it to a torch data set."""
+    """From a picture to the network's input: call it, or give it to a torch dataset."""
 
     preprocessing: Preprocessing
 
     def __call__(self, image: ImageSource) -> torch.Tensor:
         """PIL image of any size and mode -> float32 [3, image_size, image_size].
 
-        What is not RGB is converted, where timm gives another number of channels and fails in the normalisation. The
-        EXIF orientation is never applied, as in timm. A path, the bytes of a file and pixels will do too.
+        What is not RGB is converted; timm would give another number of channels and fail in the normalisation. The EXIF
+        orientation is never applied, as in timm. A path, the bytes of a file and pixels are accepted too.
 
         Raises:
             ImageError: the picture cannot be decoded.
         """
         pixels = load_pixels(image, self.preprocessing, exif_orientation=False)
+        # ToTensor divides by 255, Normalize subtracts and divides in place. One fused factor would round otherwise, and
+        # the difference would no longer be 0.
         scaled = torch.from_numpy(np.array(pixels.transpose(2, 0, 1), order="C")).to(torch.float32).div(255)
         mean, std = (
             torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
@@ -87,9 +89,9 @@ def create_transform(
 ) -> EvaluationTransform:
     """timm's evaluation transform: `create_transform(**resolve_data_config(model=network))`.
 
-    The difference to timm's tensor is 0, but for pictures so long (over some 900:1) that the resized one would pass 64
-    megapixels, of which only the crop is computed. All of the published weights want bicubic, which the
-    config says; bilinear is timm's default without one.
+    The difference to timm's tensor is 0, except for pictures so long (over about 900:1) that the resized one would
+    exceed 64 megapixels, of which only the crop is computed. All published weights use bicubic, which the config says;
+    bilinear is timm's default without one.
 
     Args:
         input_size: of the square input in pixels; or (height, width), or (3, height, width).
@@ -99,10 +101,10 @@ def create_transform(
         std: for each channel of values in [0, 1], or one for all.
         crop_pct: share of the resized shorter side that the crop keeps; None is 0.875.
         crop_mode: `center`.
-        others: timm's other arguments. Those of training are passed over, as timm does in evaluation.
+        others: timm's other arguments. Those of training have no effect, as in timm's evaluation.
 
     Raises:
-        WeightsError: an argument is not known, or asks for what this transform does not do; the message names it.
+        WeightsError: an argument is unknown, or asks for what this transform does not do; the message names it.
     """
     if is_training:
         raise WeightsError(f"is_training must be False: `regnety train` augments by itself; else {INSTEAD}")

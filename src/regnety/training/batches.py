@@ -12,8 +12,7 @@ from PIL import Image
 
 from regnety.datasets.folders import Sample
 from regnety.errors import DataError
-from regnety.images.decoding import load_image
-from regnety.images.pillow_pixels import FILTERS
+from regnety.images.decoding import FILTERS, load_image
 from regnety.images.pixels import load_pixels
 from regnety.inference.engines.engine import available_cores
 from regnety.preprocessing import Preprocessing
