@@ -1,5 +1,7 @@
-"""Parameters, multiply-adds and activations of whatever a model may be: a name, a file, a design, a network."""
+"""What a model is without its weights, be it a name, a file, a design or a network: its stages, and how much work."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,75 @@ from regnety.bundle.model import Model
 from regnety.bundle.resolver import ACCEPTED, describe_model
 from regnety.errors import UnknownModelError
 from regnety.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What is known of a model without its weights."""
+
+    name: str | None
+    """None of a design or an architecture."""
+    architecture: Architecture
+    image_size: int | tuple[int, int]
+    """That work is counted for, in pixels, or (height, width)."""
+    complexity: Complexity
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values, in the fields of `regnety describe --format json`."""
+        architecture, design = self.architecture, self.architecture.design
+        shapes = counting.output_shapes(architecture, self.image_size)
+        return {
+            "name": self.name,
+            "design": design.as_dict(),
+            "num_classes": architecture.num_classes,
+            "in_chans": architecture.in_chans,
+            "image_size": _side(self.image_size),
+            "stages": [
+                {
+                    "name": stage.name,
+                    "width": stage.width,
+                    "depth": stage.depth,
+                    "inner_width": stage.inner_width,
+                    "group_width": stage.group_width,
+                    "groups": stage.blocks[0].groups,
+                    "stride": stage.stride,
+                    "output_size": _side(shapes[stage.name][1:]),
+                }
+                for stage in architecture.stages
+            ],
+            **asdict(self.complexity),
+            "model_index_flops": counting.model_index_flops(architecture),
+            "paper_violations": list(design.paper_violations()),
+        }
+
+
+def describe(
+    model: Any,
+    image_size: int | tuple[int, int] | None = None,
+    *,
+    num_classes: int | None = None,
+    state_dict: str | None = None,
+) -> Description:
+    """The stages of a model, its parameters, multiply-adds and activations; its weights are not read.
+
+    Args:
+        model: as for `complexity`.
+        image_size: of the picture, in pixels, or (height, width); None is the model's own, 224 for a design.
+        num_classes: outputs of the classifier; None is the model's own, 1000 for a design.
+        state_dict: which of a checkpoint's, as for `Bundle.load`.
+
+    Raises:
+        InvalidDesignError: a number is not allowed.
+        UnknownModelError: there is no such model.
+        WeightsError: the folder or file is no model.
+    """
+    architecture, own_size = described(model, state_dict=state_dict)
+    architecture = architecture.architecture(num_classes)
+    size = own_size if image_size is None else image_size
+    name = str(model) if isinstance(model, str | Path) else getattr(model, "name", None)
+    return Description(
+        name=name, architecture=architecture, image_size=size, complexity=counting.complexity(architecture, size)
+    )
 
 
 def complexity(
@@ -74,3 +145,10 @@ def described(model: Any, *, state_dict: str | None = None) -> tuple[Architectur
     if not isinstance(architecture, Architecture):
         raise UnknownModelError(f"{ACCEPTED}, a design or a network of create_model; got {type(model).__name__}")
     return architecture, model.preprocessing.image_size
+
+
+def _side(size: int | Sequence[Any]) -> Any:
+    """One number for a square, else [height, width]."""
+    if isinstance(size, int):
+        return size
+    return size[0] if size[0] == size[1] else list(size)

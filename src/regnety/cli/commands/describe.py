@@ -1,9 +1,7 @@
 """`regnety describe`."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -13,9 +11,6 @@ from regnety.cli.output.formats import RowFormat
 from regnety.cli.output.notices import say
 from regnety.cli.output.rows import RowOutput, listing_of, row_output_options
 from regnety.errors import InvalidDesignError
-
-if TYPE_CHECKING:
-    from regnety.architecture.description import Architecture
 
 LINEAR = ("depth", "w0", "wa", "wm", "group_width", "bottleneck_multiplier")
 """Fields that a design of stages does not have."""
@@ -108,7 +103,7 @@ def describe(
     Example:  regnety describe regnety_002 regnety_004 --format csv
     """
     from regnety.bundle.design_files import find_design
-    from regnety.bundle.model_complexity import described
+    from regnety.bundle.model_complexity import describe as describe_model
     from regnety.figures.picture_files import check_place
 
     if not models and not designs:
@@ -117,19 +112,16 @@ def describe(
         raise InvalidDesignError("--plot draws only one model")
     written = RowOutput(output_format, output)
     picture = None if plot is None else claim_file(plot, check=lambda: check_place(plot))
-    named = [(name, *described(name, state_dict=state_dict)) for name in models]
-    named += [(None, *described(find_design(design))) for design in designs]  # type: ignore[misc]
-    counted = [
-        (name, layers.architecture(num_classes), own_size if image_size is None else image_size)
-        for name, layers, own_size in named
+    found = [
+        *(describe_model(name, image_size, num_classes=num_classes, state_dict=state_dict) for name in models),
+        *(describe_model(find_design(design), image_size, num_classes=num_classes) for design in designs),
     ]
-    reports = [report(name, architecture, size) for name, architecture, size in counted]
+    reports = [description.as_dict() for description in found]
     if plot is not None:
         from regnety.figures.widths import plot_widths
 
         say_replaced(picture)
-        name, architecture, _ = counted[0]
-        plot_widths(architecture.design, plot, title=name)
+        plot_widths(found[0].architecture.design, plot, title=found[0].name)
         say(f"wrote {plot}")
 
     def table(stream: TextIO) -> None:
@@ -138,43 +130,6 @@ def describe(
     rows = [row_of(found) for found in reports]
     whole = reports[0] if len(reports) == 1 else reports
     written.write(listing_of(rows, KINDS, table, lines=reports, whole=whole))
-
-
-def report(name: str | None, architecture: "Architecture", image_size: int | tuple[int, int]) -> dict[str, Any]:
-    """All that is known of a model without its weights, as plain JSON values."""
-    from regnety.architecture.counting import complexity, model_index_flops, output_shapes
-
-    shapes = output_shapes(architecture, image_size)
-    return {
-        "name": name,
-        "design": architecture.design.as_dict(),
-        "num_classes": architecture.num_classes,
-        "in_chans": architecture.in_chans,
-        "image_size": _side(image_size),
-        "stages": [
-            {
-                "name": stage.name,
-                "width": stage.width,
-                "depth": stage.depth,
-                "inner_width": stage.inner_width,
-                "group_width": stage.group_width,
-                "groups": stage.blocks[0].groups,
-                "stride": stage.stride,
-                "output_size": _side(shapes[stage.name][1:]),
-            }
-            for stage in architecture.stages
-        ],
-        **asdict(complexity(architecture, image_size)),
-        "model_index_flops": model_index_flops(architecture),
-        "paper_violations": list(architecture.design.paper_violations()),
-    }
-
-
-def _side(size: int | Sequence[Any]) -> Any:
-    """One number for a square, else [height, width]."""
-    if isinstance(size, int):
-        return size
-    return size[0] if size[0] == size[1] else list(size)
 
 
 def row_of(found: dict[str, Any]) -> dict[str, Any]:

@@ -10,17 +10,6 @@ from regnety.cli.output import terminal
 from regnety.cli.output.formats import ReportFormat, report_format_option
 from regnety.errors import how_to_install
 
-LIBRARIES = ("numpy", "safetensors", "onnx", "pillow", "simplejpeg", "cykooz-resizer")
-EXTRAS = {
-    "heif": "pillow-heif",
-    "plot": "matplotlib",
-    "quantize": "nncf",
-    "ray": "ray",
-    "remote": "s3fs",
-    "table": "pyarrow",
-}
-"""Besides the engines: extra to the package that it brings."""
-
 
 @click.command()
 @click.option("--clear-cache", is_flag=True, help="Empty the cache of all that can be made again; keep weights.")
@@ -34,8 +23,10 @@ def info(clear_cache: bool, weights: bool, placed_weights: bool, output_format: 
     """
     if (weights or placed_weights) and not clear_cache:
         raise click.UsageError(f"{'--weights' if weights else '--placed-weights'} says what --clear-cache removes too")
-    freed = _clear(weights, placed_weights) if clear_cache else None
-    facts = _facts()
+    from regnety.inference.engines.system_info import system_info
+
+    freed = _clear(weights, placed_weights) if clear_cache else None  # first, so that the facts are those after it
+    facts = system_info()
     if freed is not None:
         facts["freed_bytes"] = freed
     if output_format is ReportFormat.json:
@@ -55,43 +46,9 @@ def _clear(weights: bool, placed_weights: bool) -> int:
     return freed
 
 
-def _facts() -> dict[str, Any]:
-    import platform
-
-    from regnety.inference.engines.engine import available_cores
-    from regnety.inference.engines.processor import has_bf16, processor
-    from regnety.inference.engines.selection import choose_engine, installed_engines
-    from regnety.storage import NO_CACHE, cache_directory, cache_sizes
-    from regnety.version import __version__
-
-    here, (engine, precision) = processor(), choose_engine()
-    return {
-        "regnety": __version__,
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "processor": here.name,
-        "cores": available_cores(),
-        "flags": list(here.noted_flags),
-        "bf16": has_bf16(),
-        "engines": installed_engines(),
-        "auto": f"{engine}, {precision}",
-        "libraries": {name: _version(name) for name in LIBRARIES},
-        "extras": {extra: _version(package) for extra, package in EXTRAS.items()},
-        "cache": None if cache_directory() == NO_CACHE else str(cache_directory()),
-        "cache_bytes": cache_sizes(),
-    }
-
-
-def _version(package: str) -> str | None:
-    from importlib import metadata
-
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def _print(facts: dict[str, Any]) -> None:
+    from regnety.inference.engines.system_info import EXTRAS
+
     width = terminal.width()
 
     def line(name: str, text: str) -> None:
@@ -108,10 +65,8 @@ def _print(facts: dict[str, Any]) -> None:
     line("", f"auto takes {facts['auto']}{_faster(facts)}")
     line("libraries", ", ".join(f"{name} {version or 'missing'}" for name, version in facts["libraries"].items()))
     for number, (extra, version) in enumerate(facts["extras"].items()):
-        line(
-            "" if number else "extras",
-            f"{extra}: {f'{EXTRAS[extra]} {version}' if version else _how_to_install(extra)}",
-        )
+        found = f"{EXTRAS[extra]} {version}" if version else _how_to_install(extra)
+        line("" if number else "extras", f"{extra}: {found}")
     line("cache", facts["cache"] or "there is none, as this user has no home directory; set REGNETY_CACHE to a folder")
     for name, size in facts["cache_bytes"].items():
         line("", f"{name} {_megabytes(size)}")

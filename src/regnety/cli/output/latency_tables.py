@@ -3,46 +3,21 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from regnety.cli.output.rows import Listing, listing_of
+from regnety.cli.output.rows import Listing, kinds_of, listing_of
 from regnety.cli.output.tables import print_table
 
 if TYPE_CHECKING:
     from regnety.inference.latency.timing import LatencyRow
 
-KINDS = {
-    "model": "text",
-    "top1": "real",
-    "image_size": "integer",
-    "engine": "text",
-    "engine_version": "text",
-    "precision": "text",
-    "batch_size": "integer",
-    "workers": "integer",
-    "threads": "integer",
-    "images_per_run": "integer",
-    "latency_p50_ms": "real",
-    "latency_p99_ms": "real",
-    "images_per_second": "real",
-    "memory_mib": "real",
-    "job_memory_mib": "real",
-    "runs": "integer",
-    "auto": "flag",
-    "processor": "text",
-    "cores": "integer",
-    "date": "text",
-}
-"""The fields of `LatencyRow` in their order: columns of CSV and Parquet."""
 NUMBERS = ("top1", "size", "batch", "p50 ms", "p99 ms", "images/s", "MiB", "job MiB")
 COLUMNS = ("model", "top1", "size", "engine", "", "batch", "p50 ms", "p99 ms", "images/s", "MiB", "auto", "runs", "on")
 
 
 def latency_listing(rows: "Sequence[LatencyRow]") -> Listing:
     """Measurements in every form."""
-    return listing_of(
-        [row.as_dict() for row in rows],
-        KINDS,
-        lambda stream: _print_table(rows, stream),
-    )
+    from regnety.inference.latency.timing import LatencyRow
+
+    return listing_of([row.as_dict() for row in rows], kinds_of(LatencyRow), lambda stream: _print_table(rows, stream))
 
 
 def _print_table(rows: "Sequence[LatencyRow]", stream: TextIO) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any, TextIO, get_args, get_type_hints
 
 import click
 
@@ -128,6 +128,18 @@ class RowOutput:
             stream.writelines(csv_text([row]) for row in listing.rows)
         else:
             listing.table(stream)
+
+
+KINDS = {str: "text", int: "integer", float: "real", bool: "flag"}
+
+
+def kinds_of(row_type: type, counts: Sequence[str] = ()) -> dict[str, str]:
+    """The kind of column of each field of a dataclass; `counts` may be too large for 32 bits."""
+    kinds = {}
+    for name, hint in get_type_hints(row_type).items():
+        plain = (get_args(hint) or (hint,))[0]  # of `float | None`; what a Literal lists are texts
+        kinds[name] = "count" if name in counts else KINDS.get(plain, "text")
+    return kinds
 
 
 def listing_of(
