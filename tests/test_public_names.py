@@ -52,6 +52,11 @@ def test_a_name_that_does_not_exist() -> None:
         _ = package.regnetz
 
 
+def test_neighbours_are_spelled_either_way() -> None:
+    assert package.find_neighbors is package.find_neighbours
+    assert "find_neighbors" not in package.__all__
+
+
 def test_importing_costs_nothing() -> None:
     result = python(f"import sys, regnety; print(*({set(HEAVY)} & sys.modules.keys()))")
     assert result.stdout.split() == [], result.stderr
@@ -118,4 +123,13 @@ def test_what_needs_no_torch_works_without_it(tmp_path: Path) -> None:
 def test_help_lists_the_commands() -> None:
     result = regnety("--help")
     assert result.returncode == 0
-    assert {"predict", "describe", "eval", "train", "models"} <= set(result.stdout.split())
+    assert {"Use:", "Train:", "Models:", "Deploy:", "predict", "describe", "eval"} <= set(result.stdout.split())
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_help_says_what_each_command_does_in_one_whole_line(columns: int) -> None:
+    result = regnety("--help", COLUMNS=str(columns))
+    _, *commands = result.stdout.split("Use:\n")[1].rstrip().splitlines()
+    assert all(line.startswith("  ") or not line or line.endswith(":") for line in commands)
+    assert not [line for line in commands if "..." in line or line.startswith("   ")]
+    assert max(map(len, commands)) <= 80

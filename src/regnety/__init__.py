@@ -3,98 +3,125 @@
 The names below are imported when they are first used, so that `import regnety` costs next to nothing.
 """
 
+# ruff: noqa: I001
+# (ruff would give each `X as X` an import of its own; one to a module is half as long)
+
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from regnety.version import __version__
+from regnety.version import __version__ as __version__
 
+# Two lists of the public names have to be: type checkers do not see through the second, and `X as X` tells them that
+# X is public; running the first would import everything.
 if TYPE_CHECKING:
-    from regnety import data as data
-    from regnety import models as models
-    from regnety.architecture.counting import Complexity
-    from regnety.architecture.description import Architecture
-    from regnety.architecture.design import AnyNetDesign, Design
-    from regnety.architecture.notation import design_from_dict
-    from regnety.architecture.stages import StageDesign
-    from regnety.bundle.bundle import Bundle
-    from regnety.bundle.card import model_card
+    from regnety import data as data, models as models
+    from regnety.architecture.counting import Complexity as Complexity
+    from regnety.architecture.description import Architecture as Architecture
+    from regnety.architecture.design import AnyNetDesign as AnyNetDesign, Design as Design
+    from regnety.architecture.notation import design_from_dict as design_from_dict
+    from regnety.architecture.stages import StageDesign as StageDesign
+    from regnety.bundle.bundle import Bundle as Bundle
+    from regnety.bundle.card import model_card as model_card
     from regnety.bundle.data_config import (
-        get_pretrained_cfg,
-        get_pretrained_cfg_value,
-        resolve_data_config,
-        resolve_model_data_config,
+        get_pretrained_cfg as get_pretrained_cfg,
+        get_pretrained_cfg_value as get_pretrained_cfg_value,
+        resolve_data_config as resolve_data_config,
+        resolve_model_data_config as resolve_model_data_config,
     )
-    from regnety.bundle.inspection import Inspection, inspect_model
-    from regnety.bundle.label_files import read_labels
-    from regnety.bundle.model_complexity import complexity, model_index_flops
-    from regnety.catalog.class_names import labels
+    from regnety.bundle.inspection import Inspection as Inspection, inspect_model as inspect_model
+    from regnety.bundle.label_files import read_labels as read_labels
+    from regnety.bundle.model_complexity import (
+        Description as Description,
+        complexity as complexity,
+        describe as describe,
+        model_index_flops as model_index_flops,
+    )
+    from regnety.bundle.model_table import ModelRow as ModelRow, model_table as model_table
+    from regnety.catalog.class_names import labels as labels
     from regnety.catalog.models import (
-        ModelInfo,
-        is_model,
-        is_model_pretrained,
-        list_models,
-        list_modules,
-        list_pretrained,
-        model_info,
+        ModelInfo as ModelInfo,
+        is_model as is_model,
+        is_model_pretrained as is_model_pretrained,
+        list_models as list_models,
+        list_modules as list_modules,
+        list_pretrained as list_pretrained,
+        model_info as model_info,
     )
-    from regnety.catalog.published import PublishedWeights, list_weights
+    from regnety.catalog.published import PublishedWeights as PublishedWeights, list_weights as list_weights
     from regnety.errors import (
-        ClusterError,
-        DataError,
-        EngineError,
-        ExportError,
-        ImageError,
-        InvalidDesignError,
-        JobError,
-        MissingExtraError,
-        RecipeError,
-        RegNetYError,
-        TimmNameError,
-        UnknownModelError,
-        WeightsError,
+        ClusterError as ClusterError,
+        DataError as DataError,
+        EngineError as EngineError,
+        ExportError as ExportError,
+        ImageError as ImageError,
+        InvalidDesignError as InvalidDesignError,
+        JobError as JobError,
+        MissingExtraError as MissingExtraError,
+        RecipeError as RecipeError,
+        RegNetYError as RegNetYError,
+        TimmNameError as TimmNameError,
+        UnknownModelError as UnknownModelError,
+        WeightsError as WeightsError,
     )
-    from regnety.export.conversion import Converted, convert_model
-    from regnety.export.export_result import Exported
-    from regnety.export.model_export import export_model
-    from regnety.export.quantization import Quantized, quantize_model
-    from regnety.export.speeds import Speed
-    from regnety.graph.builder import build_graph, write_graph
-    from regnety.images.torch_transform import create_transform
-    from regnety.inference.cluster.ray_predictor import RayPredictor
-    from regnety.inference.latency.benchmark import bench
-    from regnety.inference.latency.picking import pick
-    from regnety.inference.latency.timing import LatencyRow
-    from regnety.inference.predictor import ClassProbability, Prediction, Predictor
-    from regnety.inference.similarity.duplicates import find_duplicates
-    from regnety.inference.similarity.embedder import Embedder, Embedding, EmbeddingOrigin
-    from regnety.inference.similarity.embedding_files import Embeddings, read_embeddings, write_embeddings
-    from regnety.inference.similarity.neighbours import SimilarImage, find_neighbours
-    from regnety.metadata.calibration import Calibration, MeasuredDrop
-    from regnety.models.regnet import model_entrypoint
-    from regnety.network.checkpoint_loading import load_checkpoint
-    from regnety.network.creation import create_model
-    from regnety.preprocessing import Preprocessing
-    from regnety.training.recipes.recipe import Recipe
-    from regnety.training.run import train
-    from regnety.training.run_bundle import RunResult
-    from regnety.weights.fetching.published import fetch_weights
+    from regnety.export.conversion import Converted as Converted, convert_model as convert_model
+    from regnety.export.export_result import Exported as Exported
+    from regnety.export.model_export import export_model as export_model
+    from regnety.export.quantization import Quantized as Quantized, quantize_model as quantize_model
+    from regnety.export.speeds import Speed as Speed
+    from regnety.graph.builder import build_graph as build_graph, write_graph as write_graph
+    from regnety.images.torch_transform import create_transform as create_transform
+    from regnety.inference.cluster.ray_predictor import RayPredictor as RayPredictor
+    from regnety.inference.engines.system_info import system_info as system_info
+    from regnety.inference.latency.benchmark import bench as bench
+    from regnety.inference.latency.picking import pick as pick
+    from regnety.inference.latency.timing import LatencyRow as LatencyRow
+    from regnety.inference.predictor import (
+        ClassProbability as ClassProbability,
+        Prediction as Prediction,
+        Predictor as Predictor,
+    )
+    from regnety.inference.similarity.duplicates import find_duplicates as find_duplicates
+    from regnety.inference.similarity.embedder import (
+        Embedder as Embedder,
+        Embedding as Embedding,
+        EmbeddingOrigin as EmbeddingOrigin,
+    )
+    from regnety.inference.similarity.embedding_files import (
+        Embeddings as Embeddings,
+        read_embeddings as read_embeddings,
+        write_embeddings as write_embeddings,
+    )
+    from regnety.inference.similarity.neighbours import SimilarImage as SimilarImage, find_neighbours as find_neighbours
+    from regnety.metadata.calibration import Calibration as Calibration, MeasuredDrop as MeasuredDrop
+    from regnety.models.regnet import model_entrypoint as model_entrypoint
+    from regnety.network.checkpoint_loading import load_checkpoint as load_checkpoint
+    from regnety.network.creation import create_model as create_model
+    from regnety.preprocessing import Preprocessing as Preprocessing
+    from regnety.training.recipes.recipe import Recipe as Recipe
+    from regnety.training.run import train as train
+    from regnety.training.run_bundle import RunResult as RunResult
+    from regnety.weights.fetching.published import fetch_weights as fetch_weights
+
+    find_neighbors = find_neighbours
 
 _HOMES = {
     "regnety.architecture.counting": ("Complexity",),
     "regnety.architecture.description": ("Architecture",),
-    "regnety.architecture.design": ("AnyNetDesign", "Design", "StageDesign"),
+    "regnety.architecture.design": ("AnyNetDesign", "Design"),
     "regnety.architecture.notation": ("design_from_dict",),
+    "regnety.architecture.stages": ("StageDesign",),
     "regnety.bundle.bundle": ("Bundle",),
     "regnety.bundle.card": ("model_card",),
-    "regnety.bundle.inspection": ("Inspection", "inspect_model"),
     "regnety.bundle.data_config": (
         "get_pretrained_cfg",
         "get_pretrained_cfg_value",
         "resolve_data_config",
         "resolve_model_data_config",
     ),
+    "regnety.bundle.inspection": ("Inspection", "inspect_model"),
     "regnety.bundle.label_files": ("read_labels",),
-    "regnety.bundle.model_complexity": ("complexity", "model_index_flops"),
+    "regnety.bundle.model_complexity": ("Description", "complexity", "describe", "model_index_flops"),
+    "regnety.bundle.model_table": ("ModelRow", "model_table"),
     "regnety.catalog.class_names": ("labels",),
     "regnety.catalog.models": (
         "ModelInfo",
@@ -126,21 +153,22 @@ _HOMES = {
     "regnety.export.model_export": ("export_model",),
     "regnety.export.quantization": ("Quantized", "quantize_model"),
     "regnety.export.speeds": ("Speed",),
-    "regnety.metadata.calibration": ("Calibration", "MeasuredDrop"),
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.images.torch_transform": ("create_transform",),
-    "regnety.inference.similarity.duplicates": ("find_duplicates",),
-    "regnety.inference.similarity.embedding_files": ("Embeddings", "read_embeddings", "write_embeddings"),
-    "regnety.inference.similarity.embedder": ("Embedder", "Embedding", "EmbeddingOrigin"),
-    "regnety.inference.similarity.neighbours": ("SimilarImage", "find_neighbours"),
+    "regnety.inference.cluster.ray_predictor": ("RayPredictor",),
+    "regnety.inference.engines.system_info": ("system_info",),
     "regnety.inference.latency.benchmark": ("bench",),
     "regnety.inference.latency.picking": ("pick",),
-    "regnety.inference.cluster.ray_predictor": ("RayPredictor",),
-    "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
     "regnety.inference.latency.timing": ("LatencyRow",),
+    "regnety.inference.predictor": ("ClassProbability", "Prediction", "Predictor"),
+    "regnety.inference.similarity.duplicates": ("find_duplicates",),
+    "regnety.inference.similarity.embedder": ("Embedder", "Embedding", "EmbeddingOrigin"),
+    "regnety.inference.similarity.embedding_files": ("Embeddings", "read_embeddings", "write_embeddings"),
+    "regnety.inference.similarity.neighbours": ("SimilarImage", "find_neighbours"),
+    "regnety.metadata.calibration": ("Calibration", "MeasuredDrop"),
     "regnety.models.regnet": ("model_entrypoint",),
-    "regnety.network.creation": ("create_model",),
     "regnety.network.checkpoint_loading": ("load_checkpoint",),
+    "regnety.network.creation": ("create_model",),
     "regnety.preprocessing": ("Preprocessing",),
     "regnety.training.recipes.recipe": ("Recipe",),
     "regnety.training.run": ("train",),
@@ -153,85 +181,10 @@ _TIMMS_ROOMS = ("data", "models")
 """Where code that was written for timm looks for names: `regnety.data.create_transform`."""
 _TIMMS_OTHER_ROOMS = ("layers", "loss", "optim", "scheduler", "utils")
 
-__all__ = [
-    "AnyNetDesign",
-    "Architecture",
-    "Bundle",
-    "Calibration",
-    "ClassProbability",
-    "ClusterError",
-    "Complexity",
-    "Converted",
-    "DataError",
-    "Design",
-    "Embedder",
-    "Embedding",
-    "EmbeddingOrigin",
-    "Embeddings",
-    "EngineError",
-    "ExportError",
-    "Exported",
-    "ImageError",
-    "Inspection",
-    "InvalidDesignError",
-    "JobError",
-    "LatencyRow",
-    "MeasuredDrop",
-    "MissingExtraError",
-    "ModelInfo",
-    "Prediction",
-    "Predictor",
-    "Preprocessing",
-    "PublishedWeights",
-    "Quantized",
-    "RayPredictor",
-    "Recipe",
-    "RecipeError",
-    "RegNetYError",
-    "RunResult",
-    "SimilarImage",
-    "Speed",
-    "StageDesign",
-    "TimmNameError",
-    "UnknownModelError",
-    "WeightsError",
-    "__version__",
-    "bench",
-    "build_graph",
-    "complexity",
-    "convert_model",
-    "create_model",
-    "create_transform",
-    "design_from_dict",
-    "export_model",
-    "fetch_weights",
-    "find_duplicates",
-    "find_neighbours",
-    "get_pretrained_cfg",
-    "get_pretrained_cfg_value",
-    "inspect_model",
-    "is_model",
-    "is_model_pretrained",
-    "labels",
-    "list_models",
-    "list_modules",
-    "list_pretrained",
-    "list_weights",
-    "load_checkpoint",
-    "model_card",
-    "model_entrypoint",
-    "model_index_flops",
-    "model_info",
-    "pick",
-    "quantize_model",
-    "read_embeddings",
-    "read_labels",
-    "resolve_data_config",
-    "resolve_model_data_config",
-    "train",
-    "write_embeddings",
-    "write_graph",
-]
+_SPELLINGS = {"find_neighbors": "find_neighbours"}
+"""Other spellings, which no list shows."""
+
+__all__ = sorted([*_HOME, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
@@ -239,6 +192,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"regnety.{name}")
     if name in _TIMMS_OTHER_ROOMS:
         raise AttributeError(f"regnety has no {name!r}; timm.{name} works with the networks of create_model")
+    name = _SPELLINGS.get(name, name)
     if name not in _HOME:
         raise AttributeError(f"module 'regnety' has no attribute {name!r}")
     if name in _NEEDS_TORCH:

@@ -12,6 +12,7 @@ from regnety import (
     UnknownModelError,
     complexity,
     create_model,
+    describe,
     model_index_flops,
     model_info,
 )
@@ -79,3 +80,18 @@ def test_classes_channels_and_rectangles() -> None:
 def test_what_cannot_be_counted(arguments: tuple[Any, ...], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         complexity(*arguments)
+
+
+def test_a_description() -> None:
+    found = describe("regnety_002", num_classes=10)
+    assert (found.name, found.image_size) == ("regnety_002", 224)
+    assert found.complexity == complexity("regnety_002", num_classes=10)
+    plain = found.as_dict()
+    assert plain["stages"][-1]["width"] == 368
+    assert (plain["num_classes"], plain["num_params"], plain["paper_violations"]) == (
+        10,
+        found.complexity.num_params,
+        [],
+    )
+    of_design = describe(model_info("regnety_002").design, (64, 96))
+    assert (of_design.name, of_design.as_dict()["image_size"]) == (None, [64, 96])

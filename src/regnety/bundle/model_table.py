@@ -5,11 +5,12 @@ from typing import Any
 
 from regnety.architecture.counting import complexity, weights_bytes
 from regnety.architecture.description import Architecture
-from regnety.bundle.bundle import WEIGHTS_FILE, Bundle
+from regnety.bundle.bundle import Bundle
 from regnety.catalog.aliases import our_name
 from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle, how_to_find, list_models, model_info
 from regnety.catalog.published import list_weights
 from regnety.errors import UnknownModelError
+from regnety.files.file_names import WEIGHTS_FILE
 from regnety.preprocessing import Preprocessing
 
 
@@ -91,10 +92,10 @@ def _published_row(name: str) -> ModelRow:
         default=published.tag == info.default_tag,
         path=str(published.cached_file or published.cache_path),
         cached=published.cached_file is not None,
-        top1=accuracy and accuracy.top1,
-        top5=accuracy and accuracy.top5,
-        test_top1=test_accuracy and test_accuracy.top1,
-        test_top5=test_accuracy and test_accuracy.top5,
+        top1=accuracy.top1 if accuracy else None,
+        top5=accuracy.top5 if accuracy else None,
+        test_top1=test_accuracy.top1 if test_accuracy else None,
+        test_top5=test_accuracy.top5 if test_accuracy else None,
         license=published.license,
         source=f"https://huggingface.co/{published.hub_repo}",
         **facts,

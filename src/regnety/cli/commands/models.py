@@ -1,6 +1,7 @@
 """`regnety models`."""
 
 import sys
+import textwrap
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
 COLUMNS = {"name": 31, "top1": 9, "param": 5, "macs": 4, "here": 4, "licence": 12, "at test": 9}
 """Widths, 80 columns in all; the first are those that a narrow window keeps longest."""
 ORDER = ("name", "param", "macs", "top1", "at test", "licence", "here")
-FOOTER = """
-* what the plain name means; param: millions of parameters, of 4 bytes each;
-macs: billions of multiply-adds; top1: percent on ImageNet @ input size"""
+FOOTER = (
+    "* what the plain name means; param: millions of parameters, of 4 bytes each; macs: billions of multiply-adds; "
+    "top1: percent on ImageNet @ input size"
+)
 
 
 @click.command()
@@ -41,7 +43,8 @@ def models(pattern: str, output_format: RowFormat | None, output: str | None) ->
 
 def _print_table(rows: "list[ModelRow]", stream: TextIO) -> None:
     """A heading for each design, and under it a line for each of its weights."""
-    columns = _columns_that_fit(terminal.width() if stream is sys.stdout else None)
+    width = terminal.width() if stream is sys.stdout else None
+    columns = _columns_that_fit(width)
     print(_line({column: f" {column}" if column == "name" else column for column in columns}), file=stream)
     heading = None
     for row in rows:
@@ -59,7 +62,7 @@ def _print_table(rows: "list[ModelRow]", stream: TextIO) -> None:
             "here": "yes" if row.cached else "no",
         }
         print(_line({column: cells[column] for column in columns}), file=stream)
-    print(FOOTER, file=stream)
+    print("", textwrap.fill(FOOTER, min(width or 80, 80)), sep="\n", file=stream)
 
 
 def _columns_that_fit(width: int | None) -> list[str]:
