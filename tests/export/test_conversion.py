@@ -70,7 +70,7 @@ def test_there_and_back_without_a_bit_lost(target: str, design: str | AnyDesign,
     first = convert_model(bundle, tmp_path / "first.pth", to="regnety")
     there = convert_model(first.path, tmp_path / "there.pth", to=target)
     assert there.num_tensors == first.num_tensors == len(bundle.weights)
-    assert open_checkpoint(there.path).dialect.name == ("timm" if target == "regnety" else target)
+    assert open_checkpoint(there.path).network.dialect.name == ("timm" if target == "regnety" else target)
     back = convert_model(there.path, tmp_path / "back.pth", to="regnety")
     assert back.path.read_bytes() == first.path.read_bytes()
     assert list(torch.load(back.path)) == list(bundle.architecture.state_dict_shapes())
@@ -150,7 +150,7 @@ def test_without_a_classifier(target: str, tmp_path: Path) -> None:
     bundle = bundle_of(OWN, labels=None, num_classes=0)
     first = convert_model(bundle, tmp_path / "first.pth", to="regnety")
     there = convert_model(first.path, tmp_path / "there.pth", to=target)
-    assert not any("fc" in key.split(".")[:2] for key in open_checkpoint(there.path).tensors)
+    assert not any("fc" in key.split(".")[:2] for key in open_checkpoint(there.path).weights)
     assert convert_model(there.path, tmp_path / "back.pth", to="regnety").path.read_bytes() == first.path.read_bytes()
 
 

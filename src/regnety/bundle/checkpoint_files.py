@@ -79,18 +79,20 @@ def _assumed_weights(match: Match, checkpoint: Checkpoint) -> PublishedWeights |
     for published in weights.values():
         if published.url is not None and published.url.rpartition("/")[2] == checkpoint.path.name:
             return published
-    tag = checkpoint.dialect.usual_tag
+    tag = checkpoint.network.dialect.usual_tag
     return weights[tag] if tag is not None and tag in weights else model_info(match.model).published
 
 
 def _notice(
     match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | None, trained: "ShownInTraining | None"
 ) -> str:
-    keys = "" if checkpoint.dialect.name == "timm" else f"has {checkpoint.dialect.owner} keys and "
+    keys = "" if checkpoint.network.dialect.name == "timm" else f"has {checkpoint.network.dialect.owner} keys and "
     notice = f"{checkpoint.path} {keys}fits {match} by its shapes"
-    if checkpoint.other_parts:
-        notice += f"; of its state dicts {listed([checkpoint.name])} is read, not {listed(checkpoint.other_parts)}"
-    passed_over = [key for key in checkpoint.passed_over if key.rpartition(".")[2] not in COUNTERS]
+    if checkpoint.taken.others:
+        notice += (
+            f"; of its state dicts {listed([checkpoint.taken.name])} is read, not {listed(checkpoint.taken.others)}"
+        )
+    passed_over = [key for key in checkpoint.network.passed_over if key.rpartition(".")[2] not in COUNTERS]
     if passed_over:
         notice += f"; {listed(passed_over)} {'is' if len(passed_over) == 1 else 'are'} passed over"
     said = trained.said if trained else ()

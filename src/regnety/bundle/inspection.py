@@ -131,9 +131,9 @@ def _inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
             missing = [key for key in wrong if key not in checkpoint.shapes]
     return Inspection(
         path=str(checkpoint.path),
-        files=tuple(map(str, checkpoint.files)),
-        num_bytes=_bytes_of(checkpoint.files),
-        container=checkpoint.container,
+        files=tuple(map(str, checkpoint.file.files)),
+        num_bytes=_bytes_of(checkpoint.file.files),
+        container=checkpoint.file.container,
         problem=problem,
         facts=checkpoint.facts,
         model=model,
@@ -152,9 +152,9 @@ def _inspect_whole_model(path: Path, folder: Path | None, state_dict: str | None
         owner = None if folder is None else owner_of(folder)
         return _unusable(path, _files_of(path), f"{owner} folder" if owner else _kind(path), error)
     beside = [] if folder is None else [folder / CONFIG_FILE, folder / PROCESSOR_FILE]
-    weights = bundle.graph.files if bundle.graph else checkpoint.files if checkpoint else ()
+    weights = bundle.graph.files if bundle.graph else checkpoint.file.files if checkpoint else ()
     files = (*(file for file in beside if file.is_file()), *weights)
-    container = checkpoint.container if checkpoint else _kind(path if folder is None else folder / GRAPH_FILE)
+    container = checkpoint.file.container if checkpoint else _kind(path if folder is None else folder / GRAPH_FILE)
     return Inspection(
         path=str(path),
         files=tuple(map(str, files)),
@@ -180,14 +180,14 @@ def _missing_beside_weights(bundle: Model) -> list[str]:
 
 def _of_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     return {
-        "part": checkpoint.part,
-        "other_parts": checkpoint.other_parts,
-        "dialect": checkpoint.dialect.name,
-        "prefix": checkpoint.prefix,
-        "input_order": "BGR" if checkpoint.dialect.bgr_input else "RGB",
-        "passed_over": checkpoint.passed_over,
-        "num_tensors": len(checkpoint.tensors),
-        "dtypes": dict(Counter(tensor.dtype for tensor in checkpoint.tensors.values())),
+        "part": checkpoint.taken.part,
+        "other_parts": checkpoint.taken.others,
+        "dialect": checkpoint.network.dialect.name,
+        "prefix": checkpoint.network.prefix,
+        "input_order": "BGR" if checkpoint.network.dialect.bgr_input else "RGB",
+        "passed_over": checkpoint.network.passed_over,
+        "num_tensors": len(checkpoint.network.tensors),
+        "dtypes": dict(Counter(tensor.dtype for tensor in checkpoint.network.tensors.values())),
     }
 
 

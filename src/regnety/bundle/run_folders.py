@@ -52,7 +52,7 @@ def metadata_of_run(checkpoint: Checkpoint, describe: Describe) -> tuple[ModelMe
     Raises:
         WeightsError: what it says cannot be understood.
     """
-    path, part = checkpoint.path, checkpoint.part
+    path, part = checkpoint.path, checkpoint.taken.part
     if checkpoint.own_metadata is not None:
         metadata = metadata_from_json(checkpoint.own_metadata, source=str(path))
         which = metadata.provenance.get("weights")

@@ -6,14 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from regnety.files.arrays import FileWeights, StoredTensor
+from regnety.files.arrays import FileWeights, shapes_of
 from regnety.files.content_identity import ModelFiles
 from regnety.files.file_contents import FileContent
-from regnety.files.mapped_files import MappedFile
 from regnety.files.reading import read_file
-from regnety.weights.dialects.dialect import Dialect
 from regnety.weights.nesting import facts_of
-from regnety.weights.selection import take_network
+from regnety.weights.networks import Network
+from regnety.weights.selection import Taken, take_network
 
 OWN_KEY = "regnety"
 
@@ -22,49 +21,48 @@ OWN_KEY = "regnety"
 class Checkpoint:
     """What was found in a file."""
 
-    path: Path
-    mapped: tuple[MappedFile, ...]
-    """All files that it consists of: a sharded one has an index and its shards."""
-    container: str
-    """`safetensors`, `torch zip` and so on."""
-    part: str
-    """Where in the file the state dict stands, `state_dict_ema`; empty where it is the whole of it."""
-    name: str
-    """What `--state-dict` calls it; mostly where it stands."""
-    other_parts: tuple[str, ...]
-    """State dicts of RegNets that were not taken, as `--state-dict` calls them."""
-    facts: Mapping[str, Any]
-    """What else the file says in plain values: architecture, epoch, metric."""
-    dialect: Dialect
-    """Whose names its keys are."""
-    prefix: str
-    """What stood before every key."""
-    passed_over: tuple[str, ...]
-    """Tensors that no RegNet needs."""
-    tensors: Mapping[str, StoredTensor]
-    """Under our keys, the stem turned to RGB."""
-    own_metadata: str | None = None
-    """The text with design, labels and preprocessing that `regnety train` puts beside the weights."""
+    file: FileContent
+    """What it holds, and all files that it consists of: a sharded one has an index and its shards."""
+    taken: Taken
+    """The RegNet in it, and the others."""
+
+    @property
+    def path(self) -> Path:
+        """The file, or the index of its shards."""
+        return self.file.path
+
+    @property
+    def network(self) -> Network:
+        """The RegNet: its tensors under our keys, the stem in RGB, and whose names they had."""
+        return self.taken.network
 
     @cached_property
     def weights(self) -> FileWeights:
         """Key to array, each read when it is asked for."""
-        return FileWeights(self.tensors, source=str(self.path))
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Their paths."""
-        return tuple(file.path for file in self.mapped)
+        return FileWeights(self.network.tensors, source=str(self.path))
 
     @cached_property
     def model_files(self) -> ModelFiles:
         """What identifies its weights: of one file there may be several state dicts."""
-        return ModelFiles(self.mapped, part=f"{self.dialect.name} {self.part!r} {self.prefix!r}")
+        network = self.network
+        return ModelFiles(self.file.mapped, part=f"{network.dialect.name} {self.taken.part!r} {network.prefix!r}")
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Key to shape."""
-        return {key: tensor.shape for key, tensor in self.tensors.items()}
+        return shapes_of(self.weights)
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What else the file says in plain values: architecture, epoch, metric."""
+        return facts_of(self.file.content)
+
+    @property
+    def own_metadata(self) -> str | None:
+        """The text with design, labels and preprocessing that `regnety train` writes beside the weights."""
+        content = self.file.content
+        text = content.get(OWN_KEY) if isinstance(content, Mapping) else None
+        return text if isinstance(text, str) else None
 
 
 def open_checkpoint(path: str | Path, *, state_dict: str | None = None) -> Checkpoint:
@@ -88,23 +86,4 @@ def checkpoint_of(content: FileContent, *, state_dict: str | None = None) -> Che
         WeightsError: as `open_checkpoint`.
     """
     taken = take_network(content.content, source=str(content.path), state_dict=state_dict)
-    network = taken.network
-    return Checkpoint(
-        path=content.path,
-        mapped=content.mapped,
-        container=content.container,
-        part=taken.part,
-        name=taken.name,
-        other_parts=taken.others,
-        facts=facts_of(content.content),
-        dialect=network.dialect,
-        prefix=network.prefix,
-        passed_over=network.passed_over,
-        tensors=network.tensors,
-        own_metadata=_own_metadata(content.content),
-    )
-
-
-def _own_metadata(content: Any) -> str | None:
-    text = content.get(OWN_KEY) if isinstance(content, Mapping) else None
-    return text if isinstance(text, str) else None
+    return Checkpoint(file=content, taken=taken)
