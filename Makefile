@@ -22,11 +22,11 @@ LOWEST_TESTS := $(addprefix tests/,architecture bundle catalog graph images weig
 help:
 	@echo "make demo      classify examples/cat.png with the model that comes with the package (no PyTorch)"
 	@echo "make test      the tests that a newcomer runs"
-	@echo "make test-all  all tests that fit in an hour, with timm, torchvision and transformers beside"
-	@echo "make lowest    what needs the core alone, with the lowest versions that pyproject.toml allows"
-	@echo "make soak      long shows: hundreds of runs in a row"
-	@echo "make bench     measure beside timm and others, and write docs/reference/benchmarks.md (an hour)"
-	@echo "make lint      format, style, types, layers, and the documentation built strictly"
+	@echo "make test-all  all tests that fit in an hour, compared with timm, torchvision and transformers"
+	@echo "make lowest    tests of the core, with the lowest versions that pyproject.toml allows"
+	@echo "make soak      hundreds of runs in a row, a hundred thousand files (long)"
+	@echo "make bench     compare with timm and others, and write docs/reference/benchmarks.md (an hour)"
+	@echo "make lint      format, style, types, layers, and the documentation built with warnings as errors"
 	@echo "make docs      the documentation, in docs/_build/html"
 	@echo "make clean     remove .venv and the built documentation"
 
@@ -84,7 +84,7 @@ clean:
 	@touch $@
 
 .venv/peers: .venv/python pyproject.toml constraints.txt
-	@echo "installing regnety, PyTorch, the test tools, and timm, torchvision and transformers to compare with"
+	@echo "installing regnety, PyTorch, the test tools, and timm, torchvision and transformers for comparison"
 	@$(INSTALL) ".[test,peers]"
 	@touch $@
 
@@ -98,11 +98,11 @@ $(LOWEST)/installed: pyproject.toml tests/lowest_versions.py
 	@touch $@
 
 .venv/docs: .venv/python pyproject.toml constraints.txt
-	@echo "installing regnety, PyTorch and what builds the documentation"
+	@echo "installing regnety, PyTorch and the documentation tools"
 	@$(INSTALL) ".[docs]"
 	@touch $@
 
 .venv/lint: .venv/python pyproject.toml constraints.txt
-	@echo "installing regnety, PyTorch, the test tools, the linters and what builds the documentation"
+	@echo "installing regnety, PyTorch, the test tools, the linters and the documentation tools"
 	@$(INSTALL) ".[lint]"
 	@touch $@

@@ -1,7 +1,7 @@
-"""The Python of the RegNetY model page runs as it stands there, line by line, with `regnety` for `timm`, nothing else.
+"""The Python of the RegNetY model page runs line by line, with `regnety` in place of `timm` and no other change.
 
-The network is a server on this machine, which has files of the published names and sizes: the Hub's, GitHub's. What is
-in them is random, so that the answers mean nothing; timm gives the same.
+A server on this machine plays the Hub and GitHub. It serves files of the published names and sizes with random content,
+so the answers mean nothing, but timm must give the same.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ BLOCKS = BLOCK.findall((goldens.FOLDER / "model_page_code.txt").read_text("utf-8
 PAGE = goldens.models("model_page.json")["regnety_002"]
 FINETUNE_CLASSES = 37
 NOWHERE = "http://127.0.0.1:9"
-"""The port is taken by nothing."""
+"""Nothing listens on this port."""
 
 GITHUB_IS_HERE = """
 import http.client, os, urllib.request
@@ -52,7 +52,7 @@ regnety.catalog.published._FILE = pathlib.Path(os.environ["CATALOGUE"])
 
 
 def with_regnety(blocks: list[str]) -> str:
-    """The page's code with the one change that it needs: one word for another."""
+    """The page's code, with the one word replaced."""
     code = "".join(blocks)
     assert (
         "from timm.data import resolve_data_config\nfrom timm.data.transforms_factory import create_transform\n" in code
@@ -95,12 +95,12 @@ output = model.forward_features(transforms(img).unsqueeze(0))
 output = model.forward_head(output, pre_logits=True)
 print(output.shape)
 """
-"""What stands on the card of each of timm's repositories of a RegNetY, with a picture beside it."""
+"""The code on timm's model cards of RegNetY, with a picture from this disk."""
 
 
 @pytest.fixture
 def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
-    """GitHub's part of the network; the process that runs the page is in an empty folder, with empty caches."""
+    """The server, with GitHub's files; the page runs in an empty folder, with empty caches."""
     with Image.open(ROOT / "examples" / "cat.png") as picture:
         picture.convert("RGB").save(tmp_path / "photo.jpg")
     monkeypatch.delenv("REGNETY_OFFLINE")
@@ -125,7 +125,7 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
 
 @pytest.fixture
 def hub(web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WebServer:
-    """The Hub, with the weights as it has them: timm's keys, in safetensors."""
+    """The same server, with the Hub's weights too: safetensors with timm's keys."""
     path = tmp_path / "model.safetensors"
     write_safetensors(path, random_weights(REGNETY_002.architecture()))
     monkeypatch.setenv("HF_ENDPOINT", web.url)
@@ -153,7 +153,7 @@ def page_file(web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def run_page(code: str, *prelude: str) -> tuple[list[str], str]:
-    """The lines that the page prints, and what was said on the side; the process ends with what it had."""
+    """What the page prints on stdout, line by line, and on stderr."""
     facts = "import json; print(json.dumps([model.num_classes, type(model).__module__.partition('.')[0], filename]))"
     classes = f"NUM_FINETUNE_CLASSES = {FINETUNE_CLASSES}\n"
     result = python("\n".join((*prelude, classes, code, facts)))
@@ -164,7 +164,7 @@ def run_page(code: str, *prelude: str) -> tuple[list[str], str]:
 
 
 def assert_answers(printed: list[str]) -> None:
-    """As the page says: the shape, and five names of classes with their probabilities, best first."""
+    """The shape, and five class names with their probabilities, best first, as on the page."""
     shape, *answers = printed
     assert shape == "torch.Size([1000])"
     named = [answer.rpartition(" ") for answer in answers]
@@ -181,7 +181,7 @@ def test_the_copy_of_the_code_is_the_pages(shared: Path) -> None:
 
 
 def test_the_names_of_classes_are_those_of_the_pages_file(shared: Path) -> None:
-    """Which the page fetches from GitHub, and the server here makes of ours."""
+    """The page downloads them from GitHub; our server writes them from `labels`."""
     names = (shared / "data" / "imagenet_classes.txt").read_text("utf-8").splitlines()
     assert tuple(name.strip() for name in names) == labels("imagenet-1k")
 
@@ -212,8 +212,8 @@ def test_the_page_runs_with_its_own_file_without_the_hub(page_file: Path) -> Non
     assert page_file.with_name(f".{page_file.name}.checked").exists(), "it was held to the hash in its name"
 
 
-def test_the_modules_that_the_page_takes_for_granted_are_there() -> None:
-    """It says `import urllib` alone, and then `urllib.request.urlretrieve`."""
+def test_the_modules_that_the_page_does_not_import_are_there() -> None:
+    """It imports only `urllib`, and then uses `urllib.request.urlretrieve`."""
     code = (
         "import regnety\nregnety.create_model('regnety_002')\nimport urllib\nprint(urllib.request.urlretrieve.__name__)"
     )
@@ -239,7 +239,7 @@ def test_timm_prints_the_same(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The page as it is, with the weights and the picture that ours was given."""
+    """The unchanged page, with the same weights and picture."""
     printed, _ = run_page(with_regnety(BLOCKS), GITHUB_IS_HERE)
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
     monkeypatch.setattr(

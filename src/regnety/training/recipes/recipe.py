@@ -17,14 +17,16 @@ from regnety.text import one_line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimizer:
-    """Stochastic gradient descent with Nesterov momentum and a half-period cosine."""
+    """Stochastic gradient descent with Nesterov momentum; the learning rate follows half a period of a cosine."""
 
     lr: float = 0.1
-    """Learning rate after the warm-up, for the whole batch."""
+    """Learning rate at the end of the warm-up, for the whole batch."""
     momentum: float = 0.9
+    """0 to below 1."""
     weight_decay: float = 5e-5
+    """Factor of the L2 penalty on the weights."""
     decay_norms_and_biases: bool = True
-    """Whether weight decay reaches batch norm and biases too, as in the paper."""
+    """Apply weight decay to batch norm and biases too, as in the paper."""
 
     def __post_init__(self) -> None:
         _require("optimizer.lr", self.lr > 0, "above 0", self.lr)
@@ -37,14 +39,15 @@ class Augmentation:
     """Random changes of the training pictures, all on uint8."""
 
     crop: Literal["resized", "shift"] = "resized"
-    """`resized`: a random part of the picture, resized to the input (random-resized-crop), decoded anew each epoch.
-    `shift`: the picture at input size, moved by up to `shift` pixels with its border mirrored; kept in memory."""
+    """`resized`: a random part of the picture, resized to the input size (random-resized-crop); pictures are decoded
+    again each epoch. `shift`: the whole picture at input size, moved by up to `shift` pixels, with a mirrored border;
+    pictures stay in memory."""
     min_area: float = 0.25
     """Smallest share of the picture's area that a `resized` crop keeps."""
     shift: int = 4
     """Largest move of a `shift` crop, in pixels."""
     flip: bool = True
-    """Mirror left and right in half of the cases."""
+    """Swap left and right for a random half of the pictures."""
 
     def __post_init__(self) -> None:
         _require("augmentation.min_area", 0 < self.min_area <= 1, "above 0 to 1", self.min_area)
@@ -53,45 +56,50 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Everything that decides the weights a run ends with, beside the pictures and the seed.
+    """Every setting that decides the weights at the end of a run; only the pictures are not part of it.
 
     Raises:
         RecipeError: a value is not allowed; the message names it.
     """
 
     name: str
+    """Recorded with the run; any text."""
     model: str | None = None
-    """MODEL to take the design from, and with `pretrained` the weights."""
+    """MODEL that gives the design, and with `pretrained` the weights too."""
     design: dict[str, Any] | None = None
-    """Design to train, where no model is named."""
+    """Design to train, if there is no `model`."""
     pretrained: bool = False
     """Start from the model's weights."""
     initialization: Literal["timm", "pycls"] = "timm"
-    """How random weights are drawn."""
+    """Distribution of the random weights."""
     image_size: int | None = None
-    """Input in pixels; None is the pretrained model's own, else 224."""
+    """Height and width of the input in pixels; None is the pretrained model's own, else 224."""
     crop_pct: float | None = None
-    """Of evaluation; None is the pretrained model's own, else 0.875."""
+    """Share of the resized picture that evaluation keeps; None is the pretrained model's own, else 0.875."""
     epochs: int = 100
+    """Passes over the training pictures."""
     batch_size: int = 128
+    """Pictures per step. A last, smaller batch of an epoch is skipped."""
     warmup_epochs: float = 5.0
-    """The learning rate grows linearly from a tenth over these epochs, cut to the run's length."""
+    """Epochs over which the learning rate grows linearly from a tenth of `lr`; at most the length of the run."""
     small_epochs: int = 0
-    """First epochs that are trained on pictures of `small_image_size`, which costs less."""
+    """Number of first epochs with pictures of `small_image_size`, which take less time."""
     small_image_size: int = 24
     """In pixels."""
     label_smoothing: float = 0.0
+    """Share of the target that is spread evenly over all classes."""
     ema_decay: float = 0.9999
-    """Of the averaged weights that are evaluated and kept; reached gradually. 0 keeps the last weights."""
+    """Decay of the averaged weights that are evaluated and kept; reached gradually. 0 keeps the last weights."""
     val_fraction: float = 0.1
-    """Share of train that chooses the best epoch where the data has no `val/`; 0 takes all of train and the last."""
+    """Share of train held out to choose the best epoch, if the data has no `val/`. 0 trains on all of train and keeps
+    the last epoch."""
     precision: Literal["auto", "f32", "bf16"] = "auto"
-    """Arithmetic of the network; `auto` is bf16 where this processor has it."""
+    """Precision of the network's arithmetic; `auto` is bf16 if this processor has it."""
     bundle_dtype: Literal["f32", "f16", "float32", "float16"] = "f32"
-    """In which the weights of the bundle are stored: `f32`, or `f16`, half the size. `float32` and `float16` are their
-    older names, and mean the same."""
+    """Precision of the weights stored in the bundle; `f16` halves the file. `float32` and `float16` are the older names
+    of the same."""
     seed: int = 0
-    """Decides random weights, the order of the pictures, their changes, and which are held out."""
+    """Seed of the random weights, the order of the pictures, their augmentation, and which are held out."""
     optimizer: Optimizer = field(default_factory=Optimizer)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
