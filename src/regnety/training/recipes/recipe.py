@@ -81,7 +81,7 @@ class Recipe:
     batch_size: int = 128
     """Pictures per step. A last, smaller batch of an epoch is skipped."""
     warmup_epochs: float = 5.0
-    """Epochs over which the learning rate grows linearly from a tenth of `lr`; at most the length of the run."""
+    """Epochs over which the learning rate grows linearly from a tenth of `lr`; at most a fifth of the run."""
     small_epochs: int = 0
     """Number of first epochs with pictures of `small_image_size`, which take less time."""
     small_image_size: int = 24
