@@ -6,7 +6,7 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from regnety.inference.engines.engine import Engine
+from regnety.inference.engines.registry import Engine
 
 
 def throughput(engine: Engine, batch: npt.NDArray[np.uint8], *, workers: int, seconds: float) -> float:

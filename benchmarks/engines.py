@@ -25,8 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from goldens import forward_weights
 from regnety import Bundle, Preprocessing, model_info
 from regnety.errors import RegNetYError
-from regnety.inference.engines.engine import available_cores
-from regnety.inference.engines.processor import processor
+from regnety.inference.engines.processor import available_cores, processor
 from regnety.inference.engines.selection import start_engine
 from regnety.metadata.model_metadata import ModelMetadata
 

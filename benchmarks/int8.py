@@ -35,8 +35,8 @@ from PIL import Image
 import regnety
 from regnety import Bundle, Preprocessing
 from regnety.datasets.folders import read_evaluation_folder
-from regnety.inference.engines.engine import Engine, available_cores
-from regnety.inference.engines.processor import has_bf16, processor
+from regnety.inference.engines.processor import available_cores, has_bf16, processor
+from regnety.inference.engines.registry import Engine
 from regnety.inference.engines.selection import start_engine
 from regnety.inference.evaluation import evaluate
 from regnety.inference.predictor import softmax

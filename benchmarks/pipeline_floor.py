@@ -23,7 +23,8 @@ from regnety import Bundle
 from regnety.images.crop_resize import crop_resize
 from regnety.images.jpeg import decode_jpeg, read_jpeg_header
 from regnety.images.listing import list_images
-from regnety.inference.engines.engine import available_cores
+from regnety.inference.engines.processor import available_cores
+from regnety.inference.options import RunOptions
 from regnety.inference.runner import Runner
 
 DECODED_BYTES = 200_000_000
@@ -77,7 +78,7 @@ def main() -> None:
             if sum(picture.nbytes for picture in pixels) < DECODED_BYTES and (decoded := decode_jpeg(each)) is not None:
                 pixels.append(decoded)
         shown = np.stack([crop_resize(each, bundle.preprocessing) for each in pixels])
-        runner = Runner(bundle, precision=options.precision)
+        runner = Runner(bundle, RunOptions(precision=options.precision))
         list(runner.stream([*files, *files]))  # the plan is found, and its engine is there
         plan, engine = runner.plan, runner.engine
         assert plan is not None

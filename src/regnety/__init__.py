@@ -71,10 +71,15 @@ if TYPE_CHECKING:
     from regnety.graph.builder import build_graph as build_graph, write_graph as write_graph
     from regnety.images.torch_transform import create_transform as create_transform
     from regnety.inference.cluster.ray_predictor import RayPredictor as RayPredictor
+    from regnety.inference.engines.registry import Engine as Engine
     from regnety.inference.engines.system_info import system_info as system_info
+    from regnety.inference.evaluation import Evaluation as Evaluation, evaluate as evaluate
+    from regnety.inference.jobs.job import JobSummary as JobSummary
     from regnety.inference.latency.benchmark import bench as bench
     from regnety.inference.latency.picking import pick as pick
     from regnety.inference.latency.timing import LatencyRow as LatencyRow
+    from regnety.inference.options import RunOptions as RunOptions
+    from regnety.inference.pipeline import Output as Output
     from regnety.inference.predictor import (
         ClassProbability as ClassProbability,
         Prediction as Prediction,
@@ -92,6 +97,7 @@ if TYPE_CHECKING:
         write_embeddings as write_embeddings,
     )
     from regnety.inference.similarity.neighbours import SimilarImage as SimilarImage, find_neighbours as find_neighbours
+    from regnety.inference.tuning import Plan as Plan
     from regnety.metadata.calibration import Calibration as Calibration, MeasuredDrop as MeasuredDrop
     from regnety.models.regnet import model_entrypoint as model_entrypoint
     from regnety.network.checkpoint_loading import load_checkpoint as load_checkpoint
@@ -156,7 +162,13 @@ _HOMES = {
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.images.torch_transform": ("create_transform",),
     "regnety.inference.cluster.ray_predictor": ("RayPredictor",),
+    "regnety.inference.engines.registry": ("Engine",),
     "regnety.inference.engines.system_info": ("system_info",),
+    "regnety.inference.evaluation": ("Evaluation", "evaluate"),
+    "regnety.inference.jobs.job": ("JobSummary",),
+    "regnety.inference.options": ("RunOptions",),
+    "regnety.inference.pipeline": ("Output",),
+    "regnety.inference.tuning": ("Plan",),
     "regnety.inference.latency.benchmark": ("bench",),
     "regnety.inference.latency.picking": ("pick",),
     "regnety.inference.latency.timing": ("LatencyRow",),

@@ -71,9 +71,9 @@ def test_every_run_of_many_images_ends_well(engine: str, runs: int, folder: Path
         (many / f"{number:02}.jpg").hardlink_to(photographs(folder)[number % 6])
     environment = {**os.environ, "REGNETY_CACHE": str(tmp_path / "cache")}
     tune = (
-        "import sys; from regnety.inference import runner, tuning; from regnety.bundle.bundle import Bundle\n"
+        "import sys; from regnety import Bundle, RunOptions; from regnety.inference import runner, tuning\n"
         "runner.LONG_S, tuning.BATCHES, tuning.WORTH_TRYING = 0.0, (1, 8), 0.0\n"
-        "one = runner.Runner(Bundle.load(sys.argv[1]), engine=sys.argv[2], precision='f32')\n"
+        "one = runner.Runner(Bundle.load(sys.argv[1]), RunOptions(engine=sys.argv[2], precision='f32'))\n"
         "list(one.stream(sys.argv[3:]))\n"
     )
     images = [str(path) for path in sorted(many.iterdir())]

@@ -15,7 +15,8 @@ from PIL import Image
 
 from pictures import encoded, noise, png_that_claims, smooth
 from regnety.errors import ImageError
-from regnety.images.pixels import PIXEL_WAYS, PixelWay, load_pixels
+from regnety.images.formats import PIXEL_WAYS, PixelWay
+from regnety.images.pixels import load_pixels
 from regnety.preprocessing import Preprocessing
 
 ORIENTATION = 0x0112

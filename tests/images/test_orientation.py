@@ -13,9 +13,10 @@ from PIL import Image, ImageOps
 
 from pictures import encoded, smooth
 from regnety.images.decoding import load_image
+from regnety.images.formats import PIXEL_WAYS
 from regnety.images.jpeg import read_jpeg_header
 from regnety.images.orientation import orientation_of
-from regnety.images.pixels import PIXEL_WAYS, load_pixels
+from regnety.images.pixels import load_pixels
 from regnety.preprocessing import Preprocessing
 
 ORIENTATION = 0x0112

@@ -12,9 +12,9 @@ from PIL import Image
 from pictures import encoded, noise, smooth
 from regnety.errors import ImageError
 from regnety.images.decoding import load_image
-from regnety.images.formats import GIF, JPEG, PNG, WEBP
+from regnety.images.formats import GIF, JPEG, PIXEL_WAYS, PNG, WEBP, PixelWay
 from regnety.images.parts import parts_of
-from regnety.images.pixels import PIXEL_WAYS, PixelWay, load_pixels
+from regnety.images.pixels import load_pixels
 from regnety.preprocessing import Preprocessing
 
 SHOWN = Preprocessing(image_size=32, crop_pct=1.0)

@@ -15,11 +15,12 @@ from regnety import Embedder, Predictor
 from regnety.errors import EngineError, JobError
 from regnety.images.sources import ImageSource, NamedImage
 from regnety.inference import runner as runner_module
-from regnety.inference.engines import selection
+from regnety.inference.engines import registry, selection
 from regnety.inference.engines.processor import has_bf16
 from regnety.inference.jobs.job import JobInterrupted, run_job
 from regnety.inference.jobs.rows import PredictionRows
 from regnety.inference.jobs.settings import engine_facts, go_on_with
+from regnety.inference.options import RunOptions
 from regnety.inference.runner import MANY, Runner
 
 BEST_BF16 = "bf16" if has_bf16() else "f32"
@@ -40,7 +41,7 @@ def logits(runner: Runner, sources: Any = SOURCES, **options: Any) -> np.ndarray
 
 def alone(engine: str, precision: str) -> np.ndarray:
     """What one engine in one precision answers, image by image."""
-    return logits(Runner(small_bundle(), engine=engine, precision=precision), iter(SOURCES))
+    return logits(Runner(small_bundle(), RunOptions(engine=engine, precision=precision)), iter(SOURCES))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ class TestJob:
         self.begun(tmp_path / "job.csv", 30, engine="openvino", precision="f32")
         asked = next(iter(options.values()))
         with pytest.raises(
-            JobError, match=rf"^job\.csv: .* by openvino in f32, .* is wanted, and {asked} is asked for"
+            JobError, match=rf"^job\.csv: .* by openvino in f32, .* is needed, but {asked} is asked for"
         ):
             self.run(tmp_path / "job.csv", resume=True, **options)
         self.run(tmp_path / "job.csv", resume=True)
@@ -174,7 +175,7 @@ class TestJob:
 
     def test_an_engine_that_is_gone_is_one_line(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun(tmp_path / "job.csv", 30, engine="openvino", precision="f32")
-        monkeypatch.setattr(runner_module, "find_spec", lambda name: None)
+        monkeypatch.setattr(registry, "find_spec", lambda name: None)
         with pytest.raises(JobError, match=r"answered by openvino in f32, .*the engine openvino .*install") as error:
             self.run(tmp_path / "job.csv", resume=True)
         assert "\n" not in str(error.value)
@@ -183,5 +184,5 @@ class TestJob:
         predictor = Predictor(small_bundle(), engine="onnxruntime")
         go_on_with(predictor, {}, "job.csv")
         go_on_with(predictor, {"engine": "onnxruntime 1.32.0, f32"}, "job.csv")  # as an earlier release wrote it
-        with pytest.raises(EngineError, match="openvino is wanted, and onnxruntime is asked for"):
+        with pytest.raises(EngineError, match="openvino is needed, but onnxruntime is asked for"):
             predictor.keep_to("openvino", "f32")

@@ -11,8 +11,9 @@ from bundles import SMALL, small_bundle
 from pictures import encoded, noise
 from regnety.errors import EngineError, WeightsError
 from regnety.images.sources import ImageSource, NamedImage
-from regnety.inference.engines.engine import Engine
+from regnety.inference.engines.registry import Engine
 from regnety.inference.engines.selection import start_engine
+from regnety.inference.options import RunOptions
 from regnety.inference.pipeline import READ_AT_START, TASKS_AHEAD, Pipeline
 
 GOOD = [encoded(noise(40, 30, seed=seed)) for seed in range(23)]
@@ -20,7 +21,7 @@ GOOD = [encoded(noise(40, 30, seed=seed)) for seed in range(23)]
 
 def alone(engine: str = "onnxruntime") -> list[np.ndarray]:
     """Each image by itself, one after the other."""
-    pipeline = Pipeline(lambda: start_engine(small_bundle(), engine=engine, threads=1), SMALL)
+    pipeline = Pipeline(lambda: start_engine(small_bundle(), engine=engine, threads=1), SMALL, RunOptions())
     return [output.outputs["logits"] for output in pipeline.stream(GOOD) if output.outputs is not None]
 
 
@@ -30,7 +31,7 @@ def test_batches_and_workers_change_no_answer(engine: str, workers: int, batch: 
     started = start_engine(
         small_bundle(), engine=engine, precision="f32", threads=1, workers=workers, batch=batch, keep_compiled=False
     )
-    outputs = list(Pipeline(lambda: started, SMALL, workers=workers, batch=batch).stream(GOOD))
+    outputs = list(Pipeline(lambda: started, SMALL, RunOptions(), workers=workers, batch=batch).stream(GOOD))
     wanted = alone()
     assert len(outputs) == len(wanted) == len(GOOD)
     for output, logits in zip(outputs, wanted, strict=True):
@@ -45,7 +46,7 @@ def test_bad_images_among_the_good_ones_of_a_batch(batch: int) -> None:
     sources: list[ImageSource] = []
     for number, data in enumerate(GOOD):
         sources.append(NamedImage(f"{number}.png", b"" if number % 3 == 1 or 8 <= number < 16 else data))
-    outputs = list(Pipeline(lambda: engine, SMALL, workers=2, batch=batch).stream(sources))
+    outputs = list(Pipeline(lambda: engine, SMALL, RunOptions(), workers=2, batch=batch).stream(sources))
     assert [output.filename for output in outputs] == [f"{number}.png" for number in range(len(GOOD))]
     for number, (output, logits) in enumerate(zip(outputs, alone(), strict=True)):
         if number % 3 == 1 or 8 <= number < 16:
@@ -68,7 +69,7 @@ def test_no_more_is_read_than_is_taken(workers: int, batch: int) -> None:
             yield GOOD[0]
 
     engine = start_engine(small_bundle(), threads=1, workers=workers, batch=batch)
-    stream = Pipeline(lambda: engine, SMALL, workers=workers, batch=batch).stream(endless())
+    stream = Pipeline(lambda: engine, SMALL, RunOptions(), workers=workers, batch=batch).stream(endless())
     for taken in range(1, 60):
         next(stream)
         assert asked <= max(READ_AT_START, taken + batch * (TASKS_AHEAD * workers + 1)) + batch
@@ -90,7 +91,7 @@ def test_images_are_read_while_the_engine_starts() -> None:
         raise EngineError("does not start")
 
     with pytest.raises(EngineError, match="does not start"):
-        list(Pipeline(start, SMALL, workers=2).stream(sources()))
+        list(Pipeline(start, SMALL, RunOptions(), workers=2).stream(sources()))
     assert len(read) == READ_AT_START
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("regnety")]
 
@@ -102,7 +103,7 @@ def test_the_engine_is_started_once_whoever_asks() -> None:
         started.append(start_engine(small_bundle(), threads=1, workers=2))
         return started[0]
 
-    pipeline = Pipeline(start, SMALL, workers=2)
+    pipeline = Pipeline(start, SMALL, RunOptions(), workers=2)
     assert pipeline.engine is None
     with ThreadPoolExecutor(4) as pool:
         counts = list(pool.map(lambda _: sum(1 for _ in pipeline.stream(GOOD)), range(4)))
@@ -130,7 +131,7 @@ class WithoutNumbers:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_is_no_number_is_nobodys_answer(value: float, workers: int) -> None:
     engine = WithoutNumbers(value, row=2)
-    pipeline = Pipeline(lambda: engine, SMALL, workers=workers, batch=4, name="odd")  # type: ignore[arg-type, return-value]
+    pipeline = Pipeline(lambda: engine, SMALL, RunOptions(), workers=workers, batch=4, name="odd")  # type: ignore[arg-type, return-value]
     with pytest.raises(WeightsError, match=r"^odd: its answers are not finite numbers; its weights are damaged$"):
         list(pipeline.stream(GOOD))
     assert len(list(pipeline.stream(GOOD[:2]))) == 2, "what fills up a batch is no answer"

@@ -16,8 +16,10 @@ from regnety.errors import EngineError
 from regnety.images.sources import ImageSource
 from regnety.inference import runner as runner_module
 from regnety.inference import tuning
+from regnety.inference.engines import registry
 from regnety.inference.engines.processor import has_bf16
-from regnety.inference.engines.selection import start_engine
+from regnety.inference.engines.selection import choose_engine, start_chosen
+from regnety.inference.options import RunOptions
 from regnety.inference.runner import MANY, Runner
 from regnety.inference.tuning import Plan, candidates, images_per_s, remembered_plan, tune, untuned_plan
 from regnety.storage import cache_directory
@@ -33,19 +35,23 @@ def _empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def tuned(bundle: Bundle, engine: str, precision: str, images: Sequence[ImageSource] = IMAGES, **options: Any) -> Any:
     """`tune` as a runner calls it."""
-    runner = Runner(bundle, engine=engine, precision=precision, workers=options.get("workers"))
-    return tune(bundle, images, runner._new_pipeline, engine, precision, **options)
+    run_options = RunOptions(engine=engine, precision=precision, **options)
+    return tune(bundle, images, Runner(bundle, run_options)._new_pipeline, run_options)
+
+
+def remembered(bundle: Bundle, engine: str, precision: str, *, workers: int | None = None, **options: Any) -> Any:
+    return remembered_plan(bundle, RunOptions(engine=engine, precision=precision, workers=workers), **options)
 
 
 @pytest.mark.parametrize(("engine", "batch"), [("onnxruntime", 1), ("onnxruntime", 8), ("openvino", 4)])
 def test_the_fastest_is_taken_and_remembered(rates: dict[tuple[str, int], float], engine: str, batch: int) -> None:
     rates[engine, batch] = 1300.0
     bundle = small_bundle()
-    assert remembered_plan(bundle, "auto", "auto", workers=2) is None
+    assert remembered(bundle, "auto", "auto", workers=2) is None
     found = tuned(bundle, "auto", "auto", workers=2)
     precision = BEST_BF16 if engine == "openvino" else "f32"
     assert found == Plan(engine, precision, workers=2, threads=1, batch=batch)  # type: ignore[arg-type]
-    assert remembered_plan(small_bundle(seed=5), "auto", "auto", workers=2) == found  # the weights do not matter
+    assert remembered(small_bundle(seed=5), "auto", "auto", workers=2) == found  # the weights do not matter
     (kept,) = (cache_directory() / "plans").iterdir()
     facts = json.loads(kept.read_text("utf-8"))
     assert len(facts["measured"]) == 6
@@ -58,17 +64,17 @@ def test_another_wish_model_or_machine_is_tried_anew(
     bundle = small_bundle()
     rates["openvino", 4] = 1300.0
     found = tuned(bundle, "auto", "auto", workers=2)
-    assert remembered_plan(bundle, "auto", "auto", workers=2) == found
-    assert remembered_plan(bundle, "openvino", BEST_BF16, workers=2) == found  # the fastest of all is so of its engine
-    assert remembered_plan(bundle, "auto", "f32", workers=2) is None
-    assert remembered_plan(bundle, "onnxruntime", "auto", workers=2) is None
-    assert remembered_plan(bundle, "auto", "auto", workers=3) is None
-    assert remembered_plan(bundle, "auto", "auto", workers=2, outputs=("pre_logits",)) is None
-    assert remembered_plan(small_bundle(None, num_classes=5), "auto", "auto", workers=2) is None
+    assert remembered(bundle, "auto", "auto", workers=2) == found
+    assert remembered(bundle, "openvino", BEST_BF16, workers=2) == found  # the fastest of all is so of its engine
+    assert remembered(bundle, "auto", "f32", workers=2) is None
+    assert remembered(bundle, "onnxruntime", "auto", workers=2) is None
+    assert remembered(bundle, "auto", "auto", workers=3) is None
+    assert remembered(bundle, "auto", "auto", workers=2, outputs=("pre_logits",)) is None
+    assert remembered(small_bundle(None, num_classes=5), "auto", "auto", workers=2) is None
     larger = bundle.with_preprocessing(SMALL.with_changes(image_size=48))
-    assert remembered_plan(larger, "auto", "auto", workers=2) is None
+    assert remembered(larger, "auto", "auto", workers=2) is None
     monkeypatch.setattr(tuning, "installed_engines", lambda: {"onnxruntime": "99.0"})
-    assert remembered_plan(bundle, "auto", "auto", workers=2) is None
+    assert remembered(bundle, "auto", "auto", workers=2) is None
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"plan": {"engine": 1}}', '{"plan": null}'])
@@ -76,7 +82,7 @@ def test_a_damaged_memory_is_no_plan(rates: dict[tuple[str, int], float], conten
     tuned(small_bundle(), "auto", "auto", workers=2)
     (kept,) = (cache_directory() / "plans").iterdir()
     kept.write_text(content, "utf-8")
-    assert remembered_plan(small_bundle(), "auto", "auto", workers=2) is None
+    assert remembered(small_bundle(), "auto", "auto", workers=2) is None
 
 
 def test_a_cache_that_cannot_be_written_costs_the_memory_only(
@@ -85,7 +91,7 @@ def test_a_cache_that_cannot_be_written_costs_the_memory_only(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("REGNETY_CACHE", str(tmp_path / "file"))
     assert tuned(small_bundle(), "auto", "f32", workers=2).batch in tuning.BATCHES
-    assert remembered_plan(small_bundle(), "auto", "f32", workers=2) is None
+    assert remembered(small_bundle(), "auto", "f32", workers=2) is None
 
 
 def test_a_large_model_is_spared_large_batches(rates: dict[tuple[str, int], float]) -> None:
@@ -103,12 +109,12 @@ def test_an_engine_that_is_far_behind_is_spared_batches(rates: dict[tuple[str, i
 def test_an_engine_that_does_not_start_is_said_and_passed_over(
     rates: dict[tuple[str, int], float], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def start(*arguments: Any, engine: str, **options: Any) -> Any:
+    def start(bundle: Bundle, engine: str, *arguments: Any, **options: Any) -> Any:
         if engine == "openvino":
             raise EngineError("openvino is installed but cannot be imported: no reason")
-        return start_engine(*arguments, engine=engine, **options)
+        return start_chosen(bundle, engine, *arguments, **options)
 
-    monkeypatch.setattr(runner_module, "start_engine", start)
+    monkeypatch.setattr(runner_module, "start_chosen", start)
     assert tuned(small_bundle(), "auto", "auto").engine == "onnxruntime"
     assert "openvino cannot be tried: openvino is installed but cannot be imported: no reason" in caplog.text
 
@@ -117,25 +123,23 @@ def test_which_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(candidates("auto", "auto")) == [("onnxruntime", "f32"), ("openvino", BEST_BF16)]
     assert list(candidates("auto", "f32")) == [("onnxruntime", "f32"), ("openvino", "f32")]
     assert list(candidates("openvino", "f32")) == [("openvino", "f32")]
-    monkeypatch.setattr(tuning, "find_spec", lambda name: None)
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
     assert list(candidates("auto", "auto")) == [("onnxruntime", "f32")]
 
 
 def test_a_few_images_are_not_tried_for() -> None:
-    assert untuned_plan("auto", "auto", single=True, workers=3) == Plan("onnxruntime", "f32", 1, 3, 1)
-    assert untuned_plan("auto", "auto", single=False, workers=3) == Plan("onnxruntime", "f32", 3, 1, 1)
-    with pytest.raises(EngineError, match="no engine named"):
-        untuned_plan("fastest", "auto", single=True)
+    assert untuned_plan(choose_engine(), single=True, workers=3) == Plan("onnxruntime", "f32", 1, 3, 1)
+    assert untuned_plan(choose_engine(), single=False, workers=3) == Plan("onnxruntime", "f32", 3, 1, 1)
 
 
 def test_what_cannot_be_read_is_not_counted(rates: dict[tuple[str, int], float]) -> None:
     assert tuned(small_bundle(), "auto", "f32", images=[b"text"]) is None
-    assert remembered_plan(small_bundle(), "auto", "f32") is None
+    assert remembered(small_bundle(), "auto", "f32") is None
     assert tuned(small_bundle(), "auto", "f32", images=[b"text", *IMAGES]) is not None
 
 
 def test_images_a_second() -> None:
-    pipeline = Runner(small_bundle())._new_pipeline(untuned_plan("onnxruntime", "f32", single=False))
+    pipeline = Runner(small_bundle())._new_pipeline(untuned_plan(("onnxruntime", "f32"), single=False))
     begin = time.perf_counter()
     rate = images_per_s(pipeline, [*IMAGES, b"text"], 40)
     assert rate > 30 / (time.perf_counter() - begin)
@@ -157,17 +161,17 @@ class TestRunner:
     ) -> None:
         rates["openvino", 4] = 2500.0
         monkeypatch.setattr(runner_module, "LONG_S", 0.0)
-        plain = Runner(small_bundle(), precision="f32")
+        plain = Runner(small_bundle(), RunOptions(precision="f32"))
         wanted = self.answers(plain)
         assert plain.plan is not None
         assert plain.plan.engine == "onnxruntime"
-        tuned = Runner(small_bundle(), precision="f32")
+        tuned = Runner(small_bundle(), RunOptions(precision="f32"))
         found = self.answers(tuned, count=len(SOURCES))
         assert tuned.plan is not None
         assert (tuned.plan.engine, tuned.plan.batch) == ("openvino", 4)
         np.testing.assert_allclose(found, wanted, atol=2e-5)
         monkeypatch.setattr(runner_module, "tune", None)  # the second time nothing is tried
-        again = Runner(small_bundle(), precision="f32")
+        again = Runner(small_bundle(), RunOptions(precision="f32"))
         np.testing.assert_allclose(self.answers(again, count=float("inf")), wanted, atol=2e-5)
         assert again.plan == tuned.plan
 
@@ -194,7 +198,7 @@ class TestRunner:
     @pytest.mark.parametrize("options", [{"workers": 0}, {"workers": 1.5}, {"pixels": "best"}], ids=str)
     def test_what_is_not_to_be_had_is_said_at_once(self, options: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match="must be"):
-            Runner(small_bundle(), **options)
+            RunOptions(**options)
 
 
 @pytest.mark.slow
@@ -202,7 +206,7 @@ def test_for_real(tmp_path: Path) -> None:
     """Nothing pretended: what is measured is a plan that this machine can follow."""
     bundle = Bundle.load("regnety_cifar10")
     plan = tuned(bundle, "auto", "auto")
-    assert remembered_plan(bundle, "auto", "auto") == plan
+    assert remembered(bundle, "auto", "auto") == plan
     runner = Runner(bundle)
     assert sum(output.error is None for output in runner.stream([encoded(noise(40, 40))] * 100)) == 100
     assert runner.plan == plan

@@ -17,8 +17,9 @@ from regnety.bundle.bundle import Bundle
 from regnety.errors import ExportError
 from regnety.graph.builder import write_graph
 from regnety.graph.differences import relative_difference
-from regnety.inference.engines.engine import Engine, available_cores
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
+from regnety.inference.engines.processor import available_cores
+from regnety.inference.engines.registry import Engine
 from regnety.text import one_line
 
 BOUNDS = {"float32": 1e-4, "float16": 5e-2}

@@ -14,9 +14,10 @@ from regnety.export.openvino_models import write_openvino_model
 from regnety.files.file_names import GRAPH_FILE
 from regnety.graph.differences import relative_difference
 from regnety.graph.int8_copies import copy_quantized
-from regnety.inference.engines.engine import Engine, available_cores
 from regnety.inference.engines.graph_cache import graph_of
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
+from regnety.inference.engines.processor import available_cores
+from regnety.inference.engines.registry import Engine
 from regnety.storage import replacing_together
 
 BOUNDS: dict[Form, float] = {"onnx": 1e-4, "folder": 1e-4, "openvino": 5e-2}

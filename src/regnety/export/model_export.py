@@ -14,7 +14,8 @@ from regnety.export.export_targets import check_replaceable, form_of
 from regnety.files.file_names import GRAPH_FILE, WEIGHTS_FILE
 from regnety.files.safetensors_files import SafetensorsWeights
 from regnety.graph.builder import DATA_SUFFIX, write_graph
-from regnety.inference.engines.engine import Engine, available_cores
+from regnety.inference.engines.processor import available_cores
+from regnety.inference.engines.registry import Engine
 from regnety.metadata.model_metadata import KEY, metadata_from_json
 from regnety.preprocessing import PerChannel
 from regnety.storage import replacing_together

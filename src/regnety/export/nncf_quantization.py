@@ -22,9 +22,9 @@ from regnety.errors import ExportError, RegNetYError
 from regnety.extras import import_extra
 from regnety.graph.assembly import INPUT_NAME
 from regnety.graph.builder import graph_bytes
-from regnety.inference.engines.engine import available_cores
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 from regnety.inference.engines.openvino_runtime import TELEMETRY, hidden
+from regnety.inference.engines.processor import available_cores
 from regnety.inference.predictor import softmax
 from regnety.text import one_line
 

@@ -35,7 +35,7 @@ from regnety.graph.onnx_files import read_onnx
 from regnety.images.listing import list_images
 from regnety.images.pixels import load_pixels
 from regnety.images.sources import ImageSource
-from regnety.inference.engines.engine import available_cores
+from regnety.inference.engines.processor import available_cores
 from regnety.inference.engines.selection import installed_engines, start_engine
 from regnety.inference.evaluation import Evaluation, evaluate
 from regnety.metadata.calibration import Calibration, MeasuredDrop

@@ -4,7 +4,6 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import cycle
 from typing import Any
 
@@ -12,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
-from regnety.inference.engines.engine import Engine, Precision, available_cores
-from regnety.inference.engines.processor import has_bf16
+from regnety.inference.engines.processor import available_cores, has_bf16
+from regnety.inference.engines.registry import ENGINES, Engine, Precision
 from regnety.inference.engines.selection import start_engine
 
 ROUNDS, RUNS = 9, 3
@@ -41,11 +40,12 @@ def measure_speeds(before: Bundle, after: Bundle, pictures: Sequence[npt.NDArray
         pictures: as they are shown them, uint8 [1, height, width, 3].
     """
     engines: list[Engine] = []
-    for name in ("onnxruntime", "openvino"):
-        if find_spec(name) is None:
+    for row in ENGINES.values():
+        if not row.is_installed or "int8" not in row.precisions:
             continue
-        precisions = ("f32", "bf16", "int8") if name == "openvino" and has_bf16() else ("f32", "int8")
-        engines += [_started(after if precision == "int8" else before, name, precision) for precision in precisions]
+        for precision in row.precisions:
+            if precision != "bf16" or has_bf16():
+                engines.append(_start(after if precision == "int8" else before, row.name, precision))
     times: list[list[float]] = [[] for _ in engines]
     shown = cycle(np.ascontiguousarray(picture) for picture in pictures)
     for _ in range(ROUNDS):
@@ -65,5 +65,5 @@ def measure_speeds(before: Bundle, after: Bundle, pictures: Sequence[npt.NDArray
     )
 
 
-def _started(bundle: Bundle, engine: str, precision: str) -> Engine:
+def _start(bundle: Bundle, engine: str, precision: str) -> Engine:
     return start_engine(bundle, engine=engine, precision=precision, threads=available_cores(), keep_compiled=False)

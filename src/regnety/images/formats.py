@@ -4,6 +4,7 @@ A folder's files are found by their suffix, and without what other programs keep
 """
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 HEAD_SIZE = 32
 """Bytes from the start of a file that tell its format."""
@@ -36,6 +37,9 @@ MAX_PIXELS = 200_000_000
 KEPT_BY_OTHERS = ("@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "__macosx")
 """Folders in which a NAS (Synology, QNAP), Windows or macOS keeps thumbnails, deleted files and snapshots; in lower
 case."""
+PixelWay = Literal["fast", "exact", "draft"]
+"""The way from an image to the pixels that a model is shown (`images/pixels.py`)."""
+PIXEL_WAYS: tuple[PixelWay, ...] = get_args(PixelWay)
 READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC"
 """For people."""
 

@@ -8,13 +8,11 @@ draft  the fast way from a JPEG decoded at some eighths of its size, where that 
        large photographs take half the time, and differ by about one grey level on average
 """
 
-from typing import Literal, get_args
-
 import numpy as np
 import numpy.typing as npt
 
 from regnety.images.crop_resize import SUPPORT, crop_resize
-from regnety.images.formats import JPEG, MAX_PIXELS, format_of
+from regnety.images.formats import JPEG, MAX_PIXELS, PixelWay, format_of
 from regnety.images.jpeg import decode_jpeg, read_jpeg_header
 from regnety.images.sources import (
     ImageSource,
@@ -26,8 +24,6 @@ from regnety.images.sources import (
 )
 from regnety.preprocessing import Preprocessing
 
-PixelWay = Literal["fast", "exact", "draft"]
-PIXEL_WAYS: tuple[PixelWay, ...] = get_args(PixelWay)
 DRAFT_SPARE = 2
 """Pixels of a draft for each that is needed, along each side. With fewer, JPEG's blocks begin to show in the result."""
 

@@ -1,8 +1,8 @@
-"""Accuracy of a model on labelled photographs, with the exact way to pixels, in float32 unless told otherwise."""
+"""Accuracy of a model on labelled photographs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from regnety.datasets.class_matching import class_indices, matcher_of
 from regnety.datasets.folders import Sample
 from regnety.datasets.held_out import scored_samples
 from regnety.errors import DataError
+from regnety.inference.options import RunFields, RunOptions
 from regnety.inference.predictor import Predictor, softmax
-from regnety.preprocessing import PerChannel
 from regnety.progress import Progress
 
 
@@ -68,34 +68,21 @@ def evaluate(
     bundle: Bundle,
     samples: Sequence[Sample],
     *,
+    options: RunOptions | None = None,
     held_out_only: bool = False,
-    engine: str = "auto",
-    precision: str | None = None,
-    image_size: int | None = None,
-    crop_pct: float | None = None,
-    use_test_size: bool = False,
-    mean: PerChannel | None = None,
-    std: PerChannel | None = None,
-    interpolation: str | None = None,
-    workers: int | None = None,
     quiet: bool = False,
+    **changes: Unpack[RunFields],
 ) -> Evaluation:
-    """Ask a model about every photograph, in the exact way; classes are matched by name (`ClassMatcher`).
+    """Ask a model about every photograph; classes are matched by name (`ClassMatcher`).
 
     Args:
         bundle: the model.
         samples: labelled photographs.
+        options: how the model is run and what it is shown. By default as its published accuracy was measured: timm's
+            pixels to the last bit, orientation as in training, in float32, or int8 for a model that is quantized.
         held_out_only: leave out those whose files the model was trained on, unless it was trained on all of them.
-        engine: as for `Predictor`.
-        precision: as for `Predictor`; None is `f32`, or `int8` for a model that is quantized.
-        image_size: as for `Predictor`.
-        crop_pct: as for `Predictor`.
-        use_test_size: as for `Predictor`.
-        mean: as for `Predictor`.
-        std: as for `Predictor`.
-        interpolation: as for `Predictor`.
-        workers: as for `Predictor`.
         quiet: no progress.
+        changes: fields of `RunOptions` as keywords, which change `options`.
 
     Raises:
         DataError: one of the classes is none of the model's, or its name means several; or no photograph could be read.
@@ -103,22 +90,12 @@ def evaluate(
     class_indices(bundle, samples)  # says what is wrong before anything takes time
     scored = scored_samples(bundle, samples, held_out_only=held_out_only, quiet=quiet)
     samples, indices = scored.samples, class_indices(bundle, scored.samples)
-    if precision is None:
-        precision = "int8" if bundle.is_quantized else "f32"
-    predictor = Predictor(
-        bundle,
-        engine=engine,
-        precision=precision,
+    own = RunOptions(
+        precision="int8" if bundle.is_quantized else "f32",
         pixels="exact",
         exif_orientation=bundle.preprocessing.exif_orientation,
-        image_size=image_size,
-        crop_pct=crop_pct,
-        use_test_size=use_test_size,
-        mean=mean,
-        std=std,
-        interpolation=interpolation,
-        workers=workers,
     )
+    predictor = Predictor(bundle, options=replace(options or own, **changes))
     targets: list[int] = []
     trained_on: list[bool | None] = []
     ranks: list[int] = []

@@ -21,10 +21,10 @@ import numpy.typing as npt
 
 from regnety.errors import EngineError, ImageError, WeightsError
 from regnety.forks import ProcessLock
-from regnety.images.formats import MAX_PIXELS
-from regnety.images.pixels import PixelWay, load_pixels
+from regnety.images.pixels import load_pixels
 from regnety.images.sources import ImageSource, source_name
-from regnety.inference.engines.engine import Engine
+from regnety.inference.engines.registry import Engine
+from regnety.inference.options import RunOptions
 from regnety.preprocessing import Preprocessing
 
 TASKS_AHEAD = 4
@@ -53,12 +53,10 @@ class Pipeline:
 
     Args:
         start: starts the engine, a compiled graph with a uint8 input; called once, when there is something to run.
-        preprocessing: what the model wants to be shown.
+        preprocessing: what the model is shown.
+        options: the way to the pixels, orientation and limit; the plan's workers count, not theirs.
         workers: threads; more than one wants an engine with single-threaded runs.
         batch: images in a run of the engine, which is compiled for as many.
-        pixels: the way to them, one of `PIXEL_WAYS`.
-        exif_orientation: turn pictures upright; None is what the model was trained with.
-        max_pixels: width times height above which a picture is refused before it is decoded.
         name: how messages call the model.
     """
 
@@ -66,12 +64,10 @@ class Pipeline:
         self,
         start: Callable[[], Engine],
         preprocessing: Preprocessing,
+        options: RunOptions,
         *,
         workers: int = 1,
         batch: int = 1,
-        pixels: PixelWay = "fast",
-        exif_orientation: bool | None = None,
-        max_pixels: int = MAX_PIXELS,
         name: str = "model",
     ) -> None:
         self.engine: Engine | None = None
@@ -79,11 +75,9 @@ class Pipeline:
         self._start = start
         self._starting = ProcessLock()
         self._preprocessing = preprocessing
+        self._options = options
         self._workers = workers
         self._batch = batch
-        self._way: PixelWay = pixels
-        self._exif_orientation = exif_orientation
-        self._max_pixels = max_pixels
         self._name = name
 
     def stream(self, sources: Iterable[ImageSource]) -> Generator[Output]:
@@ -150,9 +144,9 @@ class Pipeline:
             return load_pixels(
                 source,
                 self._preprocessing,
-                way=self._way,
-                exif_orientation=self._exif_orientation,
-                max_pixels=self._max_pixels,
+                way=self._options.pixels,
+                exif_orientation=self._options.exif_orientation,
+                max_pixels=self._options.max_pixels,
             )
         except ImageError as error:
             return error

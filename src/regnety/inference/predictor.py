@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +12,12 @@ import numpy.typing as npt
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import ImageError, WeightsError
-from regnety.images.formats import MAX_PIXELS
-from regnety.images.pixels import PixelWay
 from regnety.images.sources import ImageSource, is_single_image
-from regnety.inference.engines.engine import Engine
+from regnety.inference.engines.registry import Engine
+from regnety.inference.options import RunFields, RunOptions
 from regnety.inference.pipeline import Output
 from regnety.inference.runner import Runner
 from regnety.inference.tuning import Plan
-from regnety.preprocessing import PerChannel
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,53 +58,31 @@ class Predictor:
     """A model with its engine, ready for images. May be used from several threads.
 
     Args:
-        model: whatever a model may be (`Bundle.load`); the one that comes with the package where nothing is named.
-        engine: `onnxruntime`, `openvino`, `torch`, or `auto`: ONNX Runtime for a few images, or with `precision="bf16"`
-            one that has it; for many whichever of those that are installed is the fastest here.
-        precision: `f32`, `bf16`, or `auto`: bf16 where the processor and the engine that is taken have it, but for a
-            few images only where that engine was named.
-        workers: threads, each with images of its own; None is one for each core.
-        pixels: the way to them: `fast`, a grey level or two from timm's here and there; `exact`, timm's to the last
-            bit; `draft`, faster still for large photographs (`PixelWay`).
-        exif_orientation: turn photographs upright as their EXIF orientation says.
-        max_pixels: width times height above which a picture is refused before it is decoded.
-        image_size: height and width that the model is shown, in pixels; None is its own.
-        crop_pct: share of the shorter side that the crop keeps; None is the model's own.
-        use_test_size: the size that the model is best at, where it differs from the one it was trained at.
-        mean: for each channel of values in [0, 1], or one number for all; None is the model's own.
-        std: as `mean`.
-        interpolation: Pillow's filter, `bicubic`, `bilinear`, `lanczos` or `nearest`; None is the model's own.
+        model: whatever a model may be (`Bundle.load`); by default the one that comes with the package.
+        options: how the model is run and what it is shown.
         labels: class names in place of the model's own: one for each class, a file of them (`read_labels`), or the
             name of a set (`imagenet-1k`).
+        changes: fields of `RunOptions` as keywords, which change `options`: `engine`, `precision`, `workers`, `pixels`,
+            `exif_orientation`, `max_pixels`, `image_size`, `crop_pct`, `use_test_size`, `mean`, `std`, `interpolation`.
 
     Raises:
-        UnknownModelError: the name is not known, or its weights cannot be had.
+        UnknownModelError: the name is not known, or its weights are unavailable.
         WeightsError: the weights are damaged, the model takes other than 3 channels or has no classifier, a size is
             not allowed, or there are more or fewer labels than classes.
         DataError: the file of labels cannot be read.
-        EngineError: there is no such engine here, or it has not the precision.
-        ValueError: both `image_size` and `use_test_size` are given, `max_pixels` or `workers` is below 1, or there is
-            no such way to pixels.
+        EngineError: the engine is not here, or does not have the precision.
+        ValueError: a value of the options is not allowed.
     """
 
     def __init__(
         self,
         model: str | Path | Bundle = EMBEDDED_MODEL,
         *,
-        engine: str = "auto",
-        precision: str = "auto",
-        workers: int | None = None,
-        pixels: PixelWay = "fast",
-        exif_orientation: bool = True,
-        max_pixels: int = MAX_PIXELS,
-        image_size: int | None = None,
-        crop_pct: float | None = None,
-        use_test_size: bool = False,
-        mean: PerChannel | None = None,
-        std: PerChannel | None = None,
-        interpolation: str | None = None,
+        options: RunOptions | None = None,
         labels: str | Path | Sequence[str] | None = None,
+        **changes: Unpack[RunFields],
     ) -> None:
+        options = replace(options or RunOptions(), **changes)
         bundle = Bundle.load(model)
         if not bundle.metadata.num_classes:
             raise WeightsError(f"{bundle.name}: has no classifier; create_model gives its features")
@@ -114,28 +90,17 @@ class Predictor:
             from regnety.bundle.label_files import find_labels
 
             bundle = bundle.with_labels(find_labels(labels))
-        shown = bundle.preprocessing.with_changes(
-            image_size=image_size,
-            crop_pct=crop_pct,
-            use_test_size=use_test_size,
-            mean=mean,
-            std=std,
-            interpolation=interpolation,
-        )
-        self.bundle = bundle.with_preprocessing(shown)
-        self._runner = Runner(
-            self.bundle,
-            engine=engine,
-            precision=precision,
-            workers=workers,
-            pixels=pixels,
-            exif_orientation=exif_orientation,
-            max_pixels=max_pixels,
-        )
+        self.bundle = bundle.with_preprocessing(options.preprocessing(bundle.preprocessing))
+        self._runner = Runner(self.bundle, options)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy, and what pickle makes, is the same model asked for anew: an engine belongs to its process."""
-        return partial(type(self), **self._runner.options), (self.bundle,)
+        """A copy, and what pickle makes, is the same model asked for again: an engine belongs to its process."""
+        return partial(type(self), options=self.options), (self.bundle,)
+
+    @property
+    def options(self) -> RunOptions:
+        """How the model is run and what it is shown."""
+        return self._runner.options
 
     @property
     def engine(self) -> Engine | None:

@@ -3,21 +3,17 @@
 import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import closing, suppress
-from importlib.util import find_spec
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from regnety.bundle.bundle import Bundle
-from regnety.errors import ImageError, MissingExtraError, WeightsError
+from regnety.errors import ImageError, WeightsError
 from regnety.forks import ProcessLock, bind, never_free
-from regnety.images.formats import MAX_PIXELS
-from regnety.images.pixels import PIXEL_WAYS, PixelWay
 from regnety.images.sources import ImageSource, NamedImage, read_image_file
-from regnety.inference.engines.engine import Engine
-from regnety.inference.engines.selection import check_open, choose_engine, start_engine
+from regnety.inference.engines.registry import ENGINES, Engine
+from regnety.inference.engines.selection import check_open, choose_engine, start_chosen
+from regnety.inference.options import RunOptions
 from regnety.inference.pipeline import Output, Pipeline
 from regnety.inference.tuning import Plan, remembered_plan, tune, untuned_plan
 
@@ -34,55 +30,30 @@ class Runner:
     """A model that is ready to be asked about images. May be used from several threads.
 
     Args:
-        bundle: the model; its preprocessing says what it is shown.
-        outputs: which of the graph's outputs are wanted: `logits`, `pre_logits`.
-        engine: one of `ENGINES`; `auto` is ONNX Runtime for a few images, and for many what is fastest here.
-        precision: one of `PRECISIONS`; `auto` is bf16 where the processor has it and an engine with it is taken.
-        workers: threads, each with a single-threaded run of its own; None is one for each core, and for a single image
-            one run on all cores.
-        pixels: the way to them, one of `PIXEL_WAYS`.
-        exif_orientation: turn photographs upright as their EXIF orientation says.
-        max_pixels: width times height above which a picture is refused before it is decoded.
+        bundle: the model, with the preprocessing that it is to be shown.
+        options: how it is run; `auto` engines are ONNX Runtime for a few images, for many the fastest here.
+        outputs: of its graph, those to compute: `logits`, `pre_logits`.
 
     Raises:
-        EngineError: there is no such engine or precision, or not here.
-        ValueError: `workers` or `max_pixels` is below 1, or there is no such way to pixels.
+        EngineError: the engine or precision is not here.
         WeightsError: the model takes other than 3 channels.
     """
 
     def __init__(
-        self,
-        bundle: Bundle,
-        *,
-        outputs: tuple[str, ...] = ("logits",),
-        engine: str = "auto",
-        precision: str = "auto",
-        workers: int | None = None,
-        pixels: PixelWay = "fast",
-        exif_orientation: bool = True,
-        max_pixels: int = MAX_PIXELS,
+        self, bundle: Bundle, options: RunOptions | None = None, *, outputs: tuple[str, ...] = ("logits",)
     ) -> None:
-        if workers is not None and (not isinstance(workers, int) or workers < 1):
-            raise ValueError(f"workers must be a whole number of at least 1, got {workers!r}")
-        if not isinstance(max_pixels, int | np.integer) or max_pixels < 1:
-            raise ValueError(f"max_pixels must be a whole number of at least 1, got {max_pixels!r}")
-        if pixels not in PIXEL_WAYS:
-            raise ValueError(f"pixels must be one of {', '.join(PIXEL_WAYS)}, got {pixels!r}")
         if bundle.metadata.in_chans != 3:
             raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
         self.bundle = bundle
+        self.options = options = options or RunOptions()
+        """What another one of the same model is made with, to answer in the same way."""
         self.plan: Plan | None = None
         """How the model is run, from the first answer on."""
-        name, _ = choose_engine(engine, precision, bundle)  # says at once what is not to be had
-        if name != "torch" and bundle.files is not None:
-            _ = bundle.files.identity  # of what is there now, whatever comes to its place before the first image
+        self._chosen = choose_engine(options.engine, options.precision, bundle)  # what is missing is said at once
+        if ENGINES[self._chosen[0]].runs_graphs and bundle.files is not None:
+            # Of what is there now: by the first image another model may stand in its place.
+            _ = bundle.files.identity
         self._outputs = outputs
-        self._engine_name = engine
-        self._precision = precision
-        self._workers = workers
-        self._way: PixelWay = pixels
-        self._exif_orientation = exif_orientation
-        self._max_pixels = max_pixels
         self._pipelines: dict[Plan, Pipeline] = {}
         self._starting = ProcessLock()
         bind(self)
@@ -92,18 +63,6 @@ class Runner:
         """What runs the model, as soon as it has started."""
         pipeline = None if self.plan is None else self._pipelines.get(self.plan)
         return None if pipeline is None else pipeline.engine
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What another one of the same model is made with, to answer in the same way."""
-        return {
-            "engine": self._engine_name,
-            "precision": self._precision,
-            "workers": self._workers,
-            "pixels": self._way,
-            "exif_orientation": self._exif_orientation,
-            "max_pixels": self._max_pixels,
-        }
 
     def stream(self, sources: Iterable[ImageSource], *, count: float | None = None) -> Iterator[Output]:
         """The outputs of each image, in order, as they are ready; all are of one engine, in one precision.
@@ -118,12 +77,10 @@ class Runner:
         first = list(islice(remaining, 2))
         if not first:
             return
-        plan = untuned_plan(
-            self._engine_name, self._precision, single=len(first) == 1, workers=self._workers, bundle=self.bundle
-        )
+        plan = untuned_plan(self._chosen, single=len(first) == 1, workers=self.options.workers)
         remaining = chain(first, remaining)
         answered: list[Output] = []
-        if count is not None and count >= MANY and plan.engine != "torch":
+        if count is not None and count >= MANY and ENGINES[plan.engine].tried:
             plan, answered, remaining = self._planned(plan, remaining, count)
         yield from answered
         yield from self._pipeline(plan).stream(remaining)
@@ -134,18 +91,20 @@ class Runner:
         Raises:
             EngineError: they are not to be had here, or others were asked for when this was made.
         """
-        check_open(self._engine_name, self._precision, engine, precision)
-        name, taken = choose_engine(engine, precision, self.bundle)
-        if find_spec(name) is None:
-            raise MissingExtraError(f"the engine {name}", name)
-        self._engine_name, self._precision = name, taken
+        check_open(self.options.engine, self.options.precision, engine, precision)
+        chosen = choose_engine(engine, precision, self.bundle)
+        row = ENGINES[chosen[0]]
+        if not row.is_installed:
+            raise row.missing()
+        self._chosen = chosen
+        self.options = replace(self.options, engine=row.name, precision=chosen[1])
 
     def plan_for(self, sources: Iterable[ImageSource], count: float) -> Plan:
         """How so many images would be answered, of which these are the first."""
-        plan = untuned_plan(
-            self._engine_name, self._precision, single=count == 1, workers=self._workers, bundle=self.bundle
-        )
-        return plan if count < MANY or plan.engine == "torch" else self._planned(plan, iter(sources), count)[0]
+        plan = untuned_plan(self._chosen, single=count == 1, workers=self.options.workers)
+        if count < MANY or not ENGINES[plan.engine].tried:
+            return plan
+        return self._planned(plan, iter(sources), count)[0]
 
     def _planned(
         self, plan: Plan, sources: Iterator[ImageSource], count: float
@@ -155,9 +114,7 @@ class Runner:
         Where none is remembered, the first images are answered by the plan for a few, and their answers held: they
         are given out where it stays with its engine, else these images are answered anew like all others.
         """
-        remembered = remembered_plan(
-            self.bundle, self._engine_name, self._precision, workers=self._workers, outputs=self._outputs
-        )
+        remembered = remembered_plan(self.bundle, self.options, outputs=self._outputs)
         if remembered is not None:
             return remembered, [], sources
         first = [_readable_again(source) for source in islice(sources, MANY)]
@@ -203,15 +160,7 @@ class Runner:
                 images.append(NamedImage(str(source), read_image_file(source)) if is_file else source)
         with self._starting:
             self._pipelines.clear()  # an engine in memory is as large as its weights
-        return tune(
-            self.bundle,
-            images,
-            self._new_pipeline,
-            self._engine_name,
-            self._precision,
-            workers=self._workers,
-            outputs=self._outputs,
-        )
+        return tune(self.bundle, images, self._new_pipeline, self.options, outputs=self._outputs)
 
     def _pipeline(self, plan: Plan) -> Pipeline:
         with self._starting:
@@ -222,11 +171,11 @@ class Runner:
 
     def _new_pipeline(self, plan: Plan, *, keep_compiled: bool = True) -> Pipeline:
         def start() -> Engine:
-            return start_engine(
+            return start_chosen(
                 self.bundle,
+                plan.engine,
+                plan.precision,
                 outputs=self._outputs,
-                engine=plan.engine,
-                precision=plan.precision,
                 threads=plan.threads,
                 workers=plan.workers,
                 batch=plan.batch,
@@ -236,11 +185,9 @@ class Runner:
         return Pipeline(
             start,
             self.bundle.preprocessing,
+            self.options,
             workers=plan.workers,
             batch=plan.batch,
-            pixels=self._way,
-            exif_orientation=self._exif_orientation,
-            max_pixels=self._max_pixels,
             name=self.bundle.name,
         )
 

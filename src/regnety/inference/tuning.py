@@ -10,19 +10,20 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Protocol
 
 from regnety.bundle.bundle import Bundle
-from regnety.errors import RegNetYError
+from regnety.errors import EngineError, RegNetYError
 from regnety.images.sources import ImageSource
-from regnety.inference.engines.engine import Precision, available_cores
-from regnety.inference.engines.processor import has_bf16, processor
-from regnety.inference.engines.selection import choose_engine, installed_engines
+from regnety.inference.engines.processor import available_cores, processor
+from regnety.inference.engines.registry import AUTO, ENGINES, Precision
+from regnety.inference.engines.selection import can_run, choose_engine, installed_engines
+from regnety.inference.options import RunOptions
 from regnety.inference.pipeline import Pipeline
 from regnety.storage import cache_directory, replacing, say_not_kept
 from regnety.version import __version__
@@ -62,37 +63,26 @@ class PipelineOf(Protocol):
         """Not started yet."""
 
 
-def untuned_plan(
-    engine: str, precision: str, *, single: bool, workers: int | None = None, bundle: Bundle | None = None
-) -> Plan:
-    """What is taken for a few images.
+def untuned_plan(chosen: tuple[str, Precision], *, single: bool, workers: int | None = None) -> Plan:
+    """The plan for a few images.
 
     Args:
-        engine: one of `ENGINES`.
-        precision: one of `PRECISIONS`.
+        chosen: engine and precision (`choose_engine`).
         single: whether there is one image only; it takes all threads. More take one each, which gives more a second.
-        workers: threads; None is one for each core.
-        bundle: the model, as for `choose_engine`.
-
-    Raises:
-        EngineError: there is no such engine or precision, or not here.
+        workers: threads; None is one on each core.
     """
-    name, taken = choose_engine(engine, precision, bundle)
     threads = workers or available_cores()
-    return Plan(name, taken, *((1, threads) if single else (threads, 1)), batch=1)
+    return Plan(*chosen, *((1, threads) if single else (threads, 1)), batch=1)
 
 
-def remembered_plan(
-    bundle: Bundle, engine: str, precision: str, *, workers: int | None = None, outputs: tuple[str, ...] = ("logits",)
-) -> Plan | None:
-    """What `tune` found earlier for such a model on this machine with these engines; None where it was not asked.
-
-    What was found the fastest of all is the plan for its engine too.
-    """
-    found = _kept_plan(_place(bundle, engine, precision, workers, outputs))
-    if found is None and engine != "auto":
-        of_all = _kept_plan(_place(bundle, "auto", "auto", workers, outputs))
-        if of_all is not None and (of_all.engine, of_all.precision) == choose_engine(engine, precision, bundle):
+def remembered_plan(bundle: Bundle, options: RunOptions, *, outputs: tuple[str, ...] = ("logits",)) -> Plan | None:
+    """What `tune` found earlier for such a model on this machine with these engines; None if it was not asked."""
+    found = _kept_plan(_place(bundle, options, outputs))
+    if found is None and options.engine != AUTO:
+        # The fastest of all is the plan for its engine too.
+        of_all = _kept_plan(_place(bundle, replace(options, engine=AUTO, precision=AUTO), outputs))
+        chosen = choose_engine(options.engine, options.precision, bundle)
+        if of_all is not None and (of_all.engine, of_all.precision) == chosen:
             return of_all
     return found
 
@@ -108,10 +98,8 @@ def tune(
     bundle: Bundle,
     images: Sequence[ImageSource],
     pipeline_of: PipelineOf,
-    engine: str,
-    precision: str,
+    options: RunOptions,
     *,
-    workers: int | None = None,
     outputs: tuple[str, ...] = ("logits",),
 ) -> Plan | None:
     """Try what is installed on real images, from their bytes to their outputs, and remember the fastest.
@@ -120,17 +108,15 @@ def tune(
         bundle: the model.
         images: some that are in memory; they are asked about again and again.
         pipeline_of: makes the pipeline of a plan, whose compiled graph is kept in the cache or not.
-        engine: one of `ENGINES`; one that is named is the only one.
-        precision: one of `PRECISIONS`.
-        workers: threads; None is one for each core.
-        outputs: of the graph that are wanted.
+        options: how the model is run; an engine that is named is the only one tried.
+        outputs: of the graph, those to compute.
 
     Returns:
         The fastest; None where no engine can be started, or none of the images can be read.
     """
-    threads = workers or available_cores()
+    threads = options.workers or available_cores()
     trials: dict[Plan, _Trial] = {}
-    for name, taken in candidates(engine, precision, bundle):
+    for name, taken in candidates(options.engine, options.precision, bundle):
         plan = Plan(name, taken, threads, threads=1, batch=1)
         try:
             trials[plan] = _Trial(pipeline_of(plan, keep_compiled=True), images, threads)
@@ -150,25 +136,20 @@ def tune(
             trial.run()
     fastest = max(trials, key=lambda plan: trials[plan].rate)
     rates = {plan: trial.rate for plan, trial in trials.items()}
-    _remember(_place(bundle, engine, precision, workers, outputs), fastest, rates)
+    _remember(_place(bundle, options, outputs), fastest, rates)
     return fastest
 
 
 def candidates(engine: str, precision: str, bundle: Bundle | None = None) -> Iterator[tuple[str, Precision]]:
-    """The engines to try, each with what it computes in; torch only where it is named, as it is slow to import."""
-    taken = choose_engine(engine, precision, bundle)
-    if engine != "auto" or taken == ("openvino", "int8"):
-        yield taken
+    """The engines to try, each with what it computes in."""
+    chosen = choose_engine(engine, precision, bundle)
+    if engine != AUTO:
+        yield chosen
         return
-    if bundle is not None and bundle.is_quantized:
-        yield taken
-        if find_spec("openvino") is not None:
-            yield "openvino", "int8"
-        return
-    if precision != "bf16":
-        yield "onnxruntime", "f32"
-    if find_spec("openvino") is not None:
-        yield "openvino", "bf16" if precision != "f32" and has_bf16() else "f32"
+    for row in ENGINES.values():
+        if row.tried and row.is_installed and can_run(row, bundle):
+            with suppress(EngineError):  # it does not have the precision
+                yield choose_engine(row.name, precision, bundle)
 
 
 class _Trial:
@@ -218,7 +199,7 @@ def _remember(place: Path, plan: Plan, rates: dict[Plan, float]) -> None:
         say_not_kept(place, error)
 
 
-def _place(bundle: Bundle, engine: str, precision: str, workers: int | None, outputs: tuple[str, ...]) -> Path:
+def _place(bundle: Bundle, options: RunOptions, outputs: tuple[str, ...]) -> Path:
     """Another one for another machine, release, engine version, kind of model or wish; the weights do not matter."""
     here = processor()
     model = {**bundle.metadata.as_dict(), "labels": None, "provenance": None}
@@ -229,6 +210,6 @@ def _place(bundle: Bundle, engine: str, precision: str, workers: int | None, out
         available_cores(),
         installed_engines(),
         json.dumps(model, sort_keys=True),
-        (engine, precision, workers, outputs),
+        (options.engine, options.precision, options.workers, outputs),
     )
     return cache_directory() / "plans" / f"{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.json"

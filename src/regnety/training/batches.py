@@ -14,7 +14,7 @@ from regnety.datasets.folders import Sample
 from regnety.errors import DataError
 from regnety.images.decoding import FILTERS, load_image
 from regnety.images.pixels import load_pixels
-from regnety.inference.engines.engine import available_cores
+from regnety.inference.engines.processor import available_cores
 from regnety.preprocessing import Preprocessing
 from regnety.progress import Progress
 from regnety.training.recipes.recipe import Augmentation

@@ -11,7 +11,7 @@ from typing import Any
 from regnety.datasets.folders import DataSplits, Sample
 from regnety.errors import DataError, ImageError
 from regnety.images.decoding import check_image
-from regnety.inference.engines.engine import available_cores
+from regnety.inference.engines.processor import available_cores
 from regnety.progress import Progress
 from regnety.storage import replacing
 from regnety.training.run_folder import PICTURES_FILE

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from regnety.cli.output.notices import EngineNotice
-from regnety.inference.engines import selection
+from regnety.inference.engines import registry, selection
 from regnety.inference.engines.processor import Processor
 from regnety.inference.tuning import Plan
 
 
 def told(monkeypatch: pytest.MonkeyPatch, plan: Plan, version: str | None, *, flags: str = "", openvino: bool) -> str:
     monkeypatch.setattr(selection, "processor", lambda: Processor("one", frozenset(flags.split())))
-    monkeypatch.setattr(selection, "find_spec", lambda name: openvino or None)
+    monkeypatch.setattr(registry, "find_spec", lambda name: openvino or None)
     engine = None if version is None else SimpleNamespace(name=plan.engine, version=version, precision=plan.precision)
     of: Any = SimpleNamespace(engine=engine, plan=plan)
     return EngineNotice(of).text()

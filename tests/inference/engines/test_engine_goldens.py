@@ -12,9 +12,9 @@ import goldens
 from numerics import relative_error
 from regnety import Bundle, Preprocessing, build_graph, model_info
 from regnety.graph.builder import graph_bytes
-from regnety.inference.engines.engine import Engine, Precision
 from regnety.inference.engines.openvino import OpenVinoEngine
 from regnety.inference.engines.processor import has_bf16
+from regnety.inference.engines.registry import Engine, Precision
 from regnety.inference.engines.torch import TorchEngine
 from regnety.metadata.model_metadata import ModelMetadata
 

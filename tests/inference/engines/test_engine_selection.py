@@ -11,12 +11,11 @@ from bundles import LABELS, small_bundle
 from commands import python
 from regnety import EngineError, MissingExtraError, Predictor, WeightsError
 from regnety.errors import RegNetYError
-from regnety.inference.engines import selection
+from regnety.inference.engines import registry, selection
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 from regnety.inference.engines.processor import has_bf16
+from regnety.inference.engines.registry import ENGINES, PRECISIONS
 from regnety.inference.engines.selection import (
-    ENGINES,
-    PRECISIONS,
     choose_engine,
     installed_engines,
     start_engine,
@@ -75,7 +74,7 @@ def test_the_choice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(selection, "has_bf16", lambda: bf16)
-    monkeypatch.setattr(selection, "find_spec", lambda name: name if name in installed else None)
+    monkeypatch.setattr(registry, "find_spec", lambda name: name if name in installed else None)
     if isinstance(chosen, tuple):
         assert choose_engine(engine, precision) == chosen
     else:
@@ -85,7 +84,7 @@ def test_the_choice(
 
 
 @pytest.mark.parametrize("precision", [name for name in PRECISIONS if name != "int8"])
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["auto", *ENGINES])
 def test_what_is_chosen_runs(engine: str, precision: str) -> None:
     bundle = small_bundle()
     try:
@@ -200,7 +199,7 @@ def test_a_damaged_graph_is_built_anew_once(
     assert graph.read_bytes() == whole
     (warning,) = [record.getMessage() for record in caplog.records if record.module == "selection"]
     assert warning.startswith(f"{graph}: ")
-    assert warning.endswith("; it is built anew")
+    assert warning.endswith("; it is built again")
 
 
 def test_a_graph_that_is_not_ours_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

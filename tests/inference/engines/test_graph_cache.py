@@ -92,7 +92,7 @@ def test_the_weights_of_a_large_graph_stand_beside_it(
     assert Predictor(folder, engine=engine, precision="f32").predict(PICTURE) == expected
     (warning,) = [record.getMessage() for record in caplog.records]
     assert warning.startswith(f"{graph}: ")
-    assert warning.endswith("; it is built anew")
+    assert warning.endswith("; it is built again")
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.999])

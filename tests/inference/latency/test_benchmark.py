@@ -12,6 +12,7 @@ from bundles import small_bundle
 from quantized_models import CALIBRATION
 from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError
+from regnety.inference.engines import registry
 from regnety.inference.engines.processor import Processor
 from regnety.inference.latency import benchmark, measurement_cache, timing
 from regnety.inference.latency.benchmark import bench, engines_to_time, with_auto
@@ -28,7 +29,7 @@ def _empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def everything_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "installed_engines", lambda: VERSIONS)
+    monkeypatch.setattr(registry, "find_spec", lambda name: name)
     monkeypatch.setattr(timing, "installed_engines", lambda: VERSIONS)
     monkeypatch.setattr(benchmark, "has_bf16", lambda: True)
     monkeypatch.setattr("regnety.inference.engines.selection.has_bf16", lambda: True)
@@ -81,7 +82,7 @@ def test_what_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         engines_to_time(("onnxruntime",), ("bf16",))
     with pytest.raises(EngineError, match="no engine named 'tpu'"):
         engines_to_time(("tpu",), ("f32",))
-    monkeypatch.setattr(benchmark, "installed_engines", lambda: {**VERSIONS, "openvino": None})
+    monkeypatch.setattr(registry, "find_spec", lambda name: None if name == "openvino" else name)
     assert engines_to_time(("auto",), ("f32",)) == [("onnxruntime", "f32")]
     with pytest.raises(
         EngineError, match=r"openvino is not installed: pip install '\.\[openvino\]' in a clone of regnety"

@@ -24,8 +24,8 @@ from regnety import (
     create_model,
     export_model,
 )
-from regnety.images.formats import READABLE
-from regnety.images.pixels import PixelWay, load_pixels
+from regnety.images.formats import READABLE, PixelWay
+from regnety.images.pixels import load_pixels
 from regnety.inference.similarity.embedder import origin_from_dict
 
 PICTURES = [noise(60, 50), smooth(40, 44), photograph(80, 70)]

@@ -29,6 +29,7 @@ from regnety.text import counted, printable
 
 if TYPE_CHECKING:
     from regnety.inference.evaluation import Evaluation
+    from regnety.inference.options import RunFields
 
 KINDS = {"class": "text", "count": "integer", "top1": "real"}
 
@@ -94,20 +95,20 @@ def evaluate(
     if labels is not None:
         bundle = bundle.with_labels(find_labels(labels))
     say_notice(bundle, quiet=quiet)
+    fields: RunFields = {
+        "engine": engine,
+        "workers": workers,
+        "image_size": image_size,
+        "crop_pct": crop_pct,
+        "use_test_size": test_size,
+        "mean": mean,
+        "std": std,
+        "interpolation": interpolation,
+    }
+    if precision is not None:  # else the evaluation's own, which depends on the model
+        fields["precision"] = precision
     result = evaluate_bundle(
-        bundle,
-        read_evaluation_folder(data, split),
-        held_out_only=split is None,
-        engine=engine,
-        precision=precision,
-        image_size=image_size,
-        crop_pct=crop_pct,
-        use_test_size=test_size,
-        mean=mean,
-        std=std,
-        interpolation=interpolation,
-        workers=workers,
-        quiet=quiet,
+        bundle, read_evaluation_folder(data, split), held_out_only=split is None, quiet=quiet, **fields
     )
     rows = [{"class": name, "count": of.count, "top1": of.top1} for name, of in result.per_class.items()]
     whole = result.as_dict()

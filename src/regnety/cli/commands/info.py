@@ -9,6 +9,7 @@ import click
 from regnety.cli.output import terminal
 from regnety.cli.output.formats import ReportFormat, report_format_option
 from regnety.errors import how_to_install
+from regnety.inference.engines.registry import ENGINES
 
 
 @click.command()
@@ -61,7 +62,7 @@ def _print(facts: dict[str, Any]) -> None:
     flags = ", ".join(facts["flags"]) or "unknown abilities"
     line("processor", f"{facts['processor'] or 'unknown'}, {facts['cores']} cores: {flags}; {bf16}")
     for number, (engine, version) in enumerate(facts["engines"].items()):
-        line("" if number else "engines", f"{engine} {version or _how_to_install(engine)}")
+        line("" if number else "engines", f"{engine} {version or _how_to_install(ENGINES[engine].extra or engine)}")
     line("", f"auto takes {facts['auto']}{_faster(facts)}")
     line("libraries", ", ".join(f"{name} {version or 'missing'}" for name, version in facts["libraries"].items()))
     for number, (extra, version) in enumerate(facts["extras"].items()):
@@ -93,12 +94,13 @@ def _how_to_install(extra: str) -> str:
 
 
 def _faster(facts: dict[str, Any]) -> str:
-    """Measured: with AVX-512, and still more with bf16, OpenVINO is the faster engine for many images."""
-    if facts["engines"]["openvino"] is not None:
+    """What is better for many images."""
+    if sum(row.tried and facts["engines"][row.name] is not None for row in ENGINES.values()) > 1:
         return "; for many images, whichever engine is fastest"
-    if "avx512f" in facts["flags"]:
-        return "; for many images, OpenVINO would be faster here"
-    return ""
+    from regnety.inference.engines.selection import faster_engine
+
+    faster = faster_engine()
+    return "" if faster is None else f"; for many images, {faster.title} would be faster here"
 
 
 def _megabytes(size: int) -> str:

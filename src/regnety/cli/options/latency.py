@@ -6,7 +6,10 @@ from typing import Any
 import click
 
 from regnety.catalog.published import LICENCES
-from regnety.cli.options.shared import ENGINES, PRECISIONS, PrecisionType
+from regnety.cli.options.shared import ENGINE_NAMES, PrecisionType
+from regnety.inference.engines.registry import ENGINES, PRECISIONS
+
+TRIED = [row.name for row in ENGINES.values() if row.tried]
 
 
 class CommaList(click.ParamType[Any]):
@@ -53,9 +56,9 @@ license_option = click.option(
 fresh_option = click.option("--fresh", is_flag=True, help="Measure again, even what is cached.")
 engines_option = click.option(
     "--engines",
-    type=CommaList(click.Choice(ENGINES), "NAME,..."),
+    type=CommaList(click.Choice(ENGINE_NAMES), "NAME,..."),
     default="auto",
-    help=f"Any of {', '.join(ENGINES)}; auto is onnxruntime and openvino, if installed.",
+    help=f"Any of {', '.join(ENGINE_NAMES)}; auto is {' and '.join(TRIED)}, if installed.",
 )
 precisions_option = click.option(
     "--precisions",

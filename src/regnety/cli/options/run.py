@@ -22,7 +22,7 @@ from regnety.cli.options.shared import (
 from regnety.cli.output.formats import Command
 
 if TYPE_CHECKING:
-    from regnety.images.pixels import PixelWay
+    from regnety.images.formats import PixelWay
 
 
 def run_options(precision: str) -> Callable[[Command], Command]:

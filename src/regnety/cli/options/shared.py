@@ -9,10 +9,10 @@ from click.shell_completion import CompletionItem
 
 from regnety.cli.output.formats import Command
 from regnety.images.formats import MAX_PIXELS
+from regnety.inference.engines.registry import AUTO, ENGINES, PRECISIONS
 from regnety.preprocessing import INTERPOLATIONS
 
-ENGINES = ("auto", "onnxruntime", "openvino", "torch")
-PRECISIONS = ("auto", "f32", "bf16", "int8")
+ENGINE_NAMES = (AUTO, *ENGINES)
 LONG_PRECISIONS = {"float32": "f32", "fp32": "f32", "bfloat16": "bf16", "float16": "f16", "fp16": "f16"}
 """Other spellings of precisions, which no list shows: earlier releases used them in places, and so does torch."""
 
@@ -121,7 +121,9 @@ workers_option = click.option(
     metavar="NUMBER",
     help="Threads that take one image after another; one per core by default.",
 )
-engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="Engine that runs the model.")
+engine_option = click.option(
+    "--engine", type=click.Choice(ENGINE_NAMES), default="auto", help="Engine that runs the model."
+)
 recursive_option = click.option("--recursive", "-r", is_flag=True, help="Search sub-folders too.")
 resume_option = click.option("--resume", is_flag=True, help="Continue an interrupted job; skip images that have rows.")
 

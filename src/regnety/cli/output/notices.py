@@ -3,7 +3,6 @@
 import sys
 from typing import TYPE_CHECKING
 
-from regnety.errors import how_to_install
 from regnety.text import counted, one_line, printable
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class EngineNotice:
 
     def text(self) -> str:
         """Of a few images only the engine, of many how it was found best to run it, and what would be faster."""
-        from regnety.inference.engines.selection import describe_engine, misses_openvino
+        from regnety.inference.engines.selection import describe_engine, faster_engine
 
         engine, plan = self._of.engine, self._of.plan
         assert plan is not None
@@ -46,8 +45,8 @@ class EngineNotice:
         if engine is None or plan.batch == 1:
             return text
         text += f", {plan.batch} images at a time on {counted(plan.workers, 'thread')}"
-        faster = plan.engine == "onnxruntime" and plan.precision == "f32" and misses_openvino()
-        return f"{text}; OpenVINO would be faster here: {how_to_install('openvino')}" if faster else text
+        faster = faster_engine(than=plan.engine, precision=plan.precision)
+        return text if faster is None else f"{text}; {faster.title} would be faster here: {faster.how_to_install()}"
 
     def say(self, *, answered: bool) -> None:
         """After each image; it was answered or not."""

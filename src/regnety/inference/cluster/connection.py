@@ -10,7 +10,7 @@ from typing import Any
 
 from regnety.errors import ClusterError
 from regnety.extras import import_extra
-from regnety.inference.engines.engine import available_cores
+from regnety.inference.engines.processor import available_cores
 from regnety.text import one_line, reason_of
 
 LOCAL, AUTO = "local", "auto"

@@ -9,13 +9,13 @@ import math
 import pickle
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, Unpack
 
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import EMBEDDED_MODEL
@@ -24,8 +24,9 @@ from regnety.images.sources import ImageSource, is_single_image, source_name
 from regnety.inference.cluster.connection import AUTO, connected
 from regnety.inference.cluster.one_plan import one_plan
 from regnety.inference.cluster.shipped_model import ShippedModel, ship
-from regnety.inference.engines.engine import Engine
+from regnety.inference.engines.registry import Engine
 from regnety.inference.engines.selection import check_open
+from regnety.inference.options import RunFields, RunOptions
 from regnety.inference.pipeline import Output
 from regnety.inference.predictor import Prediction, Predictor, check_question
 from regnety.inference.tuning import Plan
@@ -40,7 +41,6 @@ BLOCK = 256
 """Images in a block at most: what is done again when a worker dies."""
 ATTEMPTS = 4
 """Workers that a block is given to, one after the death of the other: an image in it may be what ends them."""
-SHIPPED_OPTIONS = ("engine", "precision", "pixels", "exif_orientation", "max_pixels")
 
 Answer: TypeAlias = Prediction | Output
 
@@ -52,8 +52,10 @@ class RayPredictor:
         model: as for `Predictor`.
         address: `local`, `auto` or HOST:PORT (`connected`).
         ray_workers: processes, each with the model; None is as many as the cluster has room for.
-        workers: threads in each; None is one for each processor of the smallest node, four at most.
-        options: as for `Predictor`.
+        options: as for `Predictor`; their `workers` are the threads of each process, None one for each processor of the
+            smallest node, four at most.
+        labels: as for `Predictor`.
+        changes: fields of `RunOptions` as keywords, which change `options`.
 
     Raises:
         MissingExtraError: Ray is not installed.
@@ -72,17 +74,18 @@ class RayPredictor:
         *,
         address: str = AUTO,
         ray_workers: int | None = None,
-        workers: int | None = None,
-        **options: Any,
+        options: RunOptions | None = None,
+        labels: str | Path | Sequence[str] | None = None,
+        **changes: Unpack[RunFields],
     ) -> None:
         if ray_workers is not None and (not isinstance(ray_workers, int) or ray_workers < 1):
             raise ValueError(f"ray_workers must be a whole number of at least 1, got {ray_workers!r}")
-        self.bundle = Predictor(model, workers=workers, **options).bundle  # says at once what is wrong with them
-        self._options = {name: value for name, value in options.items() if name in SHIPPED_OPTIONS}
+        predictor = Predictor(model, options=options, labels=labels, **changes)  # says at once what is wrong with them
+        self.bundle, self.options = predictor.bundle, predictor.options
         self._connection = ExitStack()
         self.cluster = self._connection.enter_context(connected(address))
         try:
-            self.ray_workers, self.workers = self.cluster.workers(ray_workers, workers)
+            self.ray_workers, self.workers = self.cluster.workers(ray_workers, self.options.workers)
         except BaseException:
             self.close()
             raise
@@ -197,15 +200,15 @@ class RayPredictor:
 
     def keep_to(self, engine: str, precision: str) -> None:
         """As for `Predictor`; whether the workers have it, they say themselves."""
-        check_open(self._options.get("engine", "auto"), self._options.get("precision", "auto"), engine, precision)
-        self._options.update(engine=engine, precision=precision)
+        check_open(self.options.engine, self.options.precision, engine, precision)
+        self.options = replace(self.options, engine=engine, precision=precision)
 
     def _one_plan(self, images: list[ImageSource], model: ShippedModel) -> Plan:
         try:
             return one_plan(
                 model,
                 self.bundle,
-                {**self._options, "workers": self.workers},
+                replace(self.options, workers=self.workers),
                 images,
                 workers=self.ray_workers,
                 same_machine=self.cluster.started,
@@ -227,10 +230,10 @@ class RayPredictor:
         size = min(BLOCK, max(1, math.ceil(len(images) / (BLOCKS * self.ray_workers))))
         blocks = {number + start: images[start : start + size] for start in range(0, len(images), size)}
         workers = min(self.ray_workers, len(blocks))
-        options = {**self._options, "engine": plan.engine, "precision": plan.precision, "workers": self.workers}
-        options |= {"question": question, "count": len(images) / workers}
+        options = replace(self.options, engine=plan.engine, precision=plan.precision, workers=self.workers)
+        arguments = (model, ledger, options, question, len(images) / workers)
         try:
-            for answer in _mapped(blocks, workers, self.workers, (model, ledger, options)):
+            for answer in _mapped(blocks, workers, self.workers, arguments):
                 if isinstance(answer, _Failure):
                     first = "" if answer.block is None else f"; the first is {source_name(blocks[answer.block][0])}"
                     raise ClusterError(f"Ray worker: {answer.reason}{first}")
@@ -279,12 +282,14 @@ def _start_ledger() -> Any:
 class _Worker:
     """Runs in a process of its own, maybe on another machine."""
 
-    def __init__(self, model: ShippedModel, ledger: Any, options: dict[str, Any]) -> None:
-        self._question, self._count = options.pop("question"), options.pop("count")
+    def __init__(
+        self, model: ShippedModel, ledger: Any, options: RunOptions, question: dict[str, Any] | None, count: float
+    ) -> None:
+        self._question, self._count = question, count
         self._ledger = ledger
         self._failure: _Failure | None = None
         try:
-            self._predictor = Predictor(model.bundle(), **options)
+            self._predictor = Predictor(model.bundle(), options=options)
         except (RegNetYError, OSError) as error:  # told with the first block: what is raised here, Ray would repeat
             self._failure = _Failure(one_line(error))
 

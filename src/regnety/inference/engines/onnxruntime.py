@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from regnety.errors import EngineError
 from regnety.graph.onnx_session import VERSION, open_session
-from regnety.inference.engines.engine import Precision
+from regnety.inference.engines.registry import Precision
 from regnety.text import one_line
 
 DTYPES: dict[str, np.dtype[Any]] = {"tensor(uint8)": np.dtype(np.uint8), "tensor(float)": np.dtype(np.float32)}
@@ -20,8 +20,11 @@ class OnnxRuntimeEngine:
     Args:
         graph: an ONNX file, or a model's bytes.
         threads: threads within one run; 1 is best where several threads call `run` at once.
+        workers: how many threads will call `run` at once: one session serves any number.
         batch: fixes the batch before the graph is compiled; None leaves it free.
         precision: `int8` says that the graph is a quantized one.
+        cache: where another engine keeps what it compiles; a session starts as quickly without.
+        identity: belongs to `cache`.
 
     Raises:
         WeightsError: the graph cannot be loaded.
@@ -31,7 +34,15 @@ class OnnxRuntimeEngine:
     version: str = VERSION
 
     def __init__(
-        self, graph: Path | bytes, *, threads: int, batch: int | None = None, precision: Precision = "f32"
+        self,
+        graph: Path | bytes,
+        *,
+        threads: int,
+        workers: int = 1,
+        batch: int | None = None,
+        precision: Precision = "f32",
+        cache: Path | None = None,
+        identity: str | None = None,
     ) -> None:
         self.precision: Precision = precision
         self._session = open_session(graph, threads=threads, batch=batch)

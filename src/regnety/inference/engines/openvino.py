@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from regnety.errors import EngineError, WeightsError
 from regnety.inference.engines.compiled_graphs import compiled_place, keep_compiled, read_compiled
-from regnety.inference.engines.engine import Precision, available_cores
 from regnety.inference.engines.openvino_runtime import load_openvino, openvino_version
-from regnety.inference.engines.processor import processor
+from regnety.inference.engines.processor import available_cores, processor
+from regnety.inference.engines.registry import Precision
 
 DEVICE = "CPU"
 TRIAL_SIDE = 64

@@ -34,6 +34,13 @@ class Processor:
         return tuple(flag for flag in NOTED_FLAGS if flag in (self.flags or ()))
 
 
+def available_cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # containers and taskset allow fewer than there are; not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @functools.cache
 def processor() -> Processor:
     """This machine's; asked once in a process."""

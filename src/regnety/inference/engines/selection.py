@@ -4,52 +4,71 @@ Only the engine that is taken is imported.
 """
 
 import logging
-from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 from regnety.bundle.bundle import Bundle
-from regnety.errors import EngineError, WeightsError, how_to_install
-from regnety.extras import import_extra
-from regnety.inference.engines.engine import Engine, Precision
+from regnety.errors import EngineError, WeightsError
 from regnety.inference.engines.graph_cache import graph_of, identity_of
 from regnety.inference.engines.processor import BF16_FLAGS, has_bf16, processor
+from regnety.inference.engines.registry import (
+    AUTO,
+    DEFAULT_ENGINE,
+    ENGINES,
+    PRECISIONS,
+    Engine,
+    EngineRow,
+    Precision,
+    engine_row,
+)
 from regnety.storage import cache_directory
 
-ENGINES = ("auto", "onnxruntime", "openvino", "torch")
-PRECISIONS = ("auto", "f32", "bf16", "int8")
-TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "torch": "PyTorch"}
-ARITHMETIC = {"f32": "float32", "bf16": "bfloat16", "int8": "int8"}
+ARITHMETIC = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "int8": "int8"}
 """What people call them."""
-BF16_ENGINES = ("openvino", "torch")
-"""Those that compute in bf16, the better first."""
 
 logger = logging.getLogger("regnety")
+
+
+def choose_engine(engine: str = AUTO, precision: str = AUTO, bundle: Bundle | None = None) -> tuple[str, Precision]:
+    """The name of the engine to take and what it computes in.
+
+    Args:
+        engine: a name of `ENGINES`, or `auto`: the first of them, or with bf16 the first that is installed and has it.
+        precision: one of `PRECISIONS`. `auto` is float32 where no engine is named; with a named one it is bf16 where
+            the processor and the engine have it.
+        bundle: the model: one that is quantized computes in int8, and no other does. None is one in floating point.
+
+    Raises:
+        EngineError: there is no such engine or precision, or not here, or not of this model.
+    """
+    row = None if engine == AUTO else engine_row(engine)
+    if precision not in PRECISIONS:
+        raise EngineError(f"no precision named {precision!r}; there are {', '.join(PRECISIONS)}")
+    if bundle is not None and bundle.is_quantized:
+        return _engine_for_quantized(bundle, row, precision), "int8"
+    if precision == "int8":
+        name = "the model" if bundle is None else bundle.name
+        raise EngineError(f"{name}: is not quantized; regnety quantize makes a model of it that computes in int8")
+    if row is None:
+        if precision == AUTO:  # a few images are not worth the start of another engine
+            return DEFAULT_ENGINE, ENGINES[DEFAULT_ENGINE].precisions[0]
+        return _engine_with(precision)
+    if precision == AUTO:
+        return row.name, "bf16" if "bf16" in row.precisions and has_bf16() else row.precisions[0]
+    return row.name, _checked(row, precision)
 
 
 def start_engine(
     bundle: Bundle,
     *,
     outputs: tuple[str, ...] = ("logits",),
-    engine: str = "auto",
-    precision: str = "auto",
+    engine: str = AUTO,
+    precision: str = AUTO,
     threads: int,
     workers: int = 1,
     batch: int = 1,
     keep_compiled: bool = True,
 ) -> Engine:
-    """The engine that is asked for, ready to run images of the bundle's own size.
-
-    Args:
-        bundle: the model.
-        outputs: of its graph that are wanted: `logits`, `pre_logits`.
-        engine: one of `ENGINES`. `auto` is ONNX Runtime, or with bf16 an installed engine that has it.
-        precision: one of `PRECISIONS`. `auto` is float32 with ONNX Runtime and where no engine is named; with another
-            engine it is bf16 where the processor has that. A model that is quantized computes in int8.
-        threads: threads within one run.
-        workers: threads that will call `run` at once; with more than one, `threads` should be 1.
-        batch: images in each run.
-        keep_compiled: whether what OpenVINO compiles is kept in the cache.
+    """The engine that is asked for (`choose_engine`), ready to run images of the bundle's own size.
 
     Raises:
         EngineError: there is no such engine or precision, or not here.
@@ -57,142 +76,152 @@ def start_engine(
         WeightsError: the model's graph cannot be loaded.
     """
     name, taken = choose_engine(engine, precision, bundle)
-    if name == "torch":
-        return _torch_engine(bundle, outputs=outputs, precision=taken, threads=threads)
-    suffixes: tuple[str, ...] = (".onnx",)
-    if name == "openvino":
-        suffixes = (".onnx", ".xml")
-        from regnety.inference.engines.openvino import OpenVinoEngine
-
-        def start(graph: Path | bytes) -> Engine:
-            return OpenVinoEngine(
-                graph,
-                threads=threads,
-                workers=workers,
-                batch=batch,
-                precision=taken,
-                cache=cache_directory() / "openvino" if keep_compiled else None,
-                identity=identity_of(graph, bundle),
-            )
-    else:
-        from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
-
-        def start(graph: Path | bytes) -> Engine:
-            return OnnxRuntimeEngine(graph, threads=threads, batch=batch, precision=taken)
-
-    return _start_on_graph(start, bundle, outputs, suffixes)
+    return start_chosen(
+        bundle, name, taken, outputs=outputs, threads=threads, workers=workers, batch=batch, keep_compiled=keep_compiled
+    )
 
 
-def choose_engine(engine: str = "auto", precision: str = "auto", bundle: Bundle | None = None) -> tuple[str, Precision]:
-    """The name of the engine to take and what it computes in.
+def start_chosen(
+    bundle: Bundle,
+    engine: str,
+    precision: Precision,
+    *,
+    outputs: tuple[str, ...],
+    threads: int,
+    workers: int,
+    batch: int,
+    keep_compiled: bool = True,
+) -> Engine:
+    """The engine that `choose_engine` gave, ready to run images of the bundle's own size.
 
     Args:
-        engine: one of `ENGINES`.
-        precision: one of `PRECISIONS`.
-        bundle: the model: one that is quantized computes in int8, and no other does. None is one in floating point.
+        bundle: the model.
+        engine: its name.
+        precision: what it computes in.
+        outputs: of the graph: `logits`, `pre_logits`.
+        threads: threads within one run.
+        workers: threads that will call `run` at once; with more than one, `threads` should be 1.
+        batch: images in each run.
+        keep_compiled: whether to keep what the engine compiles in the cache.
 
     Raises:
-        EngineError: there is no such engine or precision, or not here, or not of this model.
+        EngineError: the engine cannot be loaded.
+        MissingExtraError: it is not installed.
+        WeightsError: the model's graph cannot be loaded.
     """
-    if engine not in ENGINES:
-        raise EngineError(f"no engine named {engine!r}; there are {', '.join(ENGINES)}")
-    if precision not in PRECISIONS:
-        raise EngineError(f"no precision named {precision!r}; there are {', '.join(PRECISIONS)}")
-    if bundle is not None and bundle.is_quantized:
-        return _engine_for_quantized(bundle, engine, precision), "int8"
-    if precision == "int8":
-        name = "the model" if bundle is None else bundle.name
-        raise EngineError(f"{name}: is not quantized; regnety quantize makes a model of it that computes in int8")
-    if precision == "bf16":
-        return _engine_with_bf16(engine), "bf16"
-    if engine in BF16_ENGINES and precision == "auto" and has_bf16():
-        return engine, "bf16"
-    return ("onnxruntime" if engine == "auto" else engine), "f32"
+    row = ENGINES[engine]
+    start = row.load()
+    if not row.runs_graphs:
+        started: Engine = start(bundle, outputs=outputs, precision=precision, threads=threads)
+        return started
+    cache = cache_directory() / row.name if keep_compiled else None
+
+    def start_on(graph: Path | bytes) -> Engine:
+        on_graph: Engine = start(
+            graph,
+            precision=precision,
+            threads=threads,
+            workers=workers,
+            batch=batch,
+            cache=cache,
+            identity=identity_of(graph, bundle),
+        )
+        return on_graph
+
+    graph = graph_of(bundle, outputs=outputs, suffixes=row.suffixes)
+    try:
+        return start_on(graph)
+    except WeightsError as error:
+        # A damaged file in the cache is built again, once; a file of the user's is not touched.
+        if isinstance(graph, bytes) or not graph.is_relative_to(cache_directory()):
+            raise
+        logger.warning("%s; it is built again", error)
+        return start_on(graph_of(bundle, outputs=outputs, rebuild=True))
 
 
-def check_open(engine: str, precision: str, wanted_engine: str, wanted_precision: str) -> None:
-    """See that what is asked for leaves room for what is wanted.
+def check_open(engine: str, precision: str, needed_engine: str, needed_precision: str) -> None:
+    """See that what is asked for leaves room for what is needed.
 
     Raises:
         EngineError: it does not.
     """
-    for asked, wanted in ((engine, wanted_engine), (precision, wanted_precision)):
-        if asked not in ("auto", wanted):
-            raise EngineError(f"{wanted} is wanted, and {asked} is asked for")
+    for asked, needed in ((engine, needed_engine), (precision, needed_precision)):
+        if asked not in (AUTO, needed):
+            raise EngineError(f"{needed} is needed, but {asked} is asked for")
+
+
+def can_run(row: EngineRow, bundle: Bundle | None) -> bool:
+    """Whether an engine can run this model: a quantized one is its graph, which only some engines read."""
+    if bundle is None or not bundle.is_quantized:
+        return True
+    assert bundle.graph is not None
+    return "int8" in row.precisions and bundle.graph.path.suffix.lower() in row.suffixes
 
 
 def installed_engines() -> dict[str, str | None]:
     """Every engine's version by its name, None where it is not installed; nothing is imported for it."""
-    return {name: _version(name) for name in ENGINES if name != "auto"}
+    return {row.name: _version(row) for row in ENGINES.values()}
 
 
 def describe_engine(name: str, precision: str, version: str | None) -> str:
     """`ONNX Runtime 1.32.0 in float32`."""
-    return f"{' '.join(filter(None, (TITLES[name], version)))} in {ARITHMETIC[precision]}"
+    return f"{' '.join(filter(None, (ENGINES[name].title, version)))} in {ARITHMETIC[precision]}"
 
 
-def misses_openvino() -> bool:
-    """Whether it is not installed where it is the faster engine for many images: measured, with AVX-512."""
-    return "avx512f" in (processor().flags or ()) and find_spec("openvino") is None
+def faster_engine(*, than: str = DEFAULT_ENGINE, precision: str = "f32") -> EngineRow | None:
+    """An engine that is not installed and would be faster for many images on this processor; None if there is none.
+
+    That was measured against the first engine in float32 only.
+    """
+    if (than, precision) != (DEFAULT_ENGINE, "f32"):
+        return None
+    flags = processor().flags or ()
+    return next((row for row in ENGINES.values() if row.faster_with in flags and not row.is_installed), None)
 
 
-def _engine_for_quantized(bundle: Bundle, engine: str, precision: str) -> str:
-    if precision in ("f32", "bf16"):
+def _engine_for_quantized(bundle: Bundle, row: EngineRow | None, precision: str) -> str:
+    if precision not in (AUTO, "int8"):
         raise EngineError(
             f"{bundle.name}: is quantized and computes in int8, not in {precision}; leave the precision at auto, or "
             "name the model that it was made from"
         )
-    if engine == "torch":
-        raise EngineError(f"{bundle.name}: is quantized, which the engine torch does not run; take another one")
-    if engine != "auto":
-        return engine
-    assert bundle.graph is not None
-    return "openvino" if bundle.graph.path.suffix.lower() == ".xml" else "onnxruntime"
+    if row is None:  # a graph in an engine's own format is for that engine
+        return next((row.name for row in ENGINES.values() if can_run(row, bundle)), DEFAULT_ENGINE)
+    if "int8" not in row.precisions:
+        raise EngineError(f"{bundle.name}: is quantized, which the engine {row.name} does not run; take another one")
+    return row.name
 
 
-def _engine_with_bf16(engine: str) -> str:
-    if engine == "onnxruntime":
+def _engine_with(precision: str) -> tuple[str, Precision]:
+    """The first engine that is installed and has a precision."""
+    rows = [row for row in ENGINES.values() if precision in row.precisions]
+    taken = [_checked(row, precision) for row in rows]  # says first what the processor lacks
+    for row in rows:
+        if row.is_installed:
+            return row.name, taken[0]
+    raise EngineError(f"{precision} needs an engine that has it: {rows[0].how_to_install()}")
+
+
+def _checked(row: EngineRow, precision: str) -> Precision:
+    """A precision that an engine is asked for, if the engine and the processor have it."""
+    if precision not in row.precisions:
+        others = [other.name for other in ENGINES.values() if precision in other.precisions]
         raise EngineError(
-            f"ONNX Runtime does not compute in bf16; take the precision f32, or the engine {' or '.join(BF16_ENGINES)}"
+            f"{row.title} does not compute in {precision}; take the precision {row.precisions[0]}, "
+            f"or the engine {' or '.join(others)}"
         )
-    if not has_bf16():
+    if precision == "bf16" and not has_bf16():
         processor = "does not say what it has" if has_bf16() is None else "has neither"
         raise EngineError(
             f"bf16 needs a processor with {' or '.join(BF16_FLAGS)}, and this one {processor}; take the precision f32"
         )
-    if engine != "auto":
-        return engine
-    for name in BF16_ENGINES:
-        if find_spec(name) is not None:
-            return name
-    raise EngineError(f"bf16 needs an engine that has it: {how_to_install('openvino')}")
+    return next(known for known in row.precisions if known == precision)
 
 
-def _start_on_graph(
-    start: Callable[[Path | bytes], Engine], bundle: Bundle, outputs: tuple[str, ...], suffixes: tuple[str, ...]
-) -> Engine:
-    """A file in the cache that is damaged is made anew, once; a file of the user's is not touched."""
-    graph = graph_of(bundle, outputs=outputs, suffixes=suffixes)
-    try:
-        return start(graph)
-    except WeightsError as error:
-        if isinstance(graph, bytes) or not graph.is_relative_to(cache_directory()):
-            raise
-        logger.warning("%s; it is built anew", error)
-        return start(graph_of(bundle, outputs=outputs, rebuild=True))
-
-
-def _torch_engine(bundle: Bundle, *, outputs: tuple[str, ...], precision: Precision, threads: int) -> Engine:
-    import_extra("torch", feature="the engine torch", extra="torch", broken=EngineError)
-    from regnety.inference.engines.torch import TorchEngine
-
-    return TorchEngine(bundle, outputs=outputs, threads=threads, precision=precision)
-
-
-def _version(name: str) -> str | None:
+def _version(row: EngineRow) -> str | None:
     from importlib import metadata  # takes some 20 ms, which no prediction needs
 
     try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:  # a build of one's own may be there without metadata
-        return None if find_spec(name) is None else "unknown"
+        return metadata.version(row.package)
+    except metadata.PackageNotFoundError:  # a package that its user built may be there without metadata
+        return "unknown" if row.is_installed else None

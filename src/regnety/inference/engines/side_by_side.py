@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from regnety.inference.engines.engine import Engine
+from regnety.inference.engines.registry import Engine
 
 
 class SideBySideEngine:

@@ -4,8 +4,7 @@ import platform
 from importlib import metadata
 from typing import Any
 
-from regnety.inference.engines.engine import available_cores
-from regnety.inference.engines.processor import has_bf16, processor
+from regnety.inference.engines.processor import available_cores, has_bf16, processor
 from regnety.inference.engines.selection import choose_engine, installed_engines
 from regnety.storage import NO_CACHE, cache_directory, cache_sizes
 from regnety.version import __version__

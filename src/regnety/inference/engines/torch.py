@@ -12,8 +12,8 @@ import torch
 from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError, WeightsError
 from regnety.forks import forks_since_loaded
-from regnety.inference.engines.engine import Precision
 from regnety.inference.engines.processor import has_bf16
+from regnety.inference.engines.registry import Precision
 from regnety.network.creation import load_weights
 from regnety.network.modules import RegNet
 

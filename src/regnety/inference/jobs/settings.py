@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError, JobError, MissingExtraError
-from regnety.inference.engines.engine import Engine
+from regnety.inference.engines.registry import Engine
 from regnety.inference.tuning import Plan
 
 

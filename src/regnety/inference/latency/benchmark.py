@@ -11,15 +11,12 @@ from dataclasses import replace
 from itertools import product
 
 from regnety.bundle.bundle import Bundle
-from regnety.errors import EngineError, RegNetYError, WeightsError, how_to_install
-from regnety.inference.engines.engine import Precision
+from regnety.errors import EngineError, RegNetYError, WeightsError
 from regnety.inference.engines.processor import has_bf16
-from regnety.inference.engines.selection import choose_engine, installed_engines
+from regnety.inference.engines.registry import AUTO, ENGINES, Precision, engine_row
+from regnety.inference.engines.selection import choose_engine
 from regnety.inference.latency.timed_models import TimedModel, timed_model
 from regnety.inference.latency.timing import LatencyRow, Timing
-
-AUTO_ENGINES = ("onnxruntime", "openvino")
-"""Among which `auto` chooses where they are installed."""
 
 logger = logging.getLogger("regnety")
 
@@ -37,20 +34,19 @@ def engines_to_time(
     Raises:
         EngineError: nothing is left, or an engine that was named is not there.
     """
-    there = installed_engines()
-    for name in engines:
-        if name != "auto" and there.get(name, "") is None:
-            raise EngineError(f"the engine {name} is not installed: {how_to_install(name)}")
-    wanted = [name for name in engines if name != "auto"]
-    wanted += [name for name in AUTO_ENGINES if "auto" in engines and there[name] is not None]
+    named = [engine_row(name) for name in engines if name != AUTO]
+    for row in named:
+        if not row.is_installed:
+            raise EngineError(f"the engine {row.name} is not installed: {row.how_to_install()}")
+    tried = [row for row in ENGINES.values() if AUTO in engines and row.tried and row.is_installed]
     if "auto" in precisions:
         quantized = bundle is not None and bundle.is_quantized
         precisions = ("int8",) if quantized else ("f32", "bf16") if has_bf16() else ("f32",)
     pairs: list[tuple[str, Precision]] = []
     refusals: list[EngineError] = []
-    for name, precision in product(dict.fromkeys(wanted), dict.fromkeys(precisions)):
+    for row, precision in product(dict.fromkeys(named + tried), dict.fromkeys(precisions)):
         try:
-            pairs.append(choose_engine(name, precision, bundle))
+            pairs.append(choose_engine(row.name, precision, bundle))
         except EngineError as error:
             refusals.append(error)
     if not pairs:
@@ -116,6 +112,6 @@ def with_auto(rows: Sequence[LatencyRow]) -> list[LatencyRow]:
     marked = []
     for row in rows:
         rivals = [other for other in rows if other.batch_size == row.batch_size]
-        rivals = [other for other in rivals if other.engine in AUTO_ENGINES] or rivals
+        rivals = [other for other in rivals if ENGINES[other.engine].tried] or rivals
         marked.append(replace(row, auto=row is min(rivals, key=lambda other: other.latency_p50_ms)))
     return marked

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from regnety.inference.engines.engine import available_cores
-from regnety.inference.engines.processor import processor
+from regnety.inference.engines.processor import available_cores, processor
 from regnety.storage import cache_directory, replacing, say_not_kept
 from regnety.version import __version__
 

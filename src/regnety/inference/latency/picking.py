@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from regnety.errors import EngineError, RegNetYError, WeightsError
-from regnety.inference.engines.engine import Precision
-from regnety.inference.latency.benchmark import AUTO_ENGINES, engines_to_time, with_auto
+from regnety.inference.engines.registry import ENGINES, Precision
+from regnety.inference.latency.benchmark import engines_to_time, with_auto
 from regnety.inference.latency.timed_models import TimedModel, published_candidates
 from regnety.inference.latency.timing import LatencyRow, Timing
 
@@ -125,7 +125,7 @@ def _fitting_row(
 def _part_is_too_slow(timing: Timing, budget: _Budget, engine: str, precision: Precision, batch_size: int) -> bool:
     """Whether the beginning of a large network takes longer than all of it may."""
     model, limit_ms = timing.model, budget.latency_ms
-    if limit_ms is None or model.num_params < PARTS_FROM_PARAMS or engine not in AUTO_ENGINES:
+    if limit_ms is None or model.num_params < PARTS_FROM_PARAMS or not ENGINES[engine].tried:
         return False
     return any(
         timing.part_ms(engine, precision, batch_size=batch_size, output=output, limit_ms=limit_ms)

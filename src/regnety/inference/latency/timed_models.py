@@ -15,6 +15,7 @@ from regnety.catalog.models import EMBEDDED_MODEL, how_to_find, is_name, list_mo
 from regnety.catalog.published import list_weights, published_models
 from regnety.errors import UnknownModelError
 from regnety.inference.engines.graph_cache import LARGEST_CACHED_FILE, graph_of
+from regnety.inference.engines.registry import ENGINES
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.weights.random_weights import RandomWeights
 
@@ -52,9 +53,10 @@ class TimedModel:
 
     def own_graph(self, engine: str) -> Path | None:
         """The file that it was read from where an engine runs that itself; None where a graph is built."""
-        if self.bundle.graph is None or engine == "torch":
+        row = ENGINES[engine]
+        if self.bundle.graph is None or not row.runs_graphs:
             return None
-        graph = graph_of(self.bundle, suffixes=(".onnx", ".xml") if engine == "openvino" else (".onnx",))
+        graph = graph_of(self.bundle, suffixes=row.suffixes)
         return graph if graph == self.bundle.graph.path else None
 
     def digest(self, engine: str, output: str | None = None) -> str:
@@ -81,7 +83,7 @@ class TimedModel:
             yield own
             return
         with tempfile.TemporaryDirectory(prefix="regnety-bench.") as name:
-            if engine == "torch":
+            if not ENGINES[engine].runs_graphs:
                 yield self.bundle.save(Path(name) / "bundle")
                 return
             from regnety.graph.builder import write_graph  # imports onnx, which what is in the cache does not need

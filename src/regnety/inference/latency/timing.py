@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from regnety.errors import EngineError
-from regnety.inference.engines.engine import Precision, available_cores
+from regnety.inference.engines.processor import available_cores
+from regnety.inference.engines.registry import ENGINES, Precision
 from regnety.inference.engines.selection import installed_engines
 from regnety.inference.latency.measurement_cache import keep_measurement, machine, measurement_path, read_measurement
 from regnety.inference.latency.timed_models import TimedModel
@@ -113,7 +114,7 @@ class Timing:
         self._threads = threads or available_cores()
         self._fresh = fresh
         self._just_measured: set[Path] = set()
-        self._written: dict[tuple[str, str], Path] = {}
+        self._written: dict[tuple[tuple[bool, str], str], Path] = {}
         self._stack = ExitStack()
         self._versions = installed_engines()
 
@@ -263,17 +264,14 @@ class Timing:
         return {**measured, "date": datetime.now(UTC).isoformat(timespec="seconds")}
 
     def _file(self, engine: str, output: str) -> Path:
-        kind = "torch" if engine == "torch" else ".xml" if self._runs_own_xml(engine) else ".onnx"
+        own = self.model.own_graph(engine)  # engines that run graphs share one file, but for a model in its own format
+        kind = (ENGINES[engine].runs_graphs, "" if own is None else own.suffix)
         if (kind, output) not in self._written:
             try:
                 self._written[kind, output] = self._stack.enter_context(self.model.written(engine, output))
             except OSError as error:
                 raise EngineError(f"{self.model.name} cannot be timed, its graph has no place: {error}") from error
         return self._written[kind, output]
-
-    def _runs_own_xml(self, engine: str) -> bool:
-        own = self.model.own_graph(engine)
-        return own is not None and own.suffix == ".xml"
 
     def _as_row(
         self, engine: str, precision: Precision, batch_size: int, schedule: Schedule, measured: dict[str, Any]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from regnety.errors import EngineError, RegNetYError
-from regnety.inference.engines.engine import Engine
+from regnety.inference.engines.registry import ENGINES, Engine
 
 WARM_UP_RUNS, WARM_UP_S = 2, 1.0
 """As many, unless they take longer."""
@@ -94,23 +94,16 @@ def measure_job(request: dict[str, Any]) -> dict[str, Any]:
 
 def started(request: dict[str, Any]) -> Engine:
     """The engine as it is used: one run over all threads, or several single-threaded ones side by side."""
-    engine: Engine
+    row, model = ENGINES[request["engine"]], Path(request["graph"])
     threads, workers, piece = request["threads"], request["workers"], request["images_per_run"]
-    if request["engine"] == "openvino":
-        from regnety.inference.engines.openvino import OpenVinoEngine
-
-        engine = OpenVinoEngine(
-            Path(request["graph"]), threads=threads, workers=workers, batch=piece, precision=request["precision"]
-        )
-    elif request["engine"] == "torch":
-        from regnety.bundle.bundle import Bundle
-        from regnety.inference.engines.torch import TorchEngine
-
-        engine = TorchEngine(Bundle.load(Path(request["graph"])), threads=threads, precision=request["precision"])
+    precision = request["precision"]
+    engine: Engine
+    if row.runs_graphs:
+        engine = row.load()(model, threads=threads, workers=workers, batch=piece, precision=precision)
     else:
-        from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
+        from regnety.bundle.bundle import Bundle
 
-        engine = OnnxRuntimeEngine(Path(request["graph"]), threads=threads, batch=piece, precision=request["precision"])
+        engine = row.load()(Bundle.load(model), threads=threads, precision=precision)
     if workers == 1:
         return engine
     from regnety.inference.engines.side_by_side import SideBySideEngine

@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sized
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,14 @@ from regnety.bundle.bundle import Bundle
 from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.models import EMBEDDED_MODEL, is_name
 from regnety.errors import DataError, ImageError, RegNetYError, UnknownModelError
-from regnety.images.formats import MAX_PIXELS
-from regnety.images.pixels import PixelWay
+from regnety.images.formats import PixelWay
 from regnety.images.sources import ImageSource, is_single_image
-from regnety.inference.engines.engine import Engine
+from regnety.inference.engines.registry import Engine
+from regnety.inference.options import RunFields, RunOptions
 from regnety.inference.runner import Runner
 from regnety.inference.tuning import Plan
 from regnety.plain_values import from_plain
-from regnety.preprocessing import PerChannel, Preprocessing, preprocessing_from_dict
+from regnety.preprocessing import Preprocessing, preprocessing_from_dict
 
 OUTPUT = "pre_logits"
 
@@ -92,19 +92,9 @@ class Embedder:
     Args:
         model: whatever a model may be (`Bundle.load`), also one without a classifier; the one that comes with the
             package where nothing is named.
-        engine: as for `Predictor`.
-        precision: as for `Predictor`; but float32 unless told otherwise, as embeddings are kept and compared with
-            those of other machines.
-        workers: as for `Predictor`, like all after it.
-        pixels: as for `Predictor`.
-        exif_orientation: as for `Predictor`.
-        max_pixels: as for `Predictor`.
-        image_size: as for `Predictor`.
-        crop_pct: as for `Predictor`.
-        use_test_size: as for `Predictor`.
-        mean: as for `Predictor`.
-        std: as for `Predictor`.
-        interpolation: as for `Predictor`.
+        options: how the model is run and what it is shown, as for `Predictor`; by default in float32, as embeddings
+            are kept and compared with those of other machines.
+        changes: fields of `RunOptions` as keywords, which change `options`.
 
     Raises:
         UnknownModelError: the name is not known, or its weights cannot be had.
@@ -117,53 +107,32 @@ class Embedder:
         self,
         model: str | Path | Bundle = EMBEDDED_MODEL,
         *,
-        engine: str = "auto",
-        precision: str = "f32",
-        workers: int | None = None,
-        pixels: PixelWay = "fast",
-        exif_orientation: bool = True,
-        max_pixels: int = MAX_PIXELS,
-        image_size: int | None = None,
-        crop_pct: float | None = None,
-        use_test_size: bool = False,
-        mean: PerChannel | None = None,
-        std: PerChannel | None = None,
-        interpolation: str | None = None,
+        options: RunOptions | None = None,
+        **changes: Unpack[RunFields],
     ) -> None:
+        options = replace(options or RunOptions(precision="f32"), **changes)
         bundle = Bundle.load(model)
-        shown = bundle.preprocessing.with_changes(
-            image_size=image_size,
-            crop_pct=crop_pct,
-            use_test_size=use_test_size,
-            mean=mean,
-            std=std,
-            interpolation=interpolation,
-        )
-        bundle = bundle.with_preprocessing(shown)
+        bundle = bundle.with_preprocessing(options.preprocessing(bundle.preprocessing))
         self.bundle = bundle
         self.origin = EmbeddingOrigin(
             model=_place_of(bundle),
             weights=bundle.fingerprint(),
             num_features=bundle.architecture.num_features,
             preprocessing=bundle.preprocessing,
-            exif_orientation=exif_orientation,
-            pixels=pixels,
+            exif_orientation=options.exif_orientation,
+            pixels=options.pixels,
         )
         """What the embeddings come from."""
-        self._runner = Runner(
-            bundle,
-            outputs=(OUTPUT,),
-            engine=engine,
-            precision=precision,
-            workers=workers,
-            pixels=pixels,
-            exif_orientation=exif_orientation,
-            max_pixels=max_pixels,
-        )
+        self._runner = Runner(bundle, options, outputs=(OUTPUT,))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As for `Predictor`."""
-        return partial(type(self), **self._runner.options), (self.bundle,)
+        return partial(type(self), options=self.options), (self.bundle,)
+
+    @property
+    def options(self) -> RunOptions:
+        """How the model is run and what it is shown."""
+        return self._runner.options
 
     @classmethod
     def like(
@@ -171,20 +140,16 @@ class Embedder:
         origin: EmbeddingOrigin,
         model: str | Path | Bundle | None = None,
         *,
-        engine: str = "auto",
-        precision: str = "f32",
-        workers: int | None = None,
-        max_pixels: int = MAX_PIXELS,
+        options: RunOptions | None = None,
+        **changes: Unpack[RunFields],
     ) -> "Embedder":
         """An embedder whose embeddings can be compared with others, as it has the same model shown the same pixels.
 
         Args:
             origin: of the others.
             model: where that model stands now; None is where it stood then.
-            engine: as for the class, like all after it.
-            precision: as for the class.
-            workers: as for the class.
-            max_pixels: as for the class.
+            options: as for the class; what the model is shown is the origin's whatever they say.
+            changes: as for the class.
 
         Raises:
             DataError: it is another model.
@@ -199,14 +164,17 @@ class Embedder:
             raise UnknownModelError(
                 f"{reason}; the embeddings came from it, --model (model=) says where it is"
             ) from error
+        options = replace(options or RunOptions(precision="f32"), **changes)
         embedder = cls(
             bundle.with_preprocessing(origin.preprocessing),
-            engine=engine,
-            precision=precision,
-            workers=workers,
-            pixels=origin.pixels,
-            exif_orientation=origin.exif_orientation,
-            max_pixels=max_pixels,
+            options=RunOptions(
+                engine=options.engine,
+                precision=options.precision,
+                workers=options.workers,
+                pixels=origin.pixels,
+                exif_orientation=origin.exif_orientation,
+                max_pixels=options.max_pixels,
+            ),
         )
         found = embedder.origin
         if found.weights != origin.weights:

@@ -1,0 +1,100 @@
+"""`RunOptions`: how a model is run and what it is shown, as one value."""
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from regnety.errors import EngineError
+from regnety.images.formats import MAX_PIXELS, PIXEL_WAYS, PixelWay
+from regnety.inference.engines.registry import AUTO, PRECISIONS, engine_row
+from regnety.preprocessing import PerChannel, Preprocessing, per_channel
+
+
+class RunFields(TypedDict, total=False):
+    """The fields of `RunOptions` as keywords, for what takes them one by one: `Predictor(engine="openvino")`."""
+
+    engine: str
+    precision: str
+    workers: int | None
+    pixels: PixelWay
+    exif_orientation: bool
+    max_pixels: int
+    image_size: int | None
+    crop_pct: float | None
+    use_test_size: bool
+    mean: PerChannel | None
+    std: PerChannel | None
+    interpolation: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a model is run and what it is shown.
+
+    `Predictor`, `Embedder`, `RayPredictor` and `evaluate` take one as `options`, its fields as keywords, or both: then
+    the keywords change the options.
+
+    Raises:
+        EngineError: there is no such engine or precision.
+        ValueError: a value is not allowed, or both `image_size` and `use_test_size` are given.
+        WeightsError: mean or std is not one number, or one for each of 3 channels.
+    """
+
+    engine: str = AUTO
+    """`onnxruntime`, `openvino`, `torch`, or `auto`: ONNX Runtime for a few images, or with the precision `bf16` an
+    engine that has it; for many images the one that is the fastest here."""
+    precision: str = AUTO
+    """`f32`, `bf16`, or `auto`: bf16 if the processor and the engine have it, but for a few images only if that engine
+    is named. A quantized model has `int8` and nothing else."""
+    workers: int | None = None
+    """Threads, each with images of its own; None is one on each core."""
+    pixels: PixelWay = "fast"
+    """The way to the pixels: `fast` differs from timm's by a grey level or two here and there; `exact` is timm's to the
+    last bit; `draft` is faster still for large photographs."""
+    exif_orientation: bool = True
+    """Turn photographs upright as their EXIF orientation says."""
+    max_pixels: int = MAX_PIXELS
+    """Width times height above which an image is refused before it is decoded."""
+    image_size: int | None = None
+    """Height and width that the model is shown, in pixels; None is its own."""
+    crop_pct: float | None = None
+    """Share of the shorter side that the crop keeps; None is the model's own."""
+    use_test_size: bool = False
+    """Use the size at which the model is best, where that is not the one it was trained at."""
+    mean: PerChannel | None = None
+    """For each channel, of values in [0, 1], or one number for all; None is the model's own."""
+    std: PerChannel | None = None
+    """As `mean`."""
+    interpolation: str | None = None
+    """Pillow's filter, `bicubic`, `bilinear`, `lanczos` or `nearest`; None is the model's own."""
+
+    def __post_init__(self) -> None:
+        if self.engine != AUTO:
+            engine_row(self.engine)
+        if self.precision not in PRECISIONS:
+            raise EngineError(f"no precision named {self.precision!r}; there are {', '.join(PRECISIONS)}")
+        for name, number in (("workers", 1 if self.workers is None else self.workers), ("max_pixels", self.max_pixels)):
+            if not hasattr(number, "__index__") or number < 1:  # NumPy's whole numbers are no int
+                raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
+        if self.pixels not in PIXEL_WAYS:
+            raise ValueError(f"pixels must be one of {', '.join(PIXEL_WAYS)}, got {self.pixels!r}")
+        if self.use_test_size and self.image_size is not None:
+            raise ValueError("image_size and use_test_size contradict each other; give one of them")
+        for name in ("mean", "std"):
+            value = getattr(self, name)
+            if value is not None:  # a list or an array cannot be hashed; photographs have 3 channels
+                object.__setattr__(self, name, per_channel(name, value, 3))
+
+    def preprocessing(self, own: Preprocessing) -> Preprocessing:
+        """What the model is shown, where `own` is what it has itself.
+
+        Raises:
+            WeightsError: a size, share or filter is not allowed; the message names it.
+        """
+        return own.with_changes(
+            image_size=self.image_size,
+            crop_pct=self.crop_pct,
+            use_test_size=self.use_test_size,
+            mean=self.mean,
+            std=self.std,
+            interpolation=self.interpolation,
+        )
