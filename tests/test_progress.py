@@ -12,8 +12,7 @@ ON_TERMINAL = """
 import os, sys
 os.dup2(1, 2)
 from regnety.progress import ByteProgress
-with ByteProgress("a.pth") as progress:
-    progress.place(2_000_000, 8_000_000)
+with ByteProgress("a.pth", total=8_000_000, done=2_000_000) as progress:
     progress.advance(4_000_000)
     progress.say("broke off")
     progress._bar.refresh()
@@ -29,23 +28,20 @@ def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lines_of_steps_and_bytes(capfd: pytest.CaptureFixture[str]) -> None:
     with Progress("epoch 1/20", total=3) as steps:
         steps.advance(loss=0.5)
-    with ByteProgress("a.pth") as of_bytes:
+    with ByteProgress("a.pth", total=None) as of_bytes:
         of_bytes.advance(1_500_000)
-        of_bytes.place(4_000_000, 8_000_000)
+    with ByteProgress("a.pth", total=8_000_000, done=4_000_000) as of_bytes:
         of_bytes.advance(1_000_000)
         of_bytes.say("broke off")
-        of_bytes.place(0, 8_000_000)
-        of_bytes.advance(40_000)
     assert capfd.readouterr() == (
         "",
-        "epoch 1/20: 1/3 loss 0.5\na.pth: 1.5 MB\na.pth: 5.0 of 8.0 MB\na.pth: broke off\na.pth: 0.0 of 8.0 MB\n",
+        "epoch 1/20: 1/3 loss 0.5\na.pth: 1.5 MB\na.pth: 5.0 of 8.0 MB\na.pth: broke off\n",
     )
 
 
 @pytest.mark.usefixtures("every_step_is_told")
 def test_quiet_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
-    with ByteProgress("a.pth", quiet=True) as of_bytes:
-        of_bytes.place(0, 8)
+    with ByteProgress("a.pth", total=8, quiet=True) as of_bytes:
         of_bytes.advance(1)
         of_bytes.say("broke off")
     assert capfd.readouterr() == ("", "")

@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-from regnety.errors import MissingExtraError, RegNetYError
+from regnety.errors import EngineError, MissingExtraError, RegNetYError
 from regnety.text import one_line
 
 
@@ -36,6 +36,20 @@ def import_extra(
             raise MissingExtraError(feature, extra) from None
         reason = does_not_work(package, error)
         raise (broken(reason) if broken else MissingExtraError(feature, extra, reason)) from error
+
+
+def require_onnx() -> None:
+    """Import the package onnx before a graph is built: the protobuf that something else installed may not fit it.
+
+    Raises:
+        EngineError: it cannot be imported; each version of protobuf raises another error.
+    """
+    try:
+        importlib.import_module("onnx")
+    except Exception as error:
+        raise EngineError(
+            f"the package onnx cannot be imported: {one_line(error)}; pip install --force-reinstall onnx protobuf"
+        ) from error
 
 
 def does_not_work(package: str, error: BaseException) -> str:

@@ -20,8 +20,8 @@ from regnety import Bundle, ExportError, Predictor, UnknownModelError, WeightsEr
 from regnety.architecture.description import Architecture
 from regnety.bundle.bundle import read_bundle
 from regnety.export import model_export, openvino_models
+from regnety.files.arrays import relative_difference
 from regnety.graph import assembly, builder
-from regnety.graph.differences import relative_difference
 from regnety.graph.onnx_files import read_onnx
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing

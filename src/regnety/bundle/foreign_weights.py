@@ -12,11 +12,10 @@ import numpy as np
 
 from regnety.architecture.description import Architecture
 from regnety.errors import WeightsError
-from regnety.files.arrays import Array
+from regnety.extras import require_onnx
+from regnety.files.arrays import Array, relative_difference
 from regnety.files.content_identity import ModelFiles
-from regnety.graph.differences import relative_difference
 from regnety.graph.foreign import ForeignModel
-from regnety.graph.onnx_package import require_onnx
 from regnety.graph.stored_graph import StoredGraph
 from regnety.storage import cache_directory, replacing, say_not_kept
 from regnety.text import one_line

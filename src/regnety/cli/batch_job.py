@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 LISTED_ERRORS = 20
 """Images that could not be read and are named on stderr; the output names all of them."""
-ADVANCE_S = 0.2
 
 
 def run_batch_job(
@@ -47,20 +46,20 @@ def run_batch_job(
         quiet: no progress and no summary; errors are told.
         description: what is being done, for the progress.
     """
-    failed, remaining = 0, len(sources)
+    answered, failed, remaining, began = 0, 0, len(sources), time.monotonic()
     notice = EngineNotice(model, quiet=quiet)
     with Progress(description, total=len(sources), quiet=quiet) as progress:
-        pace = _Pace(progress)
 
         def see(record: Record) -> None:
-            nonlocal failed
+            nonlocal answered, failed
             error = rows.error(record)
             if error is not None:
                 failed += 1
                 if failed <= LISTED_ERRORS:
                     print(f"regnety: {printable(error)}", file=sys.stderr)
             notice.say(answered=error is None)
-            pace.step()
+            answered += 1
+            progress.advance(images_per_s=answered / (time.monotonic() - began))
 
         def skip(count: int, facts: Mapping[str, Any]) -> None:
             nonlocal remaining
@@ -102,21 +101,3 @@ def _told(summary: JobSummary, output: str) -> str:
     return (
         f"{output}: {counted(summary.images, 'image')}{earlier}, {summary.unreadable} unreadable, {speed:.1f} images/s"
     )
-
-
-class _Pace:
-    """Hands steps on to a bar now and then: drawing costs more than counting."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._began = self._last = time.monotonic()
-        self._steps = self._told = 0
-
-    def step(self) -> None:
-        """One more image."""
-        self._steps += 1
-        now = time.monotonic()
-        if now - self._last >= ADVANCE_S:
-            self._last = now
-            self._progress.advance(self._steps - self._told, images_per_s=self._steps / (now - self._began))
-            self._told = self._steps

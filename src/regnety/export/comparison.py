@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
 from regnety.errors import ExportError
+from regnety.files.arrays import relative_difference
 from regnety.graph.builder import write_graph
-from regnety.graph.differences import relative_difference
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 from regnety.inference.engines.processor import available_cores
 from regnety.inference.engines.registry import Engine

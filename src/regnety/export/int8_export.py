@@ -11,8 +11,8 @@ from regnety.export.comparison import sample_pictures
 from regnety.export.export_result import Exported
 from regnety.export.export_targets import Form, check_replaceable
 from regnety.export.openvino_models import write_openvino_model
+from regnety.files.arrays import relative_difference
 from regnety.files.file_names import GRAPH_FILE
-from regnety.graph.differences import relative_difference
 from regnety.graph.int8_copies import copy_quantized
 from regnety.inference.engines.graph_cache import graph_of
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine

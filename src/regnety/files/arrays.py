@@ -61,6 +61,16 @@ def same_values(one: StoredTensor, other: StoredTensor) -> bool:
     return np.array_equal(first, second, equal_nan=first.dtype.kind == "f")
 
 
+def relative_difference(found: Array, wanted: Array) -> float:
+    """Largest difference, in standard deviations of `wanted`; NaN where a value is not finite.
+
+    A constant output has no deviation; there it is the difference itself.
+    """
+    wanted = wanted.astype(np.float64)
+    deviation = float(wanted.std())
+    return float(np.abs(found - wanted).max()) / (deviation or 1.0)
+
+
 MOST_COMPARED = 1 << 28
 """Elements of tensors that are compared; the largest layer of a published RegNet has a tenth of that."""
 

@@ -18,7 +18,8 @@ from regnety.architecture.description import Architecture
 from regnety.architecture.layers import BATCH_NORM_EPS, Block, ConvNorm, Head, SqueezeExcitation
 from regnety.architecture.tensor_shapes import check_shape
 from regnety.errors import WeightsError
-from regnety.graph.graph_arrays import Array, GraphArray, little_endian
+from regnety.files.arrays import Array
+from regnety.graph.graph_arrays import GraphArray, little_endian
 from regnety.metadata.model_metadata import KEY, ModelMetadata
 from regnety.preprocessing import Preprocessing
 from regnety.version import __version__

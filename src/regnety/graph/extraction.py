@@ -6,17 +6,14 @@ other checkpoint and compute the same.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from regnety.architecture.description import Architecture
 from regnety.architecture.layers import BATCH_NORM_EPS, ConvNorm
 from regnety.errors import WeightsError
+from regnety.files.arrays import Array
 from regnety.graph.stored_graph import StoredArray, StoredGraph
-
-Array: TypeAlias = npt.NDArray[Any]
 
 IDENTITY_NORM = {"weight": 1.0, "running_mean": 0.0, "running_var": 1 - BATCH_NORM_EPS}
 """1 / sqrt(running_var + eps) is 1: exactly in float64; a float32 kernel that is folded with it again is unchanged."""

@@ -7,19 +7,17 @@ is what a RegNet does is not decided here: whoever runs the weights compares wit
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from regnety.architecture.description import Architecture
 from regnety.architecture.layers import BATCH_NORM_EPS, Block, ConvNorm, SqueezeExcitation
 from regnety.catalog.models import EMBEDDED_MODEL, list_models, model_info
 from regnety.errors import InvalidDesignError, WeightsError
+from regnety.files.arrays import Array
 from regnety.graph.onnx_nodes import Node, read_nodes
 from regnety.graph.stored_graph import StoredArray, StoredGraph
-
-Array: TypeAlias = npt.NDArray[Any]
 
 PASSING = ("Identity", "Cast", "CastLike", "Expand")
 """What exporters put between an array and its use; none changes a value of a whole array."""

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import onnx
 
 from regnety.errors import WeightsError
+from regnety.files.arrays import Array
 
-Array: TypeAlias = npt.NDArray[Any]
 ArrayType: TypeAlias = Literal["float32", "float16"]
 
 TENSOR_TYPES = {"float32": onnx.TensorProto.FLOAT, "float16": onnx.TensorProto.FLOAT16}

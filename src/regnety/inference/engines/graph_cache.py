@@ -7,7 +7,7 @@ from typing import Any
 
 from regnety.bundle.bundle import Bundle
 from regnety.errors import WeightsError
-from regnety.graph.onnx_package import require_onnx
+from regnety.extras import require_onnx
 from regnety.metadata.model_metadata import FORMAT_VERSION, KEY, metadata_from_json
 from regnety.storage import cache_directory, say_not_kept
 from regnety.version import __version__

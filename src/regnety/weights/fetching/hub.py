@@ -312,8 +312,9 @@ def _bar_class(description: str, *, quiet: bool) -> type[Any]:
     class Bar(tqdm):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **{**options, "disable": True})  # type: ignore[no-untyped-call]
-            self._progress = ByteProgress(description, quiet=quiet).__enter__()
-            self._progress.place(options.get("initial", 0), options.get("total"))
+            self._progress = ByteProgress(
+                description, total=options.get("total"), done=options.get("initial", 0), quiet=quiet
+            ).__enter__()
 
         def update(self, n: float | None = 1) -> None:
             self._progress.advance(int(n or 0))
