@@ -89,7 +89,7 @@ def test_weights_are_replaced_and_nothing_else(source: Path, tmp_path: Path, cap
     ("arguments", "message"),
     [
         (["bundle", "there.zip", "--to", "timm"], "there.zip: name it .safetensors or one of .pth, "),
-        (["bundle", "bundle", "--to", "timm"], "bundle: is the model that is to be converted, or a "),
+        (["bundle", "bundle", "--to", "timm"], "bundle: is the model itself or a part of it"),
         (["bundle", "no/there.pth", "--to", "timm"], "no/there.pth: there is no folder no"),
         (["none.pth", "there.pth", "--to", "timm"], "none.pth: no such file or folder; a model is a name, "),
         (["regnety_640.seer", "there.pyth", "--to", "onnx"], "there.pyth: an ONNX file ends in .onnx"),

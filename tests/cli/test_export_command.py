@@ -71,6 +71,7 @@ def test_what_the_file_is_to_be_shown(folder: Path, tmp_path: Path) -> None:
         (["-o", "no/model.onnx"], "no/model.onnx: there is no folder no"),
         (["-o", "bundle.onnx", "--outputs", "s9"], "no output named 's9'; there are stem, s1, s2, pre_logits, logits"),
         (["-o", "1.png/model.onnx"], "1.png/model.onnx: there is no folder 1.png"),
+        (["-o", "bundle"], "bundle: is the model itself or a part of it; name another place"),
     ],
 )
 def test_what_is_refused(arguments: list[str], message: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -258,9 +258,7 @@ def test_a_model_is_not_written_over_itself(tmp_path: Path) -> None:
     for source, place, target in places:
         with pytest.raises(ExportError) as error:
             convert_model(source, place, to=target)
-        assert str(error.value) == (
-            f"{place}: is the model that is to be converted, or a part of it; name another place"
-        )
+        assert str(error.value) == (f"{place}: is the model itself or a part of it; name another place")
     assert {name: (tmp_path / name).read_bytes() for name in files(tmp_path)} == before
 
 

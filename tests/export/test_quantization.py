@@ -278,7 +278,7 @@ def test_what_stands_there_and_is_no_model_is_kept(folder: Path, tmp_path: Path)
     (tmp_path / "thesis" / "thesis.txt").write_text("precious")
     with pytest.raises(WeightsError, match=r"thesis: exists and is not a bundle; name another folder$"):
         quantize_model(folder / "float", tmp_path / "thesis", calibrate=PICTURES)
-    with pytest.raises(ExportError, match="float: is the model that is to be converted, or a part of it"):
+    with pytest.raises(ExportError, match="float: is the model itself or a part of it"):
         quantize_model(folder / "float", folder / "float", calibrate=PICTURES)
     assert (tmp_path / "thesis" / "thesis.txt").read_text() == "precious"
 

@@ -13,7 +13,8 @@ from typing import Any, Literal
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.folders.transformers import processor_config, transformers_config
 from regnety.errors import ExportError
-from regnety.export.conversion_targets import check_not_its_source, check_target
+from regnety.export.conversion_targets import check_target
+from regnety.export.export_targets import check_not_its_source
 from regnety.export.readback import compare_checkpoint, compare_graph
 from regnety.files.arrays import FileWeights
 from regnety.files.file_names import CONFIG_FILE, PROCESSOR_FILE, WEIGHTS_FILE

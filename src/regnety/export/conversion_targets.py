@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from regnety.bundle.bundle import Bundle
 from regnety.bundle.folders.ours import BUNDLE_FILES
 from regnety.bundle.folders.transformers import is_ours
 from regnety.errors import ExportError, WeightsError
@@ -46,19 +45,6 @@ def check_target(path: str | Path, to: str) -> ConvertedForm:
     form = _form_of(path, to)
     _check_free(Path(path), form)
     return form
-
-
-def check_not_its_source(path: Path, bundle: Bundle) -> None:
-    """Refuse to write a model over itself, or over a part of itself.
-
-    Raises:
-        ExportError: the place is the model's own, or one is within the other.
-    """
-    if bundle.path is None or not path.exists():
-        return
-    place, source = path.resolve(), bundle.path.resolve()
-    if place == source or place in source.parents or source in place.parents:
-        raise ExportError(f"{path}: is the model that is to be converted, or a part of it; name another place")
 
 
 def _form_of(path: str | Path, to: str) -> ConvertedForm:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from regnety.bundle.bundle import Bundle
 from regnety.bundle.folders.ours import check_replaceable as check_bundle_replaceable
 from regnety.errors import ExportError, WeightsError
 from regnety.graph.openvino_files import DATA_SUFFIX, read_openvino
@@ -13,6 +14,19 @@ from regnety.metadata.model_metadata import KEY
 Form: TypeAlias = Literal["onnx", "openvino", "folder"]
 
 SUFFIXES: dict[str, Form] = {".onnx": "onnx", ".xml": "openvino"}
+
+
+def check_not_its_source(path: Path, bundle: Bundle) -> None:
+    """Refuse to write a model over itself, or over a part of itself.
+
+    Raises:
+        ExportError: the place is the model's own, or one is within the other.
+    """
+    if bundle.path is None or not path.exists():
+        return
+    place, source = path.resolve(), bundle.path.resolve()
+    if place == source or place in source.parents or source in place.parents:
+        raise ExportError(f"{path}: is the model itself or a part of it; name another place")
 
 
 def form_of(path: str | Path) -> Form:

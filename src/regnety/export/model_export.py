@@ -10,7 +10,7 @@ from regnety.bundle.bundle import Bundle
 from regnety.errors import ExportError
 from regnety.export.comparison import BOUNDS, largest_difference, sample_pictures, source_outputs
 from regnety.export.export_result import Exported
-from regnety.export.export_targets import check_replaceable, form_of
+from regnety.export.export_targets import check_not_its_source, check_replaceable, form_of
 from regnety.files.file_names import GRAPH_FILE, WEIGHTS_FILE
 from regnety.files.safetensors_files import SafetensorsWeights
 from regnety.graph.builder import DATA_SUFFIX, write_graph
@@ -56,8 +56,8 @@ def export_model(
     A model that is quantized keeps its graph: the input is `uint8`, the size its own, and fp16 is none of its.
 
     Raises:
-        ExportError: the path says no form, something else stands there, the file answers otherwise than the model, or
-            a model that is quantized cannot be had so.
+        ExportError: the path says no form, something else or the model itself stands there, the file answers
+            otherwise than the model, or a model that is quantized cannot be had so.
         WeightsError: the model is damaged, or an argument is not allowed.
         UnknownModelError: the name is not known, or its weights are not on this disk.
         MissingExtraError: an OpenVINO model is asked for, and OpenVINO is not installed.
@@ -65,6 +65,7 @@ def export_model(
     form = form_of(path)
     path = Path(path)
     bundle = Bundle.load(model)
+    check_not_its_source(path, bundle)  # a file in f16 or without outputs would be all that is left of the model
     bundle = bundle.with_preprocessing(
         bundle.preprocessing.with_changes(
             image_size=image_size, crop_pct=crop_pct, mean=mean, std=std, interpolation=interpolation

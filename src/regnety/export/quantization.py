@@ -17,8 +17,7 @@ from regnety.bundle.folders.ours import check_replaceable
 from regnety.datasets.folders import read_evaluation_folder
 from regnety.datasets.held_out import scored_samples
 from regnety.errors import DataError, ExportError, ImageError, WeightsError
-from regnety.export.conversion_targets import check_not_its_source
-from regnety.export.export_targets import form_of
+from regnety.export.export_targets import check_not_its_source, form_of
 from regnety.export.labelled_pictures import LabelledPictures
 from regnety.export.nncf_quantization import (
     PRESET,

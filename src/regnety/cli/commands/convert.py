@@ -43,7 +43,8 @@ def convert(
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.label_files import find_labels
     from regnety.export.conversion import convert_model
-    from regnety.export.conversion_targets import check_not_its_source, check_target
+    from regnety.export.conversion_targets import check_target
+    from regnety.export.export_targets import check_not_its_source
 
     if (place is None) == (output is None):
         raise click.UsageError("name one place to write to: --output PATH")

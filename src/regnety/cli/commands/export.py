@@ -80,12 +80,13 @@ def export(
     """
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.label_files import find_labels
-    from regnety.export.export_targets import check_output
+    from regnety.export.export_targets import check_not_its_source, check_output
     from regnety.export.model_export import export_model
 
     is_folder = check_output(output) == "folder"
     place = claim(output, is_folder=is_folder, check=lambda: check_output(output))
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
+    check_not_its_source(Path(output), bundle)
     say_notice(bundle, quiet=quiet)
     say_replaced(place, quiet=quiet)
     exported = export_model(

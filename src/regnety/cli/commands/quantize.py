@@ -100,8 +100,7 @@ def quantize(
     """
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.label_files import find_labels
-    from regnety.export.conversion_targets import check_not_its_source
-    from regnety.export.export_targets import check_output
+    from regnety.export.export_targets import check_not_its_source, check_output
     from regnety.export.quantization import quantize_model
 
     check_sizes(image_size, test_size)
