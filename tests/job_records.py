@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from regnety.images.sources import source_name
+from regnety.inference.jobs.job import Job
+from regnety.inference.jobs.rows import PredictionRows
 from regnety.inference.predictor import ClassProbability, Prediction
 
 
@@ -17,10 +19,15 @@ def prediction(name: str) -> Prediction:
     return Prediction(name, None, entries)
 
 
-def answer(sources: Iterable[Any]) -> Iterator[Prediction]:
+def answer(sources: Iterable[Any], count: int | None) -> Iterator[Prediction]:
     """Each in its turn."""
     for source in sources:
         yield prediction(source_name(source) or "")
+
+
+def job_of(answers: Any = None, *, row_format: str = "csv", **settings: Any) -> "Job[Prediction]":
+    """A job of such answers."""
+    return Job(answer=answers or answer, rows=PredictionRows(), row_format=row_format, settings=settings)
 
 
 class Answers:
@@ -30,7 +37,7 @@ class Answers:
         self.asked: list[str] = []
         self._at, self._error = at, error
 
-    def __call__(self, sources: Iterable[Any]) -> Iterator[Prediction]:
+    def __call__(self, sources: Iterable[Any], count: int | None) -> Iterator[Prediction]:
         """As `answer`."""
         for source in sources:
             if len(self.asked) == self._at and self._error is not None:

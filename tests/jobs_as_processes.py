@@ -12,8 +12,8 @@ SMALL_PARTS = """
 import sys
 from regnety.cli.main import main
 from regnety.inference import runner
-from regnety.inference.jobs.job import run_job
-run_job.__kwdefaults__["part_records"] = int(sys.argv.pop(1))
+from regnety.inference.jobs import job
+job.PART_RECORDS = int(sys.argv.pop(1))
 if sys.argv.pop(1) == "untuned":
     runner.MANY = 1 << 60
 """

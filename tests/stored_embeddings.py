@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety import Embeddings, Preprocessing, read_embeddings
-from regnety.inference.jobs.job import run_job
+from regnety.inference.jobs.job import Job, run_job
 from regnety.inference.similarity.embedder import Embedding, EmbeddingOrigin
-from regnety.inference.similarity.embedding_files import EmbeddingRows, file_settings
+from regnety.inference.similarity.embedding_files import KIND, EmbeddingRows
 
 
 def stored_embeddings(
@@ -30,19 +30,18 @@ def stored_embeddings(
         for row, name in enumerate(filenames)
     )
 
-    def answers(asked: "object") -> "object":
+    def answers(asked: "object", count: int | None) -> "object":
         for _, record in zip(asked, records, strict=False):  # type: ignore[call-overload]
             yield record
 
-    run_job(
-        filenames,
-        answers,  # type: ignore[arg-type]
-        EmbeddingRows(origin.num_features),
-        path,
+    job: Job[Embedding] = Job(
+        answer=answers,  # type: ignore[arg-type]
+        rows=EmbeddingRows(origin.num_features),
         row_format="parquet",
-        settings=file_settings(origin),
+        settings={"kind": KIND, **origin.settings},
         about={"model": origin.model},
     )
+    run_job(job, filenames, path)
     return read_embeddings(path)
 
 

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from regnety.inference.engines.system_info import system_info as system_info
     from regnety.inference.evaluation import Evaluation as Evaluation, evaluate as evaluate
     from regnety.inference.jobs.job import JobSummary as JobSummary
+    from regnety.inference.jobs.predictions import write_predictions as write_predictions
     from regnety.inference.latency.benchmark import bench as bench
     from regnety.inference.latency.picking import pick as pick
     from regnety.inference.latency.timing import LatencyRow as LatencyRow
@@ -166,6 +167,7 @@ _HOMES = {
     "regnety.inference.engines.system_info": ("system_info",),
     "regnety.inference.evaluation": ("Evaluation", "evaluate"),
     "regnety.inference.jobs.job": ("JobSummary",),
+    "regnety.inference.jobs.predictions": ("write_predictions",),
     "regnety.inference.options": ("RunOptions",),
     "regnety.inference.pipeline": ("Output",),
     "regnety.inference.tuning": ("Plan",),

@@ -114,14 +114,14 @@ def test_ctrl_c_and_a_scheduler_keep_every_answer(
     sidecars = sorted((tmp_path / ".labels.csv.job").glob("0*.json"))
     kept = sum(json.loads(path.read_text())["images"] for path in sidecars)
     last = err.strip().splitlines()[-1]
-    assert last == f"regnety: {output}: interrupted; {kept} images are kept, --resume goes on with them"
+    assert last == f"regnety: {output}: interrupted; {kept} images are kept, continue with --resume"
     again = subprocess.run(command(folder, output), capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert again.returncode == 2
-    assert f"{output}: an unfinished job of {kept} images is there; --resume goes on with it" in again.stderr
+    assert f"{output}: has an unfinished job of {kept} images; continue with --resume" in again.stderr
     other = command(folder, output, "--resume", "--min-probability", "0.1")
     refused = subprocess.run(other, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert refused.returncode == 2
-    assert "its unfinished job was begun with min_probability 0.0, now it is 0.1" in refused.stderr
+    assert "its unfinished job was started with min_probability 0.0, now it is 0.1" in refused.stderr
     process = started(command(folder, output, "--resume", "--quiet"))
     _, err = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 1
@@ -143,7 +143,7 @@ def test_two_processes_with_one_output(folder: Path, whole: bytes, tmp_path: Pat
     first.send_signal(signal.SIGSTOP)
     line = command(folder, output, "--resume", "--quiet")
     second = subprocess.run(line, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    assert one_line(second) == f"{output}: another process is at work on it"
+    assert one_line(second) == f"{output}: another process is writing it"
     first.send_signal(signal.SIGCONT)
     first.communicate(timeout=TIMEOUT_S)
     assert first.returncode == 1
@@ -170,7 +170,7 @@ def test_a_full_disk_keeps_the_parts(folder: Path, whole: bytes, tiny_disk: Path
     kept = 16 * parts_of(output)
     assert 16 <= kept < COUNT
     last = result.stderr.splitlines()[-1]
-    assert last == f"regnety: {output}: No space left on device; {kept} images are kept, --resume goes on with them"
+    assert last == f"regnety: {output}: No space left on device; {kept} images are kept, continue with --resume"
     assert not list(tiny_disk.rglob("*.part"))
     subprocess.run(["mount", "-o", "remount,size=1m", str(tiny_disk)], check=True)
     result = subprocess.run(line, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
@@ -244,7 +244,7 @@ def test_a_model_that_was_moved_is_the_same_and_another_one_is_not(folder: Path,
     refused = subprocess.run(
         job_command(tmp_path / "other", *arguments), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
-    assert one_line(refused).startswith(f'{output}: its unfinished job was begun with weights "')
+    assert one_line(refused).startswith(f'{output}: its unfinished job was started with weights "')
     moved = subprocess.run(
         job_command(tmp_path / "moved", *arguments), capture_output=True, timeout=TIMEOUT_S, check=False
     )

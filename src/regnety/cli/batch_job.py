@@ -1,96 +1,70 @@
-"""Around a batch job: progress, what could not be read, and how it ended; the same for every command that has one."""
+"""What a batch job says on stderr: progress, what could not be read, how it ended; the same in every command."""
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 from regnety.cli.interruption import terminated_as
 from regnety.cli.output.notices import EngineNotice, say
-from regnety.inference.jobs.job import JobInterrupted, JobSummary, run_job
-from regnety.inference.jobs.rows import Rows
-from regnety.inference.jobs.settings import Answering, engine_facts, go_on_with
+from regnety.inference.jobs.job import JobInterrupted, JobSummary
 from regnety.progress import Progress
 from regnety.text import counted, kept, printable
 
 if TYPE_CHECKING:
-    from regnety.cli.options.images import ImageList
-    from regnety.images.sources import ImageSource
-    from regnety.inference.jobs.places import Place
+    from regnety.inference.jobs.answering import Answering
 
-Record = TypeVar("Record")
 LISTED_ERRORS = 20
-"""Images that could not be read and are named on stderr; the output names all of them."""
+"""Unreadable images that are named on stderr; the output names all of them."""
+
+
+class _Answer(Protocol):
+    @property
+    def error(self) -> str | None: ...
 
 
 def run_batch_job(
-    model: Answering,
-    sources: "ImageList",
-    answer: "Callable[[Iterator[ImageSource], int], Iterator[Record]]",
-    rows: Rows[Record],
-    output: "Place",
-    *,
-    row_format: str,
-    settings: Mapping[str, Any],
-    about: Mapping[str, Any],
-    resume: bool,
-    quiet: bool,
-    description: str,
-) -> JobSummary:
-    """Run a job of a command; what is not said here is as for `run_job`.
+    write: Callable[..., JobSummary], model: "Answering", output: str, *, description: str, total: int, quiet: bool
+) -> bool:
+    """Run the job of a command.
 
     Args:
-        model: what answers; its engine is told, kept with the rows, and stays the same where a job is gone on with.
-        output: its place, claimed already.
-        answer: images, and how many there are, in; one record for each in their order.
-        quiet: no progress and no summary; errors are told.
+        write: `write_predictions` or `write_embeddings`, with all arguments but `on_start` and `on_record`.
+        model: what answers; its engine is named after the first answer.
+        output: the name of what is written.
         description: what is being done, for the progress.
-    """
-    answered, failed, remaining, began = 0, 0, len(sources), time.monotonic()
-    notice = EngineNotice(model, quiet=quiet)
-    with Progress(description, total=len(sources), quiet=quiet) as progress:
+        total: number of images.
+        quiet: no progress and no summary; errors are still listed.
 
-        def see(record: Record) -> None:
+    Returns:
+        Whether any image had no answer.
+    """
+    answered, failed, began = 0, 0, time.monotonic()
+    notice = EngineNotice(model, quiet=quiet)
+    with Progress(description, total=total, quiet=quiet) as progress:
+
+        def see(answer: _Answer) -> None:
             nonlocal answered, failed
-            error = rows.error(record)
-            if error is not None:
+            if answer.error is not None:
                 failed += 1
                 if failed <= LISTED_ERRORS:
-                    print(f"regnety: {printable(error)}", file=sys.stderr)
-            notice.say(answered=error is None)
+                    print(f"regnety: {printable(answer.error)}", file=sys.stderr)
+            notice.say(answered=answer.error is None)
             answered += 1
             progress.advance(images_per_s=answered / (time.monotonic() - began))
 
-        def skip(count: int, facts: Mapping[str, Any]) -> None:
-            nonlocal remaining
-            remaining -= count
-            go_on_with(model, facts, output.name)
-            progress.advance(count)
-
         try:
-            with terminated_as(KeyboardInterrupt):  # a scheduler asks first: what is answered is kept then too
-                summary = run_job(
-                    sources,
-                    lambda images: answer(images, remaining),
-                    rows,
-                    output,
-                    row_format=row_format,
-                    settings=settings,
-                    about=about,
-                    resume=resume,
-                    facts=lambda: engine_facts(model),
-                    on_earlier=skip,
-                    on_record=see,
-                )
+            with terminated_as(KeyboardInterrupt):
+                summary = write(on_start=progress.advance, on_record=see)
         except JobInterrupted as interruption:
             if interruption.images:
-                say(f"{output.name}: interrupted; {kept(interruption.images)}, --resume goes on with them")
+                say(f"{output}: interrupted; {kept(interruption.images)}, continue with --resume")
             raise
     if failed > LISTED_ERRORS:
-        say(f"{counted(failed - LISTED_ERRORS, 'more image', 'more images')} could not be read; {output.name} says why")
+        say(f"{counted(failed - LISTED_ERRORS, 'more image', 'more images')} could not be read; {output} says why")
     if not quiet:
-        say(_told(summary, output.name))
-    return summary
+        say(_told(summary, output))
+    return summary.unreadable > 0 and not summary.was_finished
 
 
 def _told(summary: JobSummary, output: str) -> str:

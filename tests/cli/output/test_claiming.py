@@ -91,13 +91,13 @@ def test_whatever_a_command_writes(name: str, folder: Path, tmp_path: Path, capf
     assert not [path for path in before if path.endswith((".job", ".lock"))]
     with claimed(output, is_folder=os.path.isdir(output)):
         busy = one_line(regnety_here(capfd, *line))
-    assert busy == f"{output}: another process is at work on it"
+    assert busy == f"{output}: another process is writing it"
     job = tmp_path / f".{Path(output).name}.job"
     job.mkdir()
     (job / "job.json").write_text('{"format_version": 1, "settings": {"row_format": "csv"}}')
     (job / "000000.csv").write_text("")
     (job / "000000.json").write_text('{"names": ["a.jpg"], "unreadable": 0}')
-    assert one_line(regnety_here(capfd, *line)).startswith(f"{output}: an unfinished job of 1 image is there; ")
+    assert one_line(regnety_here(capfd, *line)).startswith(f"{output}: has an unfinished job of 1 image; ")
 
 
 @pytest.mark.parametrize("name", ["export to a folder", "convert to a folder"])
@@ -129,7 +129,7 @@ def test_of_ten_at_once_one_writes_and_nine_are_refused(folder: Path, tmp_path: 
     others.append(subprocess.Popen([*line, "--resume"], stderr=subprocess.PIPE, text=True))
     for other in others:
         _, err = other.communicate(timeout=TIMEOUT_S)
-        assert (other.returncode, err) == (2, f"regnety: {output}: another process is at work on it\n")
+        assert (other.returncode, err) == (2, f"regnety: {output}: another process is writing it\n")
     first.send_signal(signal.SIGCONT)
     first.communicate(timeout=TIMEOUT_S)
     assert first.returncode == 1
@@ -147,9 +147,9 @@ def test_after_a_hard_kill_the_line_says_how_to_go_on_and_how_to_begin_anew(fold
     first.kill()
     first.communicate(timeout=TIMEOUT_S)
     result = regnety(*predict(folder, output))
-    words = "images is there; --resume goes on with it, or remove"
-    assert one_line(result).startswith(f"{output}: an unfinished job of ")
-    assert one_line(result).endswith(f"{words} {tmp_path}/.labels.csv.job to begin anew")
+    words = "images; continue with --resume, or remove"
+    assert one_line(result).startswith(f"{output}: has an unfinished job of ")
+    assert one_line(result).endswith(f"{words} {tmp_path}/.labels.csv.job to start over")
     for path in (tmp_path / ".labels.csv.job").iterdir():
         path.unlink()
     (tmp_path / ".labels.csv.job").rmdir()

@@ -96,7 +96,7 @@ def test_parquet_has_the_rows_of_csv(
         (("-o", "{tmp}", "--format", "csv"), "{tmp}: is a folder, a device or a pipe, not a file"),
         (
             ("-o", "{tmp}/job.csv"),
-            "{tmp}/job.csv: an unfinished job of 2 images is there; --resume goes on with ",
+            "{tmp}/job.csv: has an unfinished job of 2 images; continue with --resume",
         ),
     ],
 )
@@ -151,7 +151,7 @@ def test_a_wide_job_is_gone_on_with_as_one(folder: Path, tmp_path: Path, capfd: 
     line = ("predict", *photos, "--model", folder / "bundle", "-o", tmp_path / "a.csv", "-q")
     assert regnety_here(capfd, *line, "--wide").returncode == 0
     assert regnety_here(capfd, *line, "--wide", "--resume").returncode == 0
-    words = "is finished, and it is not what is asked for: its columns are filename, label_1, prob_1, "
+    words = "is finished, but is not what this job writes: its columns are filename, label_1, prob_1, "
     assert one_line(regnety_here(capfd, *line, "--resume")).startswith(f"{tmp_path}/a.csv: {words}")
 
 

@@ -4,23 +4,20 @@ import multiprocessing
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from job_records import Answers, answer
+from job_records import Answers, job_of
 from regnety.errors import JobError
 from regnety.inference.jobs.claims import claimed
 from regnety.inference.jobs.job import JobInterrupted, run_job
-from regnety.inference.jobs.rows import PredictionRows
 
 NAMES = [f"{number}.jpg" for number in range(9)]
-ARGUMENTS: dict[str, Any] = {"row_format": "csv", "settings": {}, "part_records": 2}
 
 
 def interrupt(output: Path) -> None:
     with pytest.raises(JobInterrupted):
-        run_job(NAMES, Answers(5, KeyboardInterrupt()), PredictionRows(), output, **ARGUMENTS)
+        run_job(job_of(Answers(5, KeyboardInterrupt())), NAMES, output)
 
 
 def test_nothing_stays_of_a_claim(tmp_path: Path) -> None:
@@ -64,9 +61,9 @@ def test_a_second_one_is_refused_whatever_the_output_is_called(tmp_path: Path, m
         for name in ("a.csv", "./a.csv", f"../{tmp_path.name}/a.csv", "link.csv"):
             with pytest.raises(JobError) as error, claimed(name):
                 pass
-            assert str(error.value) == f"{name}: another process is at work on it"
+            assert str(error.value) == f"{name}: another process is writing it"
         with pytest.raises(JobError, match="another process"):
-            run_job(NAMES, answer, PredictionRows(), "a.csv", **ARGUMENTS)
+            run_job(job_of(), NAMES, "a.csv")
         with claimed("b.csv"):
             pass
     with claimed("a.csv"):
@@ -81,12 +78,11 @@ def test_an_unfinished_job_is_not_written_over(tmp_path: Path) -> None:
         with pytest.raises(JobError) as error, claimed(output, is_folder=is_folder):
             pass
         assert str(error.value) == (
-            f"{output}: an unfinished job of 5 images is there; --resume goes on with it, "
-            f"or remove {folder} to begin anew"
+            f"{output}: has an unfinished job of 5 images; continue with --resume, or remove {folder} to start over"
         )
     assert sorted(os.listdir(folder)) == before
     with claimed(output, resume=True) as place:
-        assert run_job(NAMES, answer, PredictionRows(), place, resume=True, **ARGUMENTS).earlier == 5
+        assert run_job(job_of(), NAMES, place, resume=True).earlier == 5
     assert os.listdir(tmp_path) == ["a.csv"]
 
 

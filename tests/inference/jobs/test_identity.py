@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from job_records import Answers, answer, prediction
+from job_records import Answers, job_of, prediction
 from regnety.inference.jobs.identity import identities
 from regnety.inference.jobs.job import JobInterrupted, JobSummary, run_job
-from regnety.inference.jobs.rows import PredictionRows
 
 FILES = [f"{number:02d}.jpg" for number in range(20)]
 
@@ -25,9 +24,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(names: list[str], output: Path, answers: Answers | None = None, *, resume: bool = True) -> JobSummary:
-    asked = answers or answer
-    arguments = {"row_format": "csv", "settings": {}, "resume": resume, "part_records": 4}
-    return run_job(iter(names), asked, PredictionRows(), output, **arguments)  # type: ignore[arg-type]
+    return run_job(job_of(answers), iter(names), output, resume=resume)
 
 
 def begun(names: list[str], output: Path, at: int) -> None:
@@ -116,7 +113,7 @@ def test_a_job_that_is_moved_with_its_images(here: Path, monkeypatch: pytest.Mon
     assert answers.asked == [f"photos/{file}" for file in FILES[8:]]
 
 
-def test_a_job_of_an_earlier_release_is_gone_on_with(here: Path) -> None:
+def test_a_job_of_an_earlier_release_is_resumed(here: Path) -> None:
     """It does not say what relative names are relative to: the working directory."""
     output = here / "labels.csv"
     begun([f"photos/{file}" for file in FILES], output, 11)

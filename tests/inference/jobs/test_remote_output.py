@@ -5,6 +5,7 @@ import io
 import json
 import sys
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,12 @@ import pytest
 
 from bundles import small_bundle
 from commands import one_line, regnety
-from job_records import Answers, answer, prediction
+from job_records import Answers, answer, job_of, prediction
 from pictures import noise
 from regnety import remote
 from regnety.errors import JobError, MissingExtraError
 from regnety.inference.jobs.job import JobInterrupted, JobSummary, run_job
 from regnety.inference.jobs.places import place_of
-from regnety.inference.jobs.rows import PredictionRows
 from s3_server import S3Server
 
 pytest.importorskip("fsspec")
@@ -27,8 +27,8 @@ NAMES = [f"photos/{number:03d}.jpg" for number in range(30)]
 
 
 def run(output: str, answers: Any = answer, **options: Any) -> JobSummary:
-    arguments: dict[str, Any] = {"row_format": "csv", "settings": {"top_k": 2}, "part_records": 8, **options}
-    return run_job(iter(NAMES), answers, PredictionRows(), output, **arguments)
+    job = job_of(answers, row_format=output.rpartition(".")[2], top_k=2)
+    return run_job(job, iter(NAMES), output, **options)
 
 
 def names_in(data: bytes) -> list[str]:
@@ -51,7 +51,7 @@ def memory() -> str:
 
 
 @pytest.mark.parametrize("kind", ["memory", "s3"])
-def test_an_address_is_written_interrupted_and_gone_on_with(kind: str, request: pytest.FixtureRequest) -> None:
+def test_an_address_is_written_interrupted_and_resumed(kind: str, request: pytest.FixtureRequest) -> None:
     top = memory() if kind == "memory" else request.getfixturevalue("bucket")
     output = f"{top}/folder/labels.csv"
     files = remote.file_system(output)
@@ -59,9 +59,7 @@ def test_an_address_is_written_interrupted_and_gone_on_with(kind: str, request: 
         run(output, Answers(20, KeyboardInterrupt()))
     assert not files.exists(output)
     assert files.exists(f"{top}/folder/.labels.csv.job/000002.json")
-    with pytest.raises(
-        JobError, match=rf"{output}: an unfinished job of 20 images is there; .*{top}/folder/.labels.csv"
-    ):
+    with pytest.raises(JobError, match=rf"{output}: has an unfinished job of 20 images; .*{top}/folder/.labels.csv"):
         run(output)
     answers = Answers()
     run(output, answers, resume=True)
@@ -74,7 +72,7 @@ def test_an_address_is_written_interrupted_and_gone_on_with(kind: str, request: 
 def test_parquet_on_s3(bucket: str) -> None:
     import pyarrow.parquet as pq
 
-    run(f"{bucket}/labels.parquet", row_format="parquet")
+    run(f"{bucket}/labels.parquet")
     data = io.BytesIO(remote.file_system(bucket).cat_file(f"{bucket}/labels.parquet"))
     assert pq.read_table(data).column("filename").to_pylist() == WANTED
 
@@ -100,7 +98,7 @@ def test_an_upload_that_fails_leaves_no_object(size: int, bucket: str) -> None:
 
 def test_two_at_once_of_one_user() -> None:
     output = f"{memory()}/labels.csv"
-    with place_of(output).locked(), pytest.raises(JobError, match=r"labels\.csv: another process is at work on it"):
+    with place_of(output).locked(), pytest.raises(JobError, match=r"labels\.csv: another process is writing it"):
         run(output)
 
 
@@ -121,8 +119,9 @@ def test_addresses_that_cannot_be_written(bucket: str, monkeypatch: pytest.Monke
 
 def test_the_head_tells_what_the_job_is() -> None:
     output = f"{memory()}/labels.csv"
+    job = replace(job_of(Answers(20, KeyboardInterrupt()), top_k=2), about={"model": "small"})
     with pytest.raises(JobInterrupted):
-        run(output, Answers(20, KeyboardInterrupt()), about={"model": "small"})
+        run_job(job, iter(NAMES), output)
     head = json.loads(place_of(output).read("job.json"))
     assert head["settings"] == {"row_format": "csv", "top_k": 2}
     assert head["about"]["model"] == "small"

@@ -13,24 +13,20 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from job_records import Answers, answer, prediction
+from job_records import Answers, answer, job_of, prediction
 from regnety.errors import JobError, WeightsError
+from regnety.inference.jobs import job as job_module
 from regnety.inference.jobs.job import JobInterrupted, JobSummary, run_job
 from regnety.inference.jobs.row_files import ROW_FORMATS
-from regnety.inference.jobs.rows import PredictionRows
 
 NAMES = [f"photos/{number:03d}.jpg" for number in range(50)]
 UNREADABLE = sum(prediction(name).error is not None for name in NAMES)
 
 
 def run(output: Path, names: list[str] = NAMES, answers: Any = answer, **options: Any) -> JobSummary:
-    arguments: dict[str, Any] = {
-        "settings": {"top_k": 2},
-        "part_records": 8,
-        "row_format": output.suffix[1:],
-        **options,
-    }
-    return run_job(iter(names), answers, PredictionRows(), output, **arguments)
+    settings = options.pop("settings", {"top_k": 2})
+    job = job_of(answers, row_format=options.pop("row_format", output.suffix[1:]), **settings)
+    return run_job(job, iter(names), output, **options)
 
 
 def interrupted(output: Path, at: int, names: list[str] = NAMES, **options: Any) -> Answers:
@@ -64,7 +60,7 @@ def test_an_interruption_keeps_all_answers_and_resume_gives_the_same_file(
     interrupted(output, at)
     assert files(output) == [f".labels.{row_format}.job", whole.name]
     answers, earlier = Answers(), []
-    summary = run(output, answers=answers, resume=True, on_earlier=lambda count, facts: earlier.append(count))
+    summary = run(output, answers=answers, resume=True, on_start=earlier.append)
     assert answers.asked == NAMES[at:]
     assert earlier == [at]
     assert (summary.images, summary.unreadable, summary.earlier) == (50, UNREADABLE, at)
@@ -114,31 +110,31 @@ def test_a_file_that_is_named_twice_has_its_rows_twice(tmp_path: Path) -> None:
     assert rows_of(output) == wanted_rows(names)
 
 
-def test_parts_end_by_number_and_by_time(tmp_path: Path) -> None:
+def test_parts_end_by_number_and_by_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / ".labels.csv.job"
     interrupted(tmp_path / "labels.csv", 20)
     assert [json.loads((folder / f"00000{part}.json").read_text())["images"] for part in range(3)] == [8, 8, 4]
     folder = tmp_path / ".other.csv.job"
-    interrupted(tmp_path / "other.csv", 3, part_seconds=0.0, facts=lambda: {"engine": "onnxruntime"})
+    monkeypatch.setattr(job_module, "PART_SECONDS", 0.0)
+    interrupted(tmp_path / "other.csv", 3)
     sidecars = [json.loads((folder / f"00000{part}.json").read_text()) for part in range(3)]
     assert [part["images"] for part in sidecars] == [1, 1, 1]
     assert sidecars[1]["names"] == NAMES[1:2]
-    assert sidecars[1]["facts"] == {"engine": "onnxruntime"}
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "an unfinished job of 20 images is there; --resume goes on with it, or remove {folder} to begin anew"),
+        ({}, "has an unfinished job of 20 images; continue with --resume, or remove {folder} to start over"),
         (
             {"resume": True, "settings": {"top_k": 3}},
-            "its unfinished job was begun with top_k 2, now it is 3; say the same, or remove {folder} to begin anew",
+            "its unfinished job was started with top_k 2, now it is 3; use the same, or remove {folder} to start over",
         ),
         (
             {"resume": True, "settings": {"top_k": 2, "exact": True}},
-            "its unfinished job was begun with exact null, now",
+            "its unfinished job was started with exact null, now",
         ),
-        ({"resume": True, "row_format": "jsonl"}, 'was begun with row_format "csv", now it is "jsonl"'),
+        ({"resume": True, "row_format": "jsonl"}, 'was started with row_format "csv", now it is "jsonl"'),
     ],
 )
 def test_an_unfinished_job_is_neither_overwritten_nor_mixed(options: Any, words: str, tmp_path: Path) -> None:
@@ -165,8 +161,7 @@ def test_a_finished_output_is_left_as_it_is_with_resume(row_format: str, tmp_pat
     with pytest.raises(JobError) as error:
         run(output, [*NAMES, "photos/new.jpg", "photos/newer.jpg"], answers, resume=True)
     assert str(error.value) == (
-        f"{output}: is finished, and 2 of the images have no rows in it, photos/new.jpg is the first; "
-        "leave --resume away to make it anew"
+        f"{output}: is finished, but 2 images have no rows in it, first photos/new.jpg; omit --resume to start over"
     )
     assert (answers.asked, output.read_bytes(), files(output)) == ([], before, [output.name])
 
@@ -174,7 +169,7 @@ def test_a_finished_output_is_left_as_it_is_with_resume(row_format: str, tmp_pat
 def test_a_finished_output_is_replaced_without_resume(tmp_path: Path) -> None:
     output = tmp_path / "labels.csv"
     run(output, NAMES[:3])
-    interrupted(output, 20)  # made anew: the old one stays until the new one is whole
+    interrupted(output, 20)  # written again: the old one stays until the new one is whole
     assert rows_of(output) == wanted_rows(NAMES[:3])
     run(output, resume=True)
     assert rows_of(output) == wanted_rows(NAMES)
@@ -191,7 +186,7 @@ def test_a_finished_output_is_replaced_without_resume(tmp_path: Path) -> None:
         ("labels.jsonl", b"[" * 100_000, "recursion"),
         ("labels.jsonl", b'{"filename": "photos/000.jpg"', "Expecting"),
         ("labels.parquet", b"PAR1", ""),
-        ("labels.parquet", None, "it was made with another top_k"),
+        ("labels.parquet", None, "it was written with another top_k"),
     ],
 )
 def test_what_another_one_made_is_not_taken_for_finished(
@@ -205,8 +200,8 @@ def test_what_another_one_made_is_not_taken_for_finished(
     before = output.read_bytes()
     with pytest.raises(JobError) as error:
         run(output, resume=True)
-    assert str(error.value).startswith(f"{output}: is finished, and it is not what is asked for: ")
-    assert str(error.value).endswith("; leave --resume away to make it anew")
+    assert str(error.value).startswith(f"{output}: is finished, but is not what this job writes: ")
+    assert str(error.value).endswith("; omit --resume to start over")
     assert words in str(error.value)
     assert output.read_bytes() == before
     assert files(output) == [name]
@@ -233,12 +228,12 @@ def test_an_error_of_the_model_keeps_what_was_answered(tmp_path: Path) -> None:
 
 
 def test_answers_of_a_neighbour_are_never_written(tmp_path: Path) -> None:
-    def swapped(sources: Iterator[Any]) -> Iterator[Any]:
+    def swapped(sources: Iterator[Any], count: int | None) -> Iterator[Any]:
         first, second = next(sources), next(sources)
-        yield from answer([second, first])
+        yield from answer([second, first], count)
 
-    def short(sources: Iterator[Any]) -> Iterator[Any]:
-        yield from answer(list(sources)[:-1])
+    def short(sources: Iterator[Any], count: int | None) -> Iterator[Any]:
+        yield from answer(list(sources)[:-1], count)
 
     for answers, words in ((swapped, "out of order"), (short, "1 images have no answer, photos/049.jpg is the first")):
         with pytest.raises(RuntimeError, match=words):
@@ -254,15 +249,8 @@ def test_sources_are_asked_for_one_by_one_and_records_are_seen(tmp_path: Path) -
             assert len(seen) == number
             yield name
 
-    summary = run_job(
-        listing(),
-        answer,
-        PredictionRows(),
-        tmp_path / "labels.csv",
-        row_format="csv",
-        settings={},
-        on_record=lambda record: seen.append(record.filename),
-    )
+    output = tmp_path / "labels.csv"
+    summary = run_job(job_of(), listing(), output, on_record=lambda record: seen.append(record.filename))
     assert seen == NAMES
     assert summary.images == 50
 
@@ -271,8 +259,8 @@ def test_two_at_once(tmp_path: Path) -> None:
     output = tmp_path / "labels.csv"
     begun, go_on = threading.Event(), threading.Event()
 
-    def slow(sources: Any) -> Iterator[Any]:
-        for record in answer(sources):
+    def slow(sources: Any, count: int | None) -> Iterator[Any]:
+        for record in answer(sources, count):
             begun.set()
             assert go_on.wait(60)
             yield record
@@ -281,7 +269,7 @@ def test_two_at_once(tmp_path: Path) -> None:
     first.start()
     assert begun.wait(60)
     for resume in (False, True):
-        with pytest.raises(JobError, match=r"labels\.csv: another process is at work on it"):
+        with pytest.raises(JobError, match=r"labels\.csv: another process is writing it"):
             run(output, resume=resume)
     go_on.set()
     first.join(60)
@@ -302,16 +290,14 @@ def test_two_at_once(tmp_path: Path) -> None:
         ("000001.csv", None),
     ],
 )
-def test_a_damaged_job_is_not_gone_on_with(name: str, data: bytes | None, tmp_path: Path) -> None:
+def test_a_damaged_job_is_not_resumed(name: str, data: bytes | None, tmp_path: Path) -> None:
     output, folder = tmp_path / "labels.csv", tmp_path / ".labels.csv.job"
     interrupted(output, 30)
     if data is None:
         (folder / name).unlink()
     else:
         (folder / name).write_bytes(data)
-    with pytest.raises(
-        JobError, match=r"labels\.csv: its unfinished job cannot be gone on with, .* is damaged or missing"
-    ):
+    with pytest.raises(JobError, match=r"labels\.csv: its unfinished job cannot be resumed: .* is damaged or missing"):
         run(output, resume=True)
     assert (folder / "000002.csv").exists()
 
@@ -320,7 +306,7 @@ def test_a_later_release(tmp_path: Path) -> None:
     output, head = tmp_path / "labels.csv", tmp_path / ".labels.csv.job" / "job.json"
     interrupted(output, 30)
     head.write_text(head.read_text().replace('"format_version": 1', '"format_version": 2'))
-    with pytest.raises(JobError, match="its unfinished job is of a later release of regnety"):
+    with pytest.raises(JobError, match="its unfinished job was written by a later release of regnety; upgrade"):
         run(output, resume=True)
 
 
@@ -352,7 +338,7 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
 
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="is a folder, a device or a pipe"):
-        run_job(iter(NAMES), answer, PredictionRows(), tmp_path, row_format="csv", settings={})
+        run_job(job_of(), iter(NAMES), tmp_path)
     with pytest.raises(JobError) as error:
         run(tmp_path / "no" / "labels.csv")
     assert str(error.value) == f"{tmp_path / 'no' / 'labels.csv'}: there is no folder {tmp_path / 'no'}"
@@ -360,5 +346,5 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_images_without_names_are_no_job(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="need names"):
-        run_job([b"bytes"], answer, PredictionRows(), tmp_path / "a.csv", row_format="csv", settings={})
+        run_job(job_of(), [b"bytes"], tmp_path / "a.csv")
     assert files(tmp_path / "a.csv") == []

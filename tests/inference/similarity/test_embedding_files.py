@@ -13,6 +13,7 @@ from bundles import small_bundle
 from pictures import noise
 from regnety import DataError, Embedder, read_embeddings, write_embeddings
 from regnety.errors import JobError
+from regnety.images.formats import MAX_PIXELS
 from regnety.inference.similarity import embedding_files
 from regnety.version import __version__
 
@@ -62,6 +63,7 @@ def test_the_metadata_say_what_they_came_from(file: Path, embedder: Embedder) ->
         "model": "small",
         "regnety_version": __version__,
         "row_format": "parquet",
+        "max_pixels": MAX_PIXELS,
         **json.loads(json.dumps(embedder.origin.settings)),
     }
     stored = read_embeddings(file)
@@ -92,7 +94,7 @@ def test_nothing_that_could_be_read(embedder: Embedder, tmp_path: Path) -> None:
     assert stored.load()[1].shape == (0, 32)
 
 
-def test_a_job_that_was_interrupted_is_gone_on_with(images: list[str], embedder: Embedder, tmp_path: Path) -> None:
+def test_a_job_that_was_interrupted_is_resumed(images: list[str], embedder: Embedder, tmp_path: Path) -> None:
     path = tmp_path / "embeddings.parquet"
 
     def until_the_sixth() -> Any:
@@ -102,7 +104,7 @@ def test_a_job_that_was_interrupted_is_gone_on_with(images: list[str], embedder:
     with pytest.raises(KeyboardInterrupt):
         write_embeddings(path, Embedder(small_bundle(), workers=1), until_the_sixth())
     assert not path.exists()
-    with pytest.raises(JobError, match="its unfinished job was begun with weights"):
+    with pytest.raises(JobError, match="its unfinished job was started with weights"):
         write_embeddings(path, Embedder(small_bundle(seed=1)), images, resume=True)
     summary = write_embeddings(path, embedder, images, resume=True)
     assert (summary.images, summary.unreadable) == (10, 2)

@@ -1,5 +1,6 @@
 """`regnety embed`."""
 
+from functools import partial
 from typing import Any
 
 import click
@@ -60,7 +61,7 @@ def embed(
     from regnety.bundle.bundle import Bundle
     from regnety.cli.batch_job import run_batch_job
     from regnety.inference.similarity.embedder import Embedder
-    from regnety.inference.similarity.embedding_files import EmbeddingRows, file_settings
+    from regnety.inference.similarity.embedding_files import write_embeddings
 
     silence_decoders()
     bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
@@ -72,17 +73,5 @@ def embed(
             say(f"{said}; for photographs use --model regnety_040")
         say_notice(bundle)
     say_replaced(place, quiet=quiet)
-    summary = run_batch_job(
-        embedder,
-        sources,
-        lambda images, count: embedder.stream(images, on_error="record", count=count),
-        EmbeddingRows(embedder.num_features),
-        place,
-        row_format=RowFormat.parquet.value,
-        settings={**file_settings(embedder.origin), "max_pixels": how["max_pixels"]},
-        about={"model": embedder.origin.model},
-        resume=resume,
-        quiet=quiet,
-        description="embed",
-    )
-    return int(summary.unreadable > 0 and not summary.was_finished)
+    write = partial(write_embeddings, place, embedder, sources, resume=resume)
+    return int(run_batch_job(write, embedder, place.name, description="embed", total=len(sources), quiet=quiet))

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +38,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from regnety.bundle.bundle import Bundle
-    from regnety.images.sources import ImageSource
     from regnety.inference.cluster.ray_predictor import RayPredictor
-    from regnety.inference.jobs.places import Place
     from regnety.inference.jobs.rows import PredictionRows
     from regnety.inference.predictor import Prediction, Predictor
 
@@ -148,23 +147,33 @@ def predict(
         _print_notices(predictor, model)
         if how["use_test_size"] and predictor.bundle.preprocessing.test_image_size is None:
             say(f"{predictor.bundle.name} has no larger test size; using its own")
-    rows = _rows(top_k, predictor, wide=wide) if is_job or chosen_format is RowFormat.csv else None
     say_replaced(place, quiet=quiet)
     if is_job:
+        from regnety.cli.batch_job import run_batch_job
+        from regnety.inference.jobs.predictions import write_predictions
+
         assert place is not None
-        assert rows is not None
-        settings = {"top_k": top_k, "min_probability": min_probability, **({"wide": True} if wide else {})}
-        settings |= {name: how[name] for name in ("pixels", "exif_orientation", "max_pixels")}
-        failed = _run_job(predictor, sources, rows, chosen_format, place, settings, resume, quiet)
+        write = partial(
+            write_predictions,
+            predictor,
+            sources,
+            place,
+            top_k=top_k,
+            min_probability=min_probability,
+            row_format=chosen_format.value,
+            wide=wide,
+            resume=resume,
+        )
+        failed = run_batch_job(write, predictor, place.name, description="predict", total=len(sources), quiet=quiet)
     else:
-        failed = _write(predictor, sources, rows, chosen_format, output, top_k, min_probability, quiet)
+        rows = None
+        if chosen_format is RowFormat.csv:
+            from regnety.inference.jobs.rows import prediction_rows
+
+            rows = prediction_rows(top_k, predictor.bundle.metadata.num_classes, wide=wide)
+        answers = predictor.stream(sources, top_k, min_probability=min_probability, on_error="record")
+        failed = _write(predictor, answers, sources, rows, chosen_format, output, quiet)
     return int(failed)
-
-
-def _rows(top_k: int, predictor: "AnyPredictor", *, wide: bool) -> "PredictionRows":
-    from regnety.inference.jobs.rows import PredictionRows, WidePredictionRows
-
-    return WidePredictionRows(min(top_k, predictor.bundle.metadata.num_classes)) if wide else PredictionRows()
 
 
 def _predictor(
@@ -185,7 +194,7 @@ def _predictor(
 
 
 def _is_job(output_format: RowFormat, output: str | None) -> bool:
-    """Rows in a file are a batch job, which can be gone on with; one list, a device and a pipe are written as it comes.
+    """Whether it is a batch job, which can be resumed: rows in a file. A JSON list, a device and a pipe are no job.
 
     Raises:
         RegNetYError: the format cannot be written there.
@@ -203,48 +212,13 @@ def _is_job(output_format: RowFormat, output: str | None) -> bool:
     return False
 
 
-def _run_job(
-    predictor: "AnyPredictor",
-    sources: ImageList,
-    rows: "PredictionRows",
-    output_format: RowFormat,
-    output: "Place",
-    settings: dict[str, Any],
-    resume: bool,
-    quiet: bool,
-) -> bool:
-    """Rows in a file; whether any image had no answer."""
-    from regnety.cli.batch_job import run_batch_job
-    from regnety.inference.jobs.settings import model_settings
-
-    def answer(images: "Iterator[ImageSource]", count: int) -> "Iterator[Prediction]":
-        asked = {name: settings[name] for name in ("top_k", "min_probability")}
-        return predictor.stream(images, **asked, on_error="record", count=count)
-
-    summary = run_batch_job(
-        predictor,
-        sources,
-        answer,
-        rows,
-        output,
-        row_format=output_format.value,
-        settings={**model_settings(predictor.bundle), **settings},
-        about={"model": predictor.bundle.name},
-        resume=resume,
-        quiet=quiet,
-        description="predict",
-    )
-    return summary.unreadable > 0 and not summary.was_finished
-
-
 def _write(
     predictor: "AnyPredictor",
+    answers: "Iterator[Prediction]",
     sources: ImageList,
     rows: "PredictionRows | None",
     output_format: RowFormat,
     output: str | None,
-    top_k: int,
-    min_probability: float,
     quiet: bool,
 ) -> bool:
     """Print each answer when it comes; whether any image had none."""
@@ -256,7 +230,6 @@ def _write(
     with output_stream(None if output is None else Path(output)) as stream:
         writer = make_writer(output_format, stream, names, predictor.bundle.labels, rows)
         try:
-            answers = predictor.stream(sources, top_k, min_probability=min_probability, on_error="record")
             with closing(answers) as predictions:  # type: ignore[type-var]
                 for prediction in predictions:
                     notice.say(answered=prediction.error is None)

@@ -7,7 +7,7 @@ from regnety.text import counted, one_line, printable
 
 if TYPE_CHECKING:
     from regnety.bundle.bundle import Bundle
-    from regnety.inference.jobs.settings import Answering
+    from regnety.inference.jobs.answering import Answering
 
 
 def say(text: str) -> None:

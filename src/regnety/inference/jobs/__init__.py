@@ -1,17 +1,17 @@
-"""Batch jobs: answers to any number of images, streamed to a file in parts, and gone on with after any end.
+"""Batch jobs: answers to any number of images, streamed to a file in parts, and resumed after any interruption.
 
-`run_job` (in `job.py`) takes images, a function that answers them in order, and how an answer becomes rows. It knows
-nothing of models, so that predictions, embeddings and a cluster's answers are written by the same job:
+`run_job` (in `job.py`) runs a `Job`: how images are answered, how an answer becomes rows, and the settings that all
+rows share. It knows nothing of models, so that predictions (`predictions.py`), embeddings
+(`similarity/embedding_files.py`) and a cluster's answers are written by the same code:
 
-    summary = run_job(
-        sources,                       # any iterable of images that have names; asked for lazily, walked once
-        lambda images: predictor.stream(images, top_k, on_error="record"),
-        PredictionRows(),              # columns, and an answer's rows, filename and error (`rows.py`)
-        "labels.parquet",              # or s3://bucket/labels.parquet
-        row_format="parquet",          # csv, jsonl or parquet
-        settings={"model": ..., "top_k": 5},   # what a job that is gone on with must have the same
-        resume=True,
+    job = Job(
+        answer=lambda images, count: predictor.stream(images, on_error="record", count=count),
+        rows=PredictionRows(),                 # columns, and an answer's rows, filename and error
+        row_format="parquet",                  # csv, jsonl or parquet
+        settings={"model": ..., "top_k": 5},   # a job that is resumed must have the same
+        model=predictor,                       # its engine stays the same too
     )
+    summary = run_job(job, images, "labels.parquet", resume=True)      # or s3://bucket/labels.parquet
 
-`regnety.cli.batch_job` puts progress, the list of what could not be read and the exit status around it.
+`regnety.cli.batch_job` adds progress, the list of unreadable images and the exit status.
 """

@@ -3,37 +3,60 @@
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sized
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from regnety.errors import JobError
 from regnety.images.sources import ImageSource, source_name
+from regnety.inference.jobs.answering import Answering, engine_facts, keep_engine
 from regnety.inference.jobs.done_names import DoneNames
-from regnety.inference.jobs.finished import list_finished
+from regnety.inference.jobs.finished import START_OVER, FinishedRows
 from regnety.inference.jobs.identity import identities
 from regnety.inference.jobs.parts import Part, Parts, check_settings, refuse_unfinished
 from regnety.inference.jobs.places import Place, place_of
 from regnety.inference.jobs.row_files import RowFile, row_file
 from regnety.inference.jobs.rows import Rows
-from regnety.text import kept, reason_of
+from regnety.text import counted, kept, reason_of
 from regnety.version import __version__
 
 Record = TypeVar("Record")
+# A part ends after so many records or seconds, whichever comes first. It bounds what a kill may lose, and the memory.
 PART_RECORDS = 4096
 PART_SECONDS = 10.0
-"""Where a part ends, whichever comes first: what a kill may lose, and what is held in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Generic[Record]):
+    """What a job answers and writes: the same in each of its runs."""
+
+    answer: Callable[[Iterator[ImageSource], int | None], Iterator[Record]]
+    """Images, and how many where that is known; one record for each, in their order. A generator is closed when the
+    job ends."""
+    rows: Rows[Record]
+    """How a record is written."""
+    row_format: str
+    """csv, jsonl or parquet."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values that all rows have in common. A job that is resumed must have the same."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values that are stored beside the settings and may differ, like the model's name."""
+    model: Answering | None = None
+    """What answers, if its engine must stay the same when the job is resumed."""
+
+    def facts(self) -> dict[str, Any]:
+        """What is stored with a part."""
+        return {} if self.model is None else engine_facts(self.model)
 
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """What a job came to."""
+    """The result of a job."""
 
     images: int
-    """Rows or groups of rows in the output, one for each image."""
+    """Images that have rows in the output."""
     unreadable: int
     """How many of them have an error."""
     earlier: int
@@ -41,7 +64,7 @@ class JobSummary:
     seconds: float
     """From the first image that this run asked for to the output in its place."""
     was_finished: bool = False
-    """Whether the output was there already, with all that was asked for, so that this run had nothing to do."""
+    """Whether the output was complete already, so that this run had nothing to do."""
 
 
 class JobInterrupted(KeyboardInterrupt):
@@ -57,70 +80,60 @@ class JobInterrupted(KeyboardInterrupt):
 
 
 def run_job(
+    job: Job[Record],
     sources: Iterable[ImageSource],
-    answer: Callable[[Iterator[ImageSource]], Iterator[Record]],
-    rows: Rows[Record],
     output: str | Path | Place,
     *,
-    row_format: str,
-    settings: Mapping[str, Any],
-    about: Mapping[str, Any] = MappingProxyType({}),
     resume: bool = False,
-    facts: Callable[[], Mapping[str, Any]] = dict,
-    on_earlier: Callable[[int, Mapping[str, Any]], None] = lambda count, facts: None,
+    on_start: Callable[[int], None] = lambda earlier: None,
     on_record: Callable[[Record], None] = lambda record: None,
-    part_records: int = PART_RECORDS,
-    part_seconds: float = PART_SECONDS,
 ) -> JobSummary:
-    """Answer images and write their rows to a file, in parts that outlive an interruption, a kill and a full disk.
+    """Answer images and write their rows to a file, in parts that survive an interruption, a kill and a full disk.
 
-    The output is there once all is answered, and not before; until then parts stand in a folder beside it, of the
-    output's name between `.` and `.job`. With `resume` an unfinished job is gone on with: what is answered is not
-    asked again. Rows come in the order of the listing. Where the listing has changed since the job began, no row is
-    lost and none is double: what was answered keeps its rows, also for files that are gone by now, and the files that
-    have come are answered after those. A finished output is left as it is with `resume`.
+    The output appears once all images are answered, and not before; until then its parts stand in a folder beside it,
+    named like the output between `.` and `.job`. With `resume` an unfinished job continues: images that have rows are
+    skipped. Rows come in the order of the listing. If the listing has changed since the job began, no row is lost and
+    none is doubled: what was answered keeps its rows, even if the file is gone by now, and new files are answered after
+    those. A finished output is left as it is with `resume`.
 
     Which images are the same does not depend on how their folder is spelled (`identity.py`). A row has the name that
-    was given when it was made.
+    was given when it was written.
 
     Args:
-        sources: images that have names; each is asked for when `answer` asks, and none is held after that.
-        answer: images in, one record for each in their order; closed where it is a generator.
-        rows: how a record is written.
+        job: what is asked, and how it is written.
+        sources: images that have names; each is taken when `job.answer` asks for it, and none is held after that.
         output: a path, an address that fsspec reaches, or the place of one that is locked already.
-        row_format: csv, jsonl or parquet.
-        settings: JSON values; what all rows of the output have in common. A job that is gone on with has the same.
-        about: JSON values that are kept beside the settings and may differ, like the model's name.
-        resume: go on with an unfinished job, if there is one.
-        facts: JSON values that are kept with each part, like the engine that answered it.
-        on_earlier: called before the first image with the number of those that an earlier run has answered, and with
-            the facts of its first part; what it raises ends the job before it begins.
+        resume: continue an unfinished job, if there is one.
+        on_start: called before the first image with the number of those that an earlier run has answered; what it
+            raises ends the job before it begins.
         on_record: called with each record of this run.
-        part_records: records after which a part ends.
-        part_seconds: seconds after which a part ends.
 
     Raises:
-        JobError: there is an unfinished job and `resume` is not said, or it has other settings; `resume` is said and
-            the finished output lacks some of the images, or is another one; another process is at work on it; or the
+        JobError: there is an unfinished job and `resume` is not set, or it has other settings; `resume` is set and
+            the finished output lacks some of the images, or is another one; another process is writing it; or the
             output cannot be written, where all parts but the open one are kept.
         JobInterrupted: Ctrl-C; every record is kept.
         MissingExtraError: the format or the address needs a package.
     """
     place = place_of(output) if isinstance(output, str | Path) else output
-    settings = json.loads(json.dumps({"row_format": row_format, **settings}))
-    about = {"regnety_version": __version__, **about}
-    file = row_file(row_format, rows, {**about, **settings})
+    settings = json.loads(json.dumps({"row_format": job.row_format, **job.settings}))  # a tuple comes back as a list
+    about = {"regnety_version": __version__, **job.about}
+    file = row_file(job.row_format, job.rows, {**about, **settings})
     with nullcontext() if place.is_locked else place.locked():
-        parts = Parts(place, row_format)
+        parts = Parts(place, job.row_format)
         try:
             stored = parts.open()
             if stored is None and resume and place.is_finished():
                 return _finished(place, file, settings, sources)
-            done = _begin(parts, stored, settings, about, resume)
-            on_earlier(len(done), parts.facts)
+            _begin(parts, stored, settings, about, resume)
+            if job.model is not None:
+                keep_engine(job.model, parts.facts, place.name)
+            earlier = parts.images
+            on_start(earlier)
+            count = len(sources) - earlier if isinstance(sources, Sized) else None
             started = time.monotonic()
-            log = _Log(parts, file, rows, facts, part_records, part_seconds)
-            with _kept(log), closing(_answers(sources, answer, rows, done)) as records:
+            log = _Log(parts, file, job)
+            with _kept(log), closing(_answers(job, sources, parts.done(), count)) as records:
                 for record in records:
                     log.add(record)
                     on_record(record)
@@ -131,44 +144,42 @@ def run_job(
             raise JobInterrupted(parts.images) from None
         finally:
             parts.remove_if_empty()
-    return JobSummary(parts.images, parts.unreadable, len(done), time.monotonic() - started)
+    return JobSummary(parts.images, parts.unreadable, earlier, time.monotonic() - started)
 
 
 def _begin(
     parts: Parts, stored: Mapping[str, Any] | None, settings: Mapping[str, Any], about: Mapping[str, Any], resume: bool
-) -> DoneNames:
-    """Go on with the job that stands there, or begin one; the images that are done."""
-    if stored is not None and parts.count:
-        if not resume:
-            refuse_unfinished(parts.place)
-        check_settings(stored, settings, parts.place)
-    else:
+) -> None:
+    """Continue the job that stands there, or begin one. A job without a part has nothing to lose."""
+    if stored is None or not parts.count:
         parts.begin(settings, about)
-    return DoneNames(parts.identities, parts.sizes)
+        return
+    if not resume:
+        refuse_unfinished(parts.place)
+    check_settings(stored, settings, parts.place)
 
 
 def _finished(
     place: Place, file: RowFile[Any], settings: Mapping[str, Any], sources: Iterable[ImageSource]
 ) -> JobSummary:
-    """What stands in a finished output, if that is what was asked for."""
+    """The summary of a finished output, if it has all that was asked for."""
     with place.finished() as stream:
-        rows = list_finished(file, stream, place.name, settings)
-    missing, first = rows.missing(_name(source) for source in sources)
-    if missing:
-        raise JobError(
-            f"{place.name}: is finished, and {missing} of the images have no rows in it, {first} is the first; "
-            "leave --resume away to make it anew"
-        )
+        rows = FinishedRows(file, stream, place.name, settings)
+    missing = rows.missing(_name(source) for source in sources)
+    first = next(missing, None)
+    if first is not None:
+        count = 1 + sum(1 for _ in missing)  # counted, not held: there may be millions
+        images = counted(count, "image has", "images have")
+        raise JobError(f"{place.name}: is finished, but {images} no rows in it, first {first}; {START_OVER}")
     return JobSummary(rows.images, rows.unreadable, rows.images, 0.0, was_finished=True)
 
 
-def _answers(
-    sources: Iterable[ImageSource],
-    answer: Callable[[Iterator[ImageSource]], Iterator[Record]],
-    rows: Rows[Record],
-    done: DoneNames,
-) -> Generator[Record]:
-    """The records of what is not done. That each is its own image's is seen here, whoever gives them."""
+def _answers(job: Job[Record], sources: Iterable[ImageSource], done: DoneNames, count: int | None) -> Generator[Record]:
+    """The records of the images that are not done.
+
+    Each record is compared with the image that was asked for, so that no engine, thread or cluster can give an image
+    the answer of its neighbour.
+    """
     asked: deque[str] = deque()
     identity = identities()
 
@@ -179,11 +190,11 @@ def _answers(
                 asked.append(name)
                 yield source
 
-    records = answer(waiting())
+    records = job.answer(waiting(), count)
     try:
         for record in records:
-            if not asked or rows.filename(record) != asked.popleft():
-                raise RuntimeError(f"the answers are out of order: {rows.filename(record)} came before its turn")
+            if not asked or job.rows.filename(record) != asked.popleft():
+                raise RuntimeError(f"the answers are out of order: {job.rows.filename(record)} came before its turn")
             yield record
         if asked:
             raise RuntimeError(f"{len(asked)} images have no answer, {asked[0]} is the first")
@@ -195,7 +206,7 @@ def _answers(
 def _name(source: ImageSource) -> str:
     name = source_name(source)
     if name is None:
-        raise ValueError("a job's images need names, which say what is done")
+        raise ValueError("images of a job need names, by which it knows which are done")
     return name
 
 
@@ -209,40 +220,31 @@ class _OpenPart(Generic[Record]):
 class _Log(Generic[Record]):
     """Takes records and keeps them as parts. Ctrl-C may come between any two steps of it."""
 
-    def __init__(
-        self,
-        parts: Parts,
-        file: RowFile[Record],
-        rows: Rows[Record],
-        facts: Callable[[], Mapping[str, Any]],
-        part_records: int,
-        part_seconds: float,
-    ) -> None:
+    def __init__(self, parts: Parts, file: RowFile[Record], job: Job[Record]) -> None:
         self._parts = parts
         self._file = file
-        self._rows = rows
-        self._facts = facts
-        self._part_records = part_records
-        self._part_seconds = part_seconds
+        self._job = job
         self._open: _OpenPart[Record] = _OpenPart(parts.count, time.monotonic())
         self._failed = False
 
     def add(self, record: Record) -> None:
         """Take a record; keep the part that it fills."""
         self._open.records.append(record)
-        enough = len(self._open.records) >= self._part_records
-        if enough or time.monotonic() - self._open.began >= self._part_seconds:
+        enough = len(self._open.records) >= PART_RECORDS
+        if enough or time.monotonic() - self._open.began >= PART_SECONDS:
             self.keep()
 
     def keep(self) -> None:
         """Keep the open part, unless a part could not be kept before: the disk is full, or the store is gone."""
-        part = self._open
-        if part.number == self._parts.count and part.records and not self._failed:  # else it is kept already
-            names = tuple(self._rows.filename(record) or "" for record in part.records)
-            unreadable = sum(self._rows.error(record) is not None for record in part.records)
+        part, rows = self._open, self._job.rows
+        # Ctrl-C between `append` and the new `_OpenPart` leaves a part open that is kept already: its number says so
+        if part.number == self._parts.count and part.records and not self._failed:
+            names = tuple(rows.filename(record) or "" for record in part.records)
+            unreadable = sum(rows.error(record) is not None for record in part.records)
             try:
                 with _reported(self._parts):
-                    self._parts.append(Part(names, unreadable, facts=self._facts()), self._file.encode(part.records))
+                    data = self._file.encode(part.records)
+                    self._parts.append(Part(names, unreadable, facts=self._job.facts()), data)
             except JobError:
                 self._failed = True
                 raise
@@ -266,5 +268,5 @@ def _reported(parts: Parts) -> Iterator[None]:
     except (OSError, JobError) as error:
         name = parts.place.name
         reason = reason_of(error)
-        rest = f"; {kept(parts.images)}, --resume goes on with them" if parts.images else ""
+        rest = f"; {kept(parts.images)}, continue with --resume" if parts.images else ""
         raise JobError(f"{name}: {reason.removeprefix(f'{name}: ')}{rest}") from error

@@ -9,12 +9,14 @@ job.json        the settings that all parts have in common
 
 import json
 import re
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from regnety.errors import JobError
+from regnety.inference.jobs.done_names import DoneNames, name_hash
 from regnety.inference.jobs.identity import identities
 from regnety.inference.jobs.places import Place
 from regnety.text import counted
@@ -51,14 +53,8 @@ class Parts:
         self._row_format = row_format
         self._began = False
         self._parts: list[tuple[int, int]] = []
-        self._identity = lru_cache(maxsize=2)(identities)
         self.facts: Mapping[str, Any] = {}
         """Of the first part that there was when it was opened, and that has any."""
-
-    @property
-    def sizes(self) -> list[int]:
-        """How many images have their rows in each part."""
-        return [images for images, _ in self._parts]
 
     @property
     def count(self) -> int:
@@ -68,7 +64,7 @@ class Parts:
     @property
     def images(self) -> int:
         """How many images have their rows in them."""
-        return sum(self.sizes)
+        return sum(images for images, _ in self._parts)
 
     @property
     def unreadable(self) -> int:
@@ -89,7 +85,9 @@ class Parts:
         if not isinstance(version, int) or not isinstance(settings, dict):
             raise self._damaged(HEAD)
         if version > FORMAT_VERSION:
-            raise JobError(f"{self.place.name}: its unfinished job is of a later release of regnety; install that")
+            raise JobError(
+                f"{self.place.name}: its unfinished job was written by a later release of regnety; upgrade to resume it"
+            )
         for number in range(sum(1 for name in names if _SIDECAR.fullmatch(name))):
             for name in (_sidecar(number), _rows(number, settings.get("row_format"))):
                 if name not in names:
@@ -136,14 +134,19 @@ class Parts:
             raise self._damaged(_sidecar(number))
         return Part(tuple(names), unreadable, base, facts)
 
-    def identities(self, number: int) -> list[str]:
-        """What tells the images of a part from all others.
+    def done(self) -> DoneNames:
+        """The images of all parts.
 
         Raises:
-            JobError: its file is damaged.
+            JobError: a part's file is damaged.
         """
-        part = self.read(number)
-        return list(map(self._identity(self.place.folder(part.base)), part.names))
+        hashes = array("Q")
+        known = lru_cache(maxsize=2)(identities)  # nearly always all parts were written from one folder
+        for number in range(self.count):
+            part = self.read(number)
+            identity = known(self.place.folder(part.base))
+            hashes.extend(name_hash(identity(name)) for name in part.names)
+        return DoneNames(hashes)
 
     def data(self) -> Iterator[bytes]:
         """The rows of all parts, in their order."""
@@ -174,8 +177,8 @@ class Parts:
 
     def _damaged(self, name: str) -> JobError:
         return JobError(
-            f"{self.place.name}: its unfinished job cannot be gone on with, {name} is damaged or missing; "
-            f"remove {self.place.folder_name} to begin anew"
+            f"{self.place.name}: its unfinished job cannot be resumed: {name} is damaged or missing; "
+            f"remove {self.place.folder_name} to start over"
         )
 
 
@@ -195,8 +198,8 @@ def refuse_unfinished(place: Place) -> None:
         parts = Parts(place, "")
         parts.open()
         raise JobError(
-            f"{place.name}: an unfinished job of {counted(parts.images, 'image')} is there; "
-            f"--resume goes on with it, or remove {place.folder_name} to begin anew"
+            f"{place.name}: has an unfinished job of {counted(parts.images, 'image')}; "
+            f"continue with --resume, or remove {place.folder_name} to start over"
         )
 
 
@@ -217,8 +220,8 @@ def check_settings(stored: Mapping[str, Any], wanted: Mapping[str, Any], place: 
     for name in dict.fromkeys((*stored, *wanted)):
         if stored.get(name) != wanted.get(name):
             raise JobError(
-                f"{place.name}: its unfinished job was begun with {name} {_described(stored.get(name))}, now it is "
-                f"{_described(wanted.get(name))}; say the same, or remove {place.folder_name} to begin anew"
+                f"{place.name}: its unfinished job was started with {name} {_described(stored.get(name))}, now it is "
+                f"{_described(wanted.get(name))}; use the same, or remove {place.folder_name} to start over"
             )
 
 

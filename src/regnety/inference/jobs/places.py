@@ -146,7 +146,7 @@ class LocalPlace:
         return False
 
     def _refuse(self) -> None:
-        raise JobError(f"{self.name}: another process is at work on it")
+        raise JobError(f"{self.name}: another process is writing it")
 
     def is_finished(self) -> bool:
         """Whether the output is there; a folder without anything in it is none."""

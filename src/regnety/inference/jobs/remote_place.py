@@ -42,7 +42,7 @@ class RemotePlace:
         digest = hashlib.sha256(f"{Path.home()}\n{self.name}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
         def refuse() -> None:
-            raise JobError(f"{self.name}: another process is at work on it")
+            raise JobError(f"{self.name}: another process is writing it")
 
         with locked(Path(tempfile.gettempdir()) / f"regnety-job-{digest}", on_wait=refuse):
             self.is_locked = True

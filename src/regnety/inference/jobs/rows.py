@@ -42,7 +42,7 @@ class Rows(Protocol[Record]):
 
 
 class PredictionRows:
-    """A row a file and rank. A file without an answer is one row: with its error, or with nothing sure enough."""
+    """A row a file and rank. A file without an answer is one row: with its error, or with nothing probable enough."""
 
     columns: tuple[Column, ...] = (
         Column("filename", "text"),
@@ -76,9 +76,9 @@ class PredictionRows:
 
 
 class WidePredictionRows(PredictionRows):
-    """A row a file, as a spreadsheet has it: `label_1`, `prob_1`, `label_2` and so on, the most probable first.
+    """A row a file, for a spreadsheet: `label_1`, `prob_1`, `label_2` and so on, the most probable first.
 
-    Where the model brings no class names, the label is the index.
+    The label of a model without class names is the index.
 
     Args:
         count: pairs of a label and its probability; an answer with fewer leaves the rest empty.
@@ -101,22 +101,23 @@ class WidePredictionRows(PredictionRows):
         return [(record.filename, *values, record.error)]
 
 
-class PlainRows:
-    """Rows that are there already, of whatever columns.
+def prediction_rows(top_k: int, num_classes: int, *, wide: bool) -> PredictionRows:
+    """The rows of answers with the `top_k` best classes, or as many as there are."""
+    return WidePredictionRows(min(top_k, num_classes)) if wide else PredictionRows()
 
-    Args:
-        columns: theirs.
-    """
+
+class PlainRows:
+    """Rows that are tuples already; they need not be of images."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = tuple(columns)
 
     def filename(self, record: Sequence[Any]) -> str | None:
-        """They need not be of images."""
+        """None."""
         return None
 
     def error(self, record: Sequence[Any]) -> str | None:
-        """As above."""
+        """None."""
         return None
 
     def rows_of(self, record: Sequence[Any]) -> Iterable[Sequence[Any]]:

@@ -68,7 +68,7 @@ def measure_job(request: dict[str, Any]) -> dict[str, Any]:
     """
     with tempfile.TemporaryDirectory(prefix="regnety-job.") as folder:
         os.environ["REGNETY_CACHE"] = str(Path(folder) / "cache")
-        from regnety.inference.jobs.job import run_job
+        from regnety.inference.jobs.job import Job, run_job
         from regnety.inference.jobs.rows import PredictionRows
         from regnety.inference.predictor import Predictor
 
@@ -78,14 +78,13 @@ def measure_job(request: dict[str, Any]) -> dict[str, Any]:
             precision=request["precision"],
             workers=request["workers"],
         )
-        summary = run_job(
-            [request["photograph"]] * (JOB_PHOTOGRAPHS + 4 * request["workers"]),
-            lambda images: predictor.stream(images, on_error="record", count=math.inf),
-            PredictionRows(),
-            Path(folder) / "labels.csv",
+        job = Job(  # as if there were no end of photographs, so that the fastest way to run them is looked for
+            answer=lambda images, _: predictor.stream(images, on_error="record", count=math.inf),
+            rows=PredictionRows(),
             row_format="csv",
-            settings={},
         )
+        photographs = [request["photograph"]] * (JOB_PHOTOGRAPHS + 4 * request["workers"])
+        summary = run_job(job, photographs, Path(folder) / "labels.csv")
         if summary.unreadable:
             raise EngineError("its photographs could not be read")
         assert predictor.engine is not None

@@ -1,7 +1,7 @@
 """Embeddings in Parquet: one row an image, and in the file's metadata what they came from."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,9 @@ from regnety.errors import DataError, RegNetYError
 from regnety.extras import import_extra
 from regnety.files.opening import open_file
 from regnety.images.sources import ImageSource
-from regnety.inference.jobs.job import JobSummary, run_job
+from regnety.inference.jobs.job import Job, JobSummary, run_job
+from regnety.inference.jobs.places import Place
 from regnety.inference.jobs.rows import Column
-from regnety.inference.jobs.settings import engine_facts, go_on_with
 from regnety.inference.similarity.embedder import Embedder, Embedding, EmbeddingOrigin, origin_from_dict
 from regnety.text import one_line
 
@@ -61,38 +61,38 @@ class EmbeddingRows:
         return {"filename": record.filename, "embedding": values, "error": record.error}
 
 
-def file_settings(origin: EmbeddingOrigin) -> dict[str, Any]:
-    """What a file's metadata says beside the model's name; a job that is gone on with has the same."""
-    return {"kind": KIND, **origin.settings}
-
-
 def write_embeddings(
-    path: str | Path, embedder: Embedder, images: Iterable[ImageSource], *, resume: bool = False
+    path: str | Path | Place,
+    embedder: Embedder,
+    images: Iterable[ImageSource],
+    *,
+    resume: bool = False,
+    on_start: Callable[[int], None] = lambda earlier: None,
+    on_record: Callable[[Embedding], None] = lambda embedding: None,
 ) -> JobSummary:
-    """Embed images and write a Parquet file, which is there once all are done.
+    """Embed images and write a Parquet file, which appears once all are done.
 
     Args:
         path: a path, or an address that fsspec reaches.
         embedder: the model.
-        images: that have names: paths, addresses; as many as there are.
-        resume: go on with what was interrupted.
+        images: that have names: paths or addresses, as many as there are, asked for one by one.
+        resume: continue what was interrupted: images that have rows are skipped.
+        on_start: called before the first image with the number of those that have rows already.
+        on_record: called with each answer.
 
     Raises:
         JobError: as `run_job`.
         MissingExtraError: pyarrow is not installed.
     """
-    return run_job(
-        images,
-        lambda waiting: embedder.stream(waiting, on_error="record"),
-        EmbeddingRows(embedder.num_features),
-        path,
+    job = Job(
+        answer=lambda waiting, count: embedder.stream(waiting, on_error="record", count=count),
+        rows=EmbeddingRows(embedder.num_features),
         row_format="parquet",
-        settings=file_settings(embedder.origin),
+        settings={"kind": KIND, **embedder.origin.settings, "max_pixels": embedder.options.max_pixels},
         about={"model": embedder.origin.model},
-        resume=resume,
-        facts=lambda: engine_facts(embedder),
-        on_earlier=lambda count, facts: go_on_with(embedder, facts, str(path)),
+        model=embedder,
     )
+    return run_job(job, images, path, resume=resume, on_start=on_start, on_record=on_record)
 
 
 @dataclass(frozen=True, slots=True)
