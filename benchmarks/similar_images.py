@@ -1,13 +1,12 @@
-"""Neighbours and near-duplicates among many embeddings: time, memory, and from how many questions on faiss is faster.
+"""Neighbours and near-duplicates among many embeddings: time and memory.
 
     OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \\
         python benchmarks/similar_images.py [--images 100000] [--features 368] [--repeats 5] [--output FILE.json]
 
 The embeddings are made here and look like pooled features: around centres, not negative, a hundredth almost copies.
-Neighbours are found from the file, as `regnety neighbours` does it; then with everything in memory and normalised by
-NumPy and by faiss (`pip install faiss-cpu`), whose answers are compared. What is given is
-seconds of the processor, the least of the repeats, with one thread each: what else the machine does does not count, and
-what more cores gain is alike for both. Near-duplicates are found by a process of its own.
+Neighbours are found from the file, as `regnety neighbours` does it; then with everything in memory and normalised.
+The figures are seconds of the processor, the least of the repeats, with one thread, so that other work on the machine
+does not count. Near-duplicates are found by a separate process.
 """
 
 import argparse
@@ -17,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +25,9 @@ import numpy.typing as npt
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from processes import processor
 
-from regnety import Embeddings, SimilarImage, find_neighbours
-from regnety.inference.similarity import neighbours
+from regnety import Embeddings, find_neighbours
 from regnety.inference.similarity.embedding_files import BLOCK_BYTES, EmbeddingBlock
-from regnety.inference.similarity.neighbours import FAISS_QUERIES, normalised
+from regnety.inference.similarity.neighbours import normalised
 from stored_embeddings import pooled, stored_embeddings
 
 QUERIES = (1, 10, 100, 300, 1000, 3000)
@@ -63,45 +60,26 @@ class InMemory:
         return self._blocks
 
 
-def seconds(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
-    """Of the processor, the least of some runs; and what came of the last one."""
-    found, result = [], None
+def seconds(work: Callable[[], Any], repeats: int) -> float:
+    """Of the processor, the least of some runs."""
+    found = []
     for _ in range(repeats):
         begin = time.process_time()
-        result = work()
+        work()
         found.append(time.process_time() - begin)
-    return min(found), result
+    return min(found)
 
 
-def compare_searches(stored: Embeddings, repeats: int) -> list[dict[str, Any]]:
-    """A row for each number of queries."""
-    values = normalised(stored.load()[1])
-    in_memory: Any = InMemory(values)
+def time_searches(stored: Embeddings, repeats: int) -> list[dict[str, Any]]:
+    """A row for each number of queries: from the file, and what of that is the search."""
+    in_memory: Any = InMemory(normalised(stored.load()[1]))
     rows = []
     for count in QUERIES:
         queries = normalised(pooled(count, stored.num_features, seed=1))
-        from_file, _ = seconds(lambda q=queries: find_neighbours(q, stored, TOP_K), 2)
-        by_numpy, answers = seconds(lambda q=queries: searched(q, in_memory, faiss=False), repeats)
-        row = {"queries": count, "from_file_s": from_file, "numpy_s": by_numpy}
-        if find_spec("faiss") is not None:
-            row["faiss_s"], others = seconds(lambda q=queries: searched(q, in_memory, faiss=True), repeats)
-            same = [names(one) == names(other) for one, other in zip(answers, others, strict=True)]
-            row["same_answers"] = float(np.mean(same))
-        rows.append(row)
+        from_file = seconds(lambda q=queries: find_neighbours(q, stored, TOP_K), 2)
+        search = seconds(lambda q=queries: find_neighbours(q, in_memory, TOP_K), repeats)
+        rows.append({"queries": count, "from_file_s": from_file, "search_s": search})
     return rows
-
-
-def searched(queries: npt.NDArray[np.float32], stored: Any, *, faiss: bool) -> list[tuple[SimilarImage, ...]]:
-    """By the one or the other, however many queries there are."""
-    neighbours.FAISS_QUERIES = 0 if faiss else len(queries) + 1
-    try:
-        return find_neighbours(queries, stored, TOP_K)
-    finally:
-        neighbours.FAISS_QUERIES = FAISS_QUERIES
-
-
-def names(answer: tuple[SimilarImage, ...]) -> list[str]:
-    return [image.filename for image in answer]
 
 
 def main() -> None:
@@ -116,7 +94,7 @@ def main() -> None:
     values[copies] = values[(copies + 7) % len(values)] + 0.02 * values[(copies + 99) % len(values)]
     with tempfile.TemporaryDirectory() as folder:
         stored = stored_embeddings(Path(folder) / "embeddings.parquet", values)
-        rows = compare_searches(stored, arguments.repeats)
+        rows = time_searches(stored, arguments.repeats)
         del values
         child = subprocess.run([sys.executable, "-c", DUPLICATES, stored.path], stdout=subprocess.PIPE, check=True)
         duplicates = json.loads(child.stdout)

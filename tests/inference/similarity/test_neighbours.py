@@ -1,4 +1,4 @@
-"""The most similar of many, exactly: as sorting all cosines would say, whether NumPy or faiss looks for them."""
+"""The most similar of many, exactly: as sorting all cosines would say."""
 
 from pathlib import Path
 
@@ -22,14 +22,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "QUERY_ROWS", 7)
 
 
-@pytest.fixture(params=["numpy", "faiss"])
-def search(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever there are of queries, they are looked for by one of the two."""
-    if request.param == "faiss":
-        pytest.importorskip("faiss", reason="needs faiss-cpu")
-    monkeypatch.setattr(neighbours, "FAISS_QUERIES", 0 if request.param == "faiss" else 10**9)
-
-
 def sorted_cosines(queries: npt.NDArray[np.float32], values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """[queries, rows], by the definition."""
     left, right = queries.astype(np.float64), values.astype(np.float64)
@@ -38,7 +30,7 @@ def sorted_cosines(queries: npt.NDArray[np.float32], values: npt.NDArray[np.floa
     return cosines
 
 
-@pytest.mark.usefixtures("small_blocks", "search")
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("top_k", [1, 5, 150])
 def test_neighbours_are_the_largest_cosines(top_k: int, tmp_path: Path) -> None:
     values, queries = pooled(1030, SIZE), pooled(20, SIZE, seed=1)
@@ -51,7 +43,7 @@ def test_neighbours_are_the_largest_cosines(top_k: int, tmp_path: Path) -> None:
         np.testing.assert_allclose([image.similarity for image in found], cosines[row, order], atol=1e-6)
 
 
-@pytest.mark.usefixtures("small_blocks", "search")
+@pytest.mark.usefixtures("small_blocks")
 def test_equals_come_in_the_order_of_the_file(tmp_path: Path) -> None:
     values = np.ones((350, SIZE), np.float32)
     values[::2] = np.arange(SIZE)
@@ -61,7 +53,6 @@ def test_equals_come_in_the_order_of_the_file(tmp_path: Path) -> None:
     assert [image.similarity for image in found] == [pytest.approx(1)] * 4
 
 
-@pytest.mark.usefixtures("search")
 def test_fewer_images_than_neighbours_and_none(tmp_path: Path) -> None:
     stored = stored_embeddings(tmp_path / "e.parquet", pooled(3, SIZE), unreadable=[1])
     (found,) = find_neighbours(pooled(1, SIZE), stored, 5)
@@ -72,7 +63,6 @@ def test_fewer_images_than_neighbours_and_none(tmp_path: Path) -> None:
     assert find_neighbours(pooled(1, SIZE), empty) == [()]
 
 
-@pytest.mark.usefixtures("search")
 def test_an_image_without_features_is_like_nothing(tmp_path: Path) -> None:
     values = pooled(3, SIZE)
     values[1] = 0
@@ -80,18 +70,6 @@ def test_an_image_without_features_is_like_nothing(tmp_path: Path) -> None:
     (found,) = find_neighbours(values[:1], stored, 3)
     assert found[0] == SimilarImage("0.jpg", pytest.approx(1))
     assert found[2] == SimilarImage("1.jpg", 0)
-
-
-def test_many_questions_are_answered_by_faiss_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    faiss = pytest.importorskip("faiss", reason="needs faiss-cpu")
-    asked: list[int] = []
-    knn = faiss.knn
-    monkeypatch.setattr(faiss, "knn", lambda queries, *rest: (asked.append(len(queries)), knn(queries, *rest))[1])
-    stored = stored_embeddings(tmp_path / "e.parquet", pooled(30, SIZE))
-    find_neighbours(pooled(neighbours.FAISS_QUERIES - 1, SIZE), stored)
-    assert asked == []
-    find_neighbours(pooled(neighbours.FAISS_QUERIES, SIZE), stored)
-    assert asked == [neighbours.FAISS_QUERIES]
 
 
 @pytest.mark.parametrize(

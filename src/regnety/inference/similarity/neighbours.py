@@ -1,26 +1,19 @@
 """`find_neighbours`: the images that are most similar to others, by the cosine of their embeddings.
 
-Every stored embedding is looked at, some megabytes at a time, so that memory is flat and the answer exact. For a few
-queries most of the time goes into reading them. For many faiss, where it is installed, is the faster one at the search
-itself (`benchmarks/similar_images.py`); its answers are NumPy's.
+Every stored embedding is read, some megabytes at a time, so that memory is flat and the answer exact. For a few queries
+most of the time goes into reading (`benchmarks/similar_images.py`).
 """
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import numpy as np
 import numpy.typing as npt
 
-from regnety.errors import DataError
-from regnety.extras import import_extra
 from regnety.inference.similarity.embedding_files import EmbeddingBlock, Embeddings
 
 FloatArray = npt.NDArray[np.float32]
-Largest = tuple[npt.NDArray[np.intp], FloatArray, npt.NDArray[np.intp]]
 QUERY_ROWS = 1024
 """Queries that are compared with a block at once: bounds the memory of their similarities."""
-FAISS_QUERIES = 1000
-"""Queries from which on faiss gains more than it takes to import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +66,6 @@ class _Nearest:
         self._top_k = top_k
         self._similarities = np.full((len(queries), top_k), -np.inf, np.float32)
         self._names = np.full((len(queries), top_k), None, object)
-        self._largest = _largest_by_numpy
-        if len(queries) >= FAISS_QUERIES and find_spec("faiss") is not None:
-            self._largest = _largest_by_faiss
 
     def look_at(self, block: EmbeddingBlock) -> None:
         stored = normalised(block.values)
@@ -83,11 +73,14 @@ class _Nearest:
             self._merge(slice(start, start + QUERY_ROWS), stored, block)
 
     def _merge(self, some: slice, stored: FloatArray, block: EmbeddingBlock) -> None:
-        better, similarities, columns = self._largest(
-            self._queries[some], stored, self._top_k, self._similarities[some, -1]
-        )
+        similarities = self._queries[some] @ stored.T
+        # most blocks have nothing better for most queries: only the others are sorted
+        better = np.flatnonzero(similarities.max(axis=1) > self._similarities[some, -1])
         if not len(better):
             return
+        similarities = similarities[better]
+        columns = _largest_columns(similarities, self._top_k)
+        similarities = np.take_along_axis(similarities, columns, axis=1)
         names = np.array(block.filenames(columns.ravel()), object).reshape(columns.shape)
         rows = better + some.start
         found = np.concatenate([self._similarities[rows], similarities], axis=1)
@@ -106,47 +99,11 @@ class _Nearest:
         ]
 
 
-def _largest_by_numpy(queries: FloatArray, stored: FloatArray, count: int, above: FloatArray) -> Largest:
-    """What is most similar to each query in a block, for the queries that have something there above a limit.
-
-    Args:
-        queries: [number, size], of length 1.
-        stored: [rows, size], of length 1.
-        count: how many each wants.
-        above: the limit of each query.
-
-    Returns:
-        Which queries; their similarities [queries, at most count]; and the stored rows, from the first to the last. Of
-        those that are equally similar the first ones count.
-    """
-    similarities = queries @ stored.T
-    better = np.flatnonzero(similarities.max(axis=1) > above)
-    similarities = similarities[better]
-    columns = _largest_columns(similarities, count)
-    return better, np.take_along_axis(similarities, columns, axis=1), columns
-
-
-def _largest_by_faiss(queries: FloatArray, stored: FloatArray, count: int, above: FloatArray) -> Largest:
-    """The same; faiss does not say which of equals it gives, so where the next one is equal NumPy is asked."""
-    faiss = import_extra("faiss", feature="neighbours", extra="faiss", broken=DataError)
-    similarities, columns = faiss.knn(queries, stored, min(count + 1, len(stored)), faiss.METRIC_INNER_PRODUCT)
-    better = np.flatnonzero(similarities[:, 0] > above)
-    similarities, columns = similarities[better], columns[better]
-    more = similarities[:, count:]  # of the one that is asked for too many, if there are so many
-    tied = np.flatnonzero((more == similarities[:, count - 1 : count]).any(axis=1))
-    order = np.argsort(columns[:, :count], axis=1)
-    similarities = np.take_along_axis(similarities, order, axis=1)
-    columns = np.take_along_axis(columns, order, axis=1)
-    if len(tied):
-        nothing = np.full(len(tied), -np.inf, np.float32)
-        _, similarities[tied], columns[tied] = _largest_by_numpy(queries[better[tied]], stored, count, nothing)
-    return better, similarities, columns
-
-
 def _largest_columns(values: FloatArray, count: int) -> npt.NDArray[np.intp]:
     """Columns of the largest values of each row, from left to right; of those that are equal the left ones."""
     if values.shape[1] <= count:
         return np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    # argpartition takes any of those that tie with the smallest one it keeps; rows with such ties are sorted instead
     columns = np.argpartition(-values, count - 1, axis=1)[:, :count]
     smallest = np.take_along_axis(values, columns, axis=1).min(axis=1, keepdims=True)
     tied = (values >= smallest).sum(axis=1) > count
