@@ -12,7 +12,8 @@ from regnety.cli.options.latency import (
     precisions_option,
     threads_option,
 )
-from regnety.cli.options.shared import complete_model, image_size_option, quiet_option, state_dict_option
+from regnety.cli.options.run import image_size_option
+from regnety.cli.options.shared import complete_model, quiet_option, state_dict_option
 from regnety.cli.output.claiming import claim_file, say_replaced
 from regnety.cli.output.formats import RowFormat
 from regnety.cli.output.notices import say

@@ -6,22 +6,8 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
-from regnety.cli.options.shared import (
-    check_sizes,
-    crop_pct_option,
-    engine_option,
-    image_size_option,
-    interpolation_option,
-    labels_option,
-    mean_option,
-    model_option,
-    precision_option,
-    quiet_option,
-    state_dict_option,
-    std_option,
-    test_size_option,
-    workers_option,
-)
+from regnety.cli.options.run import run_options
+from regnety.cli.options.shared import labels_option, model_option, quiet_option, state_dict_option
 from regnety.cli.output.formats import RowFormat
 from regnety.cli.output.notices import say, say_notice
 from regnety.cli.output.rows import RowOutput, listing_of, row_output_options
@@ -50,15 +36,7 @@ KINDS = {"class": "text", "count": "integer", "top1": "real"}
     help="Split to measure on; by default test, else val, without training images.",
 )
 @row_output_options
-@engine_option
-@precision_option(None, shown="f32; int8 if quantized")
-@workers_option
-@image_size_option
-@crop_pct_option
-@test_size_option
-@mean_option
-@std_option
-@interpolation_option
+@run_options(None, shown="f32; int8 if quantized", pixels=False)
 @labels_option
 @quiet_option
 def evaluate(
@@ -68,15 +46,7 @@ def evaluate(
     split: str | None,
     output_format: RowFormat | None,
     output: str | None,
-    engine: str,
-    precision: str | None,
-    workers: int | None,
-    image_size: int | None,
-    crop_pct: float | None,
-    test_size: bool,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
-    interpolation: str | None,
+    how: "RunFields",
     labels: str | None,
     quiet: bool,
 ) -> int:
@@ -89,26 +59,13 @@ def evaluate(
     from regnety.datasets.folders import read_evaluation_folder
     from regnety.inference.evaluation import evaluate as evaluate_bundle
 
-    check_sizes(image_size, test_size)
     written = RowOutput(output_format, output, quiet=quiet)
     bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
         bundle = bundle.with_labels(find_labels(labels))
     say_notice(bundle, quiet=quiet)
-    fields: RunFields = {
-        "engine": engine,
-        "workers": workers,
-        "image_size": image_size,
-        "crop_pct": crop_pct,
-        "use_test_size": test_size,
-        "mean": mean,
-        "std": std,
-        "interpolation": interpolation,
-    }
-    if precision is not None:  # else the evaluation's own, which depends on the model
-        fields["precision"] = precision
     result = evaluate_bundle(
-        bundle, read_evaluation_folder(data, split), held_out_only=split is None, quiet=quiet, **fields
+        bundle, read_evaluation_folder(data, split), held_out_only=split is None, quiet=quiet, **how
     )
     rows = [{"class": name, "count": of.count, "top1": of.top1} for name, of in result.per_class.items()]
     whole = result.as_dict()

@@ -1,21 +1,17 @@
 """`regnety export`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from regnety.cli.options.run import preprocessing_options
 from regnety.cli.options.shared import (
     PrecisionType,
-    crop_pct_option,
-    image_size_option,
-    interpolation_option,
     labels_option,
-    mean_option,
     model_argument,
     quiet_option,
     state_dict_option,
-    std_option,
 )
 from regnety.cli.output.claiming import claim, say_replaced
 from regnety.cli.output.notices import say_notice
@@ -36,11 +32,7 @@ if TYPE_CHECKING:
     default="uint8",
     help="uint8: the graph normalises pixels; float: they come normalised.",
 )
-@image_size_option
-@crop_pct_option
-@mean_option
-@std_option
-@interpolation_option
+@preprocessing_options(test_size=False)
 @click.option(
     "--outputs",
     metavar="LIST",
@@ -61,11 +53,7 @@ def export(
     state_dict: str | None,
     output: str,
     input_kind: Literal["uint8", "float"],
-    image_size: int | None,
-    crop_pct: float | None,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
-    interpolation: str | None,
+    preprocessing: dict[str, Any],
     outputs: str,
     precision: str,
     fp16: bool,
@@ -93,13 +81,9 @@ def export(
         bundle if labels is None else bundle.with_labels(find_labels(labels)),
         output,
         input=input_kind,
-        image_size=image_size,
-        crop_pct=crop_pct,
-        mean=mean,
-        std=std,
-        interpolation=interpolation,
         outputs=[name.strip() for name in outputs.split(",")],
         fp16=fp16 or precision == "f16",
+        **preprocessing,
     )
     if not quiet:
         _print(exported)

@@ -3,7 +3,8 @@
 import click
 
 from regnety.cli.options.latency import fastest_precision_option, fresh_option, license_option, threads_option
-from regnety.cli.options.shared import engine_option, image_size_option, quiet_option
+from regnety.cli.options.run import image_size_option
+from regnety.cli.options.shared import engine_option, quiet_option
 from regnety.cli.output.formats import RowFormat
 from regnety.cli.output.notices import say
 from regnety.cli.output.rows import RowOutput, row_output_options

@@ -1,24 +1,13 @@
 """`regnety quantize`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from regnety.cli.options.images import ImageList, from_option, named_images
-from regnety.cli.options.shared import (
-    check_sizes,
-    crop_pct_option,
-    image_size_option,
-    interpolation_option,
-    labels_option,
-    mean_option,
-    model_argument,
-    quiet_option,
-    state_dict_option,
-    std_option,
-    test_size_option,
-)
+from regnety.cli.options.run import preprocessing_options
+from regnety.cli.options.shared import labels_option, model_argument, quiet_option, state_dict_option
 from regnety.cli.output.claiming import claim, say_replaced
 from regnety.cli.output.notices import say, say_notice
 from regnety.errors import ExportError
@@ -64,12 +53,7 @@ if TYPE_CHECKING:
     help="Largest number of photographs to calibrate on.",
 )
 @click.option("--seed", type=int, default=0, metavar="NUMBER", help="Random seed for the choice of photographs.")
-@image_size_option
-@crop_pct_option
-@test_size_option
-@mean_option
-@std_option
-@interpolation_option
+@preprocessing_options()
 @labels_option
 @quiet_option
 def quantize(
@@ -83,12 +67,7 @@ def quantize(
     max_drop: float | None,
     samples: int,
     seed: int,
-    image_size: int | None,
-    crop_pct: float | None,
-    test_size: bool,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
-    interpolation: str | None,
+    preprocessing: dict[str, Any],
     labels: str | None,
     quiet: bool,
 ) -> int:
@@ -103,7 +82,6 @@ def quantize(
     from regnety.export.export_targets import check_not_its_source, check_output
     from regnety.export.quantization import quantize_model
 
-    check_sizes(image_size, test_size)
     if max_drop is not None and data is None:
         raise click.UsageError("--max-drop needs labelled photographs to measure accuracy on: give --data")
     if calibrate is None and not lists:
@@ -129,13 +107,8 @@ def quantize(
         max_drop=max_drop,
         samples=samples,
         seed=seed,
-        image_size=image_size,
-        crop_pct=crop_pct,
-        use_test_size=test_size,
-        mean=mean,
-        std=std,
-        interpolation=interpolation,
         quiet=quiet,
+        **preprocessing,
     )
     if not quiet:
         _print(result)

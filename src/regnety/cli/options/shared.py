@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -10,7 +9,6 @@ from click.shell_completion import CompletionItem
 from regnety.cli.output.formats import Command
 from regnety.images.formats import MAX_PIXELS
 from regnety.inference.engines.registry import AUTO, ENGINES, PRECISIONS
-from regnety.preprocessing import INTERPOLATIONS
 
 ENGINE_NAMES = (AUTO, *ENGINES)
 LONG_PRECISIONS = {"float32": "f32", "fp32": "f32", "bfloat16": "bf16", "float16": "f16", "fp16": "f16"}
@@ -43,52 +41,6 @@ state_dict_option = click.option(
     "--state-dict",
     metavar="NAME",
     help="State dict of a checkpoint (`inspect` lists them); averaged weights by default.",
-)
-image_size_option = click.option(
-    "--image-size",
-    type=click.IntRange(1, 8192),
-    metavar="PIXELS",
-    help="Input height and width; by default the model's own.",
-)
-crop_pct_option = click.option(
-    "--crop-pct",
-    type=click.FloatRange(0.01, 1.0),
-    metavar="SHARE",
-    help="Share of the shorter side that the crop keeps; by default the model's own.",
-)
-
-
-class PerChannelType(click.ParamType[Any]):
-    """One number, or one for each channel with commas between; what they may be the model says."""
-
-    name = "numbers"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
-        """`0.5` or `0.485,0.456,0.406` to a tuple of numbers."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return tuple(float(number) for number in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is neither a number nor numbers separated by commas, as in 0.5,0.5,0.5", param, ctx)
-
-
-mean_option = click.option(
-    "--mean",
-    type=PerChannelType(),
-    metavar="NUMBERS",
-    help="Channel means on a 0 to 1 scale: 0.485,0.456,0.406; by default the model's own.",
-)
-std_option = click.option(
-    "--std", type=PerChannelType(), metavar="NUMBERS", help="Channel standard deviations, as for --mean."
-)
-interpolation_option = click.option(
-    "--interpolation",
-    type=click.Choice(INTERPOLATIONS),
-    help="Resize filter; by default the model's own.",
-)
-test_size_option = click.option(
-    "--test-size", is_flag=True, help="Use the larger input size at which the model is most accurate, if it has one."
 )
 max_pixels_option = click.option(
     "--max-pixels",
@@ -137,9 +89,3 @@ def precision_option(default: str | None, *, shown: str | None = None) -> Callab
         show_default=shown or True,
         help="Precision to compute in; auto is bf16 if processor and engine have it.",
     )
-
-
-def check_sizes(image_size: int | None, test_size: bool) -> None:
-    """Refuse two options that say different sizes."""
-    if test_size and image_size is not None:
-        raise click.UsageError("--image-size and --test-size contradict each other; give one of them")
