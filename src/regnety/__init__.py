@@ -64,7 +64,7 @@ if TYPE_CHECKING:
         WeightsError as WeightsError,
     )
     from regnety.export.conversion import Converted as Converted, convert_model as convert_model
-    from regnety.export.export_result import Exported as Exported
+    from regnety.export.comparison import Exported as Exported
     from regnety.export.model_export import export_model as export_model
     from regnety.export.quantization import Quantized as Quantized, quantize_model as quantize_model
     from regnety.export.speeds import Speed as Speed
@@ -156,7 +156,7 @@ _HOMES = {
         "WeightsError",
     ),
     "regnety.export.conversion": ("Converted", "convert_model"),
-    "regnety.export.export_result": ("Exported",),
+    "regnety.export.comparison": ("Exported",),
     "regnety.export.model_export": ("export_model",),
     "regnety.export.quantization": ("Quantized", "quantize_model"),
     "regnety.export.speeds": ("Speed",),

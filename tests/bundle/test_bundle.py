@@ -138,14 +138,14 @@ def test_the_card_says_what_it_is(folder: Path) -> None:
 def test_what_is_no_bundle_is_not_overwritten(content: str, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / content).write_text('{"name": "another program"}')
-    with pytest.raises(WeightsError, match="other: exists and is not a bundle; name another folder"):
+    with pytest.raises(WeightsError, match="other: exists and was not written by regnety; name another folder"):
         small_bundle().save(tmp_path / "other")
     assert (tmp_path / "other" / content).read_text() == '{"name": "another program"}'
 
 
 def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("precious")
-    with pytest.raises(WeightsError, match="file: exists and is not a bundle"):
+    with pytest.raises(WeightsError, match="file: is a file; name another folder"):
         small_bundle().save(tmp_path / "file")
 
 

@@ -52,7 +52,7 @@ def test_a_dash_as_output_is_stdout(picture: Path) -> None:
 def test_a_bundle_with_other_files_in_it_is_not_replaced(tmp_path: Path) -> None:
     folder = small_bundle().save(tmp_path / "bundle")
     (folder / "notes.txt").write_text("precious")
-    with pytest.raises(WeightsError, match=r"bundle: has notes\.txt beside the bundle, which would be lost; name"):
+    with pytest.raises(WeightsError, match=r"bundle: has notes\.txt beside the model, which would be lost; name"):
         small_bundle().save(folder)
     assert (folder / "notes.txt").read_text() == "precious"
 

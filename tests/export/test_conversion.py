@@ -23,7 +23,7 @@ from regnety.catalog.models import model_info
 from regnety.errors import ExportError, RegNetYError, WeightsError
 from regnety.export import conversion
 from regnety.export.conversion import convert_model
-from regnety.export.conversion_targets import TARGETS
+from regnety.export.targets import TARGETS
 from regnety.files.torch_files.writing import write_torch
 from regnety.graph import builder
 from regnety.weights.checkpoint import open_checkpoint
@@ -270,9 +270,7 @@ def test_a_folder_with_anything_else_is_not_replaced(target: str, tmp_path: Path
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(ExportError) as error:
         convert_model(BUNDLE, folder, to=target)
-    assert str(error.value) == (
-        f"{folder}: holds notes.txt, which is no model's and would be lost; name another folder"
-    )
+    assert str(error.value) == (f"{folder}: has notes.txt beside the model, which would be lost; name another folder")
     (tmp_path / "a file").write_text("mine")
     with pytest.raises(ExportError, match="a file: is a file; name another folder"):
         convert_model(BUNDLE, tmp_path / "a file", to=target)

@@ -220,7 +220,7 @@ def test_a_model_in_floating_point_does_not_compute_in_int8() -> None:
     ("options", "message"),
     [
         ({"input": "float"}, "int8: is quantized with the normalisation inside; its input is uint8$"),
-        ({"fp16": True}, "int8: is quantized to int8, which is smaller than float16; leave fp16 away$"),
+        ({"precision": "f16"}, "int8: is quantized to int8, which is smaller than f16; omit f16$"),
     ],
 )
 def test_forms_that_it_cannot_have(options: Any, message: str, folder: Path, result: Any, tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_photographs_that_cannot_be_read_are_named_and_others_taken(folder: Path
 def test_what_stands_there_and_is_no_model_is_kept(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.txt").write_text("precious")
-    with pytest.raises(WeightsError, match=r"thesis: exists and is not a bundle; name another folder$"):
+    with pytest.raises(ExportError, match=r"thesis: exists and was not written by regnety; name another folder$"):
         quantize_model(folder / "float", tmp_path / "thesis", calibrate=PICTURES)
     with pytest.raises(ExportError, match="float: is the model itself or a part of it"):
         quantize_model(folder / "float", folder / "float", calibrate=PICTURES)

@@ -66,7 +66,7 @@ class Bundle(Model):
         self,
         folder: str | Path,
         *,
-        dtype: Literal["float32", "float16"] = "float32",
+        dtype: Literal["f32", "f16", "float32", "float16"] = "f32",
         add_files: Callable[[Path], None] | None = None,
     ) -> Path:
         """Write config.json, model.safetensors and README.md; the folder is replaced as a whole.

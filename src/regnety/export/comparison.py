@@ -7,8 +7,9 @@ NumPy. So a file with a wrong normalisation, size, order of channels or outputs 
 import math
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +23,32 @@ from regnety.inference.engines.processor import available_cores
 from regnety.inference.engines.registry import Engine
 from regnety.text import one_line
 
-BOUNDS = {"float32": 1e-4, "float16": 5e-2}
-"""Largest difference of a file whose weights have that type, in deviations of the source's output."""
+BOUNDS = {"f32": 1e-4, "f16": 5e-2}
+"""Largest difference of a file with such weights, in standard deviations of the source's output."""
 
 Outputs = list[dict[str, npt.NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What was written, and how it was checked."""
+
+    path: Path
+    """The file or folder that was asked for."""
+    files: tuple[Path, ...]
+    """All that were written, the main one first."""
+    input_dtype: str
+    """`uint8` takes pixels [batch, height, width, channels]; `float32` normalised [batch, channels, height, width]."""
+    input_shape: tuple[int | None, ...]
+    """None is free."""
+    output_shapes: dict[str, tuple[int, ...]]
+    """By name, without the batch."""
+    engine: str
+    """What ran the file for the comparison: `onnxruntime 1.32.0`."""
+    largest_difference: float
+    """From the source, in standard deviations of the output."""
+    precision: Literal["f32", "int8"] = "f32"
+    """In which the source was run: `int8` if the model is quantized."""
 
 
 def sample_pictures(image_size: int, in_chans: int) -> list[npt.NDArray[np.uint8]]:

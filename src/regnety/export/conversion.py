@@ -13,9 +13,8 @@ from typing import Any, Literal
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.folders.transformers import processor_config, transformers_config
 from regnety.errors import ExportError
-from regnety.export.conversion_targets import check_target
-from regnety.export.export_targets import check_not_its_source
 from regnety.export.readback import compare_checkpoint, compare_graph
+from regnety.export.targets import check_conversion_target, check_not_its_source
 from regnety.files.arrays import FileWeights
 from regnety.files.file_names import CONFIG_FILE, PROCESSOR_FILE, WEIGHTS_FILE
 from regnety.files.safetensors_files import write_safetensors
@@ -72,7 +71,7 @@ def convert_model(model: str | Path | Bundle, path: str | Path, *, to: str, over
         UnknownModelError: the name is not known, or its weights cannot be had.
         OSError: the file cannot be written.
     """
-    form = check_target(path, to)
+    form = check_conversion_target(path, to)
     path = Path(path)
     bundle = Bundle.load(model)
     check_not_its_source(path, bundle)

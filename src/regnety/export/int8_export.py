@@ -7,10 +7,9 @@ import numpy as np
 
 from regnety.bundle.bundle import Bundle
 from regnety.errors import ExportError
-from regnety.export.comparison import sample_pictures
-from regnety.export.export_result import Exported
-from regnety.export.export_targets import Form, check_replaceable
+from regnety.export.comparison import Exported, sample_pictures
 from regnety.export.openvino_models import write_openvino_model
+from regnety.export.targets import ExportForm
 from regnety.files.arrays import relative_difference
 from regnety.files.file_names import GRAPH_FILE
 from regnety.graph.int8_copies import copy_quantized
@@ -20,13 +19,13 @@ from regnety.inference.engines.processor import available_cores
 from regnety.inference.engines.registry import Engine
 from regnety.storage import replacing_together
 
-BOUNDS: dict[Form, float] = {"onnx": 1e-4, "folder": 1e-4, "openvino": 5e-2}
+BOUNDS: dict[ExportForm, float] = {"onnx": 1e-4, "folder": 1e-4, "openvino": 5e-2}
 """Largest difference, in deviations of the output. The same engine runs the same graph; OpenVINO moves the roundings
 of its own form a little, and what is not quantized it may compute in bf16."""
 
 
 def export_quantized(
-    bundle: Bundle, path: Path, form: Form, *, input: str, outputs: Sequence[str], fp16: bool
+    bundle: Bundle, path: Path, form: ExportForm, *, input: str, outputs: Sequence[str], precision: str
 ) -> Exported:
     """`export_model` for a model that is quantized.
 
@@ -36,8 +35,8 @@ def export_quantized(
     """
     if input != "uint8":
         raise ExportError(f"{bundle.name}: is quantized with the normalisation inside; its input is uint8")
-    if fp16:
-        raise ExportError(f"{bundle.name}: is quantized to int8, which is smaller than float16; leave fp16 away")
+    if precision == "f16":
+        raise ExportError(f"{bundle.name}: is quantized to int8, which is smaller than f16; omit f16")
     if bundle.graph is not None and bundle.graph.path.suffix.lower() == ".xml":
         raise ExportError(f"{bundle.name}: is an int8 model of OpenVINO's, of which no other file is made; copy it")
     source = graph_of(bundle, outputs=tuple(outputs))
@@ -46,12 +45,11 @@ def export_quantized(
         compared: list[tuple[Engine, float]] = []
         bundle.save(path, add_files=lambda beside: compared.append(_compare(source, beside / GRAPH_FILE, bundle, form)))
         return _exported(bundle, path, tuple(sorted(path.iterdir())), outputs, *compared[0])
-    check_replaceable(path, form)
     with replacing_together(path) as beside:
         if form == "openvino":
             copied = beside.with_suffix(".onnx")
             copy_quantized(source, copied, bundle.metadata, outputs=outputs)
-            write_openvino_model(copied, beside, bundle, fp16=False)
+            write_openvino_model(copied, beside, bundle, precision="f32")
             copied.unlink()
         else:
             copy_quantized(source, beside, bundle.metadata, outputs=outputs)
@@ -60,7 +58,7 @@ def export_quantized(
     return _exported(bundle, path, tuple(path.with_name(name) for name in names), outputs, engine, difference)
 
 
-def _compare(source: Path, file: Path, bundle: Bundle, form: Form) -> tuple[Engine, float]:
+def _compare(source: Path, file: Path, bundle: Bundle, form: ExportForm) -> tuple[Engine, float]:
     """Run both, on the engine that the file is for."""
     if form == "openvino":
         from regnety.inference.engines.openvino import OpenVinoEngine

@@ -8,9 +8,8 @@ import numpy as np
 
 from regnety.bundle.bundle import Bundle
 from regnety.errors import ExportError
-from regnety.export.comparison import BOUNDS, largest_difference, sample_pictures, source_outputs
-from regnety.export.export_result import Exported
-from regnety.export.export_targets import check_not_its_source, check_replaceable, form_of
+from regnety.export.comparison import BOUNDS, Exported, largest_difference, sample_pictures, source_outputs
+from regnety.export.targets import check_export_target, check_not_its_source
 from regnety.files.file_names import GRAPH_FILE, WEIGHTS_FILE
 from regnety.files.safetensors_files import SafetensorsWeights
 from regnety.graph.builder import DATA_SUFFIX, write_graph
@@ -32,6 +31,7 @@ def export_model(
     std: PerChannel | None = None,
     interpolation: str | None = None,
     outputs: Sequence[str] = ("logits",),
+    precision: Literal["f32", "f16"] = "f32",
     fp16: bool = False,
 ) -> Exported:
     """Write a model for others to run. The file is run and compared with the model before it takes its place.
@@ -51,18 +51,19 @@ def export_model(
         std: as `mean`.
         interpolation: Pillow's filter, `bicubic`, `bilinear`, `lanczos` or `nearest`; None is the model's own.
         outputs: any of `stem`, `s1` and so on, `pre_logits`, `logits`.
-        fp16: keep the weights in float16, which halves the file; the work stays float32.
+        precision: of the weights in the file. `f16` halves it; computing stays in f32.
+        fp16: the earlier spelling of `precision="f16"`.
 
-    A model that is quantized keeps its graph: the input is `uint8`, the size its own, and fp16 is none of its.
+    A model that is quantized keeps its graph: the input is `uint8`, the size is its own, and `f16` is refused.
 
     Raises:
-        ExportError: the path says no form, something else or the model itself stands there, the file answers
-            otherwise than the model, or a model that is quantized cannot be had so.
+        ExportError: the path says no form, what is there may not be replaced or is the model itself, the file's outputs
+            differ from the model's, or a quantized model cannot be written so.
         WeightsError: the model is damaged, or an argument is not allowed.
         UnknownModelError: the name is not known, or its weights are not on this disk.
         MissingExtraError: an OpenVINO model is asked for, and OpenVINO is not installed.
     """
-    form = form_of(path)
+    form = check_export_target(path)
     path = Path(path)
     bundle = Bundle.load(model)
     check_not_its_source(path, bundle)  # a file in f16 or without outputs would be all that is left of the model
@@ -71,16 +72,16 @@ def export_model(
             image_size=image_size, crop_pct=crop_pct, mean=mean, std=std, interpolation=interpolation
         )
     )
+    precision = "f16" if fp16 else precision
     if bundle.is_quantized:
         from regnety.export.int8_export import export_quantized
 
-        return export_quantized(bundle, path, form, input=input, outputs=outputs, fp16=fp16)
-    export = _Export(bundle, input, outputs, "float16" if fp16 else "float32")
+        return export_quantized(bundle, path, form, input=input, outputs=outputs, precision=precision)
+    export = _Export(bundle, input, outputs, precision)
     if form == "folder":
-        bundle.save(path, dtype=export.dtype, add_files=export.complete_folder)
+        bundle.save(path, dtype=export.precision, add_files=export.complete_folder)
         bundle.say_if_not_for_timm(path)
         return export.result(path, tuple(sorted(path.iterdir())))
-    check_replaceable(path, form)
     with replacing_together(path, companions=[path.name + DATA_SUFFIX]) as beside:
         if form == "openvino":
             export.write_openvino(beside)
@@ -98,9 +99,9 @@ class _Export:
         bundle: Bundle,
         input_kind: Literal["uint8", "float"],
         outputs: Sequence[str],
-        dtype: Literal["float32", "float16"],
+        precision: Literal["f32", "f16"],
     ) -> None:
-        self.dtype = dtype
+        self.precision = precision
         self._bundle = bundle
         self._outputs = outputs
         self._options: dict[str, Any] = {
@@ -129,7 +130,7 @@ class _Export:
         from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 
         bundle = self._bundle
-        write_graph(beside, bundle.architecture, bundle.weights, dtype=self.dtype, **self._options)
+        write_graph(beside, bundle.architecture, bundle.weights, dtype=self.precision, **self._options)
         self._check_properties(read_onnx(beside).properties, beside.name)
         self._check_answers(OnnxRuntimeEngine(beside, threads=available_cores()), beside.name)
 
@@ -139,7 +140,7 @@ class _Export:
         from regnety.graph.openvino_files import read_openvino
         from regnety.inference.engines.openvino import OpenVinoEngine
 
-        write_openvino(beside, self._bundle, fp16=self.dtype == "float16", **self._options)
+        write_openvino(beside, self._bundle, precision=self.precision, **self._options)
         self._check_properties(read_openvino(beside).properties, beside.name)
         self._check_answers(OpenVinoEngine(beside, threads=available_cores()), beside.name)
 
@@ -168,10 +169,10 @@ class _Export:
             difference = largest_difference(engine, bundle, pictures, wanted)
         except ExportError as error:
             raise ExportError(f"{name}: {error}; nothing was kept") from error
-        if not difference <= BOUNDS[self.dtype]:
+        if not difference <= BOUNDS[self.precision]:
             raise ExportError(
                 f"{name}: differs from the model by {difference:.2g} of the deviation of its outputs, "
-                f"{BOUNDS[self.dtype]:g} is allowed; nothing was kept"
+                f"{BOUNDS[self.precision]:g} is allowed; nothing was kept"
             )
         self._engine, self._difference = engine, difference
         self._shapes = {output: wanted[0][output].shape[1:] for output in self._outputs}

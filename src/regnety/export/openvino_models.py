@@ -3,7 +3,7 @@
 import errno
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from regnety.bundle.bundle import Bundle
 from regnety.graph.builder import write_graph
@@ -11,13 +11,13 @@ from regnety.inference.engines.openvino_runtime import load_openvino_package
 from regnety.metadata.model_metadata import KEY
 
 
-def write_openvino(path: Path, bundle: Bundle, *, fp16: bool, **options: Any) -> None:
+def write_openvino(path: Path, bundle: Bundle, *, precision: Literal["f32", "f16"], **options: Any) -> None:
     """Convert the ONNX graph with OpenVINO's own reader. Labels and preprocessing stand in the model's `rt_info`.
 
     Args:
         path: of the .xml.
         bundle: the model.
-        fp16: keep arrays in float16.
+        precision: of the arrays in the file.
         options: of `graph.builder.write_graph`.
 
     Raises:
@@ -26,10 +26,10 @@ def write_openvino(path: Path, bundle: Bundle, *, fp16: bool, **options: Any) ->
     load_openvino_package()  # before anything is written
     with tempfile.TemporaryDirectory(prefix="regnety-") as folder:
         graph = write_graph(Path(folder) / "model.onnx", bundle.architecture, bundle.weights, **options)
-        write_openvino_model(graph, path, bundle, fp16=fp16)
+        write_openvino_model(graph, path, bundle, precision=precision)
 
 
-def write_openvino_model(graph: Path, path: Path, bundle: Bundle, *, fp16: bool) -> None:
+def write_openvino_model(graph: Path, path: Path, bundle: Bundle, *, precision: Literal["f32", "f16"]) -> None:
     """The same for an ONNX file that there is already.
 
     Raises:
@@ -39,6 +39,6 @@ def write_openvino_model(graph: Path, path: Path, bundle: Bundle, *, fp16: bool)
     model = openvino.Core().read_model(str(graph))
     model.set_rt_info(bundle.metadata.as_json(), KEY)
     try:
-        openvino.save_model(model, str(path), compress_to_fp16=fp16)
+        openvino.save_model(model, str(path), compress_to_fp16=precision == "f16")
     except RuntimeError as error:  # all that it says of a full disk
         raise OSError(errno.EIO, f"OpenVINO could not write it: {error}", str(path)) from error

@@ -13,11 +13,9 @@ import numpy as np
 import onnx
 
 from regnety.bundle.bundle import Bundle
-from regnety.bundle.folders.ours import check_replaceable
 from regnety.datasets.folders import read_evaluation_folder
 from regnety.datasets.held_out import scored_samples
 from regnety.errors import DataError, ExportError, ImageError, WeightsError
-from regnety.export.export_targets import check_not_its_source, form_of
 from regnety.export.labelled_pictures import LabelledPictures
 from regnety.export.nncf_quantization import (
     PRESET,
@@ -28,6 +26,7 @@ from regnety.export.nncf_quantization import (
     quantize_graph_within,
 )
 from regnety.export.speeds import Speed, measure_speeds
+from regnety.export.targets import check_export_target, check_not_its_source
 from regnety.graph.builder import LARGEST_FILE, build_graph
 from regnety.graph.int8_copies import write_quantized
 from regnety.graph.onnx_files import read_onnx
@@ -121,7 +120,7 @@ def quantize_model(
             comes without `data`.
         ExportError: the model is quantized already or too large, NNCF cannot quantize it, the path is the model's own,
             or more was lost than `max_drop` allows.
-        WeightsError: the model is damaged, or something else stands at that place.
+        WeightsError: the model is damaged.
         UnknownModelError: the name is not known, or its weights cannot be had.
         MissingExtraError: NNCF is not installed.
         ValueError: `samples` or `max_drop` is not allowed, or both `image_size` and `use_test_size` are given.
@@ -187,10 +186,8 @@ def quantize_model(
 
 
 def _check_arguments(path: str | Path, data: str | Path | None, max_drop: float | None, samples: int) -> None:
-    if form_of(path) != "folder":
+    if check_export_target(path) != "folder":
         raise ExportError(f"{path}: an int8 model is a folder; name one without a suffix")
-    if Path(path).exists():
-        check_replaceable(Path(path))
     if max_drop is not None and data is None:
         raise DataError("max_drop is a loss of accuracy, which is measured on labelled photographs; give data too")
     if max_drop is not None and not 0 <= max_drop <= 100:

@@ -13,7 +13,15 @@ from regnety.bundle.training_files import stored_training_files
 from regnety.errors import WeightsError
 from regnety.files.arrays import Array, FileWeights, LazyWeights, StoredTensor, stored
 from regnety.files.content_identity import ModelFiles
-from regnety.files.file_names import CONFIG_FILE, GRAPH_DATA_FILE, GRAPH_FILE, TRAINING_FILES, WEIGHTS_FILE
+from regnety.files.file_names import (
+    CONFIG_FILE,
+    GRAPH_DATA_FILE,
+    GRAPH_FILE,
+    PROCESSOR_FILE,
+    TRAINING_FILES,
+    WEIGHTS_FILE,
+)
+from regnety.files.number_types import stored_type
 from regnety.files.opening import read_file_text
 from regnety.files.safetensors_files import SafetensorsWeights, write_safetensors
 from regnety.graph.stored_graph import StoredGraph
@@ -21,8 +29,10 @@ from regnety.metadata.model_metadata import KEY, ModelMetadata, metadata_from_di
 from regnety.storage import replacing_folder
 
 CARD_FILE = "README.md"
-BUNDLE_FILES = {CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, GRAPH_FILE, GRAPH_DATA_FILE, TRAINING_FILES}
-"""All that may be in a bundle's folder, and may be replaced with it."""
+MODEL_FILES = {CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, GRAPH_FILE, GRAPH_DATA_FILE, TRAINING_FILES, PROCESSOR_FILE}
+"""All that regnety writes into a model's folder, and what may be replaced with it; the last is transformers'."""
+MARK = "regnety_version"
+"""The field by which a folder for transformers, which has no metadata of ours, is known to be written by regnety."""
 
 
 def read_bundle(folder: Path, *, name: str | None = None) -> Model:
@@ -96,7 +106,7 @@ def save_bundle(
     model: Model,
     folder: Path,
     *,
-    dtype: Literal["float32", "float16"] = "float32",
+    dtype: Literal["f32", "f16", "float32", "float16"] = "f32",
     add_files: Callable[[Path], None] | None = None,
 ) -> Path:
     """Write a bundle's folder; arguments and errors are those of `Bundle.save`."""
@@ -110,7 +120,7 @@ def save_bundle(
         config = {**timm_config(model.architecture, model.preprocessing), **config}
     card = card_text(model.metadata, title=title_of(model), notice=model.notice)
     with replacing_folder(folder) as beside:
-        _write_weights(model, beside, dtype)
+        _write_weights(model, beside, stored_type(dtype))
         (beside / CONFIG_FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
         (beside / CARD_FILE).write_text(card, "utf-8")
         if model.training_files is not None:
@@ -152,13 +162,22 @@ def _as_type(key: str, weights: Mapping[str, Array], dtype: str) -> Array:
 
 
 def check_replaceable(folder: Path) -> None:
-    """An empty folder may be replaced, and a bundle with nothing else beside it, which would be lost.
+    """An empty folder may be replaced, and a model's that regnety wrote, for any program, with nothing else in it.
 
     Raises:
         WeightsError: the folder is neither.
     """
-    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else None
-    if names is None or (names and not is_bundle(folder)):
-        raise WeightsError(f"{folder}: exists and is not a bundle; name another folder")
-    if others := sorted(names - BUNDLE_FILES):
-        raise WeightsError(f"{folder}: has {others[0]} beside the bundle, which would be lost; name another folder")
+    if not folder.is_dir():
+        raise WeightsError(f"{folder}: is a file; name another folder")
+    names = {entry.name for entry in folder.iterdir()}
+    if names and not _is_ours(folder):
+        raise WeightsError(f"{folder}: exists and was not written by regnety; name another folder")
+    if others := sorted(names - MODEL_FILES):
+        raise WeightsError(f"{folder}: has {others[0]} beside the model, which would be lost; name another folder")
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        return not {KEY, MARK}.isdisjoint(read_config(folder))
+    except WeightsError:
+        return False

@@ -1,7 +1,6 @@
 """A folder of transformers': config.json and preprocessor_config.json of its RegNets, read and written."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from regnety.architecture.description import Architecture
@@ -10,9 +9,9 @@ from regnety.architecture.stages import MAX_WIDTH, StageDesign
 from regnety.architecture.stages_to_design import simplest_design
 from regnety.architecture.validation import whole
 from regnety.bundle.folders.config_values import class_names, numbers, provenance
-from regnety.bundle.folders.ours import read_config
+from regnety.bundle.folders.ours import MARK
 from regnety.errors import WeightsError
-from regnety.metadata.model_metadata import KEY, ModelMetadata
+from regnety.metadata.model_metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing, crop_pct_between
 from regnety.version import __version__
 from regnety.weights.dialects.transformers import groups_width
@@ -21,17 +20,6 @@ PILLOW_FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 """transformers writes Pillow's numbers."""
 # `crop_pct` of ConvNextImageProcessor: below this size it resizes to size / crop_pct and crops, from it on it squashes.
 CONVNEXT_CROP_BELOW = 384
-MARK = "regnety_version"
-"""By which a folder for transformers is known to be written by regnety; their program keeps fields it does not know."""
-
-
-def is_ours(folder: Path) -> bool:
-    """Whether regnety wrote a model's folder, for any program."""
-    try:
-        config = read_config(folder)
-    except WeightsError:
-        return False
-    return KEY in config or MARK in config
 
 
 def read_transformers(

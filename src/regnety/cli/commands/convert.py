@@ -1,7 +1,5 @@
 """`regnety convert`."""
 
-from pathlib import Path
-
 import click
 
 from regnety.cli.options.shared import labels_option, model_argument, quiet_option, state_dict_option
@@ -43,19 +41,20 @@ def convert(
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.label_files import find_labels
     from regnety.export.conversion import convert_model
-    from regnety.export.conversion_targets import check_target
-    from regnety.export.export_targets import check_not_its_source
+    from regnety.export.targets import check_conversion_target, check_not_its_source
 
     if (place is None) == (output is None):
         raise click.UsageError("name one place to write to: --output PATH")
     output = output or place
     assert output is not None
-    is_folder = check_target(output, to) == "folder"
-    claimed = claim(output, is_folder=is_folder, check=lambda: check_target(output, to))  # before anything is fetched
+    is_folder = check_conversion_target(output, to) == "folder"
+    claimed = claim(
+        output, is_folder=is_folder, check=lambda: check_conversion_target(output, to)
+    )  # before anything is fetched
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
         bundle = bundle.with_labels(find_labels(labels))
-    check_not_its_source(Path(output), bundle)
+    check_not_its_source(output, bundle)
     say_replaced(claimed, quiet=quiet)
     converted = convert_model(bundle, output, to=to)
     if not quiet:

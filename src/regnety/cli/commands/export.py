@@ -18,7 +18,7 @@ from regnety.cli.output.notices import say_notice
 from regnety.text import printable
 
 if TYPE_CHECKING:
-    from regnety.export.export_result import Exported
+    from regnety.export.comparison import Exported
 
 
 @click.command()
@@ -68,13 +68,13 @@ def export(
     """
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.label_files import find_labels
-    from regnety.export.export_targets import check_not_its_source, check_output
     from regnety.export.model_export import export_model
+    from regnety.export.targets import check_export_target, check_not_its_source
 
-    is_folder = check_output(output) == "folder"
-    place = claim(output, is_folder=is_folder, check=lambda: check_output(output))
+    is_folder = check_export_target(output) == "folder"
+    place = claim(output, is_folder=is_folder, check=lambda: check_export_target(output))
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
-    check_not_its_source(Path(output), bundle)
+    check_not_its_source(output, bundle)
     say_notice(bundle, quiet=quiet)
     say_replaced(place, quiet=quiet)
     exported = export_model(

@@ -79,16 +79,16 @@ def quantize(
     """
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.label_files import find_labels
-    from regnety.export.export_targets import check_not_its_source, check_output
     from regnety.export.quantization import quantize_model
+    from regnety.export.targets import check_export_target, check_not_its_source
 
     if max_drop is not None and data is None:
         raise click.UsageError("--max-drop needs labelled photographs to measure accuracy on: give --data")
     if calibrate is None and not lists:
         raise click.UsageError("name photographs to calibrate on: a folder with --calibrate, or a list with --from")
-    if check_output(output) != "folder":
+    if check_export_target(output) != "folder":
         raise ExportError(f"{output}: an int8 model is a folder; name one without a suffix")
-    place = claim(output, is_folder=True, check=lambda: check_output(output))
+    place = claim(output, is_folder=True, check=lambda: check_export_target(output))
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
     say_notice(bundle, quiet=quiet)
     photographs: Path | ImageList
@@ -96,7 +96,7 @@ def quantize(
         photographs = calibrate
     else:
         photographs = named_images([str(calibrate)] if calibrate else [], lists, recursive=True)
-    check_not_its_source(Path(output), bundle)
+    check_not_its_source(output, bundle)
     say_replaced(place, quiet=quiet)
     result = quantize_model(
         bundle if labels is None else bundle.with_labels(find_labels(labels)),
