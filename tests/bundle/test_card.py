@@ -1,4 +1,4 @@
-"""The model card: read by the Hub's own reader, by YAML's, and by whoever runs what it shows."""
+"""The model card: read by the Hub's own reader, by YAML's, and by running what it shows."""
 
 import json
 import re
@@ -102,7 +102,7 @@ def test_the_facts_of_regnety_032() -> None:
     assert facts["stages (width x depth)"] == "72x2, 216x5, 576x13, 1512x1"
     assert facts["parameters"] == "19,436,338"
     assert facts["multiply-adds at 224x224"] == "3,176,496,162"
-    assert facts["input"] == "224x224, crop_pct 0.95, bicubic; at its best with 288x288, crop_pct 1"
+    assert facts["input"] == "224x224, crop_pct 0.95, bicubic; best at 288x288, crop_pct 1"
     assert facts["source"] == "https://huggingface.co/timm/regnety_032.ra_in1k"
     assert facts["Batch Size"] == "512"
     assert facts["Top 1 Accuracy"] == "82.01%"
@@ -112,8 +112,8 @@ def test_the_facts_of_regnety_032() -> None:
     assert f"```bibtex\n{CITATION}```\n" in card
 
 
-def test_who_may_not_earn_money_with_it_is_told() -> None:
-    told = {name for name in list_weights() if "**No commercial use.**" in model_card(name)}
+def test_a_licence_that_forbids_commercial_use_is_said() -> None:
+    told = {name for name in list_weights() if "**Non-commercial use only.**" in model_card(name)}
     assert {published(name).license for name in told} == {"cc-by-nc-4.0", "seer-license"}
     assert len(told) == 13
 
@@ -160,11 +160,11 @@ def test_a_bundles_card_is_what_saving_writes(tmp_path: Path) -> None:
     assert "# small\n" in card
     assert "Classes: blue, green, red, white.\n" in card
     assert "regnety predict photo.jpg --model THIS_FOLDER\n" in card
-    assert "**No commercial use.**" in card
+    assert "**Non-commercial use only.**" in card
     assert CITATION in card
 
 
-def test_a_copy_is_asked_where_it_stands(tmp_path: Path) -> None:
+def test_the_card_of_a_copy_names_its_own_folder(tmp_path: Path) -> None:
     folder = Bundle.load("regnety_cifar10").save(tmp_path / "copy")
     card = (folder / "README.md").read_text("utf-8")
     assert card == model_card("regnety_cifar10").replace('"regnety_cifar10", pretrained=True', '"THIS_FOLDER"').replace(

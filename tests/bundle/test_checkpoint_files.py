@@ -205,6 +205,6 @@ def test_the_notice_says_what_was_read_and_whose_it_is(tmp_path: Path) -> None:
     content = {name: dict(state) for name in ("state_dict", "state_dict_ema", "model")}
     torch.save(content, tmp_path / "last.pth.tar")
     assert Bundle.load(tmp_path / "last.pth.tar").notice == (
-        f"{tmp_path}/last.pth.tar fits regnety_002 with 10 classes by its shapes; of its state dicts state_dict_ema is "
+        f"{tmp_path}/last.pth.tar fits regnety_002 with 10 classes by its shapes; state dict state_dict_ema is "
         "read, not state_dict, model; the preprocessing of regnety_002.pycls_in1k is assumed"
     )

@@ -78,7 +78,7 @@ def test_a_file_that_holds_none_is_one_line(content: str, message: str, tmp_path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("gone.json", "gone.json: there is no such file; a design is also written name=value"),
+        ("gone.json", "gone.json: no such file; a design can also be written name=value"),
         (os.sep, "a design is written name=value,name=value"),
         ("regnety_002", "a design is written name=value,name=value"),
         ('{"depth": 13', "the design is not JSON: "),

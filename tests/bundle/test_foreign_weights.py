@@ -72,7 +72,7 @@ USES: dict[str, Callable[[Path, Path], Any]] = {
 @pytest.mark.parametrize("use", USES)
 def test_nothing_is_made_of_a_file_that_does_something_else(use: str, original: Path, tmp_path: Path) -> None:
     path = wrong(original, tmp_path, other_gates)
-    with pytest.raises(WeightsError, match=r"^.*wrong\.onnx: looks like a RegNet, but its answers differ") as error:
+    with pytest.raises(WeightsError, match=r"^.*wrong\.onnx: looks like a RegNet, but its outputs differ") as error:
         USES[use](path, tmp_path)
     assert "\n" not in str(error.value)
     assert sorted(file.name for file in tmp_path.iterdir() if file.name != "cache") == ["wrong.onnx"]
@@ -80,7 +80,7 @@ def test_nothing_is_made_of_a_file_that_does_something_else(use: str, original: 
 
 @pytest.mark.parametrize("change", [one_other_activation, scaled_answers])
 def test_other_ways_to_do_something_else(change: Any, original: Path, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="its answers differ"):
+    with pytest.raises(WeightsError, match="its outputs differ"):
         create_model(wrong(original, tmp_path, change))
 
 
@@ -150,5 +150,5 @@ def test_a_size_that_is_no_square_is_one_line(original: Path, tmp_path: Path) ->
         graph.input[0].type.tensor_type.shape.dim[3].dim_value = 96
 
     path = wrong(original, tmp_path, widen)
-    with pytest.raises(WeightsError, match=r"wrong\.onnx: takes pictures of 64x96 pixels, regnety shows square ones"):
+    with pytest.raises(WeightsError, match=r"wrong\.onnx: takes images of 64x96 pixels, but regnety feeds square ones"):
         Bundle.load(path)

@@ -19,7 +19,7 @@ from regnety import (
     inspect_model,
     resolve_data_config,
 )
-from regnety.bundle.training_settings import shown_in_training
+from regnety.bundle.training_settings import training_preprocessing
 from regnety.export.model_export import export_model
 from regnety.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from wild.network import network, saved, state
@@ -30,7 +30,9 @@ ARGUMENTS = {"img_size": 96, "mean": [0.5] * 3, "std": [0.5] * 3, "crop_pct": 1.
 
 
 def shown(**settings: Any) -> Preprocessing:
-    return shown_in_training({f"args.{name}": value for name, value in settings.items()}, Preprocessing()).preprocessing
+    return training_preprocessing(
+        {f"args.{name}": value for name, value in settings.items()}, Preprocessing()
+    ).preprocessing
 
 
 @pytest.fixture(scope="module", params=["Namespace", "dict", "hyper_parameters"])
@@ -54,7 +56,7 @@ def test_the_settings_are_what_it_is_shown(file: Path) -> None:
         "crop_mode": "center",
     }
     assert Bundle.load(file).notice == (
-        f"{file} fits depth=5,w0=8,wa=10.9,wm=2,group_width=8 with 10 classes by its shapes; its pictures are shown as "
+        f"{file} fits depth=5,w0=8,wa=10.9,wm=2,group_width=8 with 10 classes by its shapes; preprocessing is as "
         "its settings say (img_size 96, crop_pct 1.0, interpolation bilinear, mean 0.5,0.5,0.5, std 0.5,0.5,0.5); "
         "strides of 2 are assumed"
     )
@@ -137,20 +139,22 @@ def test_what_cannot_be_is_named_and_left_as_it_is_assumed(settings: dict[str, A
     bundle = Bundle.load(saved({"state_dict": state(), "args": settings}, tmp_path / "best.pth.tar"))
     ((name, value),) = settings.items()
     assert bundle.preprocessing == Preprocessing()
-    assert f"; of its settings args.{name} {value} cannot be used; ImageNet's preprocessing" in str(bundle.notice)
+    assert f"; its settings have args.{name} {value}, which cannot be used; ImageNet's preprocessing" in str(
+        bundle.notice
+    )
 
 
 def test_the_published_test_size_is_of_another_training() -> None:
     published = Preprocessing(image_size=224, crop_pct=0.95, test_image_size=288, test_crop_pct=1.0)
-    assert shown_in_training({"args.img_size": 96}, published).preprocessing == Preprocessing(
+    assert training_preprocessing({"args.img_size": 96}, published).preprocessing == Preprocessing(
         image_size=96, crop_pct=0.95
     )
-    assert shown_in_training({"args.img_size": 224}, published).preprocessing == published
+    assert training_preprocessing({"args.img_size": 224}, published).preprocessing == published
 
 
 def test_the_first_table_that_says_it_counts() -> None:
     facts = {"config.img_size": 64, "args.img_size": 96, "hyper_parameters.mean": [0.5], "progression.std": [0.1]}
-    found = shown_in_training(facts, Preprocessing()).preprocessing
+    found = training_preprocessing(facts, Preprocessing()).preprocessing
     assert (found.image_size, found.mean, found.std) == (96, HALF, (0.1, 0.1, 0.1))
 
 

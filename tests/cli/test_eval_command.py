@@ -72,7 +72,7 @@ def test_unreadable_pictures_are_status_1(folder: Path, tmp_path: Path) -> None:
     [
         ("nowhere", "{folder}/nowhere: there is no such folder"),
         ("bundle/config.json", "{folder}/bundle/config.json: is a file, "),
-        ("bundle", "{folder}/bundle: has no class folders; wanted is one sub-folder a class"),
+        ("bundle", "{folder}/bundle: has no class folders; expected one sub-folder per class"),
     ],
 )
 def test_what_cannot_be_evaluated_is_one_line(data: str, message: str, folder: Path) -> None:

@@ -193,7 +193,7 @@ def _timms(bundle: Bundle) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("local-dir:", "local-dir: names no folder; local-dir:FOLDER is one"),
+        ("local-dir:", "local-dir: has no folder; write local-dir:FOLDER"),
         ("local-dir:gone", "gone: no such file or folder"),
         ("hf-hub:birds", "hf-hub:birds: names no repository of the Hub"),
         ("~/gone", "~/gone: no such file or folder"),

@@ -51,8 +51,8 @@ def test_each_answers_for_itself(folder: Path, tmp_path: Path) -> None:
 def test_the_notice_says_what_was_left(folder: Path) -> None:
     result = regnety("predict", folder / "pictures", "-r", "--model", folder / "two.ckpt")
     assert (
-        f"regnety: {folder}/two.ckpt fits depth=5,w0=8,wa=10.9,wm=2,group_width=8 with 10 classes by its shapes; of "
-        "its state dicts state_dict.teacher is read, not state_dict.student; criterion.weight is passed over; "
+        f"regnety: {folder}/two.ckpt fits depth=5,w0=8,wa=10.9,wm=2,group_width=8 with 10 classes by its shapes; state "
+        "dict state_dict.teacher is read, not state_dict.student; criterion.weight is passed over; "
         "ImageNet's preprocessing, and strides of 2, are assumed\n"
     ) in result.stderr
 

@@ -100,7 +100,7 @@ def test_a_folder_of_two_classes_is_refused(
     with pytest.raises(DataError) as error:
         read_class_folders(data)
     assert str(error.value) == (
-        f"{data}/{wrong}: is the same folder as {data}/{first}, so its photographs would be both {classes}; "
+        f"{data}/{wrong}: is the same folder as {data}/{first}, so its images would be both {classes}; "
         "remove one of the links"
     )
 
@@ -162,10 +162,10 @@ def test_the_order_is_not_the_disks(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ((), "{root}: has no class folders; wanted is one sub-folder a class, with its images in it"),
+        ((), "{root}: has no class folders; expected one sub-folder per class, with its images in it"),
         (("loose.jpg",), "{root}: has no class folders"),
-        (("a/1.jpg",), "{root}: holds one class (a); training needs at least two class folders"),
-        (("train/a/1.jpg", "b/1.jpg"), "{root}/train: holds one class (a)"),
+        (("a/1.jpg",), "{root}: has one class (a); training needs at least two class folders"),
+        (("train/a/1.jpg", "b/1.jpg"), "{root}/train: has one class (a)"),
         (("a/1.jpg", "b/"), "{root}/b: the class folder has no images (.jpg, "),
         (("a/1.jpg", "b/notes.txt"), "{root}/b: the class folder has no images"),
         (("train/a/1.jpg", "train/b/1.jpg", "val/"), "{root}/val: has no class folders"),

@@ -132,7 +132,7 @@ def add_softmax(graph: onnx.GraphProto) -> None:
 @pytest.mark.parametrize("change", [replace_kinds("Sigmoid", "Tanh"), add_softmax], ids=["tanh", "softmax"])
 def test_a_file_that_answers_otherwise_is_refused(change: Any, folded: Path, tmp_path: Path) -> None:
     path = changed(folded, tmp_path, change)
-    with pytest.raises(WeightsError, match=r"looks like a RegNet, but its answers differ .* does not know$"):
+    with pytest.raises(WeightsError, match=r"looks like a RegNet, but its outputs differ .* does not know$"):
         Predictor(path).predict(np.zeros((40, 40, 3), np.uint8))
 
 

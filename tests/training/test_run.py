@@ -282,7 +282,7 @@ def test_output_that_is_taken(colours: Path, tmp_path: Path) -> None:
 
 def test_a_data_folder_that_cannot_be_trained_on_leaves_no_run(tmp_path: Path) -> None:
     write_colours(tmp_path / "data", "blue")
-    with pytest.raises(DataError, match="holds one class"):
+    with pytest.raises(DataError, match="has one class"):
         run(tmp_path / "data", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

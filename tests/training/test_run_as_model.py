@@ -45,7 +45,7 @@ def test_every_checkpoint_answers_as_its_best_epoch_did(ended: Path) -> None:
         assert bundle.preprocessing == Bundle.load(ended / "bundle").preprocessing
         assert bundle.architecture == Bundle.load(ended / "bundle").architecture
         assert bundle.notice == (
-            f"{path} answers with its best weights so far, of epoch {best['epoch']}, averaged over the training"
+            f"{path} is used with its best weights so far, of epoch {best['epoch']}, averaged over the training"
         )
         assert scores(path, ended.parent / "data") == pytest.approx((best["val_top1"], best["val_loss"]), rel=1e-3)
 
@@ -131,7 +131,7 @@ def test_a_checkpoint_of_an_earlier_release_is_what_its_run_says(ended: Path, tm
     bundle = Bundle.load(path)
     assert bundle.labels == ("heads", "tails")
     assert bundle.notice == (
-        f"{path} does not say what its classes are and how it wants its pictures; the bundle of its run does"
+        f"{path} has no class names and no preprocessing; they are taken from the bundle of its run"
     )
     assert scores(path, ended.parent / "data") == scores(ended, ended.parent / "data")
     shutil.rmtree(old / "bundle")
@@ -140,7 +140,7 @@ def test_a_checkpoint_of_an_earlier_release_is_what_its_run_says(ended: Path, tm
     assert (bundle.labels, bundle.preprocessing) == (None, wanted.preprocessing)
     assert bundle.architecture == wanted.architecture  # whose stem does not stride, which no shape says
     assert bundle.notice is not None
-    assert bundle.notice.endswith("; the recipe of its run does, but for their names")
+    assert bundle.notice.endswith("; the preprocessing is taken from the recipe of its run")
     for name in ("recipe.yaml", "moved"):
         shutil.move(old / "recipe.yaml", old / "moved") if name == "recipe.yaml" else (old / name).write_text("- 1")
         notice = Bundle.load(path).notice

@@ -1,4 +1,4 @@
-"""The text of a model card: what a model is, where it comes from, how good it is, how to run it, and what to cite."""
+"""The text of a model card: what the model is, where it comes from, how good it is, how to run it, what to cite."""
 
 import json
 import shlex
@@ -66,15 +66,15 @@ def title_of(model: Model) -> str:
 def _introduction(model: str, metadata: ModelMetadata, published: PublishedWeights | None) -> str:
     if metadata.num_classes:
         classes = counted(metadata.num_classes, "class", "classes")
-        text = f"An image classifier from the RegNet design space with {classes}."
+        text = f"A RegNet image classifier with {classes}."
     else:
-        text = "A network from the RegNet design space without a classifier: it gives features."
+        text = "A RegNet without a classifier, for image features."
     return f"{text} The plain name {model} means these weights." if published and model == published.model else text
 
 
 def _restriction(licence: object) -> list[str]:
     restriction = LICENCES[licence].restriction if isinstance(licence, str) and licence in LICENCES else None
-    return [f"**No commercial use.** The licence of these weights is {restriction}."] if restriction else []
+    return [f"**Non-commercial use only.** The licence of these weights is {restriction}."] if restriction else []
 
 
 def _facts(metadata: ModelMetadata) -> str:
@@ -83,7 +83,7 @@ def _facts(metadata: ModelMetadata) -> str:
     counted = complexity(design.architecture(metadata.num_classes, metadata.in_chans), image_size=size)
     shown = f"{size}x{size}, crop_pct {preprocessing.crop_pct:g}, {preprocessing.interpolation}"
     if test != preprocessing:
-        shown += f"; at its best with {test.image_size}x{test.image_size}, crop_pct {test.crop_pct:g}"
+        shown += f"; best at {test.image_size}x{test.image_size}, crop_pct {test.crop_pct:g}"
     rows = {
         "design": ", ".join(f"{field}={value}" for field, value in design.as_dict().items() if field != "stages"),
         "stages (width x depth)": ", ".join(f"{stage.width}x{stage.depth}" for stage in design.fitted_stages()),
@@ -98,23 +98,23 @@ def _facts(metadata: ModelMetadata) -> str:
 
 
 def _quantization(calibration: Calibration) -> str:
+    images = counted(calibration.num_images, "photograph")
     text = (
-        f"## int8\n\nIt computes in int8: `model.onnx` is quantized, and there are no weights in floating point. "
-        f"Ranges were measured on {counted(calibration.num_images, 'photograph')} ({calibration.method}, NNCF "
-        f"{calibration.version}). Figures of accuracy in the table are of the model that it was made from."
+        "## int8\n\nThis model is quantized: `model.onnx` computes in int8, and there are no float weights. "
+        f"It was calibrated on {images} ({calibration.method}, NNCF {calibration.version}). "
+        "Accuracies in the table above are those of the float model that it was made from."
     )
     measured = calibration.measured
     if measured is None:
         return text
     row = (measured.count, f"{measured.top1_float:.2f}", f"{measured.top1_int8:.2f}", f"{measured.drop:.2f}")
-    return f"{text}\n\n{_table(('images', 'top1 before', 'top1 in int8', 'points lost'), [row])}"
+    return f"{text}\n\n{_table(('images', 'top1 in float', 'top1 in int8', 'points lost'), [row])}"
 
 
 def _accuracy(published: PublishedWeights) -> str:
     rows = [(row.image_size, f"{row.crop_pct:g}", row.top1, row.top5) for row in published.imagenet]
-    return (
-        "## Accuracy\n\nOn the 50,000 validation pictures of ImageNet, in percent, as timm measured it:\n\n"
-        + _table(("image_size", "crop_pct", "top1", "top5"), rows)
+    return "## Accuracy\n\nOn the 50,000 ImageNet validation images, in percent, as measured by timm:\n\n" + _table(
+        ("image_size", "crop_pct", "top1", "top5"), rows
     )
 
 
@@ -137,7 +137,7 @@ for answer in prediction.predictions:
 
 """
     build = f"""\
-As a torch module, with the transform that it wants:
+As a torch module, with its transform:
 
 ```python
 import regnety
@@ -159,7 +159,7 @@ def _page_section(page: PageEntry) -> str:
         "Top 5 Accuracy": f"{page.top5:g}%",
     }
     remarks = "\n".join(f"- {remark}" for remark in page.remarks)
-    return f"## What the model page says\n\n{_table(('', ''), list(rows.items()))}\n\nRemarks on it:\n\n{remarks}"
+    return f"## From the model page\n\n{_table(('', ''), list(rows.items()))}\n\nRemarks:\n\n{remarks}"
 
 
 def _table(columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
@@ -176,6 +176,6 @@ def _cell(value: object) -> str:
 
 
 def _yaml(values: dict[str, Any]) -> str:
-    import yaml  # only who prints a card waits for it
+    import yaml  # slow to import, and only cards need it
 
     return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=1000))

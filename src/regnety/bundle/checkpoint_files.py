@@ -1,4 +1,4 @@
-"""A bare checkpoint file as a bundle: the shapes say which model it is of, the catalogue how it wants its pictures."""
+"""A bare checkpoint file as a model: its shapes say which design, its settings or the catalogue which preprocessing."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from regnety.weights.networks import COUNTERS
 
 if TYPE_CHECKING:
     from regnety.bundle.run_folders import Describe
-    from regnety.bundle.training_settings import ShownInTraining
+    from regnety.bundle.training_settings import TrainingPreprocessing
 
 
 def read_checkpoint(
@@ -27,20 +27,21 @@ def read_checkpoint(
 ) -> Model:
     """Read a checkpoint of any dialect; of the weights only names and shapes are read now.
 
-    One of `regnety train` says what it is. Any other has no labels, and the preprocessing that its settings name; for
-    what they do not say that of published weights of the model that it fits, as `notice` says.
+    A checkpoint of `regnety train` says what it is. Any other has no labels. Its preprocessing is what its settings
+    say; what they leave open is taken from published weights of the same model, and `notice` says so.
 
     Args:
         path: the file.
         describe: the resolver, for the model that a recipe names.
-        assumed: the published weights whose preprocessing that is; None are those that are nearest.
+        assumed: the published weights whose preprocessing fills the gaps; None chooses some of the same model.
         state_dict: which of its state dicts; None is `weights.selection`'s choice.
 
     Raises:
-        WeightsError: the file is damaged, or is of no RegNet.
+        WeightsError: the file is damaged, or not of a RegNet.
     """
     checkpoint = open_checkpoint(path, state_dict=state_dict)
-    says_more = checkpoint.facts or checkpoint.own_metadata is not None  # than its weights
+    # Most files are weights and nothing else; then neither of the two modules below is imported.
+    says_more = checkpoint.facts or checkpoint.own_metadata is not None
     if says_more:
         from regnety.bundle.run_folders import checkpoint_model
 
@@ -52,9 +53,9 @@ def read_checkpoint(
     preprocessing = (assumed.preprocessing if assumed else Preprocessing()).for_channels(architecture.in_chans)
     trained = None
     if says_more:
-        from regnety.bundle.training_settings import shown_in_training
+        from regnety.bundle.training_settings import training_preprocessing
 
-        trained = shown_in_training(checkpoint.facts, preprocessing)
+        trained = training_preprocessing(checkpoint.facts, preprocessing)
     metadata = ModelMetadata(
         design=architecture.design,
         num_classes=architecture.num_classes,
@@ -72,11 +73,10 @@ def read_checkpoint(
 
 
 def _assumed_weights(match: Match, checkpoint: Checkpoint) -> PublishedWeights | None:
-    """The published weights that the file may be, or is nearest to; None where the design has no name."""
-    if match.model is None:
+    if match.model is None:  # the design has no name
         return None
     weights = published_models()[match.model].weights
-    for published in weights.values():
+    for published in weights.values():  # a file as its authors publish it, downloaded by hand
         if published.url is not None and published.url.rpartition("/")[2] == checkpoint.path.name:
             return published
     tag = checkpoint.network.dialect.usual_tag
@@ -84,23 +84,21 @@ def _assumed_weights(match: Match, checkpoint: Checkpoint) -> PublishedWeights |
 
 
 def _notice(
-    match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | None, trained: "ShownInTraining | None"
+    match: Match, checkpoint: Checkpoint, assumed: PublishedWeights | None, trained: "TrainingPreprocessing | None"
 ) -> str:
     keys = "" if checkpoint.network.dialect.name == "timm" else f"has {checkpoint.network.dialect.owner} keys and "
     notice = f"{checkpoint.path} {keys}fits {match} by its shapes"
     if checkpoint.taken.others:
-        notice += (
-            f"; of its state dicts {listed([checkpoint.taken.name])} is read, not {listed(checkpoint.taken.others)}"
-        )
+        notice += f"; state dict {listed([checkpoint.taken.name])} is read, not {listed(checkpoint.taken.others)}"
     passed_over = [key for key in checkpoint.network.passed_over if key.rpartition(".")[2] not in COUNTERS]
     if passed_over:
         notice += f"; {listed(passed_over)} {'is' if len(passed_over) == 1 else 'are'} passed over"
     said = trained.said if trained else ()
     is_whole = trained is not None and trained.is_whole
     if said:
-        notice += f"; its pictures are shown as its settings say ({', '.join(said)})"
+        notice += f"; preprocessing is as its settings say ({', '.join(said)})"
     if trained and trained.unusable:
-        notice += f"; of its settings {listed(trained.unusable)} cannot be used"
+        notice += f"; its settings have {listed(trained.unusable)}, which cannot be used"
     rest = "the rest of " if said else ""
     if assumed is None:
         known = "strides of 2 are" if is_whole else f"{rest}ImageNet's preprocessing, and strides of 2, are"

@@ -1,7 +1,7 @@
-"""timm's data config: what a model wants to be shown, in timm's keys, by timm's rules of what overrides what.
+"""timm's data config: a model's preprocessing under timm's keys, with timm's rules of precedence.
 
-timm 1.0.31 `data/config.py`. The plain names mean the weights of `ModelInfo.default_tag`, which for 8 of the model
-page's 12 names are others than timm's today.
+Follows timm 1.0.31, `data/config.py`. A plain name means the weights of `ModelInfo.default_tag`, which differ from
+timm's current ones for 8 of the model page's 12 names.
 """
 
 import logging
@@ -26,15 +26,15 @@ def resolve_data_config(
     use_test_size: bool = False,
     verbose: bool = False,
 ) -> dict[str, Any]:
-    """What to hand to `create_transform`, as timm's function of this name gives it.
+    """The arguments for `create_transform`, as timm's function of this name returns them.
 
     Args:
         args: what overrides the model: `input_size` (channels, height, width) or `img_size` in pixels, `in_chans` or
             `chans`, `interpolation`, `mean`, `std`, `crop_pct`, `crop_mode`; a value of None, and any other key, is
-            passed over.
+            ignored.
         pretrained_cfg: used in place of the model's.
-        model: a torch module that `create_model` (or timm) made, or MODEL: a name needs no weights on this disk.
-        use_test_size: take the size and crop that the model is best at, where they differ from training's.
+        model: a torch module made by `create_model` or timm, or MODEL: a name needs no weights on this disk.
+        use_test_size: use the size and crop at which the model is best, where they differ from training's.
         verbose: log every value.
 
     Returns:
@@ -43,7 +43,7 @@ def resolve_data_config(
 
     Raises:
         UnknownModelError: the name is not known, or the file or folder is not there.
-        WeightsError: nothing was given to resolve, or an argument is not allowed.
+        WeightsError: there is nothing to resolve, or an argument is not allowed.
     """
     if model is None and not args and not pretrained_cfg:
         raise WeightsError("a data config needs a model: resolve_data_config(model='regnety_040')")
@@ -79,10 +79,10 @@ def resolve_model_data_config(
 def pretrained_cfg_of(
     model: str | Path | Model | Preprocessing, *, num_classes: int | None = None, in_chans: int | None = None
 ) -> dict[str, Any]:
-    """timm's `pretrained_cfg` of MODEL; for a published name without looking at its weights.
+    """timm's `pretrained_cfg` of MODEL; a published name needs no weights on this disk.
 
     Args:
-        model: MODEL, or only what it wants to be shown.
+        model: MODEL, or only its preprocessing.
         num_classes: outputs of the classifier; None is the model's own.
         in_chans: channels of the input, over which mean and std are repeated; None is the model's own.
 
@@ -112,10 +112,10 @@ def pretrained_cfg_of(
 
 
 class PretrainedCfg(dict[str, Any]):
-    """timm's `pretrained_cfg` of a name: a table whose entries may also be asked for as attributes."""
+    """timm's `pretrained_cfg` of a name: a table whose entries are also attributes."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__"):  # as copy and pickle look for
             raise AttributeError(name)
         return self.get(name)
 
@@ -125,14 +125,14 @@ class PretrainedCfg(dict[str, Any]):
 
 
 def get_pretrained_cfg(model_name: str, allow_unregistered: bool = True) -> PretrainedCfg | None:
-    """The `pretrained_cfg` of a name, as timm's function of this name gives it.
+    """The `pretrained_cfg` of a name, as timm's function of this name returns it.
 
     Args:
         model_name: with or without a tag; a plain name means the weights of `ModelInfo.default_tag`.
-        allow_unregistered: for a name that is not known, None instead of an error.
+        allow_unregistered: return None for an unknown name, instead of an error.
 
     Raises:
-        UnknownModelError: the model has no weights of that tag, or there is none of that name.
+        UnknownModelError: there is no model of that name, or no weights of that tag.
     """
     if allow_unregistered and not is_model(model_name):
         return None
@@ -144,7 +144,7 @@ def get_pretrained_cfg_value(model_name: str, cfg_key: str) -> Any:
     """An entry of the `pretrained_cfg` of a name; None where it has no such entry.
 
     Raises:
-        UnknownModelError: the model has no weights of that tag, or there is none of that name.
+        UnknownModelError: there is no model of that name, or no weights of that tag.
     """
     cfg = get_pretrained_cfg(model_name, allow_unregistered=False)
     return None if cfg is None else cfg.get(cfg_key)
@@ -153,7 +153,7 @@ def get_pretrained_cfg_value(model_name: str, cfg_key: str) -> Any:
 def _pretrained_cfg(model: Any) -> Mapping[str, Any]:
     if isinstance(model, str | Path | Model):
         return pretrained_cfg_of(model)
-    carried = getattr(model, "pretrained_cfg", None)  # of a torch module, which only the other half may import
+    carried = getattr(model, "pretrained_cfg", None)  # of a torch module: torch is not imported here
     if not isinstance(carried, Mapping):
         raise WeightsError(
             f"model is a {type(model).__name__} without pretrained_cfg; give the name of a model, a module of "
@@ -165,7 +165,7 @@ def _pretrained_cfg(model: Any) -> Mapping[str, Any]:
 def _input_size(
     args: Mapping[str, Any], published: Mapping[str, Any], use_test_size: bool
 ) -> tuple[tuple[int, ...], int]:
-    """(channels, height, width), and how many values a mean and a std have to have."""
+    """(channels, height, width), and how many values a mean and a std need."""
     in_chans = next((args[name] for name in ("in_chans", "chans") if args.get(name) is not None), 3)
     size, side = args.get("input_size"), args.get("img_size")
     if size is not None:
@@ -181,7 +181,7 @@ def _input_size(
 
 
 def _for_channels(name: str, args: Mapping[str, Any], in_chans: int) -> tuple[float, ...] | None:
-    """A mean or std that overrides the model's; a single value serves all channels."""
+    """A mean or std that overrides the model's; a single value is used for all channels."""
     values = args.get(name)
     if values is None:
         return None

@@ -1,4 +1,4 @@
-"""A design as a command line names it: its fields, the JSON of them, or a file that holds it."""
+"""A design as the command line takes it: its fields, their JSON, or a file with them."""
 
 import json
 import os
@@ -16,15 +16,15 @@ SUFFIXES = (".json", ".yaml", ".yml")
 
 
 def find_design(text: str) -> AnyDesign:
-    """What --design means.
+    """The design that --design means.
 
     Args:
-        text: `depth=13,w0=24,...` (`parse_design`), a table in JSON, or the name of a .json or .yaml file that has
-            the table (`design_from_dict`), alone or under `design`: what `describe --format json` printed, a run's
+        text: `depth=13,w0=24,...` (`parse_design`), a table in JSON, or a .json or .yaml file with that table
+            (`design_from_dict`), alone or under `design`: the output of `describe --format json`, a run's
             recipe.yaml, the config.json of a bundle.
 
     Raises:
-        InvalidDesignError: it is no design; the message begins with the file's name where it is one.
+        InvalidDesignError: it is not a design; the message begins with the file's name, if there is a file.
     """
     if text.lstrip().startswith("{"):
         return design_from_dict(_table(text, ".json", "the design"))
@@ -32,7 +32,7 @@ def find_design(text: str) -> AnyDesign:
     if path.suffix.lower() not in SUFFIXES:
         return parse_design(text)
     if not path.exists():
-        raise InvalidDesignError(f"{text}: there is no such file; a design is also written name=value,name=value,...")
+        raise InvalidDesignError(f"{text}: no such file; a design can also be written name=value,name=value,...")
     try:
         content = read_file_text(path, pipes="open")
     except (OSError, ValueError) as error:
@@ -44,7 +44,7 @@ def find_design(text: str) -> AnyDesign:
 
 
 def _table(content: str, suffix: str, what: str) -> Any:
-    """The table of a design, or the one in which it stands."""
+    """The table of a design, found in the tables around it."""
     try:
         if suffix == ".json":
             values = json.loads(content)
@@ -54,7 +54,7 @@ def _table(content: str, suffix: str, what: str) -> Any:
             values = yaml.safe_load(content)
     except (ValueError, RecursionError) as error:
         raise InvalidDesignError(f"{what} is not JSON: {one_line(error)}") from None
-    except Exception as error:  # yaml's own, whose class is not known before it is imported
+    except Exception as error:  # yaml's own class, which is imported only above
         raise InvalidDesignError(f"{what} is not YAML: {one_line(error)}") from None
     for name in ("regnety", "design"):
         if isinstance(values, Mapping) and isinstance(values.get(name), Mapping):

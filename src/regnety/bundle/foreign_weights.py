@@ -1,7 +1,7 @@
-"""Weights of a stranger's ONNX file: held against that file, by running both, before any of them is handed out.
+"""Weights of an ONNX file that regnety did not write: compared with that file, by running both, before they are used.
 
-The matching of `graph.foreign` sees convolutions and a classifier. Whether what stands between them is what a RegNet
-does, only running it shows. It is done once for a file's content: the cache remembers which were found the same.
+`graph.foreign` matches convolutions and a classifier. Only running the file shows whether the operations between them
+are a RegNet's. That is done once for a file's content; the cache remembers which files agreed.
 """
 
 import hashlib
@@ -21,18 +21,19 @@ from regnety.storage import cache_directory, replacing, say_not_kept
 from regnety.text import one_line
 from regnety.version import __version__
 
+# Exported RegNets differ by up to 8e-7 (measured), which is rounding; the rest is room for larger ones.
 BOUND = 1e-3
-"""Largest difference that is allowed, in deviations of the file's answers."""
+"""Largest difference that is allowed, in standard deviations of the file's outputs."""
 
 
 class ForeignWeights(Mapping[str, Array]):
-    """Key to array; names and shapes are there at once, the first value when all of them are known to be right.
+    """Key to array. Names and shapes are free; the first value that is read runs the comparison.
 
     Args:
         graph: the file.
-        files: the same, as it was mapped.
-        model: what it was understood as.
-        image_size: height and width that it is compared at where it leaves them free, in pixels.
+        files: the same file, mapped.
+        model: the RegNet that was recognised in it.
+        image_size: height and width of the comparison in pixels, where the file leaves them free.
     """
 
     def __init__(self, graph: StoredGraph, files: ModelFiles, model: ForeignModel, image_size: int) -> None:
@@ -58,14 +59,14 @@ class ForeignWeights(Mapping[str, Array]):
         return key in self._model.weights
 
     def shape(self, key: str) -> tuple[int, ...]:
-        """Of one array, which is not handed out for it."""
+        """The shape of one array, without the comparison."""
         return self._model.weights[key].shape
 
     def _compare(self) -> None:
-        """Unless a file of this content was compared before.
+        """Unless a file with this content was compared before.
 
         Raises:
-            WeightsError: the file cannot be run, or it answers otherwise.
+            WeightsError: the file cannot be run, or its outputs differ.
         """
         facts = f"{__version__}\n{BOUND}\n{self._files.identity}"
         place = cache_directory() / "compared" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.txt"
@@ -74,14 +75,14 @@ class ForeignWeights(Mapping[str, Array]):
         difference = _difference(self._graph, self._files, self._model, self._image_size)
         if not difference <= BOUND:
             raise WeightsError(
-                f"{self._graph.path}: looks like a RegNet, but its answers differ from that network's by "
-                f"{difference:.2g} of their deviation; it does something that regnety does not know"
+                f"{self._graph.path}: looks like a RegNet, but its outputs differ from that network's by "
+                f"{difference:.2g} standard deviations; it has operations that regnety does not know"
             )
         _remember(place, self._model.architecture, difference)
 
 
 def _difference(graph: StoredGraph, files: ModelFiles, model: ForeignModel, image_size: int) -> float:
-    """Between the answers of the file and those of the network that was rebuilt from its weights, in deviations."""
+    """Between the outputs of the file and of the network rebuilt from its weights, in standard deviations."""
     require_onnx()
     from regnety.graph.builder import build_graph, graph_bytes
     from regnety.graph.onnx_session import open_session
@@ -103,10 +104,9 @@ def _difference(graph: StoredGraph, files: ModelFiles, model: ForeignModel, imag
 
 
 def _remember(place: Path, architecture: Architecture, difference: float) -> None:
-    """A cache that cannot be written costs a comparison every time."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with replacing(place) as beside:
             beside.write_text(f"{architecture.num_features} features, {difference:.2g}\n", "utf-8")
-    except OSError as error:
+    except OSError as error:  # then the file is compared each time
         say_not_kept(place, error)

@@ -1,4 +1,4 @@
-"""The front matter of a model card: what the Hub reads, https://huggingface.co/docs/hub/model-cards."""
+"""The front matter of a model card, which the Hub reads: https://huggingface.co/docs/hub/model-cards."""
 
 from typing import Any
 
@@ -7,12 +7,7 @@ from regnety.metadata.model_metadata import ModelMetadata
 
 
 def front_matter(metadata: ModelMetadata, published: PublishedWeights | None) -> dict[str, Any]:
-    """The fields of a card, as plain values.
-
-    Args:
-        metadata: of the model.
-        published: the weights that it is of, whose data and accuracy are then named.
-    """
+    """The fields of a card as plain values; those of published weights name their data and accuracy, too."""
     fields: dict[str, Any] = {
         "library_name": "regnety",
         "pipeline_tag": "image-classification" if metadata.num_classes else "image-feature-extraction",
@@ -37,7 +32,7 @@ def _license(name: str) -> dict[str, str]:
 
 
 def _result(row: ImageNetAccuracy) -> dict[str, Any]:
-    """The Hub tells results apart by task and data set alone, so the size stands in the data set's `config`."""
+    # The Hub distinguishes results by task and data set alone, so the size is in the data set's `config`.
     return {
         "task": {"type": "image-classification", "name": "Image Classification"},
         "dataset": {

@@ -1,4 +1,4 @@
-"""An ONNX file or an OpenVINO model as a bundle: one that regnety wrote, or a stranger's that can be understood."""
+"""An ONNX file or an OpenVINO model: one that regnety wrote, or another ONNX file in which a RegNet is recognised."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ def read_graph_file(path: str | Path) -> Model:
         path: an `.onnx` file, or the `.xml` of an OpenVINO model.
 
     Raises:
-        WeightsError: the file is damaged, or it is no RegNet as far as can be seen; the message begins with its name.
+        WeightsError: the file is damaged, or no RegNet is recognised in it; the message begins with its name.
     """
     path = Path(path)
     if path.suffix.lower() == ".xml":
@@ -41,13 +41,13 @@ def read_graph_file(path: str | Path) -> Model:
 
 def _foreign_model(graph: StoredGraph, files: ModelFiles) -> Model:
     if graph.path.suffix.lower() == ".xml":
-        raise WeightsError(f"{graph.path}: was not written by regnety; of other people's models ONNX files can be read")
+        raise WeightsError(f"{graph.path}: was not written by regnety; export other programs' models to ONNX")
     from regnety.graph.foreign import read_foreign
 
     model = read_foreign(graph)
     assumed = model_info(model.name).published
-    assert assumed is not None
-    preprocessing, size = _shown(graph, assumed.preprocessing)
+    assert assumed is not None  # only designs with published weights are recognised
+    preprocessing, size = _preprocessing(graph, assumed.preprocessing)
     metadata = ModelMetadata(
         design=model.architecture.design,
         num_classes=model.architecture.num_classes,
@@ -63,16 +63,16 @@ def _foreign_model(graph: StoredGraph, files: ModelFiles) -> Model:
     return Model(metadata, weights, name=str(graph.path), path=graph.path, files=files, notice=notice, graph=graph)
 
 
-def _shown(graph: StoredGraph, assumed: Preprocessing) -> tuple[Preprocessing, str]:
-    """What a stranger's model is shown: pictures of the size that its input has; and what a notice says of that.
+def _preprocessing(graph: StoredGraph, assumed: Preprocessing) -> tuple[Preprocessing, str]:
+    """The assumed preprocessing at the size that the graph's input has, and what a notice says of the size.
 
     Raises:
-        WeightsError: they are not square.
+        WeightsError: the input is not square.
     """
     height, width = graph.image_size or (None, None)
     if height is not None and width is not None and height != width:
         raise WeightsError(
-            f"{graph.path}: takes pictures of {height}x{width} pixels, regnety shows square ones; export it with a "
+            f"{graph.path}: takes images of {height}x{width} pixels, but regnety feeds square ones; export it with a "
             "free or a square height and width"
         )
     size = height or width

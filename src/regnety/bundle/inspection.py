@@ -1,4 +1,4 @@
-"""What a model's file or folder is, as far as it says without any of its code being run or its weights being read."""
+"""What is in a model's file or folder, found without running its code and, for the most part, without its weights."""
 
 import math
 import os
@@ -15,7 +15,7 @@ from regnety.bundle.folders.owners import folder_of, owner_of, weights_file
 from regnety.bundle.model import Model
 from regnety.bundle.resolver import GRAPH_SUFFIXES, describe_model, fetch_model, place_on_disk, resolve
 from regnety.bundle.run_folders import checkpoint_model
-from regnety.bundle.training_settings import shown_in_training
+from regnety.bundle.training_settings import training_preprocessing
 from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.models import is_name
 from regnety.errors import UnknownModelError, WeightsError
@@ -28,67 +28,66 @@ from regnety.weights.matching import architecture_of, closest_model, match_shape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What was found."""
+    """What was found in a file or folder."""
 
     path: str
     files: tuple[str, ...]
-    """All that it consists of."""
+    """All files that belong to it."""
     num_bytes: int
-    """Of those files."""
+    """The size of those files together."""
     container: str
-    """`safetensors`, `torch zip`, `ONNX` and so on; of a folder also whose it is: `timm folder, safetensors`."""
+    """`safetensors`, `torch zip`, `ONNX` and so on; for a folder also its program: `timm folder, safetensors`."""
     problem: str | None = None
-    """Why it is no usable model, in one line; None where it is one."""
+    """Why it is not a usable model, in one line; None where it is one."""
     part: str | None = None
-    """Where in the file the state dict stands that is read; empty where it is the whole, None in a graph."""
+    """Where in the file the state dict is that is read; empty for the whole file, None in a graph."""
     other_parts: tuple[str, ...] = ()
-    """State dicts that are there too."""
+    """Other state dicts in the file."""
     calibration: Mapping[str, Any] | None = None
-    """How it came to compute in int8; None for a model in floating point."""
+    """How it was quantized to int8; None for a model in floating point."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What else the file says: architecture, epoch, metric."""
     dialect: str | None = None
-    """Whose names its keys are; None for a graph, whose arrays have any."""
+    """The code base whose key names it has; None for a graph, whose arrays may have any."""
     prefix: str = ""
-    """What stands before every key."""
+    """What every key begins with."""
     input_order: str | None = None
-    """`RGB` or `BGR`: what the file's own program shows it. Read by regnety it takes RGB."""
+    """`RGB` or `BGR`: the order in which the file's own program feeds channels. regnety always feeds RGB."""
     passed_over: tuple[str, ...] = ()
-    """Tensors that no RegNet needs."""
+    """Tensors that a RegNet does not have."""
     model: str | None = None
-    """The published model that it is of; None for any other design."""
+    """The published model with this design; None for any other design."""
     design: Mapping[str, Any] | None = None
-    """Its fields."""
+    """The fields of the design."""
     num_classes: int | None = None
     in_chans: int | None = None
     num_params: int | None = None
     num_tensors: int = 0
     dtypes: Mapping[str, int] = field(default_factory=dict)
-    """Number type to how many tensors have it."""
+    """Number type to the count of tensors that have it."""
     missing: tuple[str, ...] = ()
-    """Tensors that the model, or the closest one, wants and the file lacks; then `a classifier`, `class names` and
-    `preprocessing` where it does not bring them."""
+    """Tensors of the model, or of the closest one, that the file lacks; then `a classifier`, `class names` and
+    `preprocessing` where it lacks them."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values; a number that JSON does not have, as a metric that is NaN, is None."""
+        """Plain JSON values; a number that JSON cannot express, such as a metric that is NaN, is None."""
         return {**asdict(self), "facts": _as_json(self.facts)}
 
 
 def inspect_model(path: str | Path, *, state_dict: str | None = None) -> Inspection:
-    """Look into a checkpoint, a graph file or a folder. Nothing of it is run; tensors are read of a graph alone.
+    """Look into a checkpoint, a graph file or a folder. No code of it is run; tensors are read only of a graph.
 
-    The weights of a folder that says what they are, are described with what it says.
-
-    A file that is damaged, or of no RegNet, is described as far as it goes, with `problem`.
+    For a file of weights in a model's folder, the folder's config.json is taken into account. A file that is damaged,
+    or not of a RegNet, is described as far as possible, with `problem`.
 
     Args:
-        path: the file or folder; or another MODEL: a name's own file, or the folder of `hf-hub:owner/name`, which are
-            fetched where they are missing.
-        state_dict: which of a checkpoint's state dicts; None is the one that is taken where none is named.
+        path: the file or folder; or another MODEL: the file of a name or the folder of `hf-hub:owner/name`, fetched
+            where they are missing.
+        state_dict: which of a checkpoint's state dicts; None is the one that would be used.
 
     Raises:
-        UnknownModelError: there is no such file or folder, or it cannot be had.
-        WeightsError: another file came than was announced; it was removed.
+        UnknownModelError: there is no such file or folder, or it is unavailable.
+        WeightsError: a fetched file was not the announced one; it was removed.
     """
     if isinstance(path, str) and (is_name(path) or split_address(path)[0] == HUB):
         place = fetch_model(path)
@@ -122,10 +121,10 @@ def _inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
             missing = [key for key in architecture.state_dict_shapes() if key not in checkpoint.shapes]
             missing += ["class names" if architecture.num_classes else "a classifier"]
             assumed = Preprocessing().for_channels(architecture.in_chans)
-            missing += [] if shown_in_training(checkpoint.facts, assumed).is_whole else ["preprocessing"]
+            missing += [] if training_preprocessing(checkpoint.facts, assumed).is_whole else ["preprocessing"]
     except WeightsError as error:
         problem = _without(checkpoint.path, error)
-        closest = closest_model(checkpoint.shapes)
+        closest = closest_model(checkpoint.shapes)  # what it lacks says what it was meant to be
         if closest is not None:
             wrong = differences(architecture_of(closest, checkpoint.shapes), checkpoint.shapes)
             missing = [key for key in wrong if key not in checkpoint.shapes]
@@ -144,7 +143,7 @@ def _inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
 
 
 def _inspect_whole_model(path: Path, folder: Path | None, state_dict: str | None) -> Inspection:
-    """A folder, or the weights in it, or a graph: they say themselves what they are."""
+    """A folder, the weights in it, or a graph: all of which say what they are."""
     try:
         bundle = resolve(path, state_dict=state_dict)
         checkpoint = None if folder is None or bundle.graph else _weights_of(path, folder, state_dict)
@@ -175,7 +174,7 @@ def _weights_of(path: Path, folder: Path, state_dict: str | None) -> Checkpoint:
 
 def _missing_beside_weights(bundle: Model) -> list[str]:
     missing = [] if bundle.labels else ["class names"] if bundle.metadata.num_classes else ["a classifier"]
-    return missing if bundle.notice is None else [*missing, "preprocessing"]  # a notice says what was assumed
+    return missing if bundle.notice is None else [*missing, "preprocessing"]  # the notice says which was assumed
 
 
 def _of_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -192,7 +191,7 @@ def _of_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _of_graph(bundle: Model) -> dict[str, Any]:
-    """The layers of a graph in floating point; the arrays of one in int8, which are what it has."""
+    """The layers of a float graph; of an int8 graph its arrays, as there are no layers with weights."""
     if not bundle.is_quantized or bundle.graph is None:
         return {"num_tensors": len(bundle.weights), "input_order": "RGB"}
     types = Counter("unknown" if array.dtype is None else array.dtype.name for array in bundle.graph.arrays.values())

@@ -1,4 +1,4 @@
-"""What a model is without its weights, be it a name, a file, a design or a network: its stages, and how much work."""
+"""What is known of a model without its weights: its stages, parameters, multiply-adds and activations."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,10 +20,10 @@ class Description:
     """What is known of a model without its weights."""
 
     name: str | None
-    """None of a design or an architecture."""
+    """None for a design or an architecture."""
     architecture: Architecture
     image_size: int | tuple[int, int]
-    """That work is counted for, in pixels, or (height, width)."""
+    """The size that `complexity` is counted for, in pixels, or (height, width)."""
     complexity: Complexity
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,17 +65,17 @@ def describe(
     """The stages of a model, its parameters, multiply-adds and activations; its weights are not read.
 
     Args:
-        model: as for `complexity`.
-        image_size: of the picture, in pixels, or (height, width); None is the model's own, 224 for a design.
+        model: as in `complexity`.
+        image_size: in pixels, or (height, width); None is the model's own, 224 for a design.
         num_classes: outputs of the classifier; None is the model's own, 1000 for a design.
-        state_dict: which of a checkpoint's, as for `Bundle.load`.
+        state_dict: which of a checkpoint's state dicts, as in `Bundle.load`.
 
     Raises:
         InvalidDesignError: a number is not allowed.
         UnknownModelError: there is no such model.
         WeightsError: the folder or file is no model.
     """
-    architecture, own_size = described(model, state_dict=state_dict)
+    architecture, own_size = find_architecture(model, state_dict=state_dict)
     architecture = architecture.architecture(num_classes)
     size = own_size if image_size is None else image_size
     name = str(model) if isinstance(model, str | Path) else getattr(model, "name", None)
@@ -91,21 +91,21 @@ def complexity(
     num_classes: int | None = None,
     in_chans: int | None = None,
 ) -> Complexity:
-    """Count as pycls and the paper do, for one picture.
+    """Count as pycls and the paper do, for one image.
 
     Args:
         model: a design, an architecture, a torch module of `create_model`, a bundle, or any other MODEL, as
-            `regnety_002`; of a name, and of `hf-hub:owner/name`, the weights are not asked for.
-        image_size: of the picture, in pixels, or (height, width); None is the model's own, 224 for a design.
-        num_classes: outputs of the classifier; None is the model's own, 1000 for a design. 0 leaves it away.
-        in_chans: channels of the picture; None is the model's own, 3 for a design.
+            `regnety_002`; the weights of a name, or of `hf-hub:owner/name`, are not needed.
+        image_size: in pixels, or (height, width); None is the model's own, 224 for a design.
+        num_classes: outputs of the classifier; None is the model's own, 1000 for a design. 0 omits it.
+        in_chans: channels of the image; None is the model's own, 3 for a design.
 
     Raises:
         InvalidDesignError: a number is not allowed; a side is a whole number from 1 to 65536.
         UnknownModelError: there is no such model.
         WeightsError: the folder or file is no model.
     """
-    architecture, own_size = described(model)
+    architecture, own_size = find_architecture(model)
     size = own_size if image_size is None else image_size
     return counting.complexity(architecture.architecture(num_classes, in_chans), size)
 
@@ -113,24 +113,24 @@ def complexity(
 def model_index_flops(model: Any) -> int:
     """The `FLOPs` of the RegNetY model page's index, exact for its twelve models.
 
-    They are counted on a picture of 224x286 pixels, without the classifier (`architecture.counting`).
+    They are counted for an image of 224x286 pixels, without the classifier (`architecture.counting`).
 
     Args:
-        model: as for `complexity`.
+        model: as in `complexity`.
 
     Raises:
         UnknownModelError: there is no such model.
         WeightsError: the folder or file is no model.
     """
-    return counting.model_index_flops(described(model)[0])
+    return counting.model_index_flops(find_architecture(model)[0])
 
 
-def described(model: Any, *, state_dict: str | None = None) -> tuple[Architecture, int]:
-    """A model's layers, and the size of the pictures that it is shown, in pixels.
+def find_architecture(model: Any, *, state_dict: str | None = None) -> tuple[Architecture, int]:
+    """A model's layers, and its image size in pixels.
 
     Args:
-        model: as for `complexity`.
-        state_dict: which of a checkpoint's, as for `Bundle.load`.
+        model: as in `complexity`.
+        state_dict: which of a checkpoint's state dicts, as in `Bundle.load`.
 
     Raises:
         UnknownModelError: there is no such model.
@@ -141,7 +141,7 @@ def described(model: Any, *, state_dict: str | None = None) -> tuple[Architectur
     if isinstance(model, str | Path | Model):
         metadata = describe_model(model, state_dict=state_dict)
         return metadata.design.architecture(metadata.num_classes, metadata.in_chans), metadata.preprocessing.image_size
-    architecture = getattr(model, "architecture", None)  # of a torch module, which only the other half may import
+    architecture = getattr(model, "architecture", None)  # of a torch module: torch is not imported here
     if not isinstance(architecture, Architecture):
         raise UnknownModelError(f"{ACCEPTED}, a design or a network of create_model; got {type(model).__name__}")
     return architecture, model.preprocessing.image_size

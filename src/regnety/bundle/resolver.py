@@ -1,4 +1,4 @@
-"""The resolver of MODEL: what every command and function that takes a model does with what it was given."""
+"""The resolver of MODEL: from what a command or a function was given to the model that it means."""
 
 import os
 import re
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 CHECKPOINT_SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".tar", ".pyth", ".torch", ".bin", ".ckpt", ".json")
 GRAPH_SUFFIXES = (".onnx", ".xml")
-"""Endings of the files that are a model by themselves, in any case; a checkpoint is known by its content."""
+"""Suffixes of files that are models by themselves, in lower or upper case. A checkpoint is known by its content."""
 RECIPE_FILE = "recipe.yaml"
-"""What the folder of a run of `regnety train` has and a model's has not."""
+"""By which the folder of a run of `regnety train` is known."""
 _REPOSITORY = re.compile(r"[A-Za-z][\w.-]*/[\w.-]+")
 ACCEPTED = "a model is a name, hf-hub:owner/name, a folder, a checkpoint or an .onnx or .xml file"
 
@@ -32,18 +32,18 @@ def resolve(
     assumed: "PublishedWeights | None" = None,
     state_dict: str | None = None,
 ) -> Model:
-    """A name, a place on the Hub, a folder, a checkpoint or a graph file to the bundle that it means.
+    """Turn a name, a place on the Hub, a folder, a checkpoint or a graph file into the model that it means.
 
-    A text that is a name means that model, whatever stands in the current folder; `./NAME` is a folder.
+    A known name means that model, even if a folder has the same name; `./NAME` is the folder.
 
     Args:
-        model: MODEL; a bundle is itself.
+        model: MODEL; a model in memory is returned as it is.
         quiet: show no progress of what is fetched.
-        assumed: the published weights whose preprocessing is taken where a bare checkpoint says none.
+        assumed: published weights whose preprocessing is used for a bare checkpoint that has none.
         state_dict: which of a checkpoint's state dicts; None is the choice of `weights.selection`.
 
     Raises:
-        UnknownModelError: the name is not known, or its weights cannot be had.
+        UnknownModelError: the name is not known, or its weights are unavailable.
         WeightsError: the folder or file is no model, or the weights do not fit.
     """
     if state_dict is not None and (isinstance(model, Model) or (isinstance(model, str) and is_name(model))):
@@ -71,7 +71,7 @@ def resolve(
 
 
 def published_weights(model: str) -> "PublishedWeights | None":
-    """The published weights that a text means: by any of their names, or by their repository on the Hub; else None."""
+    """The published weights with this name, or in this repository on the Hub; None for any other text."""
     return model_info(model).published if is_name(model) else None
 
 
@@ -95,16 +95,9 @@ def published_metadata(published: "PublishedWeights") -> ModelMetadata:
 
 
 def describe_model(model: "str | Path | Model", *, quiet: bool = False, state_dict: str | None = None) -> ModelMetadata:
-    """Design, classes, labels and preprocessing of MODEL. The weights of a name, or on the Hub, are not asked for.
+    """Design, classes, labels and preprocessing of MODEL. The weights of a name, or on the Hub, are not fetched.
 
-    Args:
-        model: as for `resolve`.
-        quiet: show no progress of what is fetched.
-        state_dict: as for `resolve`.
-
-    Raises:
-        UnknownModelError: there is none, or it cannot be had.
-        WeightsError: the folder or file is no model, or of no RegNet.
+    Arguments and errors are those of `resolve`.
     """
     if not isinstance(model, str) or state_dict is not None:
         return resolve(model, quiet=quiet, state_dict=state_dict).metadata
@@ -120,18 +113,18 @@ def describe_model(model: "str | Path | Model", *, quiet: bool = False, state_di
 
 
 def fetch_model(model: str, *, quiet: bool = False) -> Path:
-    """Where the weights of MODEL are on this disk; those of a name, or on the Hub, are fetched where they are missing.
+    """The path of MODEL's weights on this disk; those of a name, or on the Hub, are fetched where they are missing.
 
-    Nobody looks at what is in a file that is fetched.
+    A fetched file is not opened here.
 
     Args:
-        model: as for `resolve`.
-        quiet: show no progress and no notices but that of a licence.
+        model: as in `resolve`.
+        quiet: show no progress, and no notices except a licence's.
 
     Raises:
-        UnknownModelError: there is none, or it cannot be had.
-        WeightsError: the folder or file is no model, or what came was another file than announced; it was removed.
-        OSError: it cannot be written, as on a full disk.
+        UnknownModelError: there is no such model, or it is unavailable.
+        WeightsError: the folder or file is no model, or a fetched file was not the announced one; it was removed.
+        OSError: the file cannot be written, for example on a full disk.
     """
     published = published_weights(model)
     if published is not None:
@@ -148,20 +141,20 @@ def fetch_model(model: str, *, quiet: bool = False) -> Path:
 
 
 def place_on_disk(model: str | Path) -> Path:
-    """The file or folder that MODEL means where it is no name: without `local-dir:`, and with `~` spelled out.
+    """The file or folder that MODEL means if it is not a name: without `local-dir:`, and with `~` expanded.
 
     The folder of a run of `regnety train` means the bundle in it.
 
     Raises:
-        UnknownModelError: nothing stands behind `local-dir:`.
+        UnknownModelError: `local-dir:` is not followed by anything.
         WeightsError: the run has no model yet.
     """
     if isinstance(model, str):
         scheme, place = split_address(model)
         if scheme == LOCAL and not place:
-            raise UnknownModelError(f"{model} names no folder; {LOCAL}FOLDER is one")
+            raise UnknownModelError(f"{model} has no folder; write {LOCAL}FOLDER")
         model = place if scheme == LOCAL else model
-    path = Path(os.path.expanduser(model))  # shells leave the ~ of --model=~/birds to the program
+    path = Path(os.path.expanduser(model))  # shells do not expand the ~ of --model=~/birds
     if model == "" or not os.path.isfile(path / RECIPE_FILE):
         return path
     from regnety.bundle.run_folders import place_in_run
@@ -206,7 +199,7 @@ def _resolve_file(path: Path, assumed: "PublishedWeights | None", state_dict: st
     from regnety.bundle.folders.owners import folder_of, no_choice, read_folder
 
     folder = folder_of(path)
-    if folder is not None:  # labels and preprocessing stand beside it
+    if folder is not None:  # labels and preprocessing are in its config.json
         return read_folder(folder, weights=path, state_dict=state_dict)
     if path.suffix.lower() in GRAPH_SUFFIXES:
         if state_dict is not None:
@@ -232,6 +225,6 @@ def _nothing_there(model: str | Path) -> UnknownModelError:
     if is_name(text.partition(".")[0]):
         try:
             model_info(text)
-        except UnknownModelError as error:  # a tag that the model does not have
+        except UnknownModelError as error:  # the name is known, its tag is not
             return error
     return UnknownModelError(f"no model named {text!r}, and no such file or folder; {how_to_find(text)}")

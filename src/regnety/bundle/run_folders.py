@@ -1,4 +1,4 @@
-"""What `regnety train` leaves as a model: its run folder, and the checkpoints in it, which say what they are."""
+"""A run of `regnety train` as a model: its folder, or a checkpoint in it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,9 +27,7 @@ Describe: TypeAlias = Callable[[str], ModelMetadata]
 
 
 def place_in_run(folder: Path) -> Path:
-    """The bundle of a folder with a recipe, or its newest checkpoint where an earlier release was stopped.
-
-    A folder that is a model itself is itself.
+    """The bundle in a run's folder; without one, its newest checkpoint; the folder itself if it is a model.
 
     Raises:
         WeightsError: the run has not finished an epoch.
@@ -45,33 +43,36 @@ def place_in_run(folder: Path) -> Path:
 
 
 def metadata_of_run(checkpoint: Checkpoint, describe: Describe) -> tuple[ModelMetadata, str] | None:
-    """What a run's checkpoint is a model of, and a sentence on it; None for any other checkpoint.
-
-    One of an earlier release does not say it: the bundle of its run does, or the recipe, as far as that goes.
+    """A run's checkpoint's metadata, and a sentence on where it is from; None for any other checkpoint.
 
     Raises:
-        WeightsError: what it says cannot be understood.
+        WeightsError: the metadata is damaged.
     """
     path, part = checkpoint.path, checkpoint.taken.part
     if checkpoint.own_metadata is not None:
         metadata = metadata_from_json(checkpoint.own_metadata, source=str(path))
         which = metadata.provenance.get("weights")
         best = f"its best weights so far{f', {which}' if isinstance(which, str) else ''}"
-        return metadata, f"{path} answers with {best if part == BEST else part}"
+        return metadata, f"{path} is used with {best if part == BEST else part}"
+    # Earlier releases did not write it into the checkpoint. The bundle of the run has it, the recipe has most of it.
     if part != BEST or "progression.epochs_done" not in checkpoint.facts or path.parent.name != CHECKPOINT_FOLDER:
         return None
     run = path.absolute().parent.parent
-    said = f"{path} does not say what its classes are and how it wants its pictures"
+    lacks = f"{path} has no class names and no preprocessing"
     if is_bundle(run / BUNDLE_FOLDER):
         config = run / BUNDLE_FOLDER / CONFIG_FILE
         metadata = metadata_from_dict(read_config(config.parent)[KEY], source=str(config))
-        return metadata, f"{said}; the bundle of its run does"
+        return metadata, f"{lacks}; they are taken from the bundle of its run"
     from_recipe = _metadata_in_recipe(run / "recipe.yaml", checkpoint, describe)
-    return None if from_recipe is None else (from_recipe, f"{said}; the recipe of its run does, but for their names")
+    return (
+        None
+        if from_recipe is None
+        else (from_recipe, f"{lacks}; the preprocessing is taken from the recipe of its run")
+    )
 
 
 def _metadata_in_recipe(path: Path, checkpoint: Checkpoint, describe: Describe) -> ModelMetadata | None:
-    """Design and preprocessing by the recipe that a run wrote down; None where it does not go so far."""
+    """Design and preprocessing from the recipe of a run; None where it is damaged or incomplete."""
     import yaml
 
     try:
@@ -101,7 +102,7 @@ def checkpoint_model(checkpoint: Checkpoint, describe: Describe) -> Model | None
     """A run's checkpoint as a model; None for any other.
 
     Raises:
-        WeightsError: as `metadata_of_run`, or its weights do not fit.
+        WeightsError: its metadata is damaged, or its weights do not fit it.
     """
     found = metadata_of_run(checkpoint, describe)
     if found is None:

@@ -1,8 +1,8 @@
-"""What a model was trained on, by the fingerprints of the files: kept in its bundle, so that `eval` can leave them out.
+"""Which files a model was trained on, as fingerprints in its bundle, so that `eval` can exclude them.
 
-A fingerprint is the first 8 bytes of a file's SHA-256. Content decides: a copy under another name has the same one, a
-picture that was saved anew has another. Of very many files those with the smallest fingerprints are kept, which is a
-fair sample of all of them: whether a file was trained on can still be told of those in the range of the sample.
+A fingerprint is the first 8 bytes of a file's SHA-256: a copy under another name has the same one, an image that was
+saved again has another. Of more than `LIMIT` files those with the smallest fingerprints are kept. Hashes are uniform:
+that is a fair sample, and for every file in its range it still tells whether the file was trained on.
 """
 
 import os
@@ -19,7 +19,7 @@ from regnety.files.file_names import TRAINING_FILES
 from regnety.progress import Progress
 
 LIMIT = 100_000
-"""Fingerprints that are kept, at most."""
+"""Fingerprints that are kept at most: 800 kB."""
 
 Fingerprints = npt.NDArray[np.uint64]
 
@@ -28,7 +28,7 @@ class TrainingFiles:
     """The fingerprints of the files that a model was trained on.
 
     Args:
-        source: fingerprints in any order, or the file that holds them, which is read when they are first asked for.
+        source: fingerprints in any order, or the file with them, which is read when they are first needed.
     """
 
     def __init__(self, source: Fingerprints | Path) -> None:
@@ -36,7 +36,7 @@ class TrainingFiles:
 
     @classmethod
     def of(cls, files: Sequence[str | Path], *, quiet: bool = False) -> "TrainingFiles":
-        """Of some files; what cannot be read is left out."""
+        """Of some files, except those that cannot be read."""
         return cls(np.array([value for value in fingerprints(files, quiet=quiet) if value is not None], np.uint64))
 
     @cached_property
@@ -48,10 +48,10 @@ class TrainingFiles:
         """
         if not isinstance(self._source, Path):
             return np.unique(self._source)[:LIMIT]
-        data = self._source.read_bytes()
+        data = self._source.read_bytes()  # ascending, each 8 bytes, the highest byte first
         values = np.frombuffer(data[: len(data) // 8 * 8], ">u8").astype(np.uint64)
         if len(data) % 8 or len(values) > LIMIT or (values[1:] <= values[:-1]).any():
-            raise WeightsError(f"{self._source}: is damaged; without it nobody knows what the model was trained on")
+            raise WeightsError(f"{self._source}: is damaged, so what the model was trained on is unknown")
         return values
 
     def __or__(self, other: "TrainingFiles | None") -> "TrainingFiles":
@@ -60,17 +60,16 @@ class TrainingFiles:
 
     @property
     def is_complete(self) -> bool:
-        """Whether those of all files are here, as far as can be told."""
+        """Whether no fingerprint was dropped."""
         return len(self.values) < LIMIT
 
     def __len__(self) -> int:
         return len(self.values)
 
     def has(self, fingerprint: int | None) -> bool | None:
-        """Whether a file was trained on; None where that is not known, because not all fingerprints were kept.
+        """Whether a file was trained on; None where that is unknown, because not all fingerprints were kept.
 
-        Args:
-            fingerprint: None for a file that cannot be read, which was not trained on.
+        A file that cannot be read, which has the fingerprint None, was not trained on.
         """
         values = self.values
         if fingerprint is None or not len(values):
@@ -81,23 +80,23 @@ class TrainingFiles:
         return place < len(values) and int(values[place]) == fingerprint
 
     def write(self, folder: Path) -> None:
-        """Put them into a bundle's folder."""
+        """Write them into a bundle's folder."""
         (folder / TRAINING_FILES).write_bytes(self.values.astype(">u8").tobytes())
 
 
 def stored_training_files(folder: Path) -> TrainingFiles | None:
-    """Those of a bundle's folder, where it has any."""
+    """Those in a bundle's folder, if there are any."""
     path = folder / TRAINING_FILES
     return TrainingFiles(path) if path.is_file() else None
 
 
 def fingerprints(files: Sequence[str | Path], *, quiet: bool = False) -> Iterable[int | None]:
-    """The fingerprint of each file, in order, None for what cannot be read; a thread for each core reads them."""
+    """The fingerprint of each file, in order, None for one that cannot be read. Reads with one thread per core."""
     from concurrent.futures import ThreadPoolExecutor  # no prediction needs it here
 
     with (
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
-        Progress("fingerprints of photographs", total=len(files), quiet=quiet) as progress,
+        Progress("fingerprints of images", total=len(files), quiet=quiet) as progress,
     ):
         for value in pool.map(fingerprint_of, files):
             progress.advance()
@@ -105,7 +104,7 @@ def fingerprints(files: Sequence[str | Path], *, quiet: bool = False) -> Iterabl
 
 
 def fingerprint_of(path: str | Path) -> int | None:
-    """Of one file; None where it cannot be read, or is a device or a pipe."""
+    """Of one file; None if it cannot be read, or is a device or a pipe, which might never end."""
     import hashlib
 
     try:

@@ -1,6 +1,6 @@
-"""What a training program wrote down of how it showed its pictures, among its settings in a checkpoint.
+"""Preprocessing in the settings that a training program saved in its checkpoint.
 
-timm's names, as its train.py has them, and those that torchvision's and Lightning's users take.
+The names are those of timm's train.py, of torchvision's reference scripts, and those common in Lightning's checkpoints.
 """
 
 import re
@@ -13,29 +13,29 @@ from regnety.preprocessing import Preprocessing, crop_pct_between, per_channel
 from regnety.weights.nesting import SETTINGS
 
 SIZES = ("input_size", "img_size", "image_size", "val_crop_size")
-"""Names of the size that the network is shown, the first that is there counts."""
+"""Names of the input size; the first that is there counts. torchvision's train_crop_size is not the size to run at."""
 
 
 @dataclass(frozen=True, slots=True)
-class ShownInTraining:
-    """A preprocessing, and which of it a training program said."""
+class TrainingPreprocessing:
+    """A preprocessing, and which parts of it come from a training program's settings."""
 
     preprocessing: Preprocessing
     said: tuple[str, ...]
-    """`img_size 96`, for a sentence: what was taken from the settings."""
+    """`img_size 96`: what was taken from the settings, for a sentence."""
     unusable: tuple[str, ...]
-    """`args.std (0, 0, 0)`: what they say and no preprocessing can be."""
+    """`args.std (0, 0, 0)`: settings that no preprocessing can have."""
     is_whole: bool
-    """Whether nothing is left to be assumed."""
+    """Whether nothing had to be assumed."""
 
 
-def shown_in_training(facts: Mapping[str, Any], assumed: Preprocessing) -> ShownInTraining:
-    """Lay what a checkpoint says of its training's preprocessing over one that is assumed.
+def training_preprocessing(facts: Mapping[str, Any], assumed: Preprocessing) -> TrainingPreprocessing:
+    """The preprocessing that a checkpoint was trained with.
 
-    What cannot be, as a size of 0 or a std of 0, is named and left as it is assumed.
+    Impossible settings, such as a size or a std of 0, are listed and not used.
 
     Args:
-        facts: what the checkpoint says, `args.img_size` and so on.
+        facts: what the checkpoint says: `args.img_size` and so on.
         assumed: for what it does not say; with a mean for each input channel.
     """
     settings = _settings(facts)
@@ -73,17 +73,19 @@ def shown_in_training(facts: Mapping[str, Any], assumed: Preprocessing) -> Shown
             said.append(f"val_resize_size {resize}")
     if settings.get("crop_mode", ("", "center"))[1] != "center":
         unusable.append("{} {}".format(*settings["crop_mode"]))
-    if values.get("image_size", assumed.image_size) != assumed.image_size:  # the published test size is of another one
+    if values.get("image_size", assumed.image_size) != assumed.image_size:
+        # a published test size goes with another training size
         values |= {"test_image_size": None, "test_crop_pct": None}
-    return ShownInTraining(
+    return TrainingPreprocessing(
         replace(assumed, **values), tuple(said), tuple(unusable), is_whole=readers.keys() <= values.keys()
     )
 
 
 def _settings(facts: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
-    """Name to where it stands and what it is; timm's command line leaves what it does not say empty."""
+    """Name to the place and the value of each setting that is not empty, as timm leaves options that were not given."""
     found: dict[str, tuple[str, Any]] = {}
-    for table in ("", *(f"{table}." for table in reversed(SETTINGS))):  # beside the weights too
+    for table in ("", *(f"{table}." for table in reversed(SETTINGS))):
+        # the last one counts: args, then the others, then what is beside the weights
         for place, value in facts.items():
             name = place.removeprefix(table)
             if place == table + name and value not in ("", [], ()):
@@ -92,12 +94,7 @@ def _settings(facts: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
 
 
 def _size(value: Any) -> int:
-    """224, (3, 224, 224) or "3 224 224" to a side in pixels.
-
-    Raises:
-        ValueError: it is none, or not of a square.
-        WeightsError: it is too large or too small.
-    """
+    """224, (3, 224, 224) or "3 224 224" to a side in pixels; ValueError or WeightsError for anything else."""
     sides = _numbers(value)[-2:]
     if len(set(sides)) != 1 or sides[0] != int(sides[0]):
         raise ValueError("no square")
@@ -110,7 +107,7 @@ def _number(value: Any) -> float:
 
 
 def _numbers(value: Any) -> tuple[float, ...]:
-    """One number or several, in a list or in a text, as yaml and a command line leave them."""
+    """One number or several, in a list or in a text, as YAML and command lines save them."""
     if isinstance(value, str):
         value = re.sub(r"[\[\](),x]", " ", value).split()
     values = value if isinstance(value, list | tuple) else (value,)

@@ -1,4 +1,4 @@
-"""Which class of a model a folder's name means: a label first, then a WordNet ID, then an index."""
+"""Which class of a model a name in a data set means: a label, else a WordNet ID, else an index."""
 
 import re
 import unicodedata
@@ -15,16 +15,16 @@ _WNID = re.compile("n[0-9]{8}")
 
 
 class ClassMatcher:
-    """The classes of a model by the names that folders may have.
+    """The classes of a model by the names that a data set may give them.
 
-    A label is the whole text that the model has for a class. Where all labels are those of a data set that the
-    catalogue knows (`label_set_of`), the catalogue's names and the WordNet IDs are taken too. An index is taken only
-    where no label is a number. Names are compared in Unicode's composed form (NFC).
+    A name is compared with the model's whole labels. If these are the labels of a data set in the catalogue
+    (`label_set_of`), the catalogue's own names and the WordNet IDs match too. An index matches only if no label is a
+    number: a folder `7` could mean either. Names are compared in Unicode's composed form (NFC).
 
     Args:
         labels: class names by index; None where they are not known.
         num_classes: of the model.
-        model: how messages call it.
+        model: its name in messages.
     """
 
     def __init__(self, labels: Sequence[str] | None, num_classes: int, *, model: str) -> None:
@@ -42,7 +42,7 @@ class ClassMatcher:
         """The index of the class that a name means.
 
         Raises:
-            DataError: none or several; the message has neither a file nor a folder in it.
+            DataError: no class or several; the message begins with the model, and names no file.
         """
         name = unicodedata.normalize("NFC", name)
         found = next((table[name] for table in self._tables if name in table), ())
@@ -53,16 +53,16 @@ class ClassMatcher:
         raise DataError(self._ambiguous(name, found) if found else self._unknown(name))
 
     def names(self) -> tuple[str, ...]:
-        """A name for each class that no other class has: its label, where two have one with what tells them apart."""
+        """A unique name for each class: its label, and what tells them apart where two classes share one."""
         if self._labels is None:
             return tuple(str(number) for number in range(self._num_classes))
-        count = Counter(self._labels)
+        count = Counter(self._labels)  # ImageNet has two classes named crane, the bird and the machine
         names: list[str] = []
         for number, label in enumerate(self._labels):
             name = label
             if count[label] > 1:
                 name = f"{label} ({number if self._wnids is None else self._wnids[number]})"
-                while name in count:  # somebody called another class just that
+                while name in count:  # another class has that as its label
                     name = f"{name} ({number})"
             names.append(name)
         return tuple(names)
@@ -89,7 +89,7 @@ def class_indices(bundle: Bundle, samples: Sequence[Sample]) -> list[int]:
     """The index of each sample's class among those of a model.
 
     Raises:
-        DataError: a class is none of the model's, or its name means several; the message begins with its folder.
+        DataError: a name means no class of the model's, or several; the message begins with its folder.
     """
     matcher = matcher_of(bundle)
     indices: dict[str, int] = {}
@@ -115,6 +115,6 @@ def _places(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
 
 
 def _class_folder(sample: Sample) -> str:
-    """The folder that gave a sample its class."""
+    """The folder after which a sample's class is named."""
     folders = (folder for folder in sample.path.parents if unicodedata.normalize("NFC", folder.name) == sample.label)
     return str(next(folders, sample.path.parent))

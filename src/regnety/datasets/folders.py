@@ -1,4 +1,4 @@
-"""Image folders: one sub-folder a class, below `train/`, `val/` and `test/` or on its own."""
+"""Image folders: one sub-folder per class, below `train/`, `val/` and `test/` or directly in the data folder."""
 
 import os
 import random
@@ -22,12 +22,12 @@ from regnety.images.listing import (
 from regnety.images.sources import Unreadable
 
 SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "validation"), "test": ("test",)}
-"""Names that a split's folder may have."""
+"""Split to the names that its folder may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A photograph and its class."""
+    """An image and its class."""
 
     path: Path
     label: str
@@ -36,21 +36,21 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class DataSplits:
-    """What a data folder holds. An absent split is empty."""
+    """The samples of each split of a data set. A missing split is empty."""
 
     root: Path
     classes: tuple[str, ...]
-    """Names of the classes of `train`, sorted: the index is the model's output."""
+    """The classes in `train`, sorted; a class's position is its output in a model that is trained on them."""
     train: tuple[Sample, ...]
     val: tuple[Sample, ...]
     test: tuple[Sample, ...]
 
 
 def read_training_folder(root: str | Path) -> DataSplits:
-    """Read DIR/train (or class folders alone), and DIR/val or DIR/validation, and DIR/test where there are any.
+    """Read DIR/train (or class folders directly in DIR), and, where they exist, DIR/val or DIR/validation and DIR/test.
 
     Raises:
-        DataError: nothing to train on, or a class in val or test that train does not have.
+        DataError: there is nothing to train on, or val or test has a class that train does not have.
     """
     root = _existing_folder(root)
     train_folder = split_folder(root, "train")
@@ -62,7 +62,7 @@ def read_training_folder(root: str | Path) -> DataSplits:
     train = read_class_folders(train_folder)
     classes = tuple(sorted({sample.label for sample in train}))
     if len(classes) < 2:
-        raise DataError(f"{train_folder}: holds one class ({classes[0]}); training needs at least two class folders")
+        raise DataError(f"{train_folder}: has one class ({classes[0]}); training needs at least two class folders")
     others = {}
     for split in ("val", "test"):
         folder = split_folder(root, split) if train_folder != root else None
@@ -74,11 +74,11 @@ def read_training_folder(root: str | Path) -> DataSplits:
 
 
 def read_evaluation_folder(root: str | Path, split: str | None = None) -> tuple[Sample, ...]:
-    """The labelled photographs to evaluate on: class folders, or with splits `test`, else `val`.
+    """The samples to evaluate on: those of `test`, else of `val`, else of class folders directly in the data folder.
 
     Args:
         root: the data folder.
-        split: another split to take, by its name; `.` is the folder itself.
+        split: the name of another split; `.` is the folder itself.
 
     Raises:
         DataError: no such split, or no images.
@@ -93,10 +93,10 @@ def read_evaluation_folder(root: str | Path, split: str | None = None) -> tuple[
 
 
 def split_folder(root: Path, split: str) -> Path | None:
-    """The folder of a split, where there is one.
+    """The folder of a split, if there is one.
 
     Raises:
-        DataError: it is a link that leads nowhere.
+        DataError: it is a broken link.
     """
     for name in SPLIT_FOLDERS.get(split, (split,)):
         if (root / name).is_dir():
@@ -107,20 +107,17 @@ def split_folder(root: Path, split: str) -> Path | None:
 
 
 def read_class_folders(folder: Path) -> tuple[Sample, ...]:
-    """Every image below every class folder, sorted by class and path, whatever order the disk has them in.
-
-    A class is called by its folder's name in Unicode's composed form (NFC), so that names from macOS (NFD) are the same
-    ones; two folders whose names differ in nothing else are one class. Links to folders are followed. A folder that
-    two classes lead to is an error: a photograph has one class here.
+    """Every image below every class folder, sorted by class and path. Links to folders are followed.
 
     Raises:
-        DataError: there is no class folder, one has no images or cannot be read, a link leads nowhere, or two classes
+        DataError: there is no class folder, one has no images or cannot be read, a link is broken, or two classes
             share a folder.
     """
     files: dict[str, list[Path]] = defaultdict(list)
     owners: dict[FolderId, tuple[str, str]] = {}
     visited: dict[str, dict[FolderId, str]] = defaultdict(dict)
     for name in _subfolders(folder):
+        # macOS hands out names in decomposed form (NFD): two folders that differ in that alone are one class.
         label = unicodedata.normalize("NFC", name)
         if folder_id(str(folder / name)) in visited[label]:
             continue
@@ -128,21 +125,21 @@ def read_class_folders(folder: Path) -> tuple[Sample, ...]:
         if not found:
             raise DataError(f"{folder / name}: the class folder has no images ({', '.join(SUFFIXES)})")
         files[label] += found
-    for label, folders in visited.items():
+    for label, folders in visited.items():  # links may lead two classes to one folder, but an image has one class
         for identity, place in folders.items():
             other, first = owners.setdefault(identity, (label, place))
             if other != label:
                 raise DataError(
                     f"{place}: is the same folder as {first}, "
-                    f"so its photographs would be both {other!r} and {label!r}; remove one of the links"
+                    f"so its images would be both {other!r} and {label!r}; remove one of the links"
                 )
     if not files:
-        raise DataError(f"{folder}: has no class folders; wanted is one sub-folder a class, with its images in it")
+        raise DataError(f"{folder}: has no class folders; expected one sub-folder per class, with its images in it")
     return tuple(Sample(path, label) for label in sorted(files) for path in sorted(files[label]))
 
 
 def hold_out(samples: Sequence[Sample], fraction: float, *, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """Split samples into (kept, held out), the same share of every class, at least one of each that has two."""
+    """Split samples into (kept, held out): the same share of every class, and at least one where a class has two."""
     generator = random.Random(seed)
     by_label: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -164,7 +161,7 @@ def _existing_folder(root: str | Path) -> Path:
 
 
 def _subfolders(folder: Path) -> list[str]:
-    """Names of those that may be a class or a split; one that is linked and holds the folder itself is none."""
+    """Names of those that may be a class or a split."""
     names = []
     real = os.path.realpath(folder)
     with os.scandir(folder) as entries:
@@ -172,6 +169,7 @@ def _subfolders(folder: Path) -> list[str]:
             if is_passed_over(entry.name):
                 continue
             if leads_to_folder(entry):
+                # a link to a folder around this one would make everything here part of one class
                 if not (entry.is_symlink() and is_within(real, os.path.realpath(entry.path))):
                     names.append(entry.name)
             elif is_broken_folder_link(entry):

@@ -1,4 +1,4 @@
-"""Which photographs are scored of those at hand: what a model was trained on says little about what it can do."""
+"""Which samples are scored: accuracy on images that a model was trained on says little about its accuracy on others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,28 +10,28 @@ from regnety.datasets.folders import Sample
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredSamples:
-    """The photographs to score, and what is known of them."""
+    """The samples to score, and what is known about them."""
 
     samples: tuple[Sample, ...]
     trained_on: tuple[bool | None, ...]
-    """Of each, whether the model was trained on that very file; None where nobody knows."""
+    """For each, whether the model was trained on that file; None where that is unknown."""
     left_out: int = 0
-    """Those that are not scored, because the model was or may have been trained on them."""
+    """How many are not scored, because the model was or may have been trained on them."""
 
 
 def scored_samples(
     bundle: Bundle, samples: Sequence[Sample], *, held_out_only: bool, quiet: bool = False
 ) -> ScoredSamples:
-    """Compare photographs with what a model was trained on, by the content of their files.
+    """Compare samples with what a model was trained on, by the content of their files.
 
     Args:
-        bundle: the model. One that does not say what it was trained on leaves nothing out.
-        samples: labelled photographs.
-        held_out_only: leave out those that it was trained on, unless it was trained on all of them.
-        quiet: no progress.
+        bundle: the model. If it does not say what it was trained on, nothing is left out.
+        samples: labelled images.
+        held_out_only: leave out samples that it was trained on, unless it was trained on all of them.
+        quiet: show no progress.
 
     Raises:
-        WeightsError: what the bundle says of it is damaged.
+        WeightsError: the bundle's list of training files is damaged.
     """
     if bundle.training_files is None:
         return ScoredSamples(samples=tuple(samples), trained_on=(None,) * len(samples))
