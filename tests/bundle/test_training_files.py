@@ -82,12 +82,12 @@ def test_a_single_file_has_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"1234567", b"12345678" * 2, b"22222222" + b"11111111", b"0" * 17])
-def test_a_damaged_file_is_one_line_for_who_asks_and_no_trouble_for_others(content: bytes, tmp_path: Path) -> None:
+def test_a_damaged_file_is_one_line_where_it_is_needed_and_ignored_elsewhere(content: bytes, tmp_path: Path) -> None:
     folder = trained_bundle().save(tmp_path / "a")
     (folder / TRAINING_FILES).write_bytes(content)
     bundle = Bundle.load(folder)
     assert bundle.training_files is not None
-    with pytest.raises(WeightsError, match=r"training_files\.bin: is damaged; without it nobody knows"):
+    with pytest.raises(WeightsError, match=r"training_files\.bin: is damaged, so what the model was"):
         bundle.training_files.has(3)
 
 

@@ -101,7 +101,7 @@ def test_the_embedded_model_has_ten_classes() -> None:
         (["regnety_002", "regnety_004", "--plot", "widths.png"], "--plot draws only one model"),
         (["regnety_002", "--image-size", "12x"], "Invalid value for '--image-size': '12x' is neither PIXELS nor HEIG"),
         (["regnety_002", "--image-size", "0x5"], "image_size must be a whole number from 1 to 65536, got 0"),
-        (["--design", "gone.yaml"], "gone.yaml: there is no such file"),
+        (["--design", "gone.yaml"], "gone.yaml: no such file"),
         (["regnety_002", "--image-size", "0"], "image_size must be "),
     ],
 )
