@@ -57,7 +57,7 @@ def test_a_broken_package_gives_its_own_reason(
     write_colours(tmp_path)
     words = [word.replace("PHOTO", str(photo)).replace("OUT", str(tmp_path)) for word in arguments.split()]
     line = one_line(regnety(*words, PYTHONPATH=str(broken / package)))
-    reason = f"{package} is installed but cannot be imported: lib{package}.so.1: is missing; install it anew"
+    reason = f"{package} is installed but cannot be imported: lib{package}.so.1: is missing; reinstall it"
     assert line.endswith(reason)
     assert "pip install" not in line
 
@@ -73,7 +73,7 @@ def test_in_python_it_is_the_same_line(name: str, broken: Path) -> None:
     code = f"import regnety\ntry: regnety.{name}\nexcept regnety.MissingExtraError as error: print(error)"
     result = python(code, PYTHONPATH=str(broken / "torch"))
     assert result.stdout == (
-        f"{name}: torch is installed but cannot be imported: libtorch.so.1: is missing; install it anew\n"
+        f"{name}: torch is installed but cannot be imported: libtorch.so.1: is missing; reinstall it\n"
     )
 
 
@@ -131,7 +131,7 @@ def test_ctrl_c_within_an_import_stays_one(tmp_path: Path, monkeypatch: pytest.M
 def test_a_package_that_regnety_cannot_do_without_is_named_where_it_is_missing() -> None:
     code = "import sys; sys.modules['yaml'] = None; from regnety.cli.main import main; main()"
     assert one_line(python(code, "card", "regnety_cifar10")) == (
-        "yaml is not installed, and regnety needs it; install regnety anew"
+        "yaml is not installed, and regnety needs it; reinstall regnety"
     )
 
 

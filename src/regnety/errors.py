@@ -5,14 +5,14 @@ RegNetYError                 what `except` at an edge catches; str() is one line
 ├── UnknownModelError        MODEL names nothing that is known or on this disk
 │   └── UnreachableError     the Hub does not answer, or must not be asked
 ├── WeightsError             a checkpoint, bundle or graph that is damaged or does not fit
-├── ExportError              a file cannot be written in that form, or answers otherwise than the model it came from
-├── ImageError               a file that is no image, is truncated or is over the pixel limit
+├── ExportError              a file cannot be written in that form, or does not compute what the model does
+├── ImageError               a file that is not an image, is truncated or is over the pixel limit
 ├── DataError                a data folder, a file of class names or one of embeddings that cannot be used
 ├── RecipeError              a training recipe or run that contradicts itself
-├── JobError                 a batch job that cannot be begun, gone on with or written
-├── ClusterError             a Ray cluster that cannot be had, or whose workers cannot work
-├── EngineError              an engine or a precision that cannot be had here
-├── TimmNameError            a name of timm's that is not here
+├── JobError                 a batch job that cannot be started, resumed or written
+├── ClusterError             a Ray cluster that cannot be reached or started, or whose workers cannot run the model
+├── EngineError              an engine or a precision that is unavailable here
+├── TimmNameError            a name of timm's that regnety does not have
 └── MissingExtraError        an optional dependency that is not installed, or does not work
 """
 
@@ -38,7 +38,7 @@ class WeightsError(RegNetYError, ValueError):
 
 
 class ExportError(RegNetYError, ValueError):
-    """A model cannot be written in that form or place, or what was written answers otherwise than the model."""
+    """A model cannot be written in that form or place, or what was written does not compute what the model does."""
 
 
 class ImageError(RegNetYError, ValueError):
@@ -54,7 +54,7 @@ class RecipeError(RegNetYError, ValueError):
 
 
 class JobError(RegNetYError, RuntimeError):
-    """A batch job cannot be begun, gone on with, or written where it is to be written."""
+    """A batch job cannot be started or resumed, or its output cannot be written."""
 
 
 class ClusterError(RegNetYError, RuntimeError):
@@ -62,15 +62,15 @@ class ClusterError(RegNetYError, RuntimeError):
 
 
 class EngineError(RegNetYError, RuntimeError):
-    """An engine or a precision cannot be had here: the processor lacks it, or the library does not load."""
+    """An engine or a precision is unavailable here: the processor lacks it, or the library does not load."""
 
 
 class TimmNameError(RegNetYError):
-    """A name of timm's is not here.
+    """A name of timm's that regnety does not have.
 
     Args:
         name: as timm has it, `timm.data.create_loader`.
-        instead: what there is, as a sentence.
+        instead: what to use, as a sentence.
     """
 
     def __init__(self, name: str, instead: str) -> None:
@@ -82,8 +82,8 @@ class MissingExtraError(RegNetYError, ImportError):
 
     Args:
         feature: what was asked for, as the subject of a sentence ("training").
-        extra: the extra of this package that brings it ("torch").
-        reason: why what is installed does not work.
+        extra: the extra of this package that installs it ("torch").
+        reason: why the installed package does not work; None where it is not installed.
     """
 
     def __init__(self, feature: str, extra: str, reason: str | None = None) -> None:
@@ -93,5 +93,6 @@ class MissingExtraError(RegNetYError, ImportError):
 
 
 def how_to_install(extra: str) -> str:
-    """What to type for an extra; the package is in no index yet."""
+    """What to type for an extra."""
+    # not `pip install 'regnety[torch]'`: the package is not on PyPI yet
     return f"pip install '.[{extra}]' in a clone of regnety"

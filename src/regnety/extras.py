@@ -1,4 +1,4 @@
-"""Packages that only some need, imported where they are needed; whatever keeps one away is one clear line."""
+"""Optional packages, imported where they are needed; a missing or broken one is reported in one line."""
 
 import importlib
 from typing import Any
@@ -15,23 +15,23 @@ def import_extra(
     parts: tuple[str, ...] = (),
     broken: type[RegNetYError] | None = None,
 ) -> Any:
-    """A module of an optional package. Once it is here, an `import` of it anywhere works too.
+    """Import a module of an optional package. After it, a plain `import` of the module works too.
 
     Args:
-        module: its full name.
+        module: full name of the module.
         feature: what it is needed for, as the subject of a sentence ("training").
-        extra: the extra of this package that brings it ("torch").
-        parts: other packages that this extra brings, without which the first is of no use.
-        broken: what is raised where the package is there and cannot be imported; a MissingExtraError unless said.
+        extra: the extra of this package that installs it ("torch").
+        parts: other packages of the same extra that the module needs.
+        broken: error for a package that is installed but cannot be imported; None is MissingExtraError.
 
     Raises:
-        MissingExtraError: it is not installed; or it is, and the message has its own reason why it does not work.
+        MissingExtraError: the package is not installed, or cannot be imported; the message has its reason.
     """
     package = module.partition(".")[0]
     try:
-        importlib.import_module(package)
+        importlib.import_module(package)  # first, as a missing package and a missing module in it differ
         return importlib.import_module(module)
-    except Exception as error:  # a package that is broken raises what its parts do
+    except Exception as error:  # a shared library that does not load raises OSError, a version check anything
         if isinstance(error, ModuleNotFoundError) and error.name in (package, *parts):
             raise MissingExtraError(feature, extra) from None
         reason = does_not_work(package, error)
@@ -54,4 +54,4 @@ def require_onnx() -> None:
 
 def does_not_work(package: str, error: BaseException) -> str:
     """`pyarrow is installed but cannot be imported: ...`, in one line."""
-    return f"{package} is installed but cannot be imported: {one_line(error)}; install it anew"
+    return f"{package} is installed but cannot be imported: {one_line(error)}; reinstall it"

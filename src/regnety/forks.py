@@ -1,7 +1,7 @@
-"""What a forked process makes anew: of a process with many threads its child has one, the one that forked.
+"""What must be created again in a forked child: of the parent's threads it has only the one that forked.
 
-Whatever another thread of the parent held, or was to do, stays so in the child for ever: a lock stays locked, a pool of
-threads is one of none. So locks that last, and engines, are told in the child, before anything else runs there.
+A lock that another thread held stays locked in the child for ever, and a pool of threads has no threads left. So locks
+and engines that outlive a call register here, and are reset in the child before anything else runs there.
 """
 
 import os
@@ -14,14 +14,14 @@ from typing import Protocol
 
 
 class ProcessBound(Protocol):
-    """Something of one process."""
+    """Something that belongs to one process."""
 
     def after_fork(self) -> None:
-        """Begin anew, in the child, without touching what the parent's threads may hold."""
+        """Start over in the child, without touching what the parent's threads may hold."""
 
 
 class ProcessLock:
-    """A lock that is free in a forked child, whoever held it in the parent."""
+    """A lock that is free in a forked child, even if a thread of the parent held it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,36 +36,38 @@ class ProcessLock:
         self._lock.release()
 
     def after_fork(self) -> None:
-        """Nobody in this process holds it."""
+        """A new lock, as the thread that may hold the old one is not in this process."""
         self._lock = threading.Lock()
 
 
+# Weak, so that registering keeps nothing alive: a process may make and drop thousands of predictors.
 _bound: "weakref.WeakSet[ProcessBound]" = weakref.WeakSet()
 _forks_since_loaded: Counter[str] = Counter()
 
 
 def bind(to_this_process: ProcessBound) -> None:
-    """Have something told in every forked child, as long as it lives."""
+    """Call something's `after_fork` in every forked child, as long as it lives."""
     _bound.add(to_this_process)
 
 
 def forks_since_loaded(module: str) -> int:
-    """How many forks lie between the process that imported a module and this one, where its threads are not."""
+    """How many forks lie between the process that imported a module and this one; its threads stayed behind."""
     return _forks_since_loaded[module]
 
 
 def never_free(thing: object) -> None:
-    """Leave something of the parent's alone for good: taking it down would wait for threads that are not here."""
+    """Never free an object of the parent's: its destructor would wait for threads that this process does not have."""
     import ctypes  # NumPy has imported it
 
+    # one reference too many, so that the count never reaches 0, not even when the interpreter ends
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
 def _after_fork_in_child() -> None:
     _forks_since_loaded.update(name for name in ("torch",) if name in sys.modules)
-    for thing in list(_bound):
+    for thing in list(_bound):  # a copy: resetting one may register others
         thing.after_fork()
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(after_in_child=_after_fork_in_child)

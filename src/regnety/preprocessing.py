@@ -1,4 +1,4 @@
-"""What a model wants to be shown: size, crop, normalisation; and the geometry of resize and crop, in one place."""
+"""How a model's input is made from a photograph: size, crop, normalisation, and the geometry of resize and crop."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ PerChannel: TypeAlias = float | Sequence[float]
 class Preprocessing:
     """How a photograph becomes a model's input, in timm's terms.
 
-    The shorter side is resized to floor(image_size / crop_pct), the middle square of image_size is cut out, values in
-    [0, 1] are normalised with mean and std.
+    The shorter side is resized to floor(image_size / crop_pct), the central square of image_size is cropped, and values
+    in [0, 1] are normalised with mean and std.
 
     Raises:
         WeightsError: a value is not allowed; the message names it.
@@ -30,7 +30,7 @@ class Preprocessing:
     image_size: int = 224
     """Height and width of the input, in pixels."""
     crop_pct: float = 0.875
-    """Share of the resized shorter side that the crop keeps, 0.01 to 1."""
+    """Fraction of the resized shorter side that the crop keeps, 0.01 to 1."""
     interpolation: str = "bicubic"
     """Pillow's filter, antialiased."""
     mean: tuple[float, ...] = IMAGENET_MEAN
@@ -38,11 +38,11 @@ class Preprocessing:
     std: tuple[float, ...] = IMAGENET_STD
     """Per channel, for values in [0, 1]."""
     exif_orientation: bool = False
-    """Whether training turned pictures upright by their EXIF orientation."""
+    """Whether training rotated pictures by their EXIF orientation."""
     test_image_size: int | None = None
-    """A larger size at which the model is better than at the one it was trained at; None where there is none."""
+    """A larger size at which the model is more accurate than at the one it was trained at; None if there is none."""
     test_crop_pct: float | None = None
-    """The share that belongs to `test_image_size`; None is `crop_pct`."""
+    """The `crop_pct` for `test_image_size`; None is the same one."""
 
     def __post_init__(self) -> None:
         _check_size("image_size", self.image_size)
@@ -76,12 +76,12 @@ class Preprocessing:
         """The same with some values replaced.
 
         Args:
-            image_size: height and width, in pixels; None leaves them.
-            crop_pct: share that the crop keeps; None leaves it.
-            use_test_size: begin from the size that the model is best at.
-            mean: for each channel of values in [0, 1], or one number for all; None leaves it.
+            image_size: height and width, in pixels; None keeps them.
+            crop_pct: fraction that the crop keeps; None keeps it.
+            use_test_size: start from the size that the model is best at.
+            mean: for each channel of values in [0, 1], or one number for all; None keeps it.
             std: as `mean`.
-            interpolation: Pillow's filter; None leaves it.
+            interpolation: Pillow's filter; None keeps it.
 
         Raises:
             ValueError: both `image_size` and `use_test_size` are given.
@@ -100,7 +100,7 @@ class Preprocessing:
         )
 
     def at_test_size(self) -> "Preprocessing":
-        """The same at the size that the model is best at (timm: `use_test_size`); unchanged where there is none."""
+        """A copy at the size that the model is best at (timm: `use_test_size`); unchanged if there is none."""
         return replace(
             self,
             image_size=self.test_image_size or self.image_size,
@@ -108,7 +108,7 @@ class Preprocessing:
         )
 
     def for_channels(self, in_chans: int) -> "Preprocessing":
-        """The same for that many input channels: mean and std are repeated, as timm's adapted stems expect them."""
+        """A copy for another number of channels: mean and std are repeated, as timm's adapted stems expect."""
         if in_chans == len(self.mean):
             return self
         mean, std = (tuple(islice(cycle(values), in_chans)) for values in (self.mean, self.std))
@@ -122,11 +122,12 @@ class Preprocessing:
     def resized_size(self, width: int, height: int) -> tuple[int, int]:
         """(width, height) of the whole picture after the resize."""
         shorter, longer = min(width, height), max(width, height)
-        size = (self.resize_size, int(self.resize_size * longer / shorter))
+        size = (self.resize_size, int(self.resize_size * longer / shorter))  # int and not round, as torchvision
         return size if width <= height else (size[1], size[0])
 
     def crop_corner(self, width: int, height: int) -> tuple[int, int]:
-        """(left, top) of the crop in a resized picture of that width and height. Halves go to even, as timm's."""
+        """(left, top) of the crop in a resized picture of that width and height."""
+        # torchvision's int(round(...)): halves go to the even number
         return round((width - self.image_size) / 2), round((height - self.image_size) / 2)
 
     def source_box(self, width: int, height: int) -> tuple[float, float, float, float]:
@@ -148,8 +149,9 @@ class Preprocessing:
 
 
 def crop_pct_between(image_size: int, resize_size: int) -> float:
-    """The share of the shorter side that a crop keeps. Floats may make a pixel less of it when it is divided by."""
+    """The fraction of the shorter side that a crop keeps."""
     share = min(1.0, image_size / resize_size)
+    # in floats image_size / share can fall just below resize_size, and its floor would lose a pixel
     return share if math.floor(image_size / share) >= resize_size else math.nextafter(share, 0)
 
 
@@ -164,7 +166,7 @@ def preprocessing_from_dict(values: Mapping[str, Any]) -> Preprocessing:
 
 
 def per_channel(name: str, value: object, in_chans: int) -> tuple[float, ...]:
-    """A mean or std that somebody gives, for each of that many channels.
+    """A mean or std that a caller gives, spelled out for each channel.
 
     Args:
         name: `mean` or `std`, for messages.
@@ -172,16 +174,16 @@ def per_channel(name: str, value: object, in_chans: int) -> tuple[float, ...]:
         in_chans: channels of the input.
 
     Raises:
-        WeightsError: it is neither, or of values from 0 to 255.
+        WeightsError: it is neither, or meant for values from 0 to 255.
     """
-    value = value.tolist() if hasattr(value, "tolist") else value  # an array of numbers
+    value = value.tolist() if hasattr(value, "tolist") else value  # NumPy's or torch's
     values = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
     if len(values) not in (1, in_chans) or not all(_is_number(number) for number in values):
         channels = "one number" if in_chans == 1 else f"one number, or one for each of {in_chans} channels"
         raise WeightsError(f"{name} must be {channels}, got {value!r}")
     largest = max(values)
     if largest > 1:
-        raise WeightsError(f"{name} is {largest:g}, of values from 0 to 255; it is given for values from 0 to 1 here")
+        raise WeightsError(f"{name} is {largest:g}, as for values from 0 to 255; here it is for values from 0 to 1")
     if min(values) < 0 or (name == "std" and min(values) == 0):
         raise WeightsError(f"{name} must be {'above 0' if name == 'std' else '0 or more'}, got {min(values):g}")
     return tuple(float(number) for number in values) * (1 if len(values) == in_chans else in_chans)

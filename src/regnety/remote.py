@@ -1,7 +1,7 @@
-"""Files in stores that have an address, as s3://bucket/photo.jpg: one file system a process and scheme, from fsspec.
+"""Files in stores with an address, such as s3://bucket/photo.jpg: one fsspec file system per process and scheme.
 
-Nothing of it is imported before an address is met. Endpoint and credentials come from the environment, as each store's
-own tools take them (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...), and from fsspec's own (FSSPEC_S3_ANON=true).
+fsspec is imported when the first address is met. Endpoint and credentials come from the environment, as each store's
+own tools take them (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...), and from fsspec's variables (FSSPEC_S3_ANON=true).
 """
 
 import os
@@ -12,45 +12,45 @@ from regnety.forks import ProcessLock
 from regnety.text import one_line
 
 FileSystem: TypeAlias = Any
-"""fsspec's AbstractFileSystem, whose package brings no types."""
+"""fsspec's AbstractFileSystem; the package has no type hints."""
 WEB = ("http://", "https://")
 """Addresses that are fetched without fsspec."""
 S3 = ("s3", "s3a")
 STORES = (*S3, "gs", "gcs", "az", "abfs", "abfss", "oss", "hf", "file", "local", "memory")
-"""Schemes whose file system needs nothing of an address but the path: one serves all of a process. Those with a host in
-them (ftp, sftp, smb, hdfs) would need one for each, and some of fsspec's own raise while they are taken down."""
+"""Schemes of which one file system serves a whole process, as their addresses name no host."""
+# ftp, sftp, smb and hdfs do, and would need a file system per host; some of fsspec's raise when they are closed.
 S3_CONFIG = {
     "connect_timeout": 5,
     "read_timeout": 30,  # seconds without a byte
     "retries": {"mode": "standard", "max_attempts": 3},
     "max_pool_connections": 64,  # threads that read at once
 }
-"""What botocore is told: a store that is not there is said within seconds, not minutes."""
+"""For botocore: with its own values a store that does not answer is reported after minutes, not seconds."""
 
 _file_systems: dict[tuple[int, str], FileSystem] = {}
 _starting = ProcessLock()
 
 
 class UnknownSchemeError(ValueError):
-    """An address whose scheme nothing here reads; its text is the rest of a sentence about the address."""
+    """An address with a scheme that cannot be read; the message continues a sentence that begins with the address."""
 
 
 def is_remote(place: object) -> bool:
-    """Whether a place is an address that fsspec reads or writes; the web's are not."""
+    """Whether a place is an address for fsspec; http and https are not."""
     return isinstance(place, str) and "://" in place and not place.lower().startswith(WEB)
 
 
 def file_system(address: str) -> FileSystem:
-    """The file system of an address; all threads of a process share it, and it takes addresses as paths.
+    """The file system of an address. All threads of a process share it; its methods take addresses as paths.
 
     Raises:
         MissingExtraError: fsspec is not installed, or for s3:// not s3fs.
-        UnknownSchemeError: nothing reads that scheme, or the package for it is not installed; or it is a chain.
+        UnknownSchemeError: the scheme is unknown, its package is not installed, or the address is a chain of two.
     """
     scheme, _, rest = address.partition("://")
-    if "://" in rest:
-        raise UnknownSchemeError("is a chain of addresses, and one is wanted")
-    key = (os.getpid(), scheme)  # connections and threads do not survive a fork
+    if "://" in rest:  # fsspec would read zip://a.png::s3://b.zip
+        raise UnknownSchemeError("is a chain of addresses; give a single address")
+    key = (os.getpid(), scheme)  # a forked child must not use the parent's connections
     with _starting:
         if key not in _file_systems:
             _file_systems[key] = _started(scheme)
@@ -58,13 +58,13 @@ def file_system(address: str) -> FileSystem:
 
 
 def what_went_wrong(error: BaseException, address: str) -> str:
-    """What a file system raised when it was asked about an address, in one line without the address."""
+    """The reason why a file system failed, in one line without the address; each store raises errors of its own."""
     said, kind = one_line(error), type(error).__name__
     if isinstance(error, UnknownSchemeError):
         return said
     if isinstance(error, FileNotFoundError):
         scheme, _, path = address.partition("://")
-        is_bucket = scheme in S3 and "/" not in path.rstrip("/")
+        is_bucket = scheme in S3 and "/" not in path.rstrip("/")  # FileNotFoundError for either
         return "there is no such bucket" if is_bucket or "bucket" in said.lower() else "no such file or folder"
     if isinstance(error, IsADirectoryError):
         return "is a folder, not a file"
@@ -73,9 +73,9 @@ def what_went_wrong(error: BaseException, address: str) -> str:
     if kind in ("NoCredentialsError", "PartialCredentialsError"):
         return (
             "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-            "or FSSPEC_S3_ANON=true where everybody may read"
+            "or FSSPEC_S3_ANON=true for a public bucket"
         )
-    if kind == "ParamValidationError":
+    if kind == "ParamValidationError":  # botocore refuses such a name before it asks the store
         return "is not the address of a file or folder; s3://BUCKET/NAME is"
     return f"cannot be reached: {said}"
 
@@ -91,9 +91,9 @@ def _started(scheme: str) -> FileSystem:
     if scheme in S3:
         options = {"config_kwargs": S3_CONFIG, "use_listings_cache": False}
         for name in fsspec.config.conf.get("s3", {}):
-            options.pop(name, None)  # what a user has set stays
+            options.pop(name, None)  # the user's own settings win
     try:
         return fsspec.filesystem(scheme, **options)
-    except ImportError as error:  # fsspec says what to install, and of a package that is broken the same
+    except ImportError as error:  # fsspec says "install gcsfs" even if gcsfs is there and broken
         broken = error.__cause__ if not isinstance(error.__cause__, ModuleNotFoundError) else None
         raise UnknownSchemeError(f"{scheme}:// cannot be read: {one_line(broken or error)}") from None

@@ -1,4 +1,4 @@
-"""Where things are kept on disk, and how a file comes to its place whole or not at all."""
+"""The cache folder, and writing files so that they are whole or absent, whenever the process is killed."""
 
 import errno
 import logging
@@ -14,20 +14,16 @@ from regnety.text import reason_of
 OLD_SUFFIX = ".old"
 WEIGHTS_FOLDER = "weights"
 REMADE_FOLDERS = ("compared", "contents", "graphs", "latency", "openvino", "plans")
-"""What we keep in the cache beside weights, and can make again: which strangers' files were compared with their graphs,
-checksums of large files, graphs as built, how long models take, graphs as OpenVINO compiled them, how models are run
-fastest."""
+"""Folders of the cache that can be made again: foreign files that were compared with our network, checksums of large
+files, graphs, measured latencies, graphs that OpenVINO compiled, and how each model runs fastest."""
 NO_CACHE = Path(os.devnull) / "regnety"
-"""A place where nothing can be and nothing can be kept, for a user without a home directory."""
+"""The cache of a user without a home directory: nothing can be read or written below /dev/null."""
 
 logger = logging.getLogger("regnety.cache")
 
 
 def cache_directory() -> Path:
-    """The folder for what can be made again: `REGNETY_CACHE`, else the platform's cache folder. It may not exist.
-
-    It is `NO_CACHE` where neither is known: a container runs as a user whom its system does not know.
-    """
+    """`REGNETY_CACHE`, else the platform's cache folder; it may not exist. `NO_CACHE` for a user without a home."""
     moved = os.environ.get("REGNETY_CACHE")
     if moved:
         return Path(moved)
@@ -38,34 +34,34 @@ def cache_directory() -> Path:
             base = Path.home() / "Library" / "Caches"
         else:
             base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:  # no home directory
+    except RuntimeError:  # no home directory: a container may run as a user that is not in /etc/passwd
         return NO_CACHE
     return base / "regnety"
 
 
 def say_not_kept(place: Path, error: OSError) -> None:
-    """Say once in a process that nothing can be kept in the cache; all works without, and starts more slowly."""
-    logger.info("%s: is not kept: %s", place, error)
+    """Warn once per process that the cache cannot be written; everything works without it, but starts more slowly."""
+    logger.info("%s: cannot be kept: %s", place, error)
     if not _SAID:
         _SAID.add(True)
         if cache_directory() == NO_CACHE:
             what = "there is no cache, as this user has no home directory"
         else:
             what = f"nothing can be kept in the cache {cache_directory()} ({reason_of(error)})"
-        logger.warning("%s; models start more slowly; REGNETY_CACHE names a folder for it", what)
+        logger.warning("%s; models start more slowly; set REGNETY_CACHE to a folder that can be written", what)
 
 
 _SAID: set[bool] = set()
 
 
 def cache_sizes() -> dict[str, int]:
-    """Bytes of each of our folders in the cache that there is."""
+    """Bytes of each of our folders in the cache; those that do not exist are omitted."""
     folders = (*REMADE_FOLDERS, WEIGHTS_FOLDER)
     return {name: size for name in folders if (size := _size(cache_directory() / name)) is not None}
 
 
 def empty_cache() -> int:
-    """Remove from the cache what can be made again, and neither weights nor what is not ours; the bytes that it took.
+    """Remove from the cache what can be made again, not weights and not others' files; returns the bytes freed.
 
     Raises:
         OSError: something cannot be removed.
@@ -79,19 +75,20 @@ def empty_cache() -> int:
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Write a file beside its place, and rename it there once it is whole and on the disk.
+    """Write a file next to its place, and rename it once it is whole and on the disk.
 
         with replacing(path) as beside:
             beside.write_bytes(data)
 
-    Whoever reads `path` meanwhile, or after a kill, sees the old file or the new one. On an exception nothing is left.
+    A reader of `path`, meanwhile or after a kill, sees the old file or the new one. An exception leaves nothing behind.
     """
     path = Path(path)
-    place = Path(os.path.realpath(path))  # a link stays one; what it leads to is replaced
+    place = Path(os.path.realpath(path))  # a link stays a link; its target is replaced
     if place.exists() and not place.is_file():
         raise OSError(errno.EINVAL, "is a folder, a device or a pipe, not a file that may be replaced", str(path))
     beside = _part_of(place)
     try:
+        # private until it is whole, and O_EXCL so that nobody can put a link there first
         os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield beside
         _give_ordinary_mode(beside)
@@ -106,18 +103,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_together(path: str | Path, *, companions: Iterable[str] = ()) -> Iterator[Path]:
-    """Write a file and those that it refers to, and move them to their place once all are whole and on the disk.
+    """Write a file and the files it refers to, and move them to their place once all are whole and on the disk.
 
         with replacing_together("model.xml") as beside:
-            beside.write_text(text)  # its name is model.xml, in a folder of its own
+            beside.write_text(text)  # named model.xml, in a temporary folder
             beside.with_suffix(".bin").write_bytes(data)
 
-    An old file goes before the first of the others comes, and the new one comes last: a kill between them leaves none
-    at that place, never one that refers to another one's arrays. On an exception nothing is left, and nothing changed.
+    The old main file is removed first and the new one comes last, so a kill in between leaves none at all, never one
+    that refers to the other's arrays. An exception leaves nothing behind and changes nothing.
 
     Args:
         path: where the main file goes.
-        companions: names of files that the old one may refer to; they go with it where the new one has none such.
+        companions: names of files that the old one may refer to; they are removed with it if the new one has none.
     """
     path = Path(path)
     folder = _part_of(path)
@@ -138,7 +135,7 @@ def replacing_together(path: str | Path, *, companions: Iterable[str] = ()) -> I
 
 
 def _bring(main: Path, others: list[Path], companions: set[str], place: Path) -> None:
-    """Move files to their place, the main one last; what stood there is put back if that ends half way."""
+    """Move files to their place, the main one last; what was there is put back if that fails half way."""
     old = main.parent / ".old"
     old.mkdir()
     coming = [file.name for file in (*others, main)]
@@ -163,12 +160,12 @@ def _bring(main: Path, others: list[Path], companions: set[str], place: Path) ->
 
 @contextmanager
 def replacing_folder(path: str | Path) -> Iterator[Path]:
-    """Fill a folder beside its place, and rename it there once it is whole; what stood there is removed.
+    """Fill a folder next to its place, and rename it once it is whole; what was there before is removed.
 
-    On an exception what stood there stands there again. A kill between the two renames leaves the old folder as
-    `.NAME.old`, never a mixture; whoever writes there next, or calls `remove_leftovers`, puts it back.
+    An exception restores what was there. A kill between the two renames leaves the old folder as `.NAME.old`, never a
+    mixture of both; the next write, or `remove_leftovers`, puts it back.
     """
-    path = Path(os.path.realpath(path))  # a link stays one
+    path = Path(os.path.realpath(path))  # a link stays a link
     path.parent.mkdir(parents=True, exist_ok=True)
     old = path.with_name(f".{path.name}{OLD_SUFFIX}")
     _put_back(old, path)
@@ -182,25 +179,25 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
         _give_ordinary_mode(beside)
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)
-            path.rename(old)
+            path.rename(old)  # a folder that is not empty cannot be renamed over, as a file can
         beside.rename(path)
     except BaseException as error:
         _put_back(old, path)
         shutil.rmtree(beside, ignore_errors=True)
         _name_the_place(error, beside, path)
         raise
-    shutil.rmtree(old, ignore_errors=True)  # the new one stands; what is left of the old one goes the next time
+    shutil.rmtree(old, ignore_errors=True)  # what this cannot remove, the next write does
 
 
 @contextmanager
 def locked(path: Path, *, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Be alone, among all processes and threads, with what is to come to a place; its folder is made.
+    """Hold the lock of a place against all other processes and threads; its folder is created.
 
-    The lock ends with its process, however that ends.
+    The system releases the lock when the process ends, also by a kill.
 
     Args:
         path: the place; the lock stands beside it.
-        on_wait: called where another one has the lock, before it is waited for.
+        on_wait: called before waiting for a lock that somebody else holds; it may raise instead.
     """
     from filelock import FileLock, Timeout
 
@@ -218,23 +215,23 @@ def locked(path: Path, *, on_wait: Callable[[], None] = lambda: None) -> Iterato
 
 
 def check_room(path: Path, missing_bytes: int) -> None:
-    """See that so many more bytes have room on the disk where a file is to be.
+    """Check that the disk of a file has room for so many more bytes.
 
     Raises:
-        OSError: they have not (ENOSPC).
+        OSError: it has not (ENOSPC).
     """
     if _free_bytes(path) < missing_bytes:
         raise disk_full(path, missing_bytes)
 
 
 def disk_full(path: Path, missing_bytes: int | None = None) -> OSError:
-    """The error of a file that has no room: its place, the bytes that are free, and those that are missing if known."""
+    """The error of a full disk: the file, the bytes that are free, and those that are needed if known."""
     needed = "" if missing_bytes is None else f"{missing_bytes:,} more bytes are needed and "
     return OSError(errno.ENOSPC, f"the disk is full: {needed}{_free_bytes(path):,} are free", str(path))
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed process left of `replacing` in a folder that nobody else writes to now."""
+    """Remove what killed processes left in a folder that nobody else writes to now."""
     if not folder.is_dir():
         return
     for old in folder.glob(f".*{OLD_SUFFIX}"):
@@ -247,18 +244,18 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _put_back(old: Path, place: Path) -> None:
-    """An old folder, where the new one never came to its place."""
+    """Rename an old folder back if the new one never came to its place."""
     if os.path.isdir(old) and not os.path.lexists(place):
         old.rename(place)
 
 
 def _part_of(path: Path) -> Path:
-    """Where something is written first: a name that is known before it is made, so that nothing is left of it."""
+    """Where something is written first; on the same disk, so that a rename moves it in one step."""
     return path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
 
 
 def _name_the_place(error: BaseException, beside: Path, path: Path) -> None:
-    """A full disk names no file, and what stands beside the place is nobody's business."""
+    """Name the user's file in an error, not our temporary one; a full disk names none at all."""
     if isinstance(error, OSError) and error.errno is not None:
         named = Path(error.filename) if isinstance(error.filename, str) else None
         if named is None or named == beside or beside in named.parents:
@@ -270,13 +267,13 @@ def _free_bytes(path: Path) -> int:
 
 
 def _size(folder: Path) -> int | None:
-    """Bytes of the files in a folder, also of those that come and go meanwhile; None where there is none."""
-    if not os.path.isdir(folder):  # also where it may not be looked into
+    """Bytes of the files in a folder; None if there is no folder."""
+    if not os.path.isdir(folder):  # False too for a folder that this user may not look into
         return None
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
-            with suppress(OSError):
+            with suppress(OSError):  # another process may have removed it meanwhile
                 total += os.lstat(os.path.join(parent, name)).st_size
     return total
 
@@ -287,7 +284,7 @@ def _flush(path: Path) -> None:
 
 
 def _give_ordinary_mode(path: Path) -> None:
-    """Files and folders are private while they are written; what is kept follows the user's umask like any other."""
-    mask = os.umask(0)
+    """Give a finished file or folder, private until now, the permissions that the user's umask asks for."""
+    mask = os.umask(0)  # there is no other way to read it
     os.umask(mask)
     path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)

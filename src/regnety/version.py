@@ -1,3 +1,3 @@
-"""The release."""
+"""The release, as pyproject.toml reads it from here."""
 
 __version__ = "0.1.0"

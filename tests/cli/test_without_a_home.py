@@ -30,7 +30,7 @@ ANOTHER_USER = (
 )
 AS_FILES_ALLOW = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
 NO_HOME = "there is no cache, as this user has no home directory"
-ADVICE = "; models start more slowly; REGNETY_CACHE names a folder for it"
+ADVICE = "; models start more slowly; set REGNETY_CACHE to a folder that can be written"
 
 
 @pytest.fixture(scope="module")

@@ -94,7 +94,7 @@ def test_what_a_store_has_instead_is_one_line(name: str, message: str, bucket: s
         ("memory://nothing/a.png", "no such file or folder"),
         ("nonsense://a.png", "an address begins with one of http, https, s3, s3a, gs, gcs, az, abfs"),
         ("S3://pictures/photo", "an address begins with one of http, "),
-        ("zip://a.png::s3://pictures/b.zip", "is a chain of addresses, and one is wanted"),
+        ("zip://a.png::s3://pictures/b.zip", "is a chain of addresses; give a single address"),
     ],
 )
 def test_wrong_addresses_are_one_line(address: str, message: str, s3: S3Server) -> None:

@@ -81,7 +81,7 @@ def _named(error: ImportError) -> Exception:
     if package == "regnety":
         return error
     if isinstance(error, ModuleNotFoundError) and error.name == package:
-        return RegNetYError(f"{package} is not installed, and regnety needs it; install regnety anew")
+        return RegNetYError(f"{package} is not installed, and regnety needs it; reinstall regnety")
     return RegNetYError(does_not_work(package, error))
 
 

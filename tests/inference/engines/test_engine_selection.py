@@ -164,7 +164,7 @@ try: start_engine(Bundle.load("regnety_cifar10"), engine="torch", precision="f32
 except EngineError as error: print(error)
 """
     assert python(code).stdout == (
-        "torch is installed but cannot be imported: libtorch_cpu.so: cannot open shared object file; install it anew\n"
+        "torch is installed but cannot be imported: libtorch_cpu.so: cannot open shared object file; reinstall it\n"
     )
 
 

@@ -155,7 +155,7 @@ def test_a_broken_installation_is_one_line(tmp_path: Path) -> None:
     result = python(FAILS.format(f"sys.path.insert(0, {str(tmp_path)!r})"))
     assert result.stdout == (
         "EngineError: openvino is installed but cannot be imported: Descriptors cannot be created directly; "
-        "install it anew\n"
+        "reinstall it\n"
     ), result.stderr
 
 
