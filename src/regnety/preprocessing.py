@@ -73,7 +73,7 @@ class Preprocessing:
         std: PerChannel | None = None,
         interpolation: str | None = None,
     ) -> "Preprocessing":
-        """The same with some values replaced.
+        """A copy with some values replaced.
 
         Args:
             image_size: height and width, in pixels; None keeps them.

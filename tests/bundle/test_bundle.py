@@ -239,7 +239,7 @@ BUNDLE, CONFIG, WEIGHTS = "{folder}: ", "{folder}/config.json: ", "{folder}/mode
         (change("regnety", "preprocessing", to=None), CONFIG + "preprocessing must be a table of fields"),
         (
             change("regnety", "design", "stem_width", to=8),
-            BUNDLE + "stem.conv.weight is (32, 3, 3, 3), the architecture wants (8, 3, 3, 3) (",
+            BUNDLE + "stem.conv.weight is (32, 3, 3, 3), the architecture expects (8, 3, 3, 3) (",
         ),
         (change("regnety", "design", "depth", to=3), BUNDLE + "lacks s"),
         (remove("model.safetensors"), WEIGHTS + "no such file"),

@@ -127,7 +127,7 @@ def test_what_the_closest_model_wants_is_missing(tmp_path: Path) -> None:
     del weights["s1.b1.se.fc1.bias"], weights["stem.bn.num_batches_tracked"]
     write_safetensors(tmp_path / "w.safetensors", weights)
     found = inspect_model(tmp_path / "w.safetensors")
-    assert found.problem == "lacks s1.b1.se.fc1.bias, which regnety_002 wants as (8,)"
+    assert found.problem == "lacks s1.b1.se.fc1.bias, which regnety_002 expects as (8,)"
     assert (found.dialect, found.missing, found.design) == ("timm", ("s1.b1.se.fc1.bias",), None)
 
 

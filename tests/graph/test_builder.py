@@ -110,11 +110,11 @@ def changed(**changes: object) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("weights", "arguments", "message"),
     [
-        (changed(bias=None), {}, r"lacks head\.fc\.bias, which the architecture wants as \(5,\)$"),
+        (changed(bias=None), {}, r"lacks head\.fc\.bias, which the architecture expects as \(5,\)$"),
         (changed(stem=None), {}, r"lacks stem\.conv\.weight, .* \(32, 3, 3, 3\)$"),
         (changed(other=np.zeros(5)), {}, r"has head\.fc\.other, which the architecture does not know$"),
-        (changed(bias=np.zeros(6)), {}, r"head\.fc\.bias is \(6,\), the architecture wants \(5,\)$"),
-        (changed(squeeze=np.zeros((8, 1))), {}, r"s1\.b1\.se\.fc1\.bias is \(8, 1\), the architecture wants \(8,\)$"),
+        (changed(bias=np.zeros(6)), {}, r"head\.fc\.bias is \(6,\), the architecture expects \(5,\)$"),
+        (changed(squeeze=np.zeros((8, 1))), {}, r"s1\.b1\.se\.fc1\.bias is \(8, 1\), the architecture expects \(8,\)$"),
         (WEIGHTS, {"outputs": ("s3",)}, "^no output named 's3'; there are stem, s1, s2, pre_logits, logits$"),
         (WEIGHTS, {"outputs": ()}, r"^outputs must be a list of different names .* got \(\)$"),
         (WEIGHTS, {"outputs": "logits"}, "^outputs must be a list of different names .* got 'logits'$"),

@@ -107,7 +107,7 @@ def test_missing_field_is_named(field: str) -> None:
     [
         ("", "^birds.onnx: the text under the key 'regnety' is not JSON: "),
         ("{", "^birds.onnx: the text under the key 'regnety' is not JSON: "),
-        ("[]", "^birds.onnx: has no table under the key 'regnety'; it was not written by regnety$"),
+        ("[]", "^birds.onnx: has no table under the key 'regnety', so regnety did not write it$"),
         ("{}", "^birds.onnx: format_version is None"),
     ],
 )

@@ -179,7 +179,7 @@ def test_a_checkpoint_is_loaded_into_a_network(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r"head\.fc\.weight is \(4, 368\), the architecture wants \(5, 368\)"),
+        ({}, r"head\.fc\.weight is \(4, 368\), the architecture expects \(5, 368\)"),
         ({"strict": False}, "strict=False: a network is loaded whole"),
         ({"use_ema": False}, "use_ema=False: of averaged and raw weights"),
         ({"remap": True}, "remap=True: load_checkpoint has no such argument"),

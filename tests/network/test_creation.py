@@ -151,7 +151,7 @@ def test_checkpoint_path_fills_the_model_that_is_named(tmp_path: Path) -> None:
     assert (tagged.num_classes, tagged.in_chans, tagged.pretrained_cfg["tag"]) == (7, 1, "pycls_in1k")
     strided = dataclasses.replace(network.architecture.design, stem_stride=1)  # which no shape tells
     assert create_model(strided, checkpoint_path=bare).architecture.stem.stride == 1
-    message = r"bare.safetensors: .* the architecture wants .*; the file fits regnety_002 with 5 classes$"
+    message = r"bare.safetensors: .* the architecture expects .*; the file fits regnety_002 with 5 classes$"
     with pytest.raises(WeightsError, match=message):
         create_model("regnety_004", checkpoint_path=bare)
 

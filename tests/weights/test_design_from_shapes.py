@@ -48,7 +48,7 @@ def test_a_file_without_classifier_or_counters() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"s2.b1.conv3.bn.bias": (4,)}, "s2.b1.conv3.bn.bias is (4,), a RegNet with these stages wants (48,)"),
+        ({"s2.b1.conv3.bn.bias": (4,)}, "s2.b1.conv3.bn.bias is (4,), a RegNet with these stages expects (48,)"),
         ({"s1.b1.conv1.conv.weight": None}, "has no stage: s1.b1.conv1.conv.weight is missing"),
         ({"stem.conv.weight": None}, "lacks stem.conv.weight"),
         ({"stem.conv.weight": (32, 3)}, "stem.conv.weight is (32, 3), which no layer of a RegNet is"),

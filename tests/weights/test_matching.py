@@ -60,17 +60,17 @@ def test_order_and_counters_do_not_matter() -> None:
     [
         (
             {"s3.b1.conv1.conv.weight": (256, 112, 1, 1)},
-            "s3.b1.conv1.conv.weight is (256, 112, 1, 1), regnety_002 wants (152, 56, 1, 1)",
+            "s3.b1.conv1.conv.weight is (256, 112, 1, 1), regnety_002 expects (152, 56, 1, 1)",
         ),
         (
             {"s4.b7.conv1.conv.weight": None},
-            "lacks s4.b7.conv1.conv.weight, which regnety_002 wants as (368, 368, 1, 1)",
+            "lacks s4.b7.conv1.conv.weight, which regnety_002 expects as (368, 368, 1, 1)",
         ),
-        ({"head.fc.bias": None}, "lacks head.fc.bias, which regnety_002 wants as (1000,)"),
+        ({"head.fc.bias": None}, "lacks head.fc.bias, which regnety_002 expects as (1000,)"),
         ({"head.fc.weight": None}, "has head.fc.bias, which regnety_002 does not know"),
         ({"head.fc.weight": ()}, "has head.fc.weight, which regnety_002 does not know"),
-        ({"head.fc.weight": (2**40, 368)}, "head.fc.weight is (1099511627776, 368), regnety_002 wants (1000, 368)"),
-        ({"stem.conv.weight": ()}, "stem.conv.weight is (), regnety_002 wants (32, 3, 3, 3)"),
+        ({"head.fc.weight": (2**40, 368)}, "head.fc.weight is (1099511627776, 368), regnety_002 expects (1000, 368)"),
+        ({"stem.conv.weight": ()}, "stem.conv.weight is (), regnety_002 expects (32, 3, 3, 3)"),
         ({"optimizer.lr": (1,)}, "has optimizer.lr, which regnety_002 does not know"),
         ({"s4.b8.conv1.conv.weight": (368, 368, 1, 1)}, "has s4.b8.conv1.conv.weight, which regnety_002 does not know"),
     ],

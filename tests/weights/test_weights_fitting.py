@@ -16,14 +16,14 @@ WEIGHTS = {key: np.zeros(shape, np.float16) for key, shape in ARCHITECTURE.state
 CHANGES: list[tuple[dict[str, Any], str]] = [
     (
         {"s3.b1.conv1.conv.weight": np.zeros((256, 112, 1, 1))},
-        "s3.b1.conv1.conv.weight is (256, 112, 1, 1), the architecture wants (152, 56, 1, 1)",
+        "s3.b1.conv1.conv.weight is (256, 112, 1, 1), the architecture expects (152, 56, 1, 1)",
     ),
-    ({"head.fc.bias": np.zeros(10)}, "head.fc.bias is (10,), the architecture wants (1000,)"),
-    ({"stem.bn.num_batches_tracked": np.zeros(1)}, "stem.bn.num_batches_tracked is (1,), the architecture wants ()"),
-    ({"s4.b7.se.fc2.bias": None}, "lacks s4.b7.se.fc2.bias, which the architecture wants as (368,)"),
+    ({"head.fc.bias": np.zeros(10)}, "head.fc.bias is (10,), the architecture expects (1000,)"),
+    ({"stem.bn.num_batches_tracked": np.zeros(1)}, "stem.bn.num_batches_tracked is (1,), the architecture expects ()"),
+    ({"s4.b7.se.fc2.bias": None}, "lacks s4.b7.se.fc2.bias, which the architecture expects as (368,)"),
     (
         {"stem.conv.weight": None, "head.fc.bias": None},
-        "lacks stem.conv.weight, which the architecture wants as (32, 3, 3, 3) (1 more differs: head.fc.bias)",
+        "lacks stem.conv.weight, which the architecture expects as (32, 3, 3, 3) (1 more differs: head.fc.bias)",
     ),
     ({"s4.b8.conv1.conv.weight": np.zeros(1)}, "has s4.b8.conv1.conv.weight, which the architecture does not know"),
     ({"module.stem.conv.weight": np.zeros(1)}, "has module.stem.conv.weight, which the architecture does not know"),

@@ -9,7 +9,7 @@ from regnety.architecture.description import AnyDesign, Architecture
 from regnety.architecture.layers import Block, ConvNorm, SqueezeExcitation
 
 MAX_SIDE = 1 << 16
-"""Of a picture that is counted for, in pixels."""
+"""Of a picture, in pixels; beyond it the counts would mean nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +48,10 @@ def complexity(architecture: Architecture | AnyDesign, image_size: int | tuple[i
 
 
 def model_index_flops(architecture: Architecture | AnyDesign) -> int:
-    """The `FLOPs` of the RegNetY model page's index, exact for its twelve models.
-
-    Its convention, found by fitting all twelve: multiply-adds of every convolution on a 3x224x286 input, the bias
-    additions of squeeze-excitation, and for global pooling one addition per element plus one division per channel
-    (64 per channel at stride 32); the classifier is not counted.
-    """
+    """The `FLOPs` of the RegNetY model page's index, exact for its twelve models; a convention of its own."""
+    # Found by fitting all twelve: multiply-adds of every convolution on a 3x224x286 input, the bias additions of
+    # squeeze-excitation, and for global pooling one addition per element plus one division per channel (64 per
+    # channel at stride 32). The classifier is not counted.
     architecture = architecture.architecture()
     height, width = 224, 286
     flops = sum(conv.macs for conv in _convolutions(architecture, height, width))
@@ -63,7 +61,7 @@ def model_index_flops(architecture: Architecture | AnyDesign) -> int:
 
 
 def weights_bytes(architecture: Architecture | AnyDesign) -> int:
-    """Size of all weights in float32 with batch norm's counters in int64, as published files have them."""
+    """Bytes of all weights in float32, with batch norm's counters in int64, as published files have them."""
     shapes = architecture.architecture().state_dict_shapes().values()
     return sum((4 if shape else 8) * math.prod(shape) for shape in shapes)
 
@@ -114,12 +112,12 @@ def _out(size: int, stride: int) -> int:
 def output_shapes(
     architecture: Architecture, image_size: int | tuple[int, int] | None = None
 ) -> dict[str, tuple[int | str, ...]]:
-    """Shape of every output that the description names, without the batch.
+    """Shape of every output of a description, without the batch.
 
     Args:
         architecture: the network.
-        image_size: side of a square input in pixels, or (height, width); None gives height and width of the feature
-            maps as words.
+        image_size: side of a square input in pixels, or (height, width); None gives the height and width of
+            feature maps as words.
     """
     shapes: dict[str, tuple[int | str, ...]] = {}
     sides = None if image_size is None else validation.sides("image_size", image_size, MAX_SIDE)

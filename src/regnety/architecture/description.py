@@ -18,7 +18,7 @@ from regnety.errors import InvalidDesignError
 class AnyDesign(ABC):
     """What both kinds of design are: `Design`, six numbers, and `AnyNetDesign`, a table of stages."""
 
-    __slots__ = ()
+    __slots__ = ()  # without it the dataclasses below would have a __dict__ in spite of their slots
 
     se_ratio: float
     stem_width: int
@@ -81,7 +81,7 @@ class Architecture:
 
     @property
     def num_classes(self) -> int:
-        """Outputs of the classifier; 0 where there is none."""
+        """Outputs of the classifier; 0 if there is none."""
         return self.head.num_classes
 
     @property
@@ -96,7 +96,7 @@ class Architecture:
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """Names of the outputs a reader can give: `stem`, `s1` and so on, `pre_logits`, `logits`."""
+        """Names of the outputs that can be asked for: `stem`, `s1` and so on, `pre_logits`, `logits`."""
         logits = ("logits",) if self.num_classes else ()
         return ("stem", *(stage.name for stage in self.stages), "pre_logits", *logits)
 
@@ -115,7 +115,7 @@ class Architecture:
         return shapes
 
     def architecture(self, num_classes: int | None = None, in_chans: int | None = None) -> "Architecture":
-        """This architecture, with another classifier or input where asked; so that it serves where a design does."""
+        """This architecture, or one with another classifier or input; so it can be passed where a design is taken."""
         return _describe(
             self.design,
             num_classes=self.num_classes if num_classes is None else num_classes,
@@ -139,25 +139,19 @@ def _describe(design: AnyDesign, *, num_classes: int, in_chans: int) -> Architec
 
 
 def _describe_stage(name: str, stage: StageDesign, *, width_in: int, se_ratio: float) -> Stage:
-    blocks = []
-    for number in range(1, stage.depth + 1):
-        first = number == 1
-        blocks.append(
-            _describe_block(
-                f"{name}.b{number}",
-                stage,
-                width_in=width_in if first else stage.width,
-                stride=stage.stride if first else 1,
-                se_ratio=se_ratio,
-            )
-        )
-    return Stage(name=name, blocks=tuple(blocks))
+    first = _describe_block(f"{name}.b1", stage, width_in=width_in, stride=stage.stride, se_ratio=se_ratio)
+    others = (
+        _describe_block(f"{name}.b{number}", stage, width_in=stage.width, stride=1, se_ratio=se_ratio)
+        for number in range(2, stage.depth + 1)
+    )
+    return Stage(name=name, blocks=(first, *others))
 
 
 def _describe_block(name: str, stage: StageDesign, *, width_in: int, stride: int, se_ratio: float) -> Block:
     inner = stage.inner_width
     se = None
     if se_ratio > 0:
+        # of the width that enters the block, not of its inner width; so pycls, timm and torchvision
         se = SqueezeExcitation(name=f"{name}.se", width=inner, se_width=round(width_in * se_ratio))
     downsample = None
     if width_in != stage.width or stride != 1:

@@ -1,4 +1,4 @@
-"""The two ways to name a RegNet: `Design`, six numbers, and `AnyNetDesign`, a table of stages.
+"""The two kinds of design: `Design`, six numbers, and `AnyNetDesign`, a table of stages.
 
 Radosavovic et al., "Designing Network Design Spaces" (arXiv:2003.13678), sections 3.2 to 3.4.
 """
@@ -29,7 +29,7 @@ class Design(AnyDesign):
     """The linear parameterisation of a RegNet (paper, equations 2 to 4).
 
     Raises:
-        InvalidDesignError: a parameter is outside of what is allowed; the message names it.
+        InvalidDesignError: a parameter is out of range; the message names it.
     """
 
     depth: int
@@ -85,10 +85,8 @@ class Design(AnyDesign):
         return _linear_stages(self)
 
     def paper_violations(self) -> tuple[str, ...]:
-        """Which of the paper's restrictions on RegNetX and RegNetY this design leaves, a sentence each.
-
-        They are b = 1, 12 <= d <= 28 and wm >= 2 (section 4); all 24 models of the paper keep them.
-        """
+        """Which of the paper's restrictions on RegNetX and RegNetY this design breaks, a sentence each."""
+        # section 4: b = 1, 12 <= d <= 28 and wm >= 2; all 24 models of the paper keep them
         violations = _multiplier_and_depth_violations(self.bottleneck_multiplier, self.depth)
         if self.wm < 2:
             violations.append(f"wm is {self.wm:g}, the paper has wm >= 2")
@@ -104,10 +102,10 @@ class Design(AnyDesign):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnyNetDesign(AnyDesign):
-    """A network whose stages are given one by one: the paper's AnyNet, and what foreign checkpoints need.
+    """A network whose stages are given one by one: the paper's AnyNet, and what other people's checkpoints need.
 
     Raises:
-        InvalidDesignError: a parameter is outside of what is allowed; the message names it.
+        InvalidDesignError: a parameter is out of range; the message names it.
     """
 
     stages: tuple[StageDesign, ...]
@@ -143,7 +141,7 @@ class AnyNetDesign(AnyDesign):
         return tuple(stage.fitted(self.group_min_ratio) for stage in self.stages)
 
     def paper_violations(self) -> tuple[str, ...]:
-        """Which of the paper's restrictions on RegNetX and RegNetY this design leaves, a sentence each."""
+        """Which of the paper's restrictions on RegNetX and RegNetY this design breaks, a sentence each."""
         multiplier = next((s.bottleneck_multiplier for s in self.stages if s.bottleneck_multiplier != 1), 1.0)
         linear = "the stages are given one by one, the paper's RegNets follow w0, wa and wm"
         return (linear, *_multiplier_and_depth_violations(multiplier, self.depth))

@@ -8,14 +8,14 @@ from typing import TypeAlias
 
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
-BATCH_NORM_EPS = 1e-5
+BATCH_NORM_EPS = 1e-5  # torch's own, and that of all published RegNets
 BATCH_NORM_MOMENTUM = 0.1
-"""Share of a new batch in the running statistics."""
+"""Weight of a new batch in the running statistics."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvNorm:
-    """A convolution without bias, batch norm, and ReLU where `relu` says so. Padding keeps size // stride."""
+    """A convolution without bias, batch norm, and ReLU if `relu`. The padding keeps size // stride."""
 
     name: str
     """`s2.b1.conv2`: the prefix of its keys."""
@@ -33,7 +33,7 @@ class ConvNorm:
         return {
             f"{self.name}.conv.weight": (self.width_out, self.width_in // self.groups, *kernel),
             **{f"{self.name}.bn.{parameter}": shape for parameter, shape in norm.items()},
-            f"{self.name}.bn.num_batches_tracked": (),
+            f"{self.name}.bn.num_batches_tracked": (),  # a scalar; only training uses it
         }
 
 
@@ -68,7 +68,7 @@ class Block:
     se: SqueezeExcitation | None
     conv3: ConvNorm
     downsample: ConvNorm | None
-    """The shortcut's 1x1 convolution, where width or stride changes; else the shortcut is the identity."""
+    """The shortcut's 1x1 convolution if width or stride change; None is the identity."""
 
     @property
     def width_in(self) -> int:

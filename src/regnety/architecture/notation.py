@@ -1,6 +1,6 @@
 """Designs as text and as JSON: `depth=13,w0=24,...` on a command line, a dictionary in a file.
 
-Each field may also be called as the paper, pycls, timm or torchvision call it: an exact table, never resemblance.
+A field may also have the name that the paper, pycls, timm or torchvision give it, from an exact table.
 """
 
 from collections.abc import Mapping
@@ -41,16 +41,16 @@ SPELLINGS: Mapping[type, Mapping[str, str]] = {
     AnyNetDesign: _WHOLE,
     StageDesign: {"w": "width", "d": "depth", "s": "stride", **_GROUPS, **_BOTTLENECK},
 }
-"""What others call a field, to its name here: the paper's symbols, pycls's in capitals, timm's and torchvision's."""
+"""Other names of a field to ours: the paper's symbols, pycls's in capitals, timm's and torchvision's."""
 
 
 def parse_design(text: str) -> Design:
     """Read `depth=13,w0=24,wa=36.44,wm=2.49,group_width=8` or `d=13,w_0=24,w_a=36.44,w_m=2.49,g=8` (`SPELLINGS`).
 
-    The strides of the stages, one for each that the design forms, are `stage_strides=1:2:2:2`.
+    The strides of the stages, one for each, are `stage_strides=1:2:2:2`.
 
     Raises:
-        InvalidDesignError: a field is unknown, missing or twice there, or its value is not allowed.
+        InvalidDesignError: a field is unknown, missing or given twice, or its value is not allowed.
     """
     values: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -66,19 +66,19 @@ def parse_design(text: str) -> Design:
 
 
 def design_from_dict(values: Mapping[str, Any]) -> AnyDesign:
-    """A design from plain values, as they stand in JSON: what `as_dict` wrote, or written by hand.
+    """A design from plain values, as in JSON: what `as_dict` wrote, or written by hand.
 
     A `Design` is a table of its fields, of which `depth`, `w0`, `wa`, `wm` and `group_width` are needed:
 
         {"depth": 13, "w0": 24, "wa": 36.44, "wm": 2.49, "group_width": 8}
 
     A table with `stages` is an `AnyNetDesign`; each stage needs `width`, `depth` and `group_width`, and its `stride` is
-    2 unless it says another:
+    2 unless given:
 
         {"stages": [{"width": 32, "depth": 2, "group_width": 16, "stride": 1}, {"width": 64, "depth": 4,
         "group_width": 16}], "se_ratio": 0.25, "stem_width": 32}
 
-    Fields may be called as in the paper (`d`, `w_0`, `w_a`, `w_m`, `g`, `q`; `b` is the ratio, whose inverse is the
+    Fields may have their names in the paper (`d`, `w_0`, `w_a`, `w_m`, `g`, `q`; `b` is the ratio, whose inverse is the
     multiplier), in pycls (`DEPTH`, `W0`, `WA`, `WM`, `GROUP_W`, `BOT_MUL`, `SE_R`, `STEM_W`) and in timm (`group_size`,
     `bottle_ratio`).
 
@@ -86,7 +86,7 @@ def design_from_dict(values: Mapping[str, Any]) -> AnyDesign:
         values: the table.
 
     Raises:
-        InvalidDesignError: a field is unknown, missing or twice there, or its value is not allowed.
+        InvalidDesignError: a field is unknown, missing or given twice, or its value is not allowed.
     """
     if not isinstance(values, Mapping):
         raise InvalidDesignError(f"a design must be a table of fields, got {values!r}")
@@ -105,6 +105,7 @@ def _build(kind: type[Built], values: Mapping[str, Any]) -> Built:
         if name in named:
             first = next(other for other in values if SPELLINGS[kind].get(other, other) == name)
             raise InvalidDesignError(f"{name} is given twice in the design, as {first} and as {spelling}")
+        # every multiplier is inner width over block width; the paper divides by b
         named[name] = value if spelling != PAPERS_RATIO else 1 / validation.real(spelling, value, 0, 64, above=True)
     check_fields(kind, named, name=kind.__name__, error=InvalidDesignError)
     return kind(**named)

@@ -16,10 +16,11 @@ MAX_DEPTH = 4096
 MAX_WIDTH = 1 << 20
 MAX_STRIDE = 64
 """Bounds far above any network, so that a hostile file cannot ask for one that never ends."""
+# The largest published RegNet has 27 blocks and 7,392 channels (regnety_1280)
 
 
 class FittedWidth(NamedTuple):
-    """A stage's channels after groups were fitted."""
+    """A stage's channels after fitting to groups."""
 
     width: int
     """Channels of a block's output."""
@@ -34,14 +35,14 @@ def block_widths(depth: int, w0: int, wa: float, wm: float, *, quantum: int) -> 
 
     def width(j: int) -> int:
         continuous = w0 + wa * j  # u_j
-        step = round(math.log(continuous / w0) / math.log(wm))  # round(s_j)
+        step = round(math.log(continuous / w0) / math.log(wm))  # round(s_j), halves to even
         return round(w0 * wm**step / quantum) * quantum  # w_j
 
     return [width(j) for j in range(depth)]
 
 
 def group_stages(widths: list[int]) -> list[tuple[int, int]]:
-    """Neighbouring blocks of one width form a stage: its (width, depth), before groups are fitted."""
+    """(width, depth) of each stage before fitting to groups: neighbouring blocks of one width form a stage."""
     return [(width, len(list(blocks))) for width, blocks in groupby(widths)]
 
 
@@ -58,7 +59,7 @@ def fit_groups(width: int, bottleneck_multiplier: float, group_width: int, group
 
     Returns:
         The fitted widths. `width * bottleneck_multiplier` may differ from `inner_width` with torchvision's rule and
-        a multiplier above 1; such a stage cannot be built, and whoever calls this refuses it.
+        a multiplier above 1; such a stage cannot be built, and the caller refuses it.
     """
     # Whole-number arithmetic: width * (1 / 49) in floats can fall short of a whole number and lose a channel.
     expansion = round(bottleneck_multiplier) if bottleneck_multiplier >= 1 else 1

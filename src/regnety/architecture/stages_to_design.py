@@ -16,15 +16,15 @@ from regnety.errors import InvalidDesignError
 GROUP_MIN_RATIOS = (0.0, 0.9)
 """The paper's and timm's rule of fitting groups, and torchvision's."""
 LARGEST_JUMPS = (8, 2)
-"""Powers of wm between the first two stages, and between later ones; the published designs have 1."""
+"""Largest powers of wm between the first two stages, and between later ones; the published designs have 1."""
 MOST_STAGES = 8
-"""Above it there would be too many jumps to try."""
+"""With more there would be too many combinations of jumps."""
 TRIES = 200
 """Values of wm that are tried for one choice of w0 and jumps."""
 MOST_TRIES = 20_000
-"""Altogether, so that no file costs more than a fraction of a second."""
+"""In all, so that no file takes more than a fraction of a second."""
 LARGEST_REACH = 2048
-"""Channels on both sides of a stage's width in which the width before fitting is looked for."""
+"""Channels on either side of a stage's width in which its width before fitting is searched."""
 
 
 def simplest_design(design: AnyNetDesign) -> AnyDesign:
@@ -124,7 +124,7 @@ def _short_decimals(low: float, high: float, count: int) -> Iterator[float]:
         scale = 10**decimals
         first, last = math.floor(low * scale) + 1, math.ceil(high * scale) - 1
         middle = (first + last) // 2
-        for offset in range(last - first + 1):  # from the middle outwards: rounding bites at the ends
+        for offset in range(last - first + 1):  # from the middle: rounding bites at the ends
             number = (middle + (offset + 1) // 2 * (1 if offset % 2 else -1)) / scale
             if low < number < high and number not in given:
                 given.add(number)

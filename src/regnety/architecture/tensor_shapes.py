@@ -6,7 +6,7 @@ from regnety.architecture.description import Architecture
 from regnety.errors import WeightsError
 
 NAMED_DIFFERENCES = 3
-"""How many keys a message names beside the first."""
+"""How many keys a message names after the first."""
 
 
 def check_shapes(
@@ -21,7 +21,7 @@ def check_shapes(
     Args:
         architecture: what the tensors are for.
         shapes: key to shape.
-        source: the file, or whatever the message should begin with.
+        source: what the message begins with: the file.
         wanted_by: what the message calls the architecture.
 
     Raises:
@@ -37,7 +37,7 @@ def differences(
     wanted = architecture.state_dict_shapes()
     found = dict(_different_keys(wanted, shapes, wanted_by))
     for key in (key for key in shapes if key in wanted and tuple(shapes[key]) != wanted[key]):
-        found[key] = f"{key} is {tuple(shapes[key])}, {wanted_by} wants {wanted[key]}"
+        found[key] = f"{key} is {tuple(shapes[key])}, {wanted_by} expects {wanted[key]}"
     return found
 
 
@@ -57,15 +57,15 @@ def check_shape(
         WeightsError: names the key and both shapes; the message begins with `source`.
     """
     if tuple(found) != tuple(wanted):
-        raise WeightsError(f"{source}: {key} is {tuple(found)}, {wanted_by} wants {tuple(wanted)}")
+        raise WeightsError(f"{source}: {key} is {tuple(found)}, {wanted_by} expects {tuple(wanted)}")
 
 
 def _different_keys(
     wanted: Mapping[str, Sequence[int]], keys: Collection[str], wanted_by: str
 ) -> Iterator[tuple[str, str]]:
     for key, shape in wanted.items():
-        if key not in keys and not key.endswith("num_batches_tracked"):
-            yield key, f"lacks {key}, which {wanted_by} wants as {tuple(shape)}"
+        if key not in keys and not key.endswith("num_batches_tracked"):  # old torch has none
+            yield key, f"lacks {key}, which {wanted_by} expects as {tuple(shape)}"
     for key in keys:
         if key not in wanted:
             yield key, f"has {key}, which {wanted_by} does not know"

@@ -11,7 +11,7 @@ from regnety.errors import InvalidDesignError
 def whole(name: str, value: Any, low: int, high: int) -> int:
     """A whole number between low and high, both allowed; NumPy's integers become Python's."""
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool):  # which operator.index takes for 0 or 1
             raise TypeError
         number = operator.index(value)
     except TypeError:
@@ -55,9 +55,9 @@ def multiplier(name: str, value: Any) -> float:
 
 
 def strides(name: str, value: Any, count: int, high: int) -> tuple[int, ...]:
-    """One stride for each of the stages that the design forms."""
+    """One stride for each stage of a design."""
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise InvalidDesignError(f"{name} must be {count} strides, one a stage, got {value!r}")
+        raise InvalidDesignError(f"{name} must be {count} strides, one for each stage, got {value!r}")
     values = tuple(whole(f"each of {name}", stride, 1, high) for stride in value)
     if len(values) != count:
         raise InvalidDesignError(

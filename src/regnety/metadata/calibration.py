@@ -1,4 +1,4 @@
-"""How a graph came to compute in int8: what its ranges were measured on, and what that cost. Plain facts, as JSON."""
+"""How a graph was quantized to int8: what its ranges were measured on, and the accuracy it lost."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,10 +10,10 @@ from regnety.plain_values import from_plain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredDrop:
-    """Accuracy before and after, on the same labelled photographs."""
+    """Accuracy before and after quantization, on the same labelled photographs."""
 
     data: str
-    """Where they stood."""
+    """Where they were."""
     count: int
     """How many could be read."""
     engine: str
@@ -24,32 +24,32 @@ class MeasuredDrop:
 
     @property
     def drop(self) -> float:
-        """Points that were lost; below 0 where some were won."""
+        """Points that were lost; below 0 if some were gained."""
         return self.top1_float - self.top1_int8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """A graph's way from float32 to int8."""
+    """How a graph went from float32 to int8."""
 
     method: str
     """`nncf.quantize`, or `nncf.quantize_with_accuracy_control`."""
     version: str
     """Of the library."""
     preset: str
-    """`mixed`: activations that may be below zero have a zero point of their own."""
+    """`mixed`: activations that may be negative have a zero point of their own."""
     num_images: int
     """On which the ranges of activations were measured."""
     images_sha256: str
-    """Of their pixels, as the model was shown them, in their order."""
+    """Of the pixels that the model was given, in their order."""
     seed: int
-    """By which they were drawn."""
+    """By which the photographs were drawn."""
     float_layers: tuple[str, ...]
-    """Convolutions and linear layers that compute in float32 still."""
+    """Convolutions and linear layers that still compute in float32."""
     max_drop: float | None = None
-    """Points of top-1 that were allowed to be lost; None where nobody said."""
+    """Points of top-1 that the graph was allowed to lose; None if no limit was given."""
     measured: MeasuredDrop | None = None
-    """None where no labelled photographs were given."""
+    """None if no labelled photographs were given."""
 
     @property
     def precision(self) -> str:
@@ -65,7 +65,7 @@ class Calibration:
 
 
 def calibration_from_dict(values: Any) -> Calibration | None:
-    """Read what `as_dict` wrote; None, or nothing at all, is a model in floating point.
+    """Read what `as_dict` wrote; None is a model in floating point.
 
     Raises:
         WeightsError: a field is missing, unknown or not of its type, or the precision is not int8.
@@ -75,6 +75,7 @@ def calibration_from_dict(values: Any) -> Calibration | None:
     if isinstance(values, Mapping):
         if values.get("precision") != "int8":
             raise WeightsError(f"calibration has the precision {values.get('precision')!r}, and only int8 is known")
+        # precision and drop are written for readers of the file, and follow from the rest
         values = {name: value for name, value in values.items() if name != "precision"}
         measured = values.get("measured")
         if isinstance(measured, Mapping):

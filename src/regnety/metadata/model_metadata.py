@@ -1,4 +1,4 @@
-"""What travels with a model beside its weights: the JSON under the key `regnety`, in bundles and in ONNX files."""
+"""What is stored with a model besides its weights: the JSON under the key `regnety` in bundles and graphs."""
 
 import json
 import unicodedata
@@ -17,11 +17,11 @@ from regnety.preprocessing import Preprocessing, preprocessing_from_dict
 from regnety.text import counted, there_is
 
 FORMAT_VERSION = 2
-"""The latest that is read. What is written has the lowest that can say it: 2 where a graph computes in int8, which a
-reader of 1 would take for a damaged one; else 1."""
+"""The latest that is read. What is written has the lowest that will do: 2 for an int8 graph, which a release that knows
+only 1 would take for a damaged one; else 1."""
 KEY = "regnety"
 DEEPEST_PROVENANCE = 20
-"""Tables and lists in each other; it is plain facts, and what prints them has only so much of a stack."""
+"""Levels of tables and lists in each other; what prints them recurses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +33,14 @@ class ModelMetadata:
     in_chans: int
     preprocessing: Preprocessing
     labels: tuple[str, ...] | None = None
-    """Class names by index, in Unicode's composed form (NFC); None where they are not known, never guessed."""
+    """Class names by index, in Unicode's composed form (NFC); None if unknown, never guessed."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Licence, source, data, command: plain JSON values."""
     calibration: Calibration | None = None
-    """How its graph came to compute in int8; None for a model in floating point, which has weights."""
+    """How its graph was quantized to int8; None for a model in floating point, which has weights."""
 
     def __post_init__(self) -> None:
-        if self.labels is not None:  # in one form, so that names from macOS are the same ones
+        if self.labels is not None:  # macOS gives folder names decomposed: é would be two characters
             object.__setattr__(self, "labels", tuple(unicodedata.normalize("NFC", label) for label in self.labels))
         validation.whole("num_classes", self.num_classes, 0, MAX_WIDTH)
         validation.whole("in_chans", self.in_chans, 1, MAX_WIDTH)
@@ -88,10 +88,10 @@ def metadata_from_dict(values: Any, *, source: str) -> ModelMetadata:
         source: the file's name, for errors.
 
     Raises:
-        WeightsError: a field is missing or not understood, or a later release wrote it.
+        WeightsError: a field is missing or wrong, or a later release wrote it.
     """
     if not isinstance(values, Mapping):
-        raise WeightsError(f"{source}: has no table under the key {KEY!r}; it was not written by regnety")
+        raise WeightsError(f"{source}: has no table under the key {KEY!r}, so regnety did not write it")
     version = values.get("format_version")
     if not isinstance(version, int) or version < 1:
         raise WeightsError(f"{source}: format_version is {version!r}, not a whole number")
@@ -111,8 +111,8 @@ def metadata_from_dict(values: Any, *, source: str) -> ModelMetadata:
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether a value has more levels than that; who prints it goes down level by level."""
-    layer = [value]
+    """Whether a value has more levels than `DEEPEST_PROVENANCE`."""
+    layer = [value]  # level by level, as recursion is what this guards against
     for _ in range(DEEPEST_PROVENANCE):
         layer = [
             inner

@@ -156,7 +156,7 @@ def test_what_is_no_model_is_said_in_one_line(files: dict[str, str], problem: st
 def test_weights_that_are_not_what_the_config_says(birds: Path) -> None:
     config = json.loads((birds / "config.json").read_text())
     (birds / "config.json").write_text(json.dumps({**config, "num_classes": 7}))
-    with pytest.raises(WeightsError, match=r"head.fc.weight is \(4, 64\), the architecture wants \(7, 64\)"):
+    with pytest.raises(WeightsError, match=r"head.fc.weight is \(4, 64\), the architecture expects \(7, 64\)"):
         Bundle.load(birds)
 
 

@@ -224,9 +224,11 @@ def test_what_a_dialect_cannot_express_is_refused_with_its_reason() -> None:
 @pytest.mark.parametrize("name", DIALECTS)
 def test_weights_of_another_network_are_refused(name: str) -> None:
     lacking = {key: value for key, value in WEIGHTS.items() if key != "s1.b1.se.fc1.bias"}
-    with pytest.raises(WeightsError, match=r"^the weights: lacks s1\.b1\.se\.fc1\.bias, which the architecture wants"):
+    with pytest.raises(
+        WeightsError, match=r"^the weights: lacks s1\.b1\.se\.fc1\.bias, which the architecture expects"
+    ):
         in_dialect(DIALECTS[name], ARCHITECTURE, lacking)
-    with pytest.raises(WeightsError, match=r"^the weights: head\.fc\.bias is \(4,\), the architecture wants \(3,\)$"):
+    with pytest.raises(WeightsError, match=r"^the weights: head\.fc\.bias is \(4,\), the architecture expects \(3,\)$"):
         in_dialect(DIALECTS[name], ARCHITECTURE, {**WEIGHTS, "head.fc.bias": np.zeros(4)})
 
 
