@@ -122,12 +122,16 @@ def test_neighbours_need_the_model_of_the_file(folder: Path, tmp_path: Path) -> 
     shutil.move(folder / "model", folder / "gone")
     try:
         line = one_line(regnety("neighbours", moved / "e.parquet", query))
-        assert line == f"{folder}/model: is not there; the embeddings came from it, --model (model=) says where it is"
+        assert (
+            line == f"{folder}/model: does not exist; it made these embeddings, --model (model=) says where it is now"
+        )
         assert regnety("neighbours", moved / "e.parquet", query, "--model", moved / "model").returncode == 0
     finally:
         shutil.move(folder / "gone", folder / "model")
     line = one_line(regnety("neighbours", folder / "e.parquet", query, "--model", "regnety_cifar10"))
-    assert line.startswith("regnety_cifar10 (256 features): is not the model that the embeddings came from, which is ")
+    assert line.startswith(
+        "regnety_cifar10 (256 features): is not the model that made the stored embeddings, which is "
+    )
 
 
 def test_duplicates_in_every_form(folder: Path) -> None:

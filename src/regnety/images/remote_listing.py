@@ -1,7 +1,8 @@
 """The images of a folder in a store (s3://bucket/photos), by the same rules as a folder on this disk.
 
-S3 is asked page by page, a thousand names at a time: the first photograph is read before the last is listed, and a
-million names are never in memory at once. Other stores give all names of a folder at once.
+S3 is asked page by page, a thousand names at a time, so that a program that takes images from `list_images` has the
+first before the last is listed. Other stores give all names of a folder at once. The commands hold the names of what
+their arguments name, as they count them first; what they read with `--from` is not held.
 """
 
 from collections.abc import Iterator

@@ -146,7 +146,7 @@ def test_vectors_have_a_place_in_parquet_and_none_in_csv() -> None:
     assert row_file("jsonl", EmbeddedRows(), {}).encode([Embedded("a", values)]) == (
         b'{"filename": "a", "embedding": [1.5, -2.0, 3.0]}\n'
     )
-    with pytest.raises(JobError, match="csv has no place for embedding"):
+    with pytest.raises(JobError, match="csv cannot hold embedding"):
         row_file("csv", EmbeddedRows(), {})
 
 

@@ -182,7 +182,7 @@ def test_a_finished_output_is_replaced_without_resume(tmp_path: Path) -> None:
         ("labels.csv", b"name,price\napple,3\n", "its columns are name, price, not filename, rank, index, label"),
         ("labels.csv", b"", "its columns are none, not filename"),
         ("labels.csv", b"\xff\xfe\0", "can't decode byte"),
-        ("labels.jsonl", b'{"name": "apple"}\n', "a line is no answer"),
+        ("labels.jsonl", b'{"name": "apple"}\n', "a line has no filename"),
         ("labels.jsonl", b"[" * 100_000, "recursion"),
         ("labels.jsonl", b'{"filename": "photos/000.jpg"', "Expecting"),
         ("labels.parquet", b"PAR1", ""),

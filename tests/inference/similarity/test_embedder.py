@@ -164,7 +164,7 @@ def test_a_relative_place_is_found_again_from_elsewhere(folder: Path, monkeypatc
 def test_a_model_that_has_moved_is_named_and_another_one_is_refused(folder: Path, tmp_path: Path) -> None:
     origin = Embedder(folder).origin
     moved = shutil.move(folder, tmp_path / "moved")
-    with pytest.raises(UnknownModelError, match=rf"^{folder}: is not there; the embeddings came from it, --model "):
+    with pytest.raises(UnknownModelError, match=rf"^{folder}: does not exist; it made these embeddings, "):
         Embedder.like(origin)
     assert Embedder.like(origin, moved).origin.settings == origin.settings
     other = small_bundle(seed=1, name="other")

@@ -133,11 +133,11 @@ def test_what_embed_did_not_write_is_refused_in_one_line(kind: str, file: Path, 
     elif kind == "narrow":
         other = json.dumps({**origin, "num_features": 31})
         pq.write_table(table.replace_schema_metadata({"regnety": other}), path)
-        message = f"{path}: has no column embedding of type fixed_size_list<item: float>[31]; embed the images anew"
+        message = f"{path}: has no column embedding of type fixed_size_list<item: float>[31]; embed the images again"
     else:
         del origin["pixels"]
         pq.write_table(table.replace_schema_metadata({"regnety": json.dumps(origin)}), path)
-        message = f"{path}: its metadata lacks pixels; embed the images anew"
+        message = f"{path}: its metadata lacks pixels; embed the images again"
     with pytest.raises(DataError) as caught:
         read_embeddings(path)
     assert str(caught.value).startswith(message)

@@ -83,6 +83,8 @@ def named_images(
         raise click.UsageError("name images, folders, or a list with --from")
     if lists.count(STANDARD_INPUT) + (stdin and places.count(STANDARD_INPUT)) > 1:
         raise ImageError("standard input (-) can be read only once")
+    # Held, some hundred bytes a name: the images are counted for the progress, and a folder or store that was listed
+    # twice could have changed between. Lists of --from are read again from the disk instead.
     sources: list[ImageSource] = []
     for place in places:
         if stdin and place == STANDARD_INPUT:

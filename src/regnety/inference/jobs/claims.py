@@ -1,4 +1,4 @@
-"""The rule for whatever is written: one process at a time, nothing unfinished is lost, and what is replaced is said."""
+"""The rule for every output: one process at a time, no unfinished job is lost, and replacing is announced."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,19 +16,19 @@ def claimed(
     resume: bool = False,
     check: Callable[[], object] = lambda: None,
 ) -> Iterator[Place]:
-    """Be the only process that writes an output, from before the work until what is written is in its place.
+    """Be the only process that writes an output, from before the work until the output is in its place.
 
     Args:
         output: a path, or an address that fsspec reaches.
         is_folder: whether a folder is written.
-        resume: an unfinished job that stands there is gone on with, and a finished one left as it is.
-        check: called when no other process writes there; raises where what stands there must not be replaced.
+        resume: an unfinished job is resumed, and a finished output left as it is.
+        check: called once no other process can write there; raises if what is there must not be replaced.
 
     Yields:
-        The place; it says whether something is replaced.
+        The place; `replaces` says whether something is replaced.
 
     Raises:
-        JobError: another process is writing it, or an unfinished job stands beside it and `resume` is not said.
+        JobError: another process is writing it, or it has an unfinished job and `resume` is not set.
     """
     place = LocalPlace(output, is_folder=True) if is_folder else place_of(output)
     with place.locked():

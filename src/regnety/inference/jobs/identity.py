@@ -1,30 +1,29 @@
-"""Which names mean the same image: a job knows what is done by this, whatever way a folder is spelled."""
+"""Which names mean the same image, however its folder is spelled: by this a job knows what is done."""
 
 import os
 from collections.abc import Callable
 from functools import lru_cache
 
 FILE_ADDRESSES = ("file://", "local://")
-FOLDERS = 1024
-"""Whose real places are remembered: a listing names many files of one folder in a row."""
+FOLDERS = 1024  # whose real paths are remembered: a listing names many files of one folder in a row
 
 
 def identities(base: str = "") -> Callable[[str], str]:
-    """A function from names to what they mean.
+    """A function from names to the images that they mean.
 
-    Of a path it is the name in its folder, and the folder's real place: `photos/a.jpg`, `./photos//a.jpg` and
-    `link-to-photos/a.jpg` are one image. A file that is itself a link is not what it leads to: both stand in a listing,
-    and both have rows. Addresses of stores and of the web mean what they say, letter by letter.
+    A path means the name in its folder and the folder's real path: `photos/a.jpg`, `./photos//a.jpg` and
+    `link-to-photos/a.jpg` are one image. A file that is itself a link is not its target: both are in a listing, and
+    both have rows. Addresses of stores and of the web are compared letter by letter.
 
     Args:
-        base: the folder that relative paths are relative to; nothing for the working directory.
+        base: the folder that relative paths are relative to; empty for the working directory.
     """
 
     @lru_cache(FOLDERS)
     def real(folder: str) -> str:
         try:
             return os.path.normcase(os.path.realpath(os.path.join(base, folder)))
-        except ValueError:  # no file can have this name
+        except ValueError:  # NUL in it: no file can have this name
             return folder
 
     def identity(name: str) -> str:
@@ -33,7 +32,7 @@ def identities(base: str = "") -> Callable[[str], str]:
         if "://" in name:
             return name
         folder, last = os.path.split(name)
-        if last in ("", os.curdir, os.pardir):  # a folder, whose error is a row
+        if last in ("", os.curdir, os.pardir):  # a folder: it has a row if it cannot be listed
             return real(name)
         return os.path.join(real(folder), os.path.normcase(last))
 

@@ -1,9 +1,9 @@
-"""The parts of a job, as they stand in its folder.
+"""The parts of a job, as files in its folder.
 
 job.json        the settings that all parts have in common
 000000.csv      the rows of the first images
-000000.json     their names, how many could not be read, and what they were answered with; it comes last, and a
-                part counts once it is there
+000000.json     their names, how many could not be read, and which engine answered; written last: without it the
+                part does not count
 000001.csv      and so on
 """
 
@@ -31,20 +31,20 @@ class Part:
     """What is known of some images' rows without reading them."""
 
     names: tuple[str, ...]
-    """Of the images, as they were given, in the order of their rows."""
+    """Names of the images, as they were given, in the order of their rows."""
     unreadable: int
     """How many of them have an error."""
     base: str | None = None
-    """The folder that relative names are relative to, as the place describes it; None where it does not say."""
+    """The folder that relative names are relative to, as `Place.base` gives it; None for the working directory."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What they were answered with."""
+    """The engine that answered them."""
 
 
 class Parts:
     """The parts in a job's folder.
 
     Args:
-        place: where.
+        place: the output and its job's folder.
         row_format: csv, jsonl or parquet.
     """
 
@@ -54,7 +54,7 @@ class Parts:
         self._began = False
         self._parts: list[tuple[int, int]] = []
         self.facts: Mapping[str, Any] = {}
-        """Of the first part that there was when it was opened, and that has any."""
+        """Of the first part found by `open` that has any."""
 
     @property
     def count(self) -> int:
@@ -63,7 +63,7 @@ class Parts:
 
     @property
     def images(self) -> int:
-        """How many images have their rows in them."""
+        """How many images have rows in them."""
         return sum(images for images, _ in self._parts)
 
     @property
@@ -72,10 +72,10 @@ class Parts:
         return sum(unreadable for _, unreadable in self._parts)
 
     def open(self) -> dict[str, Any] | None:
-        """Look at what stands there: the settings that an unfinished job was begun with; None where there is none.
+        """Read what is there: the settings of an unfinished job; None if there is none.
 
         Raises:
-            JobError: a file of the job is damaged or missing, or a later release wrote it.
+            JobError: a file of the job is damaged or missing, or was written by a later release.
         """
         names = set(self.place.names())
         if HEAD not in names:
@@ -98,12 +98,12 @@ class Parts:
         return settings
 
     def begin(self, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-        """A job without parts yet, and what is worth knowing about it."""
+        """Begin a job, without parts yet; `about` is for people who look into the file."""
         self._began = True
         self._write_json(HEAD, {"format_version": FORMAT_VERSION, "settings": settings, "about": about})
 
     def append(self, part: Part, data: bytes) -> None:
-        """Keep a part: its rows, then what makes it count. Ctrl-C may come between any two steps of it."""
+        """Keep a part. Ctrl-C or a kill may come between any two steps of it."""
         self.place.write(_rows(self.count, self._row_format), data)
         table = {
             "images": len(part.names),
@@ -116,7 +116,7 @@ class Parts:
         self._parts.append((len(part.names), part.unreadable))
 
     def read(self, number: int) -> Part:
-        """What is known of a part.
+        """Read a part's names.
 
         Raises:
             JobError: its file is damaged.
@@ -154,12 +154,12 @@ class Parts:
             yield self.place.read(_rows(number, self._row_format))
 
     def remove(self) -> None:
-        """All that there is, the head first: what a kill then leaves of the folder is no job any more."""
+        """Remove all of it, the head first: if a kill stops this halfway, what is left is no job."""
         self.place.remove(HEAD)
         self.place.remove_folder()
 
     def remove_if_empty(self) -> None:
-        """What was made for a job that came to no part."""
+        """Remove what was created for a job that has no part."""
         if not self.count and (self._began or HEAD not in self.place.names()):
             self.remove()
 
@@ -183,16 +183,16 @@ class Parts:
 
 
 def is_unfinished(place: Place) -> bool:
-    """Whether a job stands beside an output that came to some part."""
+    """Whether an output has an unfinished job with at least one part."""
     names = place.names()
     return HEAD in names and any(map(_SIDECAR.fullmatch, names))
 
 
 def refuse_unfinished(place: Place) -> None:
-    """See that no unfinished job stands beside an output. One that came to no part has nothing to be lost.
+    """Check that an output has no unfinished job. One without a part has nothing to lose.
 
     Raises:
-        JobError: it does; the message says how it is gone on with, and how one begins anew.
+        JobError: it has; the message says how to resume it, and how to start over.
     """
     if is_unfinished(place):
         parts = Parts(place, "")
@@ -212,10 +212,10 @@ def _sidecar(number: int) -> str:
 
 
 def check_settings(stored: Mapping[str, Any], wanted: Mapping[str, Any], place: Place) -> None:
-    """See that a job is gone on with as it was begun.
+    """Check that a job is resumed with the settings that it was started with.
 
     Raises:
-        JobError: a setting differs; the message names it.
+        JobError: one differs; the message names it.
     """
     for name in dict.fromkeys((*stored, *wanted)):
         if stored.get(name) != wanted.get(name):

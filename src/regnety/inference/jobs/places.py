@@ -1,4 +1,4 @@
-"""Where the output of a job goes, and the folder beside it in which its parts stand until then."""
+"""Where the output of a job goes, and the folder beside it that holds its parts until then."""
 
 import errno
 import os
@@ -11,39 +11,37 @@ from regnety.errors import JobError
 from regnety.storage import locked, remove_leftovers, replacing
 
 JOINED = "joined"
-LOCK = ".job.lock"
-"""As `storage.locked` calls it."""
-LOCK_TRIES = 20
-"""Whoever had the lock may take its folder away between two steps of ours."""
+LOCK = ".job.lock"  # the name that `storage.locked` gives it
+LOCK_TRIES = 20  # another process that ends may remove its folder, and our lock in it, between two steps of ours
 
 
 class Place(Protocol):
-    """A file to be, and its job's folder. Files appear whole or not at all. What fails raises OSError or JobError."""
+    """An output and its job's folder. Files appear whole or not at all. Failures are an OSError or a JobError."""
 
     name: str
     """The output, as it was given."""
     folder_name: str
-    """The job's folder, as messages call it."""
+    """The job's folder, for messages."""
     is_locked: bool
-    """Whether whoever has this object is within its `locked`."""
+    """Whether `locked` is entered."""
     replaces: bool
-    """Whether something stands there that will be replaced, as whoever claimed it has seen."""
+    """Whether the output exists and will be replaced; set by `claimed`."""
 
     def locked(self) -> AbstractContextManager[None]:
         """Be the only job of this output.
 
         Raises:
-            JobError: another one is at work.
+            JobError: another process is writing it.
         """
 
     def is_finished(self) -> bool:
         """Whether the output is there."""
 
     def base(self) -> str | None:
-        """The working directory, as a job that is moved with its images should find it again; None for any."""
+        """The working directory, so that a job which is moved with its images finds them again; None for any."""
 
     def folder(self, base: str | None) -> str:
-        """The folder that `base` described; nothing for the working directory."""
+        """The folder that `base` described; empty for the working directory."""
 
     def names(self) -> list[str]:
         """Of the files in the job's folder."""
@@ -55,20 +53,20 @@ class Place(Protocol):
         """A file into the job's folder."""
 
     def remove(self, name: str) -> None:
-        """A file of the job's folder that may be missing."""
+        """Remove a file of the job's folder, if it is there."""
 
     def remove_folder(self) -> None:
-        """The job's folder with whatever stands in it: the last that is done within `locked`."""
+        """Remove the job's folder with its files: the last step within `locked`."""
 
     def finished(self) -> AbstractContextManager[IO[bytes]]:
-        """The output that is there, to be read."""
+        """The existing output, to be read."""
 
     def output(self) -> AbstractContextManager[IO[bytes]]:
-        """The output, to be written from its first byte to its last; it comes to its place when the block ends."""
+        """The output, to be written from first byte to last; it appears in its place when the block ends."""
 
 
 def is_address(place: str | Path) -> bool:
-    """Whether a place is an address of fsspec's, like s3://bucket/labels.csv, and no path."""
+    """Whether it is an address for fsspec, like s3://bucket/labels.csv, and not a path."""
     return isinstance(place, str) and "://" in place
 
 
@@ -87,11 +85,11 @@ def place_of(output: str | Path) -> Place:
 
 
 class LocalPlace:
-    """A path.
+    """A path on this disk.
 
     Args:
-        output: of a file, or of a folder that is written as a whole.
-        is_folder: which of the two; the folders above it are made.
+        output: a file, or a folder that is written as a whole.
+        is_folder: which of the two; the folders above it are created.
     """
 
     def __init__(self, output: str | Path, *, is_folder: bool = False) -> None:
@@ -109,7 +107,7 @@ class LocalPlace:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """The lock stands in the folder, and goes with it."""
+        """The lock is a file in the folder, and is removed with it."""
         parents = [folder for folder in self._folder.parents if not folder.exists()] if self._is_folder else []
         with ExitStack() as stack:
             for _ in range(LOCK_TRIES):
@@ -124,11 +122,11 @@ class LocalPlace:
             finally:
                 self.is_locked = False
                 for folder in parents:
-                    with suppress(OSError):  # what has come there stays
+                    with suppress(OSError):  # it is not empty: something was written there, and stays
                         folder.rmdir()
 
     def _is_in(self, stack: ExitStack) -> bool:
-        """Take the lock; False where its folder was taken away meanwhile by whoever had it before."""
+        """Take the lock; False if the process that had it before has just removed the folder."""
         try:
             self._folder.mkdir(parents=self._is_folder, exist_ok=True)
             stack.enter_context(locked(self._folder / "job", on_wait=self._refuse))
@@ -140,7 +138,7 @@ class LocalPlace:
         except OSError as error:
             error.filename = str(Path(self.name))
             raise
-        if self._folder.exists():
+        if self._folder.exists():  # else the lock is on a file that no other process can find any more
             return True
         stack.close()
         return False
@@ -155,18 +153,18 @@ class LocalPlace:
         return self._output.exists()
 
     def base(self) -> str | None:
-        """From the output's folder on; on Windows a working directory on another disk has no such path."""
+        """Relative to the output's folder."""
         try:
             here = os.path.realpath(os.curdir)
         except FileNotFoundError:  # it was removed: no relative name means anything
             return None
         try:
             return os.path.relpath(here, self._output.parent)
-        except ValueError:
+        except ValueError:  # on Windows there is no relative path to another disk
             return here
 
     def folder(self, base: str | None) -> str:
-        """Seen from where the output stands now."""
+        """Relative to where the output is now."""
         return "" if base is None else os.path.join(self._output.parent, base)
 
     def names(self) -> list[str]:
@@ -178,7 +176,7 @@ class LocalPlace:
         return (self._folder / name).read_bytes()
 
     def write(self, name: str, data: bytes) -> None:
-        """A file into the folder, on the disk when this returns."""
+        """A file into the folder, flushed to the disk when this returns."""
         with replacing(self._folder / name) as beside:
             beside.write_bytes(data)
 
@@ -188,10 +186,7 @@ class LocalPlace:
             (self._folder / name).unlink(missing_ok=True)
 
     def remove_folder(self) -> None:
-        """Once, and the lock last: from then on the folder may be another process's.
-
-        Windows keeps the lock, and with it the folder, until whoever holds it has ended; it counts as none then.
-        """
+        """Once, and the lock last: after that the folder may be another process's."""
         if self._is_removed:
             return
         with suppress(OSError):
@@ -199,7 +194,7 @@ class LocalPlace:
                 if path.name != LOCK:
                     path.unlink()
         self._is_removed = True
-        with suppress(OSError):
+        with suppress(OSError):  # Windows keeps a file that is locked, and its folder; an empty one counts as none
             (self._folder / LOCK).unlink()
             self._folder.rmdir()
 
@@ -211,10 +206,11 @@ class LocalPlace:
 
     @contextmanager
     def output(self) -> Iterator[IO[bytes]]:
-        """Written in the folder, which is on the same disk, and renamed once it is whole."""
+        """Written in the job's folder and renamed once it is whole."""
+        # a rename replaces a file in one step only on the same disk, so the temporary folder of the system will not do
         whole = self._folder / JOINED
         with replacing(whole) as beside, beside.open("wb") as file:
             yield file
         if self._output.is_dir():
-            raise OSError(errno.EISDIR, "has become a folder", self.name)
+            raise OSError(errno.EISDIR, "is a folder now", self.name)
         whole.replace(self._output)

@@ -1,4 +1,4 @@
-"""An output at an address: an object store, or whatever else fsspec reaches."""
+"""An output at an address: an object store, or anything else that fsspec reaches."""
 
 import hashlib
 import posixpath
@@ -14,7 +14,7 @@ from regnety.storage import locked
 
 
 class RemotePlace:
-    """An address. A store puts an object there as a whole, so nothing is renamed.
+    """An address. A store creates an object as a whole, so nothing is renamed.
 
     Args:
         output: like s3://bucket/labels.csv.
@@ -38,7 +38,7 @@ class RemotePlace:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """A store has no locks: jobs of this machine and user are kept apart, others are not."""
+        """A store has no locks: this keeps apart the jobs of one user on one machine, and no others."""
         digest = hashlib.sha256(f"{Path.home()}\n{self.name}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
         def refuse() -> None:
@@ -54,11 +54,11 @@ class RemotePlace:
     def is_finished(self) -> bool:
         """Whether the output is there."""
         with self._reported():
-            self._files.invalidate_cache()
+            self._files.invalidate_cache()  # fsspec remembers listings, and another machine may have written since
             return bool(self._files.exists(self._output))
 
     def base(self) -> None:
-        """A job may be gone on with on another machine, where the working directory is called otherwise."""
+        """None: the job may be resumed on another machine, where the working directory has another name."""
 
     def folder(self, base: str | None) -> str:
         """Always the working directory."""
@@ -80,11 +80,11 @@ class RemotePlace:
             return data
 
     def write(self, name: str, data: bytes) -> None:
-        """An object into the folder, which only a file system has to make; a bucket is never made."""
+        """An object into the folder."""
         with self._reported():
             try:
                 self._files.pipe_file(f"{self._folder}/{name}", data)
-            except FileNotFoundError:
+            except FileNotFoundError:  # a file system needs the folder, a store does not; a bucket is never created
                 self._files.mkdir(self._folder, create_parents=False)
                 self._files.pipe_file(f"{self._folder}/{name}", data)
 
@@ -105,19 +105,19 @@ class RemotePlace:
 
     @contextmanager
     def finished(self) -> Iterator[IO[bytes]]:
-        """Read as it is asked for."""
+        """Read in pieces, as needed."""
         with self._reported(), self._files.open(self._output, "rb") as file:
             yield file
 
     @contextmanager
     def output(self) -> Iterator[IO[bytes]]:
-        """Uploaded piece by piece; the object is there once all are, and not at all after an error."""
+        """Uploaded in pieces; the object appears once all are there, and not at all after an error."""
         with self._reported(), self._files.transaction, self._files.open(self._output, "wb") as file:
             yield file
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
-        """Each store has its own errors; to a user all are one line about the output."""
+        """Every store has its own exceptions; a user gets one line about the output."""
         try:
             yield
         except RegNetYError:

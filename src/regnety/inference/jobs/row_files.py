@@ -1,7 +1,7 @@
-"""Files of rows: how a part is written, and how parts become one file, with no more of them in memory than it takes.
+"""Files of rows: how a part is written, and how parts are joined into one file without holding all of them.
 
-Names need not be text: Linux names files with bytes, and Python hands on those that are no UTF-8 as lone surrogates.
-JSON lines keep them as an escape that `json` reads back; CSV and Parquet, which are UTF-8, have them spelled out
+File names need not be text: on Linux they are bytes, and Python has those that are not UTF-8 as lone surrogates. JSON
+lines keep them as an escape that `json` reads back; CSV and Parquet, which are UTF-8, spell them out
 (`caf\\udce9.jpg`).
 """
 
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 Written = TypeVar("Written", contravariant=True)
 ROW_FORMATS = ("csv", "jsonl", "parquet")
+# A row group of Parquet ends at so many rows or bytes. It is what is in memory while parts are joined.
 ROW_GROUP_ROWS = 1 << 14
 ROW_GROUP_BYTES = 8 << 20
-"""Where a row group of Parquet ends: what is held of the parts while they are joined."""
 
 
 class RowFile(Protocol[Written]):
     """One format."""
 
     def encode(self, records: Sequence[Written]) -> bytes:
-        """A part: these answers."""
+        """These answers as a part."""
 
     def join(self, parts: Iterable[bytes], file: IO[bytes]) -> None:
-        """The whole: all parts, in their order."""
+        """Write the whole file: all parts, in their order."""
 
     def facts(self, file: IO[bytes]) -> Mapping[str, Any]:
-        """What a whole file says about itself, where the format keeps that."""
+        """What a whole file says about itself; empty for a format without metadata."""
 
     def images(self, file: IO[bytes]) -> Iterator[tuple[str, bool]]:
         """The images of a whole file: the name of each as it stands there, and whether it has an error.
 
         Raises:
-            ValueError: it is no such file, or has other columns.
+            ValueError: it is not such a file, or has other columns.
         """
 
 
@@ -52,8 +52,8 @@ def row_file(row_format: str, rows: Rows[Record], facts: Mapping[str, Any]) -> "
 
     Args:
         row_format: one of `ROW_FORMATS`.
-        rows: what stands in it.
-        facts: about the whole file, as JSON values; Parquet keeps them, under the key `regnety` of its metadata.
+        rows: its contents.
+        facts: about the whole file, as JSON values; Parquet stores them under the key `regnety` of its metadata.
 
     Raises:
         MissingExtraError: Parquet needs pyarrow.
@@ -65,20 +65,21 @@ def row_file(row_format: str, rows: Rows[Record], facts: Mapping[str, Any]) -> "
         return JsonLinesFile(rows)
     vectors = [column.name for column in rows.columns if column.kind == "vector"]
     if vectors:
-        raise JobError(f"csv has no place for {vectors[0]}, a list of numbers in each row; parquet and jsonl have")
+        raise JobError(f"csv cannot hold {vectors[0]}, a list of numbers per row; use parquet or jsonl")
     return CsvFile(rows)
 
 
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:
-    """Rows of CSV, each ended by a line feed; a value with a line break of any kind in it stands in quotes."""
+    """Rows of CSV, each ended by a line feed; a value with a line break of any kind in it is quoted."""
     lines: list[str] = []
-    writer = csv.writer(_Lines(lines), lineterminator="\r\n")  # a carriage return is quoted only where it ends lines
+    # csv quotes a carriage return only if lines end with one; it is taken off again below
+    writer = csv.writer(_Lines(lines), lineterminator="\r\n")
     writer.writerows(rows)
     return "".join([f"{line[:-2]}\n" for line in lines])
 
 
 class _Lines:
-    """What csv takes for a file; it writes a row at a time."""
+    """A file for csv, which writes a row at a time."""
 
     def __init__(self, lines: list[str]) -> None:
         self.write = lines.append
@@ -106,11 +107,11 @@ class CsvFile(Generic[Record]):
             file.write(part)
 
     def facts(self, file: IO[bytes]) -> Mapping[str, Any]:
-        """CSV has no place for any."""
+        """None."""
         return {}
 
     def images(self, file: IO[bytes]) -> Iterator[tuple[str, bool]]:
-        """By the rows of rank 1, and those without a rank."""
+        """One per row of rank 1 or without a rank."""
         names = [column.name for column in self._rows.columns]
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         rows = csv.reader(text, strict=True)
@@ -142,15 +143,15 @@ class JsonLinesFile(Generic[Record]):
             file.write(part)
 
     def facts(self, file: IO[bytes]) -> Mapping[str, Any]:
-        """Each line is an answer."""
+        """None."""
         return {}
 
     def images(self, file: IO[bytes]) -> Iterator[tuple[str, bool]]:
-        """A line each."""
+        """One per line."""
         for line in file:
             values = json.loads(line)
             if not isinstance(values, dict) or not isinstance(values.get("filename"), str):
-                raise ValueError("a line is no answer")
+                raise ValueError("a line has no filename")
             yield values["filename"], values.get("error") is not None
 
 
@@ -161,7 +162,7 @@ class ParquetFile(Generic[Record]):
         import_extra("pyarrow.parquet", feature="Parquet", extra="table")
         import pyarrow as pa
 
-        pa.array([0])  # imports pandas where there is one, some 50 MiB: before the first image, not after some thousand
+        pa.array([0])  # imports pandas if it is installed, some 50 MiB: before the first image, not after thousands
         self._rows = rows
         fields = [pa.field(column.name, _arrow_type(column)) for column in rows.columns]
         self._schema = pa.schema(fields, metadata={"regnety": json.dumps(facts)})
@@ -171,7 +172,7 @@ class ParquetFile(Generic[Record]):
         }
 
     def encode(self, records: Sequence[Record]) -> bytes:
-        """A Parquet file of its own."""
+        """A whole Parquet file."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -184,7 +185,7 @@ class ParquetFile(Generic[Record]):
         return file.getvalue()
 
     def join(self, parts: Iterable[bytes], file: IO[bytes]) -> None:
-        """As few row groups as memory allows."""
+        """In row groups as large as memory allows, as readers like them."""
         import pyarrow.parquet as pq
 
         with pq.ParquetWriter(file, self._schema, **self._options) as writer:
@@ -192,7 +193,7 @@ class ParquetFile(Generic[Record]):
                 writer.write_table(table, row_group_size=max(1, table.num_rows))
 
     def facts(self, file: IO[bytes]) -> Mapping[str, Any]:
-        """What stands in its metadata."""
+        """Its metadata under our key."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -203,7 +204,7 @@ class ParquetFile(Generic[Record]):
         return facts if isinstance(facts, dict) else {}
 
     def images(self, file: IO[bytes]) -> Iterator[tuple[str, bool]]:
-        """By the rows of rank 1, and those without a rank."""
+        """One per row of rank 1 or without a rank."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -236,7 +237,7 @@ class ParquetFile(Generic[Record]):
 
 
 def spelled(name: str) -> str:
-    """A name as CSV and Parquet have it."""
+    """A name as CSV and Parquet spell it."""
     return _utf8(name).decode("utf-8")
 
 
@@ -269,6 +270,6 @@ def _arrow_array(column: Column, values: list[Any]) -> "pyarrow.Array":
 
     try:
         return pa.array(values, _arrow_type(column))
-    except UnicodeEncodeError:
+    except UnicodeEncodeError:  # a name that is not UTF-8; rare, so that not every name is spelled
         texts = [None if value is None else spelled(value) for value in values]
         return pa.array(texts, _arrow_type(column))

@@ -1,4 +1,4 @@
-"""What an answer becomes in a file: columns and rows for CSV and Parquet, an object for JSON lines."""
+"""How an answer is written: columns and rows for CSV and Parquet, an object for JSON lines."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Column:
 
     name: str
     kind: Literal["text", "integer", "count", "real", "flag", "vector"]
-    """string, int32, int64, float64, bool, or a list of float32; any of them may be empty."""
+    """In Parquet string, int32, int64, float64, bool, or a list of float32; any of them may be empty."""
     size: int | None = None
     """Number of values of a vector."""
 
@@ -26,13 +26,13 @@ class Rows(Protocol[Record]):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Of every row, in their order."""
+        """The columns of every row."""
 
     def filename(self, record: Record) -> str | None:
-        """The name of the image that this is the answer to, as it was given."""
+        """The name of the image, as it was given."""
 
     def error(self, record: Record) -> str | None:
-        """Why there is no answer, in one line; None where there is one."""
+        """Why there is no answer, in one line; None if there is one."""
 
     def rows_of(self, record: Record) -> Iterable[Sequence[Any]]:
         """At least one row, a value a column: str, int, float, a float32 array [size], or None."""

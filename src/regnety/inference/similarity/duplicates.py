@@ -1,9 +1,9 @@
-"""`find_duplicates`: images that are nearly the same, by the cosine of their embeddings, in groups.
+"""`find_duplicates`: groups of images that are nearly the same, by the cosine of their embeddings.
 
-All pairs are compared, block by block, and the answer is exact. Most pairs are told apart by a few numbers each: where
-x = p + r and y = q + s, p and q being their parts in a subspace and r and s the rest, x·y <= p·q + |r||s|
-(Cauchy-Schwarz), which is the dot product of vectors of one number more than the subspace has. Where that is below the
-threshold, so is the cosine.
+All pairs are compared, block by block, and the answer is exact. Most pairs are ruled out by a few numbers each: with
+x = p + r and y = q + s, where p and q are the parts in a subspace and r and s the rest, x·y <= p·q + |r||s|
+(Cauchy-Schwarz). That bound is the dot product of vectors with one number more than the subspace has dimensions. If it
+is below the threshold, so is the cosine.
 """
 
 from collections.abc import Iterator
@@ -16,16 +16,14 @@ from regnety.inference.similarity.neighbours import FloatArray, SimilarImage, no
 from regnety.progress import Progress
 
 THRESHOLD = 0.99
-"""Cosine from which on images count as nearly the same; `docs/tutorials/embeddings.md` has what was measured."""
-ROUNDING = 1e-6
-"""Of a cosine in float32: of an image with itself it may come out as 1 - 1e-7."""
-BOUND_ROUNDING = 1e-5
-"""Of the bound on a cosine."""
+"""Cosine from which on images count as nearly the same; measured in `docs/tutorials/embeddings.md`."""
+ROUNDING = 1e-6  # of a cosine in float32: that of an image with itself may come out as 1 - 1e-7
+BOUND_ROUNDING = 1e-5  # of the bound on a cosine
 BLOCK_ROWS = 1024
-SUBSPACE = 32
-"""Dimensions of the subspace: what fewer miss and what more cost balance here, measured on 256 and 368 features."""
-SAMPLE_ROWS = 8192
-"""Embeddings that the subspace is fitted to. Any subspace gives the same answer; a fitted one gives it sooner."""
+SUBSPACE = 32  # fewer dimensions rule out fewer pairs, more cost more; measured on 256 and 368 features
+SAMPLE_ROWS = (
+    8192  # the subspace is fitted to so many; any subspace gives the same answer, a fitted one gives it sooner
+)
 
 Indices = npt.NDArray[np.intp]
 
@@ -35,11 +33,11 @@ def find_duplicates(
 ) -> list[tuple[SimilarImage, ...]]:
     """Groups of images that are nearly the same.
 
-    Two images whose cosine is at least the threshold are in one group, and so is whatever either of them is linked to
-    in this way. All embeddings are held in memory: 4 bytes times their number times num_features.
+    Two images whose cosine is at least the threshold are in one group, together with all that either of them is linked
+    to in this way. All embeddings are held in memory: 4 bytes times their number times num_features.
 
     Args:
-        embeddings: the stored ones.
+        embeddings: from `read_embeddings`.
         threshold: cosine from which on two images are nearly the same, above 0, at most 1.
         quiet: no progress on stderr.
 
@@ -85,7 +83,8 @@ def _linked(groups: "_Groups", values: FloatArray, threshold: float) -> Iterator
             rows, columns = np.flatnonzero(possible.any(axis=1)), np.flatnonzero(possible.any(axis=0))
             near = _at_least(values[some][rows], values[others][columns], threshold)
             rows, columns = rows + first, columns + second
-            left, right = np.nonzero(near & groups.are_apart(rows, columns))  # of many copies nearly all are joined
+            # of a thousand copies nearly all pairs are joined already: those that are still apart are few
+            left, right = np.nonzero(near & groups.are_apart(rows, columns))
             groups.join(rows[left], columns[right])
             yield
 
@@ -95,7 +94,7 @@ def _at_least(left: FloatArray, right: FloatArray, threshold: float) -> npt.NDAr
 
 
 def _squared_lengths(values: FloatArray) -> FloatArray:
-    lengths: FloatArray = np.einsum("ij,ij->i", values, values)  # without a copy of all
+    lengths: FloatArray = np.einsum("ij,ij->i", values, values)  # unlike (values**2).sum() without a copy of all
     return lengths
 
 
@@ -104,7 +103,9 @@ def _bounding(values: FloatArray) -> FloatArray:
     size = min(SUBSPACE, values.shape[1])
     sample = values[:: max(1, len(values) // SAMPLE_ROWS)]
     basis = np.random.default_rng(0).standard_normal((values.shape[1], size), np.float32)
-    for _ in range(3):  # subspace iteration: towards the directions in which most of their length lies
+    for _ in range(
+        3
+    ):  # subspace iteration, towards the directions with most of their length; three rounds are near enough
         basis = np.linalg.qr(sample.T @ (sample @ basis))[0]
     inside = values @ basis
     rest = np.sqrt(np.maximum(0, _squared_lengths(values) - _squared_lengths(inside)))
@@ -118,13 +119,14 @@ class _Groups:
         self._first = np.arange(count)
 
     def are_apart(self, rows: Indices, columns: Indices) -> npt.NDArray[np.bool_]:
-        """[rows, columns]: whether the two are in different groups so far."""
+        """[rows, columns]: whether the two are still in different groups."""
         apart: npt.NDArray[np.bool_] = self._first[rows][:, None] != self._first[columns]
         return apart
 
     def join(self, left: Indices, right: Indices) -> None:
-        """Link pairs of rows; however many, in a few steps over all of them at once."""
+        """Link pairs of rows, however many, in a few steps over all of them at once."""
         first = self._first
+        # a union-find without a loop over pairs: the larger ends point to the smaller ones, then paths are shortened
         while True:
             apart = first[left] != first[right]
             left, right = left[apart], right[apart]

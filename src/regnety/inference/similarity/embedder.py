@@ -31,25 +31,25 @@ class Embedding:
     """The embedding of one image, or why there is none."""
 
     filename: str | None
-    """As it was given; None for an image that was not a file."""
+    """As it was given; None if the image was not a file."""
     values: npt.NDArray[np.float32] | None
-    """Pooled features [num_features], as the model gives them: not normalised; None where there is an error."""
+    """Pooled features [num_features], not normalised; None if there is an error."""
     error: str | None
-    """One line that names the file; None where there is an embedding."""
+    """One line that names the file; None if there is an embedding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingOrigin:
-    """What embeddings came from. Those whose `settings` are the same can be compared with each other."""
+    """Where embeddings come from: the model, and what it was shown. Those with the same `settings` can be compared."""
 
     model: str
     """A name, or the absolute path of a model's folder or file."""
     weights: str
-    """What identifies the model's design and weights, wherever they stand (`bundle.fingerprint`)."""
+    """The fingerprint of the model's design and weights (`Bundle.fingerprint`), the same wherever its files are."""
     num_features: int
     """Values of an embedding."""
     preprocessing: Preprocessing
-    """What the model was shown."""
+    """Size, crop and the rest of what the model was shown."""
     exif_orientation: bool
     """Whether photographs were turned upright."""
     pixels: PixelWay
@@ -57,7 +57,7 @@ class EmbeddingOrigin:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Plain JSON values of all but the model's name, which may change while the model stays the same."""
+        """All but the model's name, as plain JSON values: a model that is moved keeps its settings."""
         return {
             "weights": self.weights,
             "num_features": self.num_features,
@@ -68,7 +68,7 @@ class EmbeddingOrigin:
 
 
 def origin_from_dict(values: Mapping[str, Any]) -> EmbeddingOrigin:
-    """The origin whose `settings` and model these are.
+    """The origin with these `settings` and this model.
 
     Raises:
         RegNetYError: a field is missing, or its value is not allowed.
@@ -87,19 +87,19 @@ def origin_from_dict(values: Mapping[str, Any]) -> EmbeddingOrigin:
 
 
 class Embedder:
-    """A model as a source of embeddings: its pooled features, before the classifier. May be used from several threads.
+    """A model that gives embeddings: its pooled features, before the classifier. May be used from several threads.
 
     Args:
-        model: whatever a model may be (`Bundle.load`), also one without a classifier; the one that comes with the
-            package where nothing is named.
+        model: anything that `Bundle.load` takes, also a model without a classifier; by default the one that comes with
+            the package.
         options: how the model is run and what it is shown, as for `Predictor`; by default in float32, as embeddings
             are kept and compared with those of other machines.
         changes: fields of `RunOptions` as keywords, which change `options`.
 
     Raises:
-        UnknownModelError: the name is not known, or its weights cannot be had.
-        WeightsError: the weights are damaged, the model takes other than 3 channels, or a size is not allowed.
-        EngineError: there is no such engine here, or it has not the precision.
+        UnknownModelError: the name is not known, or its weights are unavailable.
+        WeightsError: the weights are damaged, the model does not take 3 channels, or a size is not allowed.
+        EngineError: the engine is not installed, or lacks the precision.
         ValueError: as for `Predictor`.
     """
 
@@ -122,7 +122,7 @@ class Embedder:
             exif_orientation=options.exif_orientation,
             pixels=options.pixels,
         )
-        """What the embeddings come from."""
+        """The model, and what it is shown."""
         self._runner = Runner(bundle, options, outputs=(OUTPUT,))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -143,26 +143,26 @@ class Embedder:
         options: RunOptions | None = None,
         **changes: Unpack[RunFields],
     ) -> "Embedder":
-        """An embedder whose embeddings can be compared with others, as it has the same model shown the same pixels.
+        """An embedder whose embeddings can be compared with stored ones: the same model, shown the same pixels.
 
         Args:
-            origin: of the others.
-            model: where that model stands now; None is where it stood then.
-            options: as for the class; what the model is shown is the origin's whatever they say.
+            origin: of the stored ones.
+            model: where that model is now; None is where it was then.
+            options: as for the class; but what the model is shown is always the origin's.
             changes: as for the class.
 
         Raises:
             DataError: it is another model.
-            UnknownModelError: the model is not there any more; the message says how to name it.
+            UnknownModelError: the model is not there any more; the message says how to name its new place.
         """
         try:
             bundle = Bundle.load(origin.model if model is None else model)
         except UnknownModelError as error:
             if model is not None:
                 raise
-            reason = f"{origin.model}: is not there" if os.path.isabs(origin.model) else str(error)
+            reason = f"{origin.model}: does not exist" if os.path.isabs(origin.model) else str(error)
             raise UnknownModelError(
-                f"{reason}; the embeddings came from it, --model (model=) says where it is"
+                f"{reason}; it made these embeddings, --model (model=) says where it is now"
             ) from error
         options = replace(options or RunOptions(precision="f32"), **changes)
         embedder = cls(
@@ -180,7 +180,7 @@ class Embedder:
         if found.weights != origin.weights:
             sizes = "" if found.num_features == origin.num_features else f" ({found.num_features} features)"
             raise DataError(
-                f"{bundle.name}{sizes}: is not the model that the embeddings came from, which is {origin.model} "
+                f"{bundle.name}{sizes}: is not the model that made the stored embeddings, which is {origin.model} "
                 f"({origin.num_features} features) with weights {origin.weights[:12]}"
             )
         return embedder
@@ -192,7 +192,7 @@ class Embedder:
 
     @property
     def engine(self) -> Engine | None:
-        """What runs the model, from the first answer on."""
+        """The engine that runs the model, from the first answer on."""
         return self._runner.engine
 
     def keep_to(self, engine: str, precision: str) -> None:
@@ -219,7 +219,7 @@ class Embedder:
         return self.stacked(self.stream(images))
 
     def stacked(self, embeddings: Iterable[Embedding]) -> npt.NDArray[np.float32]:
-        """The values of those that have any, [number, num_features]."""
+        """The values of those without an error, [number, num_features]."""
         found = [embedding.values for embedding in embeddings if embedding.values is not None]
         return np.stack(found) if found else np.empty((0, self.num_features), np.float32)
 
@@ -250,7 +250,7 @@ class Embedder:
         for number, output in enumerate(self._runner.stream(sources, count=count)):
             if output.outputs is None:
                 message = str(output.error)
-                if output.filename is None:  # its place says which one it was
+                if output.filename is None:  # it has no name: say which one it was by its number
                     message = f"images[{number}]{message.removeprefix('image')}"
                 if on_error == "raise":
                     raise ImageError(message) from output.error
@@ -261,7 +261,8 @@ class Embedder:
 
 
 def _place_of(bundle: Bundle) -> str:
-    """By which a model is found again, from whatever folder; its bare name where it was made in memory."""
+    """The model's name or absolute path, which finds it again from any folder."""
+    # a folder may be called like a published model: what exists on disk is a path
     is_place = bundle.path is not None and os.path.exists(bundle.name)
     if bundle.path is None or (is_name(bundle.name) and not is_place) or split_address(bundle.name)[0] == HUB:
         return bundle.name

@@ -1,4 +1,4 @@
-"""Embeddings in Parquet: one row an image, and in the file's metadata what they came from."""
+"""Embeddings in Parquet: one row per image, and in the file's metadata the model and what it was shown."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
 KEY = "regnety"
 KIND = "embeddings"
-BLOCK_BYTES = 8 << 20
-"""Of embeddings that are read at once."""
+BLOCK_BYTES = 8 << 20  # of embeddings that are read at once
 
 
 class EmbeddingRows:
-    """A row an image: `filename`, `embedding`, `error`.
+    """One row per image: `filename`, `embedding`, `error`.
 
     Args:
         num_features: values of an embedding.
@@ -97,40 +96,32 @@ def write_embeddings(
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingBlock:
-    """Some rows of a file that have an embedding."""
+    """Some rows of a file, without those that have no embedding."""
 
     values: npt.NDArray[np.float32]
     """[rows, num_features], not normalised."""
     names: "pyarrow.StringArray"
 
     def filenames(self, rows: npt.NDArray[np.intp] | None = None) -> list[str]:
-        """Of the rows that are named, or of all."""
+        """File names of some rows, or of all."""
         names = self.names if rows is None else self.names.take(rows)
         return [name or "" for name in names.to_pylist()]
 
 
 class Embeddings:
-    """A file of embeddings. What is asked for is read then, in blocks.
-
-    Args:
-        path: the file that `regnety embed` or `write_embeddings` wrote.
-
-    Raises:
-        DataError: it is not such a file.
-        MissingExtraError: pyarrow is not installed.
-    """
+    """A file of embeddings, opened by `read_embeddings`. Rows are read when they are asked for, in blocks."""
 
     def __init__(self, path: str | Path) -> None:
         pq = import_extra("pyarrow.parquet", feature="a file of embeddings", extra="table")
         self.path = Path(path)
         with _read_errors(self.path):
-            open_file(self.path).close()  # Arrow waits for whoever writes to a pipe
+            open_file(self.path).close()  # refuses a pipe, on which Arrow would wait for ever
             metadata = pq.read_metadata(self.path)
             schema = pq.read_schema(self.path)
         self.num_images = metadata.num_rows
-        """Rows, also of images that could not be read."""
+        """Number of rows, including images that could not be read."""
         self.origin = _origin(self.path, schema)
-        """What they came from."""
+        """The model, and what it was shown."""
 
     @property
     def num_features(self) -> int:
@@ -138,7 +129,7 @@ class Embeddings:
         return self.origin.num_features
 
     def blocks(self) -> Iterator[EmbeddingBlock]:
-        """All embeddings in the order of their rows, some megabytes at a time; images without one are left away.
+        """All embeddings in the order of their rows, some megabytes at a time; rows without one are left out.
 
         Raises:
             DataError: the file is damaged.
@@ -169,17 +160,17 @@ class Embeddings:
 
 
 def read_embeddings(path: str | Path) -> Embeddings:
-    """Open a file of embeddings.
+    """Open a file of embeddings that `regnety embed` or `write_embeddings` wrote.
 
     Raises:
-        DataError: it is not a file that `regnety embed` wrote.
+        DataError: it is not such a file, or cannot be read.
         MissingExtraError: pyarrow is not installed.
     """
     return Embeddings(path)
 
 
 def _origin(path: Path, schema: "pyarrow.Schema") -> EmbeddingOrigin:
-    """What the metadata says, if the columns are what it says."""
+    """The origin in the metadata, if the columns match it."""
     import pyarrow as pa
 
     try:
@@ -191,17 +182,17 @@ def _origin(path: Path, schema: "pyarrow.Schema") -> EmbeddingOrigin:
     try:
         origin = origin_from_dict(table)
     except (RegNetYError, TypeError) as error:
-        raise DataError(f"{path}: {error}; embed the images anew") from error
+        raise DataError(f"{path}: {error}; embed the images again") from error
     wanted = {"filename": pa.string(), "embedding": pa.list_(pa.float32(), origin.num_features)}
     for name, kind in wanted.items():
         if name not in schema.names or schema.field(name).type != kind:
-            raise DataError(f"{path}: has no column {name} of type {kind}; embed the images anew")
+            raise DataError(f"{path}: has no column {name} of type {kind}; embed the images again")
     return origin
 
 
 @contextmanager
 def _read_errors(path: Path) -> Iterator[None]:
-    """What Arrow says of a file, as one line that names it."""
+    """Arrow's errors as one line that names the file."""
     import pyarrow as pa
 
     try:

@@ -12,13 +12,12 @@ import numpy.typing as npt
 from regnety.inference.similarity.embedding_files import EmbeddingBlock, Embeddings
 
 FloatArray = npt.NDArray[np.float32]
-QUERY_ROWS = 1024
-"""Queries that are compared with a block at once: bounds the memory of their similarities."""
+QUERY_ROWS = 1024  # queries that are compared with a block at once: bounds the memory of their similarities
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarImage:
-    """An image, and how similar it is to another one."""
+    """A stored image, and how similar it is to another one."""
 
     filename: str
     similarity: float
@@ -29,14 +28,13 @@ def find_neighbours(queries: FloatArray, embeddings: Embeddings, top_k: int = 5)
     """The stored images that are most similar to others.
 
     Args:
-        queries: embeddings of the others [number, num_features], as of `Embedder.embed` with `Embedder.like` the stored
-            ones' origin.
-        embeddings: the stored ones, read once.
-        top_k: number of neighbours, at most all.
+        queries: embeddings of the others [number, num_features], from an `Embedder.like(embeddings.origin)`.
+        embeddings: from `read_embeddings`; read once.
+        top_k: number of neighbours of each query, at most all.
 
     Returns:
-        For each query its neighbours, the most similar first, those that are equally similar in the order of the file.
-        An image that is stored itself is its own first neighbour.
+        For each query its neighbours, the most similar first, and equally similar ones in the order of the file. An
+        image that is stored itself is its own first neighbour.
 
     Raises:
         DataError: the file is damaged.
@@ -59,7 +57,7 @@ def normalised(values: npt.NDArray[np.floating]) -> FloatArray:
 
 
 class _Nearest:
-    """The best so far of each query."""
+    """The best so far for each query."""
 
     def __init__(self, queries: FloatArray, top_k: int) -> None:
         self._queries = queries
@@ -100,7 +98,7 @@ class _Nearest:
 
 
 def _largest_columns(values: FloatArray, count: int) -> npt.NDArray[np.intp]:
-    """Columns of the largest values of each row, from left to right; of those that are equal the left ones."""
+    """Columns of the largest values of each row, from left to right; of equal values the left ones."""
     if values.shape[1] <= count:
         return np.broadcast_to(np.arange(values.shape[1]), values.shape)
     # argpartition takes any of those that tie with the smallest one it keeps; rows with such ties are sorted instead
