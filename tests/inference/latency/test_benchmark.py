@@ -14,9 +14,10 @@ from regnety.bundle.bundle import Bundle
 from regnety.errors import EngineError
 from regnety.inference.engines import registry
 from regnety.inference.engines.processor import Processor
-from regnety.inference.latency import benchmark, measurement_cache, timing
+from regnety.inference.latency import benchmark, measurement_cache, timing, timing_process
 from regnety.inference.latency.benchmark import bench, engines_to_time, with_auto
-from regnety.inference.latency.timing import LatencyRow, Schedule, Timing, run_timing_process, schedules
+from regnety.inference.latency.timing import LatencyRow, Schedule, Timing, schedules
+from regnety.inference.latency.timing_process import run_timing_process
 from timed import install, tiny_model
 
 VERSIONS = {"onnxruntime": "1.2", "openvino": "3.4", "torch": "5.6"}
@@ -67,7 +68,7 @@ def test_engines_and_precisions(engines: Any, precisions: Any, expected: Any) ->
 def test_a_quantized_model_is_timed_in_int8_and_no_other() -> None:
     floating = small_bundle()
     metadata = replace(floating.metadata, calibration=CALIBRATION)
-    quantized = types.SimpleNamespace(name="birds", metadata=metadata, graph=None)
+    quantized = types.SimpleNamespace(name="birds", metadata=metadata, graph=None, is_quantized=True)
     assert engines_to_time(bundle=cast(Bundle, quantized)) == [("onnxruntime", "int8"), ("openvino", "int8")]
     for precisions in (("f32", "bf16"), ("f32",)):
         with pytest.raises(EngineError, match="birds: is quantized and computes in int8, not in f32"):
@@ -232,20 +233,20 @@ def test_an_engine_that_fails_is_left_out_while_there_is_another(
     ("code", "reason"),
     [
         ("import sys; sys.exit('no room')", "its process ended with 1 no room"),
-        ("import os; os.kill(os.getpid(), 9)", "its process was killed, as where memory is short"),
+        ("import os; os.kill(os.getpid(), 9)", "its process was killed, perhaps for lack of memory"),
         ('print(\'{"error": "bad graph"}\')', "bad graph"),
     ],
 )
 def test_a_process_that_fails_is_one_line(code: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "PROCESS", code.replace("{", "{{").replace("}", "}}"))
+    monkeypatch.setattr(timing_process, "PROCESS", code.replace("{", "{{").replace("}", "}}"))
     with pytest.raises(EngineError) as error:
         run_timing_process({}, name="tiny with openvino")
     assert str(error.value) == f"tiny with openvino cannot be timed: {reason}"
 
 
-def test_a_graph_that_has_no_place_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_graph_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
-    with pytest.raises(EngineError, match=r"^tiny cannot be timed, its graph has no place: .*nowhere"):
+    with pytest.raises(EngineError, match=r"^tiny cannot be timed, its graph cannot be written: .*nowhere"):
         list(bench([tiny_model()], engines=("onnxruntime",)))
 
 

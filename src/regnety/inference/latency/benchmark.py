@@ -1,8 +1,7 @@
-"""How long models take on this machine, and how much memory: measured, never computed from their work.
+"""How long models take on this machine, and how much memory: measured, never computed from their multiply-adds.
 
-regnety_040 is faster than regnety_032 on most hardware in spite of a quarter more multiply-adds; so whoever wants to
-know asks the machine. Each figure comes from a process of its own, which loads one graph with one engine and does
-nothing else (`engines/timing_process.py`), and is kept in the cache.
+regnety_040 has a quarter more multiply-adds than regnety_032, and is faster on most hardware. Each figure comes from a
+separate process, which loads one graph with one engine and does nothing else (`timing_process.py`), and is cached.
 """
 
 import logging
@@ -24,15 +23,15 @@ logger = logging.getLogger("regnety")
 def engines_to_time(
     engines: Sequence[str] = ("auto",), precisions: Sequence[str] = ("auto",), bundle: Bundle | None = None
 ) -> list[tuple[str, Precision]]:
-    """Which engine in which precision there is to be timed here; what does not go together is left out.
+    """The pairs of an engine and a precision that can be timed here; those that do not exist are left out.
 
     Args:
-        engines: names; `auto` is ONNX Runtime and OpenVINO, where they are installed.
+        engines: names; `auto` is ONNX Runtime and OpenVINO, if they are installed.
         precisions: `auto` is all that the processor and the engine have.
-        bundle: the model: one that is quantized computes in int8. None is one in floating point.
+        bundle: the model; a quantized one computes in int8. None is a model in floating point.
 
     Raises:
-        EngineError: nothing is left, or an engine that was named is not there.
+        EngineError: no pair is left, or an engine that was named is not installed.
     """
     named = [engine_row(name) for name in engines if name != AUTO]
     for row in named:
@@ -67,14 +66,14 @@ def bench(
     """Latency, throughput and memory of models: a row for each engine, precision and batch.
 
     Args:
-        models: names, or whatever else a model may be. Named ones are neither fetched nor read: random weights take
-            as long.
-        engines: names; `auto` is ONNX Runtime and OpenVINO, where they are installed.
+        models: names, or anything else that `Bundle.load` takes. Weights of named models are neither fetched nor
+            read: random ones take as long.
+        engines: names; `auto` is ONNX Runtime and OpenVINO, if they are installed.
         precisions: `f32`, `bf16`; `auto` is all that the processor and the engine have. A quantized model has `int8`.
-        batch_sizes: images that are given at once.
-        threads: that a batch may use; None is one on each core.
-        fresh: measure anew what the cache knows.
-        on_row: called with each row when it is there; the fastest is not known yet, and those near it are measured
+        batch_sizes: images in a batch.
+        threads: threads that a batch may use; None is one per core.
+        fresh: measure again what is in the cache.
+        on_row: called with each row as it is measured; the fastest is not marked yet, and those near it are measured
             once more.
 
     Yields:
@@ -82,7 +81,7 @@ def bench(
 
     Raises:
         UnknownModelError: there is no such model.
-        EngineError: an engine is not there, or none can run a model.
+        EngineError: an engine is not installed, or none can run a model.
     """
     for model in models:
         rows = []
@@ -95,7 +94,7 @@ def bench(
                 for engine, precision in pairs:
                     try:
                         rivals.append(timing.row(engine, precision, batch_size=batch_size))
-                    except (EngineError, WeightsError) as error:  # what others took is not lost by it
+                    except (EngineError, WeightsError) as error:  # the rows of the others are not lost
                         failures.append(error)
                     else:
                         on_row(rivals[-1])

@@ -1,4 +1,4 @@
-"""Measurements that are kept: found again by all that they depend on, with the day on which they were made."""
+"""The cache of measurements: each is found by all that it depends on, and has its date."""
 
 import hashlib
 import json
@@ -15,23 +15,23 @@ FIELDS = ("latency_p50_ms", "latency_p99_ms", "memory_mib", "runs", "engine_vers
 
 
 def machine() -> dict[str, Any]:
-    """What this machine is, as far as it decides how long something takes."""
+    """The machine, as far as it decides how long something takes."""
     here = processor()
     return {"processor": here.name, "flags": sorted(here.flags or ()), "cores": available_cores()}
 
 
 def measurement_path(facts: Mapping[str, Any]) -> Path:
-    """Where a measurement stands, whether there is one or not; another one as soon as a fact or this machine changes.
+    """The file of a measurement, whether it exists or not; it changes with any fact and with this machine.
 
     Args:
-        facts: what was measured: graph, engine and its version, precision, batch, threads. Plain JSON values.
+        facts: graph, engine and its version, precision, batch, threads, as plain JSON values.
     """
     key = json.dumps([FORMAT_VERSION, __version__, machine(), dict(facts)], sort_keys=True)
     return cache_directory() / "latency" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
 
 def read_measurement(facts: Mapping[str, Any], fields: Sequence[str] = FIELDS) -> dict[str, Any] | None:
-    """What `keep_measurement` wrote; None where there is nothing, or nothing whole."""
+    """What `keep_measurement` wrote; None if there is nothing, or it is damaged."""
     try:
         measured = json.loads(measurement_path(facts).read_text("utf-8"))["measured"]
         return {field: measured[field] for field in fields}
@@ -40,7 +40,7 @@ def read_measurement(facts: Mapping[str, Any], fields: Sequence[str] = FIELDS) -
 
 
 def keep_measurement(facts: Mapping[str, Any], measured: Mapping[str, Any]) -> None:
-    """Write a measurement; a folder that cannot be written is only noted."""
+    """Write a measurement. If the cache cannot be written, that is logged and nothing else happens."""
     path = measurement_path(facts)
     content = {"measured": dict(measured), "of": dict(facts), "machine": machine()}
     try:

@@ -1,8 +1,8 @@
 """`pick`: the most accurate published model whose measured latency and memory fit on this machine.
 
-Models are asked in the order of their accuracy, so that none is measured which is less accurate than the answer and the
-runner-up. Nothing is concluded from a model's work: what is too large or too slow by far is found out from a part of
-it, which bounds the whole from below.
+Models are measured from the most accurate down, and no further than the answer and the runner-up. Nothing is concluded
+from multiply-adds: a model that is far too large or too slow is ruled out by measuring a part of it, which is a lower
+bound.
 """
 
 import logging
@@ -15,27 +15,23 @@ from regnety.inference.latency.benchmark import engines_to_time, with_auto
 from regnety.inference.latency.timed_models import TimedModel, published_candidates
 from regnety.inference.latency.timing import LatencyRow, Timing
 
-BYTES_PER_PARAMETER = 2
-"""In bf16; every run touches all of them, so they are resident."""
-PARTS_FROM_PARAMS = 25_000_000
-"""Parameters from which on the network's beginning is measured first: to write and load all of it takes seconds."""
-PARTS = 2
-"""Stages up to which that is done, one more each time; the last stage has most of the weights."""
-PART_MARGIN = 1.3
-"""So many times the limit a part alone must take, for figures are not the same every time."""
+BYTES_PER_PARAMETER = 2  # in bf16, the least; every run touches all weights, so they are resident
+PARTS_FROM_PARAMS = 25_000_000  # from here on a part is measured first: to write and load the whole takes seconds
+PARTS = 2  # the part ends after the first stage, then after the second; the last stage has most of the weights
+PART_MARGIN = 1.3  # a part must take so many times the limit, as measurements vary
 
 logger = logging.getLogger("regnety")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Budget:
-    """What a model may take; None is no limit."""
+    """The limits of a model; None is no limit."""
 
     latency_ms: float | None
     memory_mib: float | None
 
     def may_admit(self, row: LatencyRow) -> bool:
-        """Whether what was measured of the model alone is within it; memory that is not known is not."""
+        """Whether the model alone is within the limits; unknown memory is not."""
         if self.latency_ms is not None and row.latency_p50_ms > self.latency_ms:
             return False
         return self.memory_mib is None or (row.memory_mib is not None and row.memory_mib <= self.memory_mib)
@@ -57,23 +53,23 @@ def pick(
     """The most accurate models that fit on this machine, the best first: the answer and the runner-up.
 
     Args:
-        latency_ms: milliseconds that a batch may take, median; None is no limit.
-        memory_mib: what a batch job of photographs of 12 megapixels may have resident at its peak, the whole process
+        latency_ms: median milliseconds that a batch may take; None is no limit.
+        memory_mib: peak resident memory that a batch job of photographs of 12 megapixels may have, the whole process
             with a worker on each thread; None is no limit.
         candidates: models whose accuracy is known, the most accurate first; None is all published ones at their sizes.
         engine: a name; `auto` is the faster one of ONNX Runtime and OpenVINO that fits, for each model.
         precision: `f32` or `bf16`; `auto` is the faster one that fits. Accuracies are those of float32.
-        batch_size: images that are given at once.
-        threads: that a batch may use; None is one on each core.
-        fresh: measure anew what the cache knows.
-        count: how many are wanted.
+        batch_size: images in a batch.
+        threads: threads that a batch may use; None is one per core.
+        fresh: measure again what is in the cache.
+        count: number of models to find.
         on_model: called when a model has been measured, with its fastest row that fits.
 
     Returns:
         For each the fastest row that fits; fewer than `count` where fewer fit.
 
     Raises:
-        EngineError: the engine is not there, or no candidate can be run.
+        EngineError: the engine is not installed, or no candidate can be run.
     """
     budget = _Budget(latency_ms=latency_ms, memory_mib=memory_mib)
     pairs = engines_to_time((engine,), (precision,))
@@ -86,7 +82,7 @@ def pick(
             try:
                 row = _fitting_row(timing, budget, pairs, batch_size)
             except (EngineError, WeightsError) as error:
-                failures.append(error)  # the largest may not have room here; a smaller one answers then
+                failures.append(error)  # the largest may not fit on this machine; a smaller one may
         on_model(model, row)
         if row is not None:
             found.append(row)
@@ -123,7 +119,7 @@ def _fitting_row(
 
 
 def _part_is_too_slow(timing: Timing, budget: _Budget, engine: str, precision: Precision, batch_size: int) -> bool:
-    """Whether the beginning of a large network takes longer than all of it may."""
+    """Whether the first part of a large network alone takes longer than the whole may."""
     model, limit_ms = timing.model, budget.latency_ms
     if limit_ms is None or model.num_params < PARTS_FROM_PARAMS or not ENGINES[engine].tried:
         return False

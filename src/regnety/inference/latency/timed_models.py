@@ -1,4 +1,4 @@
-"""Models to be timed: a named one needs no weights on this disk for that, random ones take as long."""
+"""Models to be timed. A named one needs no weights on this disk: random ones take as long."""
 
 import hashlib
 import json
@@ -20,21 +20,21 @@ from regnety.metadata.model_metadata import ModelMetadata
 from regnety.weights.random_weights import RandomWeights
 
 COMMERCIAL = "commercial"
-"""In the place of a licence: any that allows commercial use."""
+"""Stands for all licences that allow commercial use."""
 
 
 @dataclass(frozen=True)
 class TimedModel:
-    """A model, and what is known of it besides how long it takes."""
+    """A model, and what is known about it besides how long it takes."""
 
     name: str
-    """As it was asked for; a published model's with the tag of its weights."""
+    """As it was given; of a published model with the tag of its weights."""
     bundle: Bundle
     """At the size at which it is timed."""
     has_random_weights: bool
-    """Whether the bundle's weights are random ones, which take as long as its own."""
+    """Whether the bundle's weights are random, which take as long as its own."""
     top1: float | None = None
-    """On ImageNet at that size, in percent, as published; None where it is not known."""
+    """On ImageNet at that size, in percent, as published; None if it is not known."""
 
     @property
     def image_size(self) -> int:
@@ -43,7 +43,7 @@ class TimedModel:
 
     @property
     def num_params(self) -> int:
-        """Learned numbers."""
+        """Parameters."""
         return complexity(self.bundle.architecture, self.image_size).num_params
 
     @property
@@ -52,7 +52,7 @@ class TimedModel:
         return self.bundle.architecture.output_names[-1]
 
     def own_graph(self, engine: str) -> Path | None:
-        """The file that it was read from where an engine runs that itself; None where a graph is built."""
+        """The file that it was read from, if the engine runs that itself; None if a graph is built."""
         row = ENGINES[engine]
         if self.bundle.graph is None or not row.runs_graphs:
             return None
@@ -60,7 +60,7 @@ class TimedModel:
         return graph if graph == self.bundle.graph.path else None
 
     def digest(self, engine: str, output: str | None = None) -> str:
-        """What is computed, whatever the weights are: the same for all models that take equally long."""
+        """Identifies the computation without the values of the weights: models that take equally long share it."""
         if self.bundle.graph is not None and self.own_graph(engine) is not None:
             content = hashlib.sha256()
             for file in self.bundle.graph.mapped:
@@ -72,11 +72,11 @@ class TimedModel:
 
     @contextmanager
     def written(self, engine: str, output: str | None = None) -> Iterator[Path]:
-        """A file or folder that an engine can be given, there for the time of the context.
+        """A file or folder for an engine, which exists during the context.
 
         Args:
             engine: its name.
-            output: of the graph; work behind it is left away. None is the last one. torch always runs all.
+            output: where the graph ends; None is the last output. torch always runs the whole network.
         """
         own = self.own_graph(engine)
         if own is not None:
@@ -95,24 +95,24 @@ class TimedModel:
                 image_size=self.image_size,
                 outputs=(output or self.output,),
                 preprocessing=self.bundle.preprocessing,
-                largest_file=LARGEST_CACHED_FILE,  # as they stand in the cache of graphs
+                largest_file=LARGEST_CACHED_FILE,  # like the graphs in the cache, which predictions run
             )
 
 
 def timed_model(
     model: str, *, image_size: int | None = None, quiet: bool = False, state_dict: str | None = None
 ) -> TimedModel:
-    """What MODEL means, ready to be timed. Weights of published models are neither fetched nor read.
+    """A model, ready to be timed. Weights of published models are neither fetched nor read.
 
     Args:
-        model: a name, or whatever else a model may be (`Bundle.load`).
+        model: a name, or anything else that `Bundle.load` takes.
         image_size: height and width in pixels; None is the model's own.
-        quiet: show no progress of what is fetched from `hf-hub:`.
+        quiet: show no progress while fetching from `hf-hub:`.
         state_dict: as for `Bundle.load`; a name's weights are not read.
 
     Raises:
         UnknownModelError: there is no such model.
-        WeightsError: the folder or file is no model.
+        WeightsError: the folder or file is not a model.
     """
     if is_name(model) and (published := model_info(model).published) is not None:
         info = model_info(model)
@@ -135,7 +135,7 @@ def timed_model(
 
 
 def models_to_time(patterns: Iterable[str]) -> list[str]:
-    """What a list of models means: shell patterns stand for the names that match; nothing for the model page's twelve.
+    """Models from a list in which shell patterns stand for the names that match; empty for the model page's twelve.
 
     Raises:
         UnknownModelError: a pattern matches none.
@@ -154,12 +154,12 @@ def models_to_time(patterns: Iterable[str]) -> list[str]:
 
 
 def published_candidates(*, image_size: int | None = None, licenses: Sequence[str] = ()) -> list[TimedModel]:
-    """The published RegNetY with their default weights whose accuracy on ImageNet is known, the most accurate first.
+    """Published RegNetY models with default weights and a known accuracy on ImageNet, the most accurate first.
 
     Args:
-        image_size: those whose accuracy at that size is known; None takes each at its own.
-        licenses: those whose weights have one of these; `commercial` stands for all that allow commercial use. Nothing
-            takes all.
+        image_size: take those with a known accuracy at that size; None takes each at its own.
+        licenses: take those whose weights have one of these; `commercial` stands for all that allow commercial use.
+            Empty takes all.
     """
     candidates = [
         timed_model(name, image_size=image_size)

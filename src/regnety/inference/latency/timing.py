@@ -1,9 +1,6 @@
-"""One model timed: each way to run a batch has a process of its own, and what it said is kept in the cache."""
+"""One model timed: each way to run a batch is measured in a separate process, and the result is cached."""
 
 import io
-import json
-import subprocess
-import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -20,18 +17,14 @@ from regnety.inference.engines.registry import ENGINES, Precision
 from regnety.inference.engines.selection import installed_engines
 from regnety.inference.latency.measurement_cache import keep_measurement, machine, measurement_path, read_measurement
 from regnety.inference.latency.timed_models import TimedModel
+from regnety.inference.latency.timing_process import run_timing_process
 
-PROCESS = "import sys; sys.path[:] = {path!r}; from regnety.inference.latency.timing_process import main; main()"
-"""It looks for modules where this process does, and not in the current folder."""
-FAR_OVER = 3.0
-"""A model that takes so many times a budget is not measured to the end."""
-WORSE = 1.3
-"""Nor is a way to run a batch that takes so many times the best."""
+FAR_OVER = 3.0  # a model that takes so many times a budget is not measured to the end,
+WORSE = 1.3  # nor is a way to run a batch that takes so many times the best
+NEAR = 1.15  # rivals within so many times the best are measured twice: on a shared machine once may be a bad moment
 PHOTOGRAPH = (4000, 3000)
-"""Width and height of the photographs by which a batch job's memory is measured: 12 megapixels, as a telephone's."""
+"""Width and height of the photographs with which a job's memory is measured: 12 megapixels, as from a telephone."""
 JOB_FIELDS = ("memory_mib", "engine_version")
-NEAR = 1.15
-"""Rivals that take up to so many times the best are measured twice: on a shared machine once may be a bad moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +40,11 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyRow:
-    """What was measured of one model, engine, precision and batch: of the fastest way to run it."""
+    """One model, engine, precision and batch, measured in the fastest way to run it."""
 
     model: str
     top1: float | None
-    """On ImageNet at that size, in percent, as published; None where it is not known."""
+    """On ImageNet at that size, in percent, as published; None if it is not known."""
     image_size: int
     """Height and width, in pixels."""
     engine: str
@@ -70,14 +63,14 @@ class LatencyRow:
     images_per_second: float
     """At the median."""
     memory_mib: float | None
-    """The most that a process which loads, compiles and runs it has resident; None where the system does not say."""
+    """Peak resident memory of a process that loads, compiles and runs it; None if the system does not say."""
     job_memory_mib: float | None = None
-    """The most that a batch job of photographs like `PHOTOGRAPH` takes with that engine, precision and threads; None
-    where it was not measured."""
+    """Peak resident memory of a batch job of photographs of 12 megapixels with that engine, precision and threads;
+    None if it was not measured."""
     runs: int
-    """That were timed."""
+    """Number of runs that were timed."""
     auto: bool = False
-    """Whether it is the fastest of its model and batch, torch apart."""
+    """Whether it is the fastest of its model and batch, apart from torch."""
     processor: str | None
     cores: int
     date: str
@@ -89,7 +82,7 @@ class LatencyRow:
 
 
 def schedules(batch_size: int, threads: int) -> list[Schedule]:
-    """The ways to run a batch that are tried: over all threads at once, or cut into pieces that run side by side."""
+    """The ways to run a batch that are tried: as a whole on all threads, or in pieces side by side, a thread each."""
     whole = Schedule(1, threads, batch_size)
     if batch_size == 1 or threads == 1:
         return [whole]
@@ -98,15 +91,15 @@ def schedules(batch_size: int, threads: int) -> list[Schedule]:
 
 
 class Timing:
-    """Measures one model; what it needs on disk for that is written once, and removed at the end.
+    """Measures one model. The files that this needs are written once, and removed at the end.
 
         with Timing(model) as timing:
             row = timing.row("openvino", "bf16", batch_size=8)
 
     Args:
         model: what is measured.
-        threads: that a batch may use; None is one on each core.
-        fresh: measure anew what the cache knows.
+        threads: threads that a batch may use; None is one per core.
+        fresh: measure again what is in the cache.
     """
 
     def __init__(self, model: TimedModel, *, threads: int | None = None, fresh: bool = False) -> None:
@@ -131,7 +124,7 @@ class Timing:
             engine: its name.
             precision: what it computes in.
             batch_size: images.
-            limit_ms: a model that is far over it need not be measured to the end.
+            limit_ms: a model that is far slower is not measured to the end.
 
         Raises:
             EngineError: the engine cannot run it.
@@ -140,16 +133,16 @@ class Timing:
         return self._as_row(engine, precision, batch_size, schedule, measured)
 
     def settled(self, rows: list[LatencyRow]) -> list[LatencyRow]:
-        """Rows of one batch, those near the best measured once more where they are not from the cache.
+        """Rows of one batch; those near the best that are not from the cache are measured once more.
 
-        Of two times the shorter one counts, as other work on a machine only takes away.
+        Of two times the shorter one counts, as other work on the machine can only slow a run down.
         """
         best_ms = min((row.latency_p50_ms for row in rows), default=0.0)
         near = [row for row in rows if row.latency_p50_ms <= NEAR * best_ms]
         return rows if len(near) < 2 else [self._again(row) if row in near else row for row in rows]
 
     def job_memory_mib(self, engine: str, precision: Precision) -> float | None:
-        """The most that a batch job has resident, with a worker for each of the threads; None where nothing says it.
+        """Peak resident memory of a batch job with a worker on each thread; None if the system does not say.
 
         Raises:
             EngineError: the job fails.
@@ -173,25 +166,26 @@ class Timing:
                     "photograph": str(folder / "photograph.jpg"),
                 }
             except OSError as error:
-                raise EngineError(f"{self.model.name} cannot be timed, it has no place: {error}") from error
+                raise EngineError(f"{self.model.name} cannot be timed, its files cannot be written: {error}") from error
             measured = run_timing_process(request, name=f"a batch job of {self.model.name} with {engine}")
             keep_measurement(facts, measured)
         memory: float | None = measured["memory_mib"]
         return memory
 
     def part_ms(self, engine: str, precision: Precision, *, batch_size: int, output: str, limit_ms: float) -> float:
-        """Milliseconds of the network's beginning alone, up to one of its outputs."""
+        """Milliseconds of the first part of the network, up to one of its outputs."""
         _, measured = self._fastest(engine, precision, batch_size, output, limit_ms)
         return float(measured["latency_p50_ms"])
 
     def _fastest(
         self, engine: str, precision: Precision, batch_size: int, output: str, limit_ms: float | None
     ) -> tuple[Schedule, dict[str, Any]]:
-        """The best way to run a batch, and what was measured of it."""
+        """The fastest way to run a batch, and its measurement."""
         give_up_ms = None if limit_ms is None else FAR_OVER * limit_ms
         best: tuple[Schedule, dict[str, Any]] | None = None
         for schedule in schedules(batch_size, self._threads):
-            measured = self._measured(engine, precision, batch_size, schedule, output, give_up_ms)
+            facts = self._facts(engine, precision, batch_size, schedule, output)
+            measured = self._measured(facts, output, give_up_ms)
             if best is None or measured["latency_p50_ms"] < best[1]["latency_p50_ms"]:
                 best = schedule, measured
                 worse_ms = WORSE * measured["latency_p50_ms"]
@@ -199,16 +193,12 @@ class Timing:
         assert best is not None
         return best
 
-    def _measured(
-        self,
-        engine: str,
-        precision: Precision,
-        batch_size: int,
-        schedule: Schedule,
-        output: str,
-        give_up_ms: float | None,
-    ) -> dict[str, Any]:
-        facts = self._facts(engine, precision, batch_size, schedule, output)
+    def _measured(self, facts: dict[str, Any], output: str, give_up_ms: float | None) -> dict[str, Any]:
+        """From the cache if it is there, else from a process.
+
+        A measurement that was given up says only that the model takes longer than the limit of then. It is kept apart,
+        and serves again while the limit is no higher.
+        """
         cut_short = {**facts, "cut_short": True}
         if not self._fresh:
             known = read_measurement(facts)
@@ -218,7 +208,7 @@ class Timing:
                     known = None
             if known is not None:
                 return known
-        measured = self._asked(facts, engine, output, give_up_ms)
+        measured = self._asked(facts, output, give_up_ms)
         kept = cut_short if measured.pop("cut_short") else facts
         keep_measurement(kept, measured)
         self._just_measured.add(measurement_path(kept))
@@ -230,8 +220,8 @@ class Timing:
         if measurement_path(facts) not in self._just_measured:
             return row
         try:
-            measured = self._asked(facts, row.engine, self.model.output, None)
-        except EngineError:  # as when memory is short; it was measured once
+            measured = self._asked(facts, self.model.output, None)
+        except EngineError:  # short of memory, perhaps; the first measurement stands
             return row
         del measured["cut_short"]
         if measured["latency_p50_ms"] >= row.latency_p50_ms:
@@ -242,7 +232,7 @@ class Timing:
     def _facts(
         self, engine: str, precision: Precision, batch_size: int, schedule: Schedule, output: str
     ) -> dict[str, Any]:
-        """What a measurement depends on."""
+        """All that a measurement depends on: the key of the cache."""
         return {
             "graph": self.model.digest(engine, output),
             "engine": engine,
@@ -252,15 +242,15 @@ class Timing:
             **asdict(schedule),
         }
 
-    def _asked(self, facts: dict[str, Any], engine: str, output: str, give_up_ms: float | None) -> dict[str, Any]:
-        """What a process of its own measures."""
+    def _asked(self, facts: dict[str, Any], output: str, give_up_ms: float | None) -> dict[str, Any]:
+        """What a separate process measures."""
         request = {
             **facts,
-            "graph": str(self._file(engine, output)),
+            "graph": str(self._file(facts["engine"], output)),
             "image_shape": [self.model.image_size, self.model.image_size, self.model.bundle.metadata.in_chans],
             "give_up_ms": give_up_ms,
         }
-        measured = run_timing_process(request, name=f"{self.model.name} with {engine}")
+        measured = run_timing_process(request, name=f"{self.model.name} with {facts['engine']}")
         return {**measured, "date": datetime.now(UTC).isoformat(timespec="seconds")}
 
     def _file(self, engine: str, output: str) -> Path:
@@ -270,7 +260,7 @@ class Timing:
             try:
                 self._written[kind, output] = self._stack.enter_context(self.model.written(engine, output))
             except OSError as error:
-                raise EngineError(f"{self.model.name} cannot be timed, its graph has no place: {error}") from error
+                raise EngineError(f"{self.model.name} cannot be timed, its graph cannot be written: {error}") from error
         return self._written[kind, output]
 
     def _as_row(
@@ -294,7 +284,7 @@ class Timing:
 
 @cache
 def photograph() -> bytes:
-    """A JPEG of `PHOTOGRAPH`'s size, with noise as a camera's has."""
+    """A JPEG of `PHOTOGRAPH`'s size, with noise like a camera's: flat colours would be decoded too fast."""
     from PIL import Image
 
     width, height = PHOTOGRAPH
@@ -304,31 +294,3 @@ def photograph() -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.stack(channels, axis=-1)).save(file, "JPEG", quality=90)
     return file.getvalue()
-
-
-def run_timing_process(request: dict[str, Any], *, name: str) -> dict[str, Any]:
-    """Have one way to run a batch measured in a process of its own.
-
-    Args:
-        request: what `timing_process.measure` reads.
-        name: of what is measured, for messages.
-
-    Raises:
-        EngineError: it cannot be measured; the message says why.
-    """
-    result = subprocess.run(
-        [sys.executable, "-P", "-c", PROCESS.format(path=sys.path)],
-        input=json.dumps(request),
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    answer: dict[str, Any] = {}
-    if result.returncode == 0 and result.stdout:
-        answer = json.loads(result.stdout.splitlines()[-1])
-    if "engine_version" in answer:
-        return answer
-    last = (result.stderr.strip().splitlines() or [""])[-1]
-    killed = "was killed, as where memory is short" if result.returncode < 0 else f"ended with {result.returncode}"
-    reason = answer.get("error") or f"its process {killed} {last}".rstrip()
-    raise EngineError(f"{name} cannot be timed: {reason}")

@@ -1,14 +1,16 @@
-"""What runs in a process of its own to be timed: one engine, one graph, one way to run a batch, and nothing else.
+"""A separate process in which something is timed: one engine, one graph, one way to run a batch, and nothing else.
 
     echo '{"engine": "openvino", ...}' | python -m regnety.inference.latency.timing_process
 
-`timing.py` starts it. A line of JSON on stdout says what came.
+It prints the result as a line of JSON; `run_timing_process` starts it. So the peak memory is the model's own, no
+engine's threads disturb another's, and an engine that crashes is one line.
 """
 
 import json
 import math
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,34 +23,59 @@ import numpy as np
 from regnety.errors import EngineError, RegNetYError
 from regnety.inference.engines.registry import ENGINES, Engine
 
-WARM_UP_RUNS, WARM_UP_S = 2, 1.0
-"""As many, unless they take longer."""
-MIN_RUNS, MIN_S = 10, 1.0
-"""Runs and seconds after which it is enough, when both have passed."""
-MAX_RUNS, MAX_S = 2000, 6.0
-"""Either ends it; slow models get at least `FEWEST_RUNS`."""
+WARM_UP_RUNS, WARM_UP_S = 2, 1.0  # two runs, or one if that takes a second
+MIN_RUNS, MIN_S = 10, 1.0  # enough once both have passed
+MAX_RUNS, MAX_S = 2000, 6.0  # either ends it, but not before
 FEWEST_RUNS = 3
-GIVE_UP_RUNS = 2
-"""After which it may be plain that a model is too slow."""
-JOB_PHOTOGRAPHS = 72
-"""After which a job knows how it is run fastest, so that what it holds is what it goes on holding."""
+GIVE_UP_RUNS = 2  # after so many it may be clear that a model is too slow
+JOB_PHOTOGRAPHS = 72  # more than a job needs to find the fastest way to run, so that its memory is a long job's
 STATUS = Path("/proc/self/status")
+# the child looks for modules where this process does, and not in the current folder
+PROCESS = "import sys; sys.path[:] = {path!r}; from regnety.inference.latency.timing_process import main; main()"
+
+
+def run_timing_process(request: dict[str, Any], *, name: str) -> dict[str, Any]:
+    """Measure one way to run a batch in a separate process.
+
+    Args:
+        request: what `measure` or `measure_job` reads.
+        name: what is measured, for messages.
+
+    Raises:
+        EngineError: it cannot be measured; the message says why.
+    """
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", PROCESS.format(path=sys.path)],
+        input=json.dumps(request),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    answer: dict[str, Any] = {}
+    if result.returncode == 0 and result.stdout:
+        answer = json.loads(result.stdout.splitlines()[-1])
+    if "engine_version" in answer:
+        return answer
+    last = (result.stderr.strip().splitlines() or [""])[-1]
+    killed = "was killed, perhaps for lack of memory" if result.returncode < 0 else f"ended with {result.returncode}"
+    reason = answer.get("error") or f"its process {killed} {last}".rstrip()
+    raise EngineError(f"{name} cannot be timed: {reason}")
 
 
 def main() -> None:
-    """Read what to measure, measure it, and leave without whatever engines do when they are taken down."""
+    """Read what to measure, measure it, and print the result."""
     request = json.load(sys.stdin)
     try:
         answer = measure_job(request) if "photograph" in request else measure(request)
     except RegNetYError as error:
         answer = {"error": str(error)}
     print(json.dumps(answer), flush=True)
-    os._exit(0)
+    os._exit(0)  # without the engines' own cleaning up, which takes time and may crash
 
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
-    """Start the engine that is asked for, and time its runs."""
-    engine = started(request)
+    """Start an engine and time its runs."""
+    engine = start_timed_engine(request)
     shape = (request["batch_size"], *request["image_shape"])
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     give_up_ms = request["give_up_ms"]
@@ -62,9 +89,9 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure_job(request: dict[str, Any]) -> dict[str, Any]:
-    """Run a batch job on photographs as `regnety predict --output` does for the first time, and say what it took.
+    """Run a batch job as `regnety predict --output` does for the first time, and measure its memory.
 
-    The graph is built, the fastest way is looked for, and so many photographs are answered that all threads have some.
+    The graph is built, the fastest way to run it is looked for, and every thread answers some photographs.
     """
     with tempfile.TemporaryDirectory(prefix="regnety-job.") as folder:
         os.environ["REGNETY_CACHE"] = str(Path(folder) / "cache")
@@ -91,8 +118,8 @@ def measure_job(request: dict[str, Any]) -> dict[str, Any]:
         return {"memory_mib": peak_memory_mib(), "engine_version": predictor.engine.version}
 
 
-def started(request: dict[str, Any]) -> Engine:
-    """The engine as it is used: one run over all threads, or several single-threaded ones side by side."""
+def start_timed_engine(request: dict[str, Any]) -> Engine:
+    """One engine on all threads, or several single-threaded ones side by side."""
     row, model = ENGINES[request["engine"]], Path(request["graph"])
     threads, workers, piece = request["threads"], request["workers"], request["images_per_run"]
     precision = request["precision"]
@@ -111,7 +138,7 @@ def started(request: dict[str, Any]) -> Engine:
 
 
 def timed(run: Callable[[], object], *, give_up_ms: float | None = None) -> list[float]:
-    """Milliseconds of run after run, until there are enough, or it is plain that all are over a limit."""
+    """Milliseconds of each run, until there are enough, or it is clear that all are over a limit."""
     begin = time.perf_counter()
     for _ in range(WARM_UP_RUNS):
         run()
@@ -127,7 +154,7 @@ def timed(run: Callable[[], object], *, give_up_ms: float | None = None) -> list
 
 
 def enough(times: Sequence[float], seconds: float, give_up_ms: float | None = None) -> bool:
-    """Whether so many runs, which took so many seconds together, say how long one takes."""
+    """Whether these runs, and so many seconds in all, are enough to say how long a run takes."""
     if len(times) >= GIVE_UP_RUNS and is_over(times, give_up_ms):
         return True
     if len(times) < FEWEST_RUNS:
@@ -141,7 +168,7 @@ def is_over(times: Sequence[float], give_up_ms: float | None) -> bool:
 
 
 def summary(times: Sequence[float]) -> dict[str, Any]:
-    """Median and 99th percentile; of fewer than a hundred runs the latter is nearly the slowest."""
+    """Median and 99th percentile; with fewer than a hundred runs the latter is nearly the slowest."""
     return {
         "latency_p50_ms": statistics.median(times),
         "latency_p99_ms": float(np.percentile(times, 99)),
@@ -150,11 +177,8 @@ def summary(times: Sequence[float]) -> dict[str, Any]:
 
 
 def peak_memory_mib() -> float | None:
-    """The most that this process has had resident since its program was started; None where the system does not say.
-
-    Linux's `ru_maxrss` goes back to before that, to the process that started it.
-    """
-    if sys.platform == "linux":
+    """Peak resident memory of this process; None if the system does not say."""
+    if sys.platform == "linux":  # ru_maxrss would include the process that started this one, from before its exec
         for line in STATUS.read_text("ascii").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
