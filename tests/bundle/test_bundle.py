@@ -106,7 +106,7 @@ def test_timm_can_read_the_config_of_regnety_002(tmp_path: Path, caplog: pytest.
         (Design(**{**REGNETY_002.as_dict(), "stem_stride": 1}), "its stem or stage strides are not 2"),
         (Design(**{**REGNETY_002.as_dict(), "stage_strides": (1, 2, 2, 2)}), "its stem or stage strides are not 2"),
         (AnyNetDesign(stages=(StageDesign(width=16, depth=1, group_width=8),)), "its stages are given one by one"),
-        (Design(depth=15, w0=120, wa=46.4, wm=2.1, group_width=8), "timm rounds its widths otherwise"),
+        (Design(depth=15, w0=120, wa=46.4, wm=2.1, group_width=8), "timm rounds its widths differently"),
     ],
 )
 def test_what_timm_cannot_build_it_refuses_and_who_makes_a_folder_for_it_is_told(

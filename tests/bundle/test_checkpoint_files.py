@@ -124,7 +124,7 @@ def test_a_damaged_file_is_one_line(kind: str, file: Path, tmp_path: Path) -> No
     expected = {
         "empty": "is empty",
         "zip": "is a damaged zip file",
-        "text": "is no file of weights; it looks like text",
+        "text": "is not a file of weights; it looks like text",
     }
     assert str(raised.value).startswith(f"{path}: {expected.get(kind, 'is not a whole safetensors file: ')}")
     assert "\n" not in str(raised.value)

@@ -142,7 +142,7 @@ def test_a_few_counters_may_be_missing(tmp_path: Path) -> None:
     ("name", "data", "container", "problem"),
     [
         ("empty.pth", b"", "unknown", "is empty"),
-        ("text.safetensors", b"hello", "unknown", "is no file of weights; it looks like text"),
+        ("text.safetensors", b"hello", "unknown", "is not a file of weights; it looks like text"),
         ("cut.pth", b"PK\x03\x04" + bytes(100), "unknown", "is a damaged zip file: its end is missing, as where "),
         ("text.onnx", b"hello", "ONNX", "is not a whole ONNX file: "),
         ("text.xml", b"hello", "OpenVINO", "is not a whole OpenVINO model: "),
@@ -197,7 +197,7 @@ def test_ten_thousand_keys(tmp_path: Path) -> None:
     assert set(found.passed_over) == passed_over.keys()
     write_safetensors(path, {f"layer{number}.weight": np.zeros((), np.float32) for number in range(10_000)})
     problem = str(inspect_model(path).problem)
-    assert problem.startswith("is no RegNet in the names of timm, pycls, torchvision, transformers or vissl; its keys")
+    assert problem.startswith("is not a RegNet under the names of timm, pycls, torchvision, transformers or vissl; ")
     assert problem.endswith(" and 9997 more")
     assert len(problem) < 200
 

@@ -114,7 +114,7 @@ def test_files_of_other_kinds(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("neither this nor that")
     with pytest.raises(WeightsError) as error:
         Bundle.load(tmp_path / name)
-    assert str(error.value) == f"{tmp_path}/{name}: is no file of weights; it looks like text"
+    assert str(error.value) == f"{tmp_path}/{name}: is not a file of weights; it looks like text"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

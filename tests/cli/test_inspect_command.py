@@ -104,7 +104,7 @@ def test_exit_status(training: Path, tmp_path: Path, capfd: pytest.CaptureFixtur
     (tmp_path / "text.pth").write_text("hello")
     unusable = regnety_here(capfd, "inspect", tmp_path / "text.pth")
     assert (unusable.returncode, unusable.stderr) == (1, "")
-    assert unusable.stdout.splitlines()[-1] == "problem  is no file of weights; it looks like text"
+    assert unusable.stdout.splitlines()[-1] == "problem  is not a file of weights; it looks like text"
     as_json = regnety_here(capfd, "inspect", tmp_path / "text.pth", "--format", "json")
     assert (as_json.returncode, json.loads(as_json.stdout)["problem"]) == (1, unusable.stdout.splitlines()[-1][9:])
     nothing = regnety_here(capfd, "inspect", tmp_path / "gone.pth")

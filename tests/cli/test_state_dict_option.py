@@ -69,7 +69,7 @@ def test_inspect_lists_them(folder: Path) -> None:
 def test_one_must_be_named_where_nothing_tells_them_apart(folder: Path) -> None:
     place = folder / "designs.pth"
     problem = (
-        f"{place}: holds 2 RegNets, and nothing says which of them is meant; take one with --state-dict NAME (in "
+        f"{place}: holds 2 RegNets, and nothing says which is meant; choose one with --state-dict NAME (in "
         "Python Bundle.load, state_dict=): large, small"
     )
     assert one_line(regnety("predict", folder / "pictures", "-r", "--model", place)) == problem
@@ -109,7 +109,7 @@ def test_the_file_that_is_written_is_of_the_one_that_was_named(folder: Path, tmp
     ("model", "message"),
     [
         ("regnety_002", "regnety_002: is not a checkpoint with several state dicts; omit --state-dict"),
-        ("{folder}/alone.pth", "{folder}/alone.pth: is one state dict, which has no name; leave --state-dict away"),
+        ("{folder}/alone.pth", "{folder}/alone.pth: is one state dict, which has no name; omit --state-dict"),
         ("{folder}/two.ckpt", "{folder}/two.ckpt: holds no RegNet named x; it has state_dict.teacher, state_dict.stud"),
         ("{folder}/own", "{folder}/own: is not a checkpoint with several state dicts; omit --state-dict"),
         (

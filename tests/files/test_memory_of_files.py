@@ -167,7 +167,7 @@ except WeightsError as error:
     print(error)
 """,
     )
-    assert answer == f"{path}: has a pickle that would take far more memory than its file is long\n"
+    assert answer == f"{path}: has a pickle that would take far more memory than its file\n"
 
 
 @pytest.mark.slow
@@ -218,4 +218,4 @@ except WeightsError as error:
     print(error)
 """,
     )
-    assert answer.startswith(f"{path}: is a zip file, but none of torch.save: it has no data.pkl; ")
+    assert answer.startswith(f"{path}: is a zip file, but not one of torch.save: it has no data.pkl; ")

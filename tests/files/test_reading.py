@@ -67,7 +67,7 @@ FOREIGN = {
 def test_other_files_are_told_by_their_looks(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     path.write_bytes(FOREIGN[kind])
-    with pytest.raises(WeightsError, match=rf"w\.pth: is no file of weights; it looks like {kind}") as raised:
+    with pytest.raises(WeightsError, match=rf"w\.pth: is not a file of weights; it looks like {kind}") as raised:
         read_file(path)
     assert "\n" not in str(raised.value)
 
@@ -86,7 +86,7 @@ def test_onnx_is_told_by_its_looks(tmp_path: Path) -> None:
 
 def test_archives_of_others_are_told_by_their_entries(tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", a=np.zeros(2))
-    with pytest.raises(WeightsError, match=r"none of torch\.save: it has no data\.pkl; it looks like NumPy's \.npz"):
+    with pytest.raises(WeightsError, match=r"not one of torch\.save: it has no data\.pkl; it looks like NumPy's \.npz"):
         read_file(tmp_path / "w.npz")
     with zipfile.ZipFile(tmp_path / "w.keras", "w") as archive:
         archive.writestr("model.weights.h5", b"")
@@ -147,7 +147,7 @@ def test_shards_must_be_beside_the_index(tmp_path: Path) -> None:
     text = index.read_text()
     for elsewhere in ("../model-1.bin", "/etc/passwd", "a/b", "C:\\\\a", "..", "", "..\\\\model-1.bin"):
         index.write_text(text.replace("model-1.bin", elsewhere))
-        with pytest.raises(WeightsError, match=r"index\.json: refers to .*, which is no file beside it$"):
+        with pytest.raises(WeightsError, match=r"index\.json: refers to .*, which is not a file beside it$"):
             read_file(index)
 
 
@@ -161,11 +161,11 @@ def test_damaged_indices_are_refused(tmp_path: Path) -> None:
         text.replace(f'"{first}"', f'"{other}"'): rf"its index of shards has {other} twice",
         text.replace(f'"{first}"', '"x"'): rf"model-1\.bin has {first}, which the index does not expect there",
         text.replace(f'"{first}"', f'"x": "model-1.bin", "{first}"'): r"x should be in model-1\.bin, and is not",
-        "{}": "is JSON, but no index of shards: it has no weight_map",
-        '{"weight_map": {"a": 1}}': "is JSON, but no index of shards",
+        "{}": "is JSON, but not an index of shards: it has no weight_map",
+        '{"weight_map": {"a": 1}}': "is JSON, but not an index of shards",
         "{" * 100_000: "its index of shards is damaged",
-        '{"a": "' + "x" * (2 << 20) + '"}': "has 2097161 bytes of JSON, and 2097152 are the most",
-        '{"weight_map": {"a": "model.bin.index.json"}}': r"index\.json: is no file of weights; it looks like JSON",
+        '{"a": "' + "x" * (2 << 20) + '"}': "has 2097161 bytes of JSON; at most 2097152 are read",
+        '{"weight_map": {"a": "model.bin.index.json"}}': r"index\.json: is not a file of weights; it looks like JSON",
     }.items():
         index.write_text(damaged)
         with pytest.raises(WeightsError, match=message) as raised:

@@ -48,7 +48,7 @@ def test_a_predictor_keeps_its_own_model(form: str, way: Way, used: bool, models
     new = predictor(place / FORMS[form], engine)
     assert answer(new) == 2
     if form == "xml" and not used:
-        with pytest.raises(WeightsError, match=r"w\.xml: was replaced since it was loaded; load the model anew$"):
+        with pytest.raises(WeightsError, match=r"w\.xml: was replaced after it was loaded; load the model again$"):
             answer(old)
     else:
         assert answer(old) == 1
@@ -62,7 +62,7 @@ def test_a_file_that_is_written_to_before_the_first_picture_is_an_error(
     shutil.copytree(models / form / "1", place)
     old = predictor(place / FORMS[form])
     written_in_place(place, models / form / "2")
-    with pytest.raises(WeightsError, match=r"has been written to since it was loaded; load the model anew$"):
+    with pytest.raises(WeightsError, match=r"was written to after it was loaded; load the model again$"):
         answer(old)
     assert answer(place / FORMS[form]) == 2
     shutil.rmtree(place)
@@ -74,7 +74,7 @@ def test_a_file_that_is_cut_short_before_the_first_picture_is_an_error(models: P
     shutil.copytree(models / "safetensors" / "1", tmp_path / "model")
     old = predictor(tmp_path / "model" / "w.safetensors")
     os.truncate(tmp_path / "model" / "w.safetensors", 100)
-    with pytest.raises(WeightsError, match="has been written to since it was loaded"):
+    with pytest.raises(WeightsError, match="was written to after it was loaded"):
         answer(old)
 
 

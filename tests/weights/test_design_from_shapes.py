@@ -51,7 +51,7 @@ def test_a_file_without_classifier_or_counters() -> None:
         ({"s2.b1.conv3.bn.bias": (4,)}, "s2.b1.conv3.bn.bias is (4,), a RegNet with these stages expects (48,)"),
         ({"s1.b1.conv1.conv.weight": None}, "has no stage: s1.b1.conv1.conv.weight is missing"),
         ({"stem.conv.weight": None}, "lacks stem.conv.weight"),
-        ({"stem.conv.weight": (32, 3)}, "stem.conv.weight is (32, 3), which no layer of a RegNet is"),
+        ({"stem.conv.weight": (32, 3)}, "stem.conv.weight is (32, 3), which no layer of a RegNet has"),
         ({"s1.b1.conv3.conv.weight": (24, 0, 1, 1)}, "s1.b1.conv3.conv.weight is (24, 0, 1, 1), which no layer"),
         ({"s1.b1.conv3.conv.weight": (24, 16, 1, 1)}, "s1.b1.conv3.conv.weight is (24, 16, 1, 1): neither width is a"),
         ({"s2.b1.se.fc1.weight": (99, 48, 1, 1)}, "its squeeze widths follow no ratio of the widths that enter"),

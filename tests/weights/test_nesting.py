@@ -269,7 +269,7 @@ def test_what_holds_no_state_dict_is_said_in_one_line(content: object, kind: str
     with pytest.raises(WeightsError) as raised:
         find_state_dict(content, source="birds.pth")
     assert str(raised.value) == (
-        f"birds.pth: holds no state dict, that is tensors under names as stem.conv.weight; it is {kind}"
+        f"birds.pth: holds no state dict, that is tensors under names like stem.conv.weight; it is {kind}"
     )
 
 

@@ -95,7 +95,7 @@ def test_two_in_one_state_dict_are_called_by_what_their_keys_begin_with() -> Non
 )
 def test_of_two_that_nothing_tells_apart_none_is_taken(content: Any) -> None:
     message = refusal(content)
-    assert message.startswith("holds 2 RegNets, and nothing says which of them is meant; take one with --state-dict")
+    assert message.startswith("holds 2 RegNets, and nothing says which is meant; choose one with --state-dict")
     names = message.rpartition(": ")[2].split(", ")
     assert len(names) == 2
     for name in names:
@@ -121,7 +121,7 @@ def test_a_teacher_of_another_code_base_is_passed_over() -> None:
 def test_a_name_that_is_not_there_lists_those_that_are() -> None:
     content = {"model": under("", WHOLE), "ema": under("", OTHER)}
     assert refusal(content, "state") == "holds no RegNet named state; it has ema, model"
-    assert refusal(under("", WHOLE), "model") == "is one state dict, which has no name; leave --state-dict away"
+    assert refusal(under("", WHOLE), "model") == "is one state dict, which has no name; omit --state-dict"
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -208,7 +208,7 @@ def test_what_may_have_a_part_in_the_answer_is_refused_until_the_network_is_name
 
 def test_tables_beside_the_state_dict_are_looked_at_too() -> None:
     parts = {"backbone": under("", WHOLE), "fc": zeros(weight=(5, FEATURES), bias=(5,))}
-    assert "beside its RegNet it holds fc.weight, which may have a part in its answers" in refusal(parts)
+    assert "beside its RegNet it holds fc.weight, which may change its answers" in refusal(parts)
     stats = {"model": under("", WHOLE), "stats": zeros(mean=(3,), std=(3,))}
     assert refusal(stats).startswith("changes its pictures before its RegNet sees them (stats.mean, stats.std)")
     loss = {"model": under("", WHOLE), "criterion": zeros(weight=(10,)), "rng": zeros(state=(5000,))}
@@ -243,8 +243,7 @@ def test_a_classifier_under_two_names() -> None:
     assert_same(read(take(neither_is_its_own).network.tensors), WHOLE)
     other = {end: value + 1 for end, value in HEAD.items()}
     assert refusal(under("", WHOLE) | under("classifier.", other)) == (
-        "its classifier and classifier.weight differ; nobody can tell which is meant; save the RegNet's state dict "
-        "alone"
+        "its classifier and classifier.weight differ; it is unclear which is meant; save the RegNet's state dict alone"
     )
     assert refusal(under("backbone.", TRUNK) | under("fc.", HEAD) | under("net.fc.", other)) == (
         "fc.weight, net.fc.weight could each be the classifier, and are not the same; --state-dict backbone takes the "

@@ -135,19 +135,19 @@ REFUSED = [
     RefusedFile(
         name="torch.export",
         make=exported_program,
-        problem="is a zip file, but none of torch.save: it has no data.pkl; it has network/archive_format",
+        problem="is a zip file, but not one of torch.save: it has no data.pkl; it has network/archive_format",
         container="unknown",
     ),
     RefusedFile(
         name="a pickle that runs something",
         make=trap,
-        problem="would run posix.system; nothing of it was run",
+        problem="would run posix.system; it was not run",
         container="unknown",
     ),
     RefusedFile(
         name="an optimizer alone",
         make=lambda folder: saved(optimizer(), folder / "optimizer.pt"),
-        problem="holds no state dict, that is tensors under names as stem.conv.weight; it is a table of state, "
+        problem="holds no state dict, that is tensors under names like stem.conv.weight; it is a table of state, "
         "param_groups",
     ),
     RefusedFile(
@@ -170,7 +170,7 @@ REFUSED = [
     RefusedFile(
         name="a student and a teacher of two designs",
         make=two_designs,
-        problem="holds 2 RegNets, and nothing says which of them is meant; take one with --state-dict NAME (in Python "
+        problem="holds 2 RegNets, and nothing says which is meant; choose one with --state-dict NAME (in Python "
         "Bundle.load, state_dict=): state_dict.teacher, state_dict.student",
     ),
     RefusedFile(
@@ -189,7 +189,7 @@ REFUSED = [
     RefusedFile(
         name="another network",
         make=lambda folder: saved({"layer1.0.conv1.weight": torch.ones(3)}, folder / "resnet50.pth"),
-        problem="is no RegNet in the names of timm, pycls, torchvision, transformers or vissl; its keys are "
+        problem="is not a RegNet under the names of timm, pycls, torchvision, transformers or vissl; its keys are "
         "layer1.0.conv1.weight",
     ),
     RefusedFile(
@@ -201,14 +201,14 @@ REFUSED = [
     RefusedFile(
         name="Keras",
         make=bytes_of(b"\x89HDF\r\n\x1a\n" + bytes(100), "regnety002.weights.h5"),
-        problem="is no file of weights; it looks like an HDF5 file, as Keras's .h5; its weights must be converted "
+        problem="is not a file of weights; it looks like an HDF5 file, like Keras's .h5; its weights must be converted "
         "first",
         container="unknown",
     ),
     RefusedFile(
         name="a Git LFS pointer",
         make=bytes_of(b"version https://git-lfs.github.com/spec/v1\nsize 12782926\n", "model.safetensors"),
-        problem="is no file of weights; it looks like a Git LFS pointer; the file itself was not downloaded "
+        problem="is not a file of weights; it looks like a Git LFS pointer; the file itself was not downloaded "
         "(git lfs pull)",
         container="unknown",
     ),

@@ -1,1 +1,1 @@
-"""Files as they stand on disk, whatever is in them: opened without waiting, mapped, known again by their content."""
+"""Files on disk and the tensors in them: opened without blocking, mapped, identified by content, never run."""

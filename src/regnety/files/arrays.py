@@ -1,4 +1,4 @@
-"""Tensors where they stand in a file: their shapes are known at once, their values are read when they are asked for."""
+"""Tensors in a file: their shapes are known at once, their values are read on demand."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -35,21 +35,21 @@ class StoredTensor:
 
     shape: tuple[int, ...]
     dtype: str
-    """As NumPy calls it, or `bfloat16`; a type that cannot be read has its file's own name."""
+    """NumPy's name, or `bfloat16`; for a type that cannot be read, the file's own name."""
     read: Callable[[], Array]
-    """The values: a read-only view of the file wherever NumPy has the type; bfloat16 comes as float32.
+    """The values: a read-only view of the file if NumPy has the type; bfloat16 is widened to float32.
 
-    Raises WeightsError where they cannot be read; its message is the rest of a sentence about the tensor, as "is of
-    type F8_E4M3, which cannot be read"."""
+    Raises WeightsError if they cannot be read; its message is the rest of a sentence about the tensor: "is of type
+    F8_E4M3, which cannot be read"."""
 
 
 def stored(array: Array) -> StoredTensor:
-    """An array in memory as if it stood in a file."""
+    """An array in memory as if it were in a file."""
     return StoredTensor(array.shape, array.dtype.name, lambda: array)
 
 
 def same_values(one: StoredTensor, other: StoredTensor) -> bool:
-    """Whether two tensors are the same; they are read where nothing else tells."""
+    """Whether two tensors are equal; they are read only if nothing else decides it."""
     if one is other:
         return True
     if (one.shape, one.dtype) != (other.shape, other.dtype) or math.prod(one.shape) > MOST_COMPARED:
@@ -71,16 +71,17 @@ def relative_difference(found: Array, wanted: Array) -> float:
     return float(np.abs(found - wanted).max()) / (deviation or 1.0)
 
 
+# An expanded tensor may claim more elements than memory holds, and comparing makes an array of as many truth values.
 MOST_COMPARED = 1 << 28
-"""Elements of tensors that are compared; the largest layer of a published RegNet has a tenth of that."""
+"""Elements of tensors that are compared; the largest layer of a published RegNet has a tenth of them."""
 
 
 class FileWeights(Mapping[str, Array]):
     """Key to array for the tensors of a file.
 
     Args:
-        tensors: key to tensor, in the order in which they are to be listed.
-        source: the file, with which messages begin.
+        tensors: key to tensor, in the order of iteration.
+        source: the file, which messages begin with.
     """
 
     def __init__(self, tensors: Mapping[str, StoredTensor], *, source: str) -> None:
@@ -109,8 +110,8 @@ class FileWeights(Mapping[str, Array]):
 
 
 def tensor_of(weights: Mapping[str, Array], key: str) -> StoredTensor:
-    """One of some weights, to be read later; only where they are not a file's, it is read once for its type."""
+    """One tensor, to be read later. If the weights are not a file's, it is read once to learn its type."""
     if isinstance(weights, FileWeights):
         return weights.tensors[key]
-    array = weights[key]  # not kept: weights that are read when asked for are read again
+    array = weights[key]  # not kept, so that memory holds one layer at a time
     return StoredTensor(array.shape, array.dtype.name, lambda: weights[key])

@@ -1,9 +1,9 @@
-"""Files known again by what is in them: wherever they stand, and whatever their names and times say.
+"""Files identified by their content, whatever their places, names and times.
 
-Times and numbers of files lie: `cp -p`, `tar` and image layers put back the time, a squashfs repeats the inode, a
-file system over a store invents both. So what is in a file decides. Of what is small all is read at each start (4 ms
-for the 13 MB of regnety_002). Of what is large a checksum is kept in the cache, under all that the disk says of the
-file and a sample of its bytes.
+Times and inode numbers lie: `cp -p`, `tar` and image layers restore the time, a squashfs repeats the inode, a file
+system over a store invents both. So the content decides. Small files are read whole at each start (4 ms for the 13 MB
+of regnety_002). For large ones a checksum is kept in the cache, under all that the disk says of the file and a sample
+of its bytes.
 """
 
 import hashlib
@@ -25,10 +25,10 @@ SMALL = 16 << 20
 PIECE = 1 << 20
 """Bytes that are read at a time; a multiple of the page."""
 SAMPLES, SAMPLE_BYTES = 64, 4096
-"""Pieces, evenly over the file, that are hashed: training changes every tensor everywhere. What it misses, the checksum
-of all bytes does not."""
+"""Pieces, evenly over the file, that are hashed: training changes every tensor everywhere. The checksum of all bytes
+finds what they miss."""
 OLD_ENOUGH_NS = 2 * 10**9
-"""A file that was written to only now may be written to once more within the same tick of its disk's clock."""
+"""A file that was written to just now may be written to again within the same tick of its disk's clock (2 s on FAT)."""
 
 
 class ModelFiles:
@@ -36,7 +36,7 @@ class ModelFiles:
 
     Args:
         files: as they were mapped.
-        part: which of the state dicts in them was read, and how, where there may be several.
+        part: which of the state dicts in them was read, and how, if there may be several.
     """
 
     def __init__(self, files: Sequence[MappedFile], *, part: str = "") -> None:
@@ -45,31 +45,31 @@ class ModelFiles:
 
     @cached_property
     def identity(self) -> str:
-        """What is in them, in hexadecimal: the same for copies, another one as soon as a byte is another."""
+        """A hash of their content, in hexadecimal: the same for copies, another one if a single byte differs."""
         return self._identity()
 
     def check_unchanged(self) -> None:
-        """See that what is mapped is what it was when it was identified; what is in their places now does not count.
+        """Check that the mapped content is what was identified, whatever is in their places now.
 
         Raises:
-            WeightsError: somebody has written into a file.
+            WeightsError: a file was written to.
         """
         if all(file.is_in_place for file in self.files):
             return
         if any(map(_is_shorter, self.files)) or self._identity() != self.identity:
-            raise WeightsError(f"{self.files[0].path}: has been written to since it was loaded; load the model anew")
+            raise WeightsError(f"{self.files[0].path}: was written to after it was loaded; load the model again")
 
     def source(self) -> Path | bytes:
-        """What an engine is to read: the first file, or its bytes where another one stands in its place now.
+        """What an engine should read: the first file, or its bytes if another file has its place now.
 
         Raises:
-            WeightsError: somebody has written into a file, or has replaced one of several.
+            WeightsError: a file was written to, or one of several was replaced.
         """
         if all(file.is_in_place for file in self.files):
             return self.files[0].path
         self.check_unchanged()
         if len(self.files) > 1:
-            raise WeightsError(f"{self.files[0].path}: was replaced since it was loaded; load the model anew")
+            raise WeightsError(f"{self.files[0].path}: was replaced after it was loaded; load the model again")
         return bytes(self.files[0].data[:])
 
     def _identity(self) -> str:
@@ -110,17 +110,18 @@ def _sample(data: Buffer) -> str:
 
 
 def _checksum(data: Buffer) -> int:
-    """CRC-32 of all bytes. What was read is given back at once: it would count as memory of this process."""
+    """CRC-32 of all bytes: it guards against accidents, not attackers."""
     checksum, view = 0, memoryview(data)
     for start in range(0, len(data), PIECE):
         checksum = zlib.crc32(view[start : start + PIECE], checksum)
+        # Released at once: pages that were read count as memory of this process.
         if isinstance(data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
             data.madvise(mmap.MADV_DONTNEED, start, min(PIECE, len(data) - start))
     return checksum
 
 
 def _is_shorter(file: MappedFile) -> bool:
-    """Whether a file was cut short in its place: what is gone of it must not be read."""
+    """Whether a file was truncated in place: reading the missing part of its map would end the process (SIGBUS)."""
     with suppress(OSError):
         now = file.path.stat()
         return os.path.samestat(now, file.status) and now.st_size < file.status.st_size

@@ -1,4 +1,4 @@
-"""What a file holds: nested plain Python with tensors in it, and how to walk it whatever shape it has."""
+"""What a file holds: nested plain Python with tensors in it, and a walk through it that always ends."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ ContentPath: TypeAlias = tuple[Any, ...]
 """Keys and indices that lead to a value, outermost first: ("state_dict", "stem.conv.weight")."""
 
 DEEPEST = 100
-"""Levels of nesting that a file may have; an optimizer inside of a trainer's checkpoint takes six."""
+"""Levels of nesting that a file may have; an optimizer in a trainer's checkpoint takes six."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileContent:
-    """A file, read; its tensors are still where they were."""
+    """A file, read; the values of its tensors are still in the file."""
 
     path: Path
     mapped: tuple[MappedFile, ...]
@@ -40,24 +40,26 @@ class FileContent:
 
 @dataclass(slots=True, eq=False)
 class Opaque:
-    """An object of a class that was not imported: its name and the data it would have been filled with."""
+    """An object of a class that was not imported: the class's name and the data that would have filled it."""
 
     name: str
     """The class, as `argparse.Namespace`."""
     state: Any = None
-    """Its attributes, a dict as a rule; what its constructor was to be given where it has no attributes."""
+    """Its attributes, usually a dict; the arguments of its constructor if it has no attributes."""
     items: Any = None
-    """What a subclass of dict or list contains, as yacs's CfgNode."""
+    """The content of a subclass of dict or list, like yacs's CfgNode."""
 
 
 def walk_tensors(content: Any) -> Iterator[tuple[ContentPath, StoredTensor]]:
     """Every tensor of nested content with the path to it, in the order of the file.
 
-    A container is visited once, at the first place where it is met. What an `Opaque` holds counts as its own.
+    A container is visited once, where it is met first. The content of an `Opaque` has the path of the `Opaque`.
 
     Raises:
         WeightsError: the content is nested deeper than `DEEPEST` levels.
     """
+    # A pickle can make a list that contains itself, and one that doubles with each level: so every container once, and
+    # a list of what is still to visit instead of recursion.
     seen: set[int] = set()
     waiting: list[tuple[ContentPath, Any]] = [((), content)]
     while waiting:

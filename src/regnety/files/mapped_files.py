@@ -1,4 +1,4 @@
-"""A file in memory without being read."""
+"""A file mapped into memory."""
 
 import mmap
 import os
@@ -15,17 +15,17 @@ Buffer: TypeAlias = mmap.mmap | bytes
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MappedFile:
-    """A file that is mapped into memory."""
+    """A file that is mapped into memory: its bytes are read from the disk only where somebody looks at them."""
 
     path: Path
     data: Buffer
-    """Its bytes, read-only; they stay mapped while a view of them lives."""
+    """Its bytes, read-only; they stay mapped as long as a view of them exists."""
     status: os.stat_result
-    """Of the file that was opened, as it was then."""
+    """Of the open file, not of whatever has its name now."""
 
     @property
     def is_in_place(self) -> bool:
-        """Whether its path still leads to it, and nobody has written to it since, as far as its times say."""
+        """Whether its path still leads to it and it is unchanged, as far as its times tell."""
         try:
             return same_status(self.status, self.path.stat())
         except OSError:
@@ -35,8 +35,8 @@ class MappedFile:
 def map_file(path: Path) -> MappedFile:
     """Map a file into memory.
 
-    A file that is replaced meanwhile stays what it was; one that is cut short in its place ends the process when what
-    is gone is read, as with every map.
+    A file that is replaced later stays what it was. One that is truncated in place ends the process (SIGBUS) when the
+    missing part is read, as with every map.
 
     Raises:
         WeightsError: there is no such file, it is a folder, a device or a pipe, or may not be read; the message begins
@@ -46,7 +46,7 @@ def map_file(path: Path) -> MappedFile:
         with open_file(path) as file:
             status = os.fstat(file.fileno())
             if status.st_size == 0:
-                return MappedFile(path, b"", status)  # of which there is no map
+                return MappedFile(path, b"", status)  # mmap refuses to map nothing
             return MappedFile(path, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), status)
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file") from None
@@ -63,5 +63,6 @@ def same_status(one: os.stat_result, other: os.stat_result) -> bool:
 
 
 def facts_of(status: os.stat_result) -> tuple[int, int, int, int, int]:
-    """What changes when a file is replaced or written to, on a disk that tells the truth. Only root sets a ctime."""
+    """What changes when a file is replaced or written to, on a disk that tells the truth."""
+    # The ctime matters most: `cp -p` and tar restore an mtime, but nothing short of setting the clock sets a ctime.
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

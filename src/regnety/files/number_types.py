@@ -19,18 +19,19 @@ NUMPY_TYPES = {
         *("uint64", "uint32", "uint16", "uint8", "bool"),
     )
 }
-"""Types that NumPy has by itself, whatever else was imported; in files the lowest byte comes first."""
+"""NumPy's own types. In files the lowest byte comes first."""
 
+# Not ml_dtypes' bfloat16: it would be a dependency for two lines, and registers its types with NumPy when imported.
 FILE_TYPES = {**NUMPY_TYPES, "bfloat16": np.dtype("<u2")}
-"""How each type that can be read stands in a file."""
+"""The form of each readable type in a file."""
 
 STORED_TYPES: dict[str, Literal["float32", "float16"]] = {"f32": "float32", "f16": "float16"}
 """The precisions in which weights are written, as NumPy calls them; its own names are accepted too."""
 
 MOST_DIMENSIONS = 32
-"""What every NumPy has."""
+"""NumPy's limit before 2.0, which has 64."""
 MOST_ELEMENTS = 2**59
-"""What an array of the widest type may have, and be counted in bytes."""
+"""With 8 bytes each they are still fewer than 2**63 bytes, NumPy's limit."""
 
 
 def stored_type(precision: str) -> Literal["float32", "float16"]:
@@ -46,22 +47,23 @@ def stored_type(precision: str) -> Literal["float32", "float16"]:
 
 
 def checked_shape(shape: object) -> tuple[int, ...]:
-    """A shape as a file has it, once it is known to be one.
+    """A shape from a file, checked.
 
     Raises:
-        WeightsError: it is no row of whole numbers, or has more dimensions or elements than an array can.
+        WeightsError: it is not a row of whole numbers, or has more dimensions or elements than an array can.
     """
     if isinstance(shape, tuple | list) and len(shape) > MOST_DIMENSIONS:
         raise WeightsError(f"has a tensor of {len(shape)} dimensions; {MOST_DIMENSIONS} can be read")
     if not isinstance(shape, tuple | list) or any(type(size) is not int or size < 0 for size in shape):
-        raise WeightsError("has a tensor whose shape is no row of whole numbers")
+        raise WeightsError("has a tensor whose shape is not a row of whole numbers")
+    # Zeros are left out: NumPy multiplies the other sizes too, and refuses (0, 2**62, 2**62).
     if math.prod(size for size in shape if size) > MOST_ELEMENTS:
         raise WeightsError("has a tensor of more elements than an array can have")
     return tuple(shape)
 
 
 def unreadable(shape: tuple[int, ...], dtype: str) -> StoredTensor:
-    """A tensor that is there, and whose values cannot be read; `dtype` says what they are."""
+    """A tensor whose values cannot be read; `dtype` says what they are. It fails only if somebody needs it."""
     return StoredTensor(shape, dtype, partial(_refuse, dtype))
 
 
@@ -78,14 +80,14 @@ def read_values(
     *,
     big_endian: bool = False,
 ) -> Array:
-    """Values out of bytes that are known to be there: a view, or a copy in the machine's own form.
+    """Values from bytes whose bounds were checked: a view, or a copy if the machine has another form.
 
     Args:
         data: the file, or a part of it.
         dtype: one of `FILE_TYPES`.
         start: where the first value begins, in bytes.
         shape: of the result.
-        strides: between neighbours along each axis, in elements; None where nothing stands between them.
+        strides: between neighbours along each axis, in elements; None if the values are contiguous.
         big_endian: whether the highest byte of each value comes first.
     """
     item = FILE_TYPES[dtype].newbyteorder(">" if big_endian else "<")
@@ -93,13 +95,14 @@ def read_values(
     values: Array = np.ndarray(shape, item, buffer=data, offset=start, strides=steps)
     if dtype != "bfloat16" and item.isnative:
         return values
-    # What an expanded tensor repeats is converted once.
+    # An expanded tensor has strides of 0. What it repeats is converted once, or a file of a few bytes could ask for
+    # gigabytes.
     once = values[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in values.strides)]
     return np.broadcast_to(_widened(once) if dtype == "bfloat16" else once.astype(item.newbyteorder("=")), shape)
 
 
 def as_bytes(array: Array) -> memoryview:
-    """An array's values as a file has them, without a copy where they stand so already."""
+    """An array's values in the form of a file, without a copy if they have it already."""
     little = array.astype(NUMPY_TYPES[array.dtype.name], copy=False)
     return np.ascontiguousarray(little).reshape(-1).view(np.uint8).data
 

@@ -1,4 +1,4 @@
-"""Files that are opened without waiting: a pipe or a device where a file is expected is an error, not a hang."""
+"""Files opened without blocking: a pipe or a device in place of a file is an error, not a hang."""
 
 import errno
 import os
@@ -9,14 +9,14 @@ from typing import BinaryIO, Literal, TypeAlias
 Pipes: TypeAlias = Literal["none", "open", "any"]
 
 OPEN_ALREADY = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
-"""How the names of what this process was started with begin: `< labels.txt`, and a shell's `<(cut -f 2 labels.tsv)`."""
+"""How the names of files begin that the shell opened for us: `< labels.txt`, and `<(cut -f 2 labels.tsv)`."""
 NOT_A_FILE = "is a device or a pipe, not a file"
 WAIT_S = 60
-"""Seconds until whoever writes to a pipe has begun."""
+"""Seconds to wait for the first byte of a named pipe."""
 
 
 class SpecialFileError(OSError):
-    """Something else stands where a file is expected."""
+    """The path leads to something other than a file."""
 
     def __str__(self) -> str:
         return self.strerror or ""
@@ -27,19 +27,20 @@ def open_file(path: str | Path, *, pipes: Pipes = "none") -> BinaryIO:
 
     Args:
         path: the file.
-        pipes: which pipes are taken too: `open` those that this process was started with, `any` also one that has a
-            name; whoever writes to it is waited for, but not for ever.
+        pipes: which pipes are accepted too: `open` those that this process was started with, `any` also a named one,
+            whose writer is waited for `WAIT_S`.
 
     Raises:
         OSError: there is no such file, it is a folder, a device, a pipe or a socket (EINVAL), or may not be read; or
-            nobody writes to the pipe (ETIMEDOUT).
+            nothing is written to the pipe (ETIMEDOUT).
     """
     taken = pipes == "any" or (pipes == "open" and os.fspath(path).startswith(OPEN_ALREADY))
-    _check_kind(os.stat(path), path, taken)  # before it is opened: that alone makes some devices do something
+    _check_kind(os.stat(path), path, taken)  # before it is opened: opening alone makes some devices act
+    # O_NONBLOCK: without it the open itself waits until somebody opens the other end of a pipe.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         status = os.fstat(descriptor)
-        _check_kind(status, path, taken)  # what was opened may be another one by now
+        _check_kind(status, path, taken)  # the path may lead to something else by now
         if pipes == "any" and stat.S_ISFIFO(status.st_mode):
             _wait_for_a_writer(descriptor, path)
         if hasattr(os, "set_blocking"):
@@ -55,17 +56,17 @@ def read_file_text(path: str | Path, *, pipes: Pipes = "none") -> str:
 
     Raises:
         OSError: as `open_file`.
-        UnicodeDecodeError: it is something else.
+        UnicodeDecodeError: it is not UTF-8.
     """
     with open_file(path, pipes=pipes) as file:
         return file.read().decode("utf-8").replace("\r\n", "\n")
 
 
 def _wait_for_a_writer(descriptor: int, path: str | Path) -> None:
-    import select  # of use here alone
+    import select  # rarely needed, and opening is on the way of every start
 
     if os.fspath(path).startswith(OPEN_ALREADY):
-        return  # it has one, or had
+        return  # the shell has connected a writer
     waiting = select.poll()
     waiting.register(descriptor, select.POLLIN)
     if not waiting.poll(1000 * WAIT_S):

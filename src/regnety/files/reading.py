@@ -1,4 +1,4 @@
-"""One way to read any file of weights: what it is, is told by its bytes and not by its name."""
+"""One way to read any file of weights. Its bytes say what it is, not its name."""
 
 import re
 import struct
@@ -11,18 +11,18 @@ from regnety.files.recognition import LONGEST_HEAD, UNKNOWN, what_it_looks_like
 from regnety.files.safetensors_files import read_safetensors
 from regnety.files.safetensors_header import looks_like_safetensors
 
-ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
+ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")  # the second is of an archive without entries
 
 SAFETENSORS_SUFFIX = ".safetensors"
 
 _PICKLE = re.compile(rb"\x80[\x00-\x05]|[(\]}]|L\d+L?\n|c[\w.]+\n[\w.]+\n")
-"""How pickles begin: with their protocol; before 2, which did not say it, with a container, a number or a name."""
+"""How pickles begin: with their protocol; those of 0 and 1 with a container, a number or a name."""
 
 
 def read_file(path: str | Path) -> FileContent:
     """Read safetensors, any file of `torch.save`, a plain pickle, or all shards that an index lists.
 
-    Nothing of the file is run, and no class that it names is imported. Tensors stay where they are until they are read.
+    Nothing in the file is run, and no class that it names is imported. Tensors stay in the file until they are read.
 
     Args:
         path: the file, or the index of a checkpoint in shards (`model.safetensors.index.json`).
@@ -34,6 +34,7 @@ def read_file(path: str | Path) -> FileContent:
     path = Path(path)
     file = map_file(path)
     head = file.data[:LONGEST_HEAD]
+    # A safetensors file may begin with "{" too: where the length of its header ends in the byte 0x7B.
     if head.lstrip()[:1] == b"{" and not looks_like_safetensors(head):
         from regnety.files.shards import read_shards
 
@@ -42,7 +43,7 @@ def read_file(path: str | Path) -> FileContent:
 
 
 def _read_one(file: MappedFile) -> FileContent:
-    """A file that stands for itself."""
+    """A file that is no index."""
     path, data = file.path, file.data
     if not data:
         raise WeightsError(f"{path}: is empty")
@@ -51,22 +52,23 @@ def _read_one(file: MappedFile) -> FileContent:
         return read_safetensors(file)
     try:
         container, content = _read_torch(path, data)
-        for _ in walk_tensors(content):  # so that nobody who walks it later meets one nested too deep
+        for _ in walk_tensors(content):  # checks the depth once, so that later walks need not
             pass
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
+    # The readers let Python find most damage: a missing key, a tuple of the wrong length. These are its ways to say so.
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, struct.error):
         raise WeightsError(f"{path}: is a damaged file of torch.save") from None
     return FileContent(path=path, mapped=(file,), container=container, content=content, metadata={})
 
 
 def _is_nothing_known(head: bytes) -> bool:
-    """Whether the name of a file is all that says what it was to be."""
+    """Whether only the name of a file says what it should be."""
     return not _PICKLE.match(head) and not head.startswith(ZIP_BEGINNINGS) and what_it_looks_like(head) == UNKNOWN
 
 
 def _read_torch(path: Path, data: Buffer) -> tuple[str, object]:
-    # Most files are safetensors, and their answer does not wait for what reads the others.
+    # Imported here: most files are safetensors, whose reading should not pay for the import of the pickle reader.
     from regnety.files.torch_files.old_format import read_pickles
     from regnety.files.torch_files.zip_format import read_torch_zip
 
@@ -75,4 +77,4 @@ def _read_torch(path: Path, data: Buffer) -> tuple[str, object]:
         return "torch zip", read_torch_zip(path, data)
     if _PICKLE.match(head):
         return read_pickles(data)
-    raise WeightsError(f"is no file of weights; it looks like {what_it_looks_like(head)}")
+    raise WeightsError(f"is not a file of weights; it looks like {what_it_looks_like(head)}")

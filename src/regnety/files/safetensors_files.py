@@ -1,4 +1,7 @@
-"""safetensors files: read in place, and written tensor by tensor, whole or not at all."""
+"""safetensors files, read in place and written tensor by tensor.
+
+Not with the package safetensors: its writer takes all tensors at once, and its reader copies each out of the map.
+"""
 
 import json
 import math
@@ -16,7 +19,7 @@ from regnety.storage import replacing
 from regnety.text import excerpt
 
 HEADER_ALIGNMENT = 8
-"""Bytes; where the values of the widest type may begin."""
+"""Bytes. The values begin at a multiple, as safetensors' own files do, so that a map of them is aligned."""
 
 FORMAT_NAMES = {name: theirs for theirs, name in TYPE_NAMES.items() if name in NUMPY_TYPES}
 """What is written: NumPy's names of types to the format's."""
@@ -47,7 +50,7 @@ def read_safetensors(file: MappedFile) -> FileContent:
 
 
 class SafetensorsWeights(FileWeights):
-    """The tensors of a file, memory-mapped: opened here, each read when it is asked for.
+    """The tensors of a file, memory-mapped: the file is opened here, each tensor is read on demand.
 
     Raises:
         WeightsError: the file is missing or damaged; the message begins with its name.
@@ -62,12 +65,12 @@ class SafetensorsWeights(FileWeights):
 def write_safetensors(
     path: str | Path, weights: Mapping[str, Array], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors one after the other, the widest types first and else in the order given.
+    """Write tensors one after the other, the widest types first, otherwise in the given order.
 
     Args:
         path: where the file goes; an old one is replaced.
-        weights: key to array; no two arrays are asked for at a time.
-        metadata: what the file says about itself; else `{"format": "pt"}`.
+        weights: key to array; one array at a time is in memory.
+        metadata: what the file says about itself; if None, `{"format": "pt"}`, which transformers asks for.
 
     Raises:
         WeightsError: an array is of a type that the format does not have; the message begins with `path`.
@@ -77,6 +80,7 @@ def write_safetensors(
     for key, (_, dtype) in forms.items():
         if dtype not in FORMAT_NAMES:
             raise WeightsError(f"{path}: {excerpt(key)} is of type {dtype}, which safetensors files do not have")
+    # Widest first, as safetensors' own writer does: every tensor is then aligned to its type without gaps.
     order = sorted(forms, key=lambda key: -NUMPY_TYPES[forms[key][1]].itemsize)
     header: dict[str, object] = {"__metadata__": dict(metadata or {"format": "pt"})}
     end = 0
@@ -85,7 +89,7 @@ def write_safetensors(
         start, end = end, end + NUMPY_TYPES[dtype].itemsize * math.prod(shape)
         header[key] = {"dtype": FORMAT_NAMES[dtype], "shape": shape, "data_offsets": (start, end)}
     text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % HEADER_ALIGNMENT)
+    text += b" " * (-len(text) % HEADER_ALIGNMENT)  # the format allows spaces after the JSON for this
     with replacing(path) as beside, beside.open("wb") as file:
         file.write(len(text).to_bytes(LENGTH_BYTES, "little") + text)
         for key in order:
@@ -95,7 +99,7 @@ def write_safetensors(
 
 
 def _form(weights: Mapping[str, Array], key: str) -> tuple[tuple[int, ...], str]:
-    """Shape and type of what `weights[key]` gives, without reading it where it stands in a file."""
+    """Shape and type of `weights[key]`, without reading it if it is in a file."""
     if isinstance(weights, FileWeights) and (tensor := weights.tensors[key]).dtype in FILE_TYPES:
         return tensor.shape, "float32" if tensor.dtype == "bfloat16" else tensor.dtype
     array = weights[key]

@@ -29,7 +29,7 @@ TYPE_NAMES = {
     "U8": "uint8",
     "BOOL": "bool",
 }
-"""The format's names of the types that can be read, to NumPy's."""
+"""The format's names of the readable types, to NumPy's."""
 
 BITS = {
     **{name: 8 * FILE_TYPES[dtype].itemsize for name, dtype in TYPE_NAMES.items()},
@@ -38,10 +38,10 @@ BITS = {
     "F4": 4,
     "C64": 64,
 }
-"""Of one element of each type that the format has."""
+"""Bits of one element of each type of the format; those that cannot be read are needed for the check of places."""
 
 LONGEST_HEADER = 100_000_000
-"""Bytes; the format's own limit."""
+"""Bytes; the format's own limit. `read_json` accepts less."""
 LENGTH_BYTES = 8
 FIELDS = ("dtype", "shape", "data_offsets")
 """What the header says of each tensor."""
@@ -68,27 +68,27 @@ class Header:
 
 
 def looks_like_safetensors(head: bytes) -> bool:
-    """Whether a file that begins so is one."""
+    """Whether a file with this beginning is one: a length below 4 GiB, then an opening brace."""
     return head[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{" and int.from_bytes(head[:LENGTH_BYTES], "little") < 2**32
 
 
 def read_header(data: Buffer) -> Header:
-    """Read the header, and hold it against the size of the file.
+    """Read the header and check it against the size of the file.
 
     Raises:
-        WeightsError: it is none, or does not fit; the message is the rest of "is not a whole safetensors file: ...".
+        WeightsError: it is damaged or does not fit; the message is the rest of "is not a whole safetensors file: ...".
     """
     if len(data) < LENGTH_BYTES:
-        raise WeightsError(f"it has {len(data)} bytes, and the length of a header takes {LENGTH_BYTES}")
+        raise WeightsError(f"it has {len(data)} bytes; the length of the header alone takes {LENGTH_BYTES}")
     length = int.from_bytes(data[:LENGTH_BYTES], "little")
     if length > LONGEST_HEADER:
-        raise WeightsError(f"its header would be {length} bytes long, and {LONGEST_HEADER} are the most")
+        raise WeightsError(f"its header would be {length} bytes long; at most {LONGEST_HEADER} are allowed")
     if length > len(data) - LENGTH_BYTES:
         raise WeightsError(f"its header would be {length} bytes long, and {len(data) - LENGTH_BYTES} follow")
     members = _parsed(data[LENGTH_BYTES : LENGTH_BYTES + length])
     metadata = members.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
-        raise WeightsError("its metadata is no table of texts")
+        raise WeightsError("its metadata is not a table of texts")
     rows = {key: _checked_row(key, row) for key, row in members.items()}
     _check_places(rows, len(data) - LENGTH_BYTES - length)
     values = LENGTH_BYTES + length
@@ -110,7 +110,7 @@ def _parsed(text: bytes) -> dict[str, Any]:
     except WeightsError as error:
         raise WeightsError(f"its header {error}") from None
     if not isinstance(members, dict):
-        raise WeightsError("its header is no table of tensors")
+        raise WeightsError("its header is not a table of tensors")
     return members
 
 
@@ -123,13 +123,17 @@ def _checked_row(key: str, row: object) -> _Row:
     dtype, shape, offsets = row["dtype"], row["shape"], row["data_offsets"]
     if not isinstance(dtype, str) or dtype not in BITS:
         raise WeightsError(f"{excerpt(key)} is of type {excerpt(dtype)}, which the format does not know")
+    # type() and not isinstance(): JSON's true is an int to Python.
     if not isinstance(offsets, list) or len(offsets) != 2 or any(type(at) is not int or at < 0 for at in offsets):
         raise WeightsError(f"{excerpt(key)} does not have its type, its shape and two offsets")
     return _Row(dtype, checked_shape(shape), *offsets)
 
 
 def _check_places(rows: dict[str, _Row], size: int) -> None:
-    """Every byte after the header belongs to exactly one tensor, and each has as many as its shape takes."""
+    """Every byte after the header belongs to exactly one tensor, and each tensor has the bytes of its shape.
+
+    The format demands it: no gap may hide data, and no overlap may make two tensors share bytes.
+    """
     place = 0
     for key, row in sorted(rows.items(), key=lambda item: (item[1].begin, item[1].end)):
         if row.begin != place or row.end < place:

@@ -1,4 +1,4 @@
-"""Checkpoints in several files: an index in JSON says which tensor is in which of the files beside it.
+"""Checkpoints in several files: an index in JSON says which tensor is in which file beside it.
 
 {"metadata": {"total_size": 8}, "weight_map": {"stem.conv.weight": "model-00001-of-00002.safetensors", ...}}
 """
@@ -19,7 +19,7 @@ def read_shards(index: MappedFile, read: Callable[[Path], FileContent]) -> FileC
 
     Args:
         index: their index.
-        read: reads a shard.
+        read: how to read a shard.
 
     Raises:
         WeightsError: the index is damaged, or a shard is missing, elsewhere or has other tensors than it should.
@@ -27,6 +27,7 @@ def read_shards(index: MappedFile, read: Callable[[Path], FileContent]) -> FileC
     path = index.path
     places = _weight_map(path, index.data)
     shards = {name: read(_beside(path, name)) for name in dict.fromkeys(places.values())}
+    # Both directions: a shard of another save has the right name and other tensors, and would give a mixed model.
     for name, shard in shards.items():
         kept = shard.content if isinstance(shard.content, dict) else {}
         for key, value in kept.items():
@@ -52,12 +53,12 @@ def _weight_map(path: Path, data: Buffer) -> dict[str, str]:
         raise WeightsError(f"{path}: its index of shards {error}") from None
     places = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(places, dict) or not places or not all(isinstance(name, str) for name in places.values()):
-        raise WeightsError(f"{path}: is JSON, but no index of shards: it has no weight_map of tensors to files")
+        raise WeightsError(f"{path}: is JSON, but not an index of shards: it has no weight_map from tensors to files")
     return places
 
 
 def _beside(path: Path, name: str) -> Path:
-    """A shard's path. It never leads out of the index's folder, on any system."""
+    """A shard's path. It never leads out of the index's folder, whichever system wrote the separators."""
     if name in ("", ".", "..") or PurePosixPath(name).name != name or PureWindowsPath(name).name != name:
-        raise WeightsError(f"{path}: refers to {excerpt(name)}, which is no file beside it")
+        raise WeightsError(f"{path}: refers to {excerpt(name)}, which is not a file beside it")
     return path.with_name(name)

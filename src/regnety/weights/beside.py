@@ -79,7 +79,7 @@ def settle(
     others = [f"{module}.weight" for module in modules if own and module not in same]
     if any(candidates[key].shape == head["weight"].shape for key in others) and not is_chosen:
         raise StandsBetween(
-            f"{source}: its classifier and {listed(others)} differ; nobody can tell which is meant{_out(name)}"
+            f"{source}: its classifier and {listed(others)} differ; it is unclear which is meant{_out(name)}"
         )
     _check_layers(network, [key for key in rest if key in beside], source)
     pictures, others = _between(rest, network.tensors.get(STEM_WEIGHT), features, head.get("weight"))

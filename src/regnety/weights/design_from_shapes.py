@@ -111,5 +111,5 @@ def _side(shapes: TensorShapes, key: str, axis: int) -> int:
         raise WeightsError(f"lacks {key}")
     shape = tuple(shapes[key])
     if len(shape) != (2 if key == "head.fc.weight" else 4) or shape[axis] < 1:
-        raise WeightsError(f"{key} is {shape}, which no layer of a RegNet is")
+        raise WeightsError(f"{key} is {shape}, which no layer of a RegNet has")
     return shape[axis]

@@ -224,7 +224,7 @@ def _why_none(content: object) -> str:
     network = next((value for value in values if isinstance(value, Opaque)), None)
     if network is not None:
         return f"holds an object of the class {excerpt(network.name)}, which is code; save its state_dict() instead"
-    return f"holds no state dict, that is tensors under names as stem.conv.weight; it is {_kind(content)}"
+    return f"holds no state dict, that is tensors under names like stem.conv.weight; it is {_kind(content)}"
 
 
 def _is_network(value: object) -> bool:

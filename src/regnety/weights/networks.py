@@ -68,7 +68,7 @@ def networks_in(tensors: Mapping[str, StoredTensor], *, source: str) -> list[Net
         if found is not None:
             dialects.setdefault(found[0], set()).add(found[1])
             if len(dialects) > MAX_NETWORKS:
-                raise WeightsError(f"{source}: holds parts of more than {MAX_NETWORKS} RegNets; save the one alone")
+                raise WeightsError(f"{source}: holds parts of more than {MAX_NETWORKS} RegNets; save only one of them")
     keys, outside = _divided(names, dialects)
     if len(outside) * len(dialects) > MOST_BESIDE:
         raise WeightsError(f"{source}: holds {len(outside)} tensors beside its RegNets; save the RegNet alone")
@@ -83,7 +83,7 @@ def networks_in(tensors: Mapping[str, StoredTensor], *, source: str) -> list[Net
 def why_none(names: Collection[str]) -> str:
     """Why there is no RegNet in a state dict, as the rest of a sentence about the file."""
     *most, last = DIALECTS
-    return f"is no RegNet in the names of {', '.join(most)} or {last}; its keys are {listed(names)}"
+    return f"is not a RegNet under the names of {', '.join(most)} or {last}; its keys are {listed(names)}"
 
 
 def _network(

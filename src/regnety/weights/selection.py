@@ -104,7 +104,7 @@ def _preferred(candidates: Sequence[_Candidate], content: object, source: str) -
         if other_architecture != architecture or (rank(other) == rank(first) and _differ(network, other_network)):
             names = [candidate.name for candidate, *_ in whole]
             raise WeightsError(
-                f"{source}: holds {len(whole)} RegNets, and nothing says which of them is meant; take one with "
+                f"{source}: holds {len(whole)} RegNets, and nothing says which is meant; choose one with "
                 f"--state-dict NAME (in Python Bundle.load, state_dict=): {listed(names, most=MAX_NETWORKS)}"
             )
     return _taken(first, network, [candidate for candidate, *_ in others])
@@ -122,7 +122,7 @@ def _candidates(content: object, source: str) -> list[_Candidate]:
         else:
             found.append((table, networks))
         if sum(len(networks) for _, networks in found) > MAX_NETWORKS:
-            raise WeightsError(f"{source}: holds more than {MAX_NETWORKS} RegNets; save the one alone")
+            raise WeightsError(f"{source}: holds more than {MAX_NETWORKS} RegNets; save only one of them")
     candidates = []
     for table, networks in found:
         siblings = _siblings(table, found) if networks and table.path else {}
@@ -152,7 +152,7 @@ def _named(candidates: Sequence[_Candidate], state_dict: str, source: str) -> _C
         return found[0]
     names = [name for candidate in candidates if (name := candidate.name or candidate.network.prefix.rstrip("."))]
     if not names:
-        raise WeightsError(f"{source}: is one state dict, which has no name; leave --state-dict away")
+        raise WeightsError(f"{source}: is one state dict, which has no name; omit --state-dict")
     raise WeightsError(
         f"{source}: holds no RegNet named {listed([state_dict])}; it has {listed(names, most=MAX_NETWORKS)}"
     )

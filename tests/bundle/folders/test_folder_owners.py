@@ -136,7 +136,7 @@ def test_a_description_needs_no_weights(birds: Path) -> None:
         ),
         (
             {"config.json": json.dumps(REGNETY_002), "model.safetensors": "version https://git-lfs.github.com/spec/v1"},
-            "/model.safetensors: is no file of weights; it looks like a Git LFS pointer",
+            "/model.safetensors: is not a file of weights; it looks like a Git LFS pointer",
         ),
         (
             {"config.json": json.dumps(REGNETY_002), "model.safetensors.index.json": '{"weight_map": {"a": "../b"}}'},

@@ -171,32 +171,35 @@ def test_what_would_be_run_is_refused_and_named(name: str, tmp_path: Path) -> No
     path.write_bytes(TRICKS[name])
     with pytest.raises(WeightsError) as raised:
         read_file(path)
-    assert str(raised.value) == f"{path}: would run {name}; nothing of it was run"
+    assert str(raised.value) == f"{path}: would run {name}; it was not run"
 
 
 @pytest.mark.parametrize("form", ["torch zip", "torch (before 1.6)"])
 def test_call_inside_of_a_checkpoint_is_refused_and_named(form: str, tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     save({"a": torch.zeros(2), "b": Calling(os.system, f"touch {tmp_path / 'run'}")}, path, form)
-    with pytest.raises(WeightsError, match=rf"w\.pth: would run {os.system.__module__}\.system; nothing of it was run"):
+    with pytest.raises(WeightsError, match=rf"w\.pth: would run {os.system.__module__}\.system; it was not run"):
         read_file(path)
     torch.load(path, weights_only=False)  # which shows that the file is as bad as it is meant to be
     assert (tmp_path / "run").exists()
 
 
 REFUSED = {
-    "a call of what was made": (b"\x80\x02ca\nB\n)\x81)R.", "would run something of type Opaque, which is no function"),
-    "a call of a text": (b"\x80\x02X\x01\0\0\0a)R.", "would run something of type str, which is no function"),
+    "a call of what was made": (
+        b"\x80\x02ca\nB\n)\x81)R.",
+        "would run something of type Opaque, which is neither",
+    ),
+    "a call of a text": (b"\x80\x02X\x01\0\0\0a)R.", "would run something of type str, which is neither a function"),
     "an object of an object": (b"\x80\x02ca\nB\n)\x81)\x81.", "would make an object of something of type Opaque"),
     "attributes of a function": (b"\x80\x02cos\nsystem\n}X\x01\0\0\0aNsb.", "would change os.system"),
     "attributes of a list": (b"\x80\x02]}b.", "would fill a list with attributes"),
     "a call through torch": (
         b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n(cos\nsystem\nNX\x01\0\0\0a\x85NtR.",
-        "would run os.system; nothing of it was run",
+        "would run os.system; it was not run",
     ),
     "a call through torch through torch": (
         b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._tensor\n_rebuild_from_type_v2\nN)NtR.",
-        r"would run torch\._tensor\._rebuild_from_type_v2; nothing of it was run",
+        r"would run torch\._tensor\._rebuild_from_type_v2; it was not run",
     ),
     "another codec": (b"\x80\x02c_codecs\nencode\nX\x01\0\0\0aX\x03\0\0\0zip\x86R.", "would encode a text"),
     "an extension": (b"\x80\x02\x82\x01.", "damaged at byte 3"),
@@ -247,11 +250,11 @@ BOUNDS = {
     "beyond the end": (0, b"K\x19\x85", b"K\1\x85", "reaches beyond its storage of 24 elements"),
     "beyond by its offset": (20, b"K\x05\x85", b"K\1\x85", "reaches beyond its storage"),
     "beyond by its strides": (0, b"K\4K\6\x86", b"K\7K\1\x86", "reaches beyond its storage"),
-    "before the beginning": (-1, b"K\1\x85", b"K\1\x85", "a place that is no whole number"),
-    "backwards": (23, b"K\2\x85", b"J\xff\xff\xff\xff\x85", "a place that is no whole number"),
-    "negative size": (0, b"J\xff\xff\xff\xff\x85", b"K\1\x85", "shape is no row of whole numbers"),
-    "size in floats": (0, b"G\x3f\xf0\0\0\0\0\0\0\x85", b"K\1\x85", "shape is no row of whole numbers"),
-    "size of truth": (0, b"\x88\x85", b"K\1\x85", "shape is no row of whole numbers"),
+    "before the beginning": (-1, b"K\1\x85", b"K\1\x85", "a place that is not a whole number"),
+    "backwards": (23, b"K\2\x85", b"J\xff\xff\xff\xff\x85", "a place that is not a whole number"),
+    "negative size": (0, b"J\xff\xff\xff\xff\x85", b"K\1\x85", "shape is not a row of whole numbers"),
+    "size in floats": (0, b"G\x3f\xf0\0\0\0\0\0\0\x85", b"K\1\x85", "shape is not a row of whole numbers"),
+    "size of truth": (0, b"\x88\x85", b"K\1\x85", "shape is not a row of whole numbers"),
     "without strides": (0, b"K\1\x85", b")", "without strides"),
     "2**62 times 2**62": (
         0,
@@ -259,7 +262,7 @@ BOUNDS = {
         b"K\0K\0\x86",
         "more elements than an array",
     ),
-    "repeated without end": (0, b"J\0\0\0\x02\x85", b"K\0\x85", "repeats values to more than the file could hold"),
+    "repeated without end": (0, b"J\0\0\0\x02\x85", b"K\0\x85", "repeats more values than the file could hold"),
     "rows over rows": (0, b"K\x08K\x08\x86", b"K\1K\1\x86", "whose rows overlap"),
     "33 dimensions": (0, b"(" + b"K\1" * 33 + b"t", b"(" + b"K\1" * 33 + b"t", "of 33 dimensions; 32 can be read"),
 }

@@ -96,10 +96,10 @@ def test_archive_is_whole_and_its_storages_are_aligned(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "an object": ({"a": [Opaque("x.Y")]}, r"content\['a'\]\[0\] is a Opaque, which is no plain value"),
-    "bytes": ({"a": b"b"}, r"content\['a'\] is a bytes, which is no plain value"),
-    "a set": ({1, 2}, "content is a set, which is no plain value"),
-    "a huge number": (2 ** (8 * 300), "content is a int, which is no plain value"),
+    "an object": ({"a": [Opaque("x.Y")]}, r"content\['a'\]\[0\] is of type Opaque, which is not a plain value"),
+    "bytes": ({"a": b"b"}, r"content\['a'\] is of type bytes, which is not a plain value"),
+    "a set": ({1, 2}, "content is of type set, which is not a plain value"),
+    "a huge number": (2 ** (8 * 300), "content is of type int, which is not a plain value"),
     "a type of its own": (
         {"a": np.zeros(2, np.uint16)},
         r"content\['a'\] is of type uint16, which torch has no storage",

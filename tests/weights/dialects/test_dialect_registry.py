@@ -198,7 +198,7 @@ def test_what_is_no_regnet_is_named_by_its_keys() -> None:
     resnet = stored(dict.fromkeys(("conv1.weight", "bn1.weight", "layer1.0.conv1.weight", "fc.weight"), np.zeros(1)))
     *most, last = DIALECTS
     assert refusal(resnet) == (
-        f"birds.pth: is no RegNet in the names of {', '.join(most)} or {last}; "
+        f"birds.pth: is not a RegNet under the names of {', '.join(most)} or {last}; "
         "its keys are conv1.weight, bn1.weight, layer1.0.conv1.weight and 1 more"
     )
     assert refusal({}).startswith("birds.pth: holds no state dict")

@@ -77,7 +77,7 @@ def test_numbers_of_a_design_of_ones_own(multiplier: float, timm: Any) -> None:
             Design(depth=13, w0=24, wa=36.44, wm=2.49, group_width=8, stage_strides=(2, 2, 2, 1)),
             "its stem or stage strides are not 2",
         ),
-        (FLOAT32, "timm rounds its widths otherwise"),
+        (FLOAT32, "timm rounds its widths differently"),
     ],
     ids=str,
 )

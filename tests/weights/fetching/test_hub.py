@@ -103,7 +103,9 @@ def test_a_cache_without_links_is_checked_too(right: bool, tmp_path: Path) -> No
 
 def test_a_wrong_size_is_one_line(hub: WebServer) -> None:
     hub.add_hub_file(REPO, FILE, DATA[:-1], announced=DATA)
-    with pytest.raises(UnknownModelError, match=rf"^{hub.url}/{REPO}: {FILE} did not come: Consistency check failed"):
+    with pytest.raises(
+        UnknownModelError, match=rf"^{hub.url}/{REPO}: {FILE} was not fetched: Consistency check failed"
+    ):
         fetch_from_hub(REPO, FILE)
 
 
@@ -203,7 +205,7 @@ def test_what_the_hub_refuses_is_one_line(
 def test_a_page_instead_of_the_hub_is_one_line(hub: WebServer) -> None:
     hub.answers[hub.add_hub_file(REPO, FILE, DATA)] += [page] * 9
     with pytest.raises(
-        UnknownModelError, match=rf"^{hub.url}/{REPO}: {FILE} did not come: .* missing the 'X-Repo-Commit'"
+        UnknownModelError, match=rf"^{hub.url}/{REPO}: {FILE} was not fetched: .* missing the 'X-Repo-Commit'"
     ):
         fetch_from_hub(REPO, FILE)
 

@@ -1,1 +1,1 @@
-"""What `torch.save` writes, read and written without torch; nothing in a file is ever run."""
+"""Files of `torch.save`, read and written without torch. Nothing in a file is ever run."""

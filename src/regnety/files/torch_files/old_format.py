@@ -1,8 +1,10 @@
 """Files of `torch.save` before 1.6: pickles one after the other, then the storages, each after its count of elements.
 
 magic number, protocol version, system      three pickles
-the object                                  a pickle; its storages are persistent ids, as in `torch_zip`
+the object                                  a pickle; its storages are persistent ids, as in `zip_format`
 keys of the storages                        a pickle of a list; the storages follow in this order
+
+torch before 0.2 (2017) wrote a tar. It is not read: RegNet is of 2020.
 """
 
 from typing import Any
@@ -12,7 +14,7 @@ from regnety.files.mapped_files import Buffer
 from regnety.files.torch_files.pickle_reading import Unpickler
 from regnety.files.torch_files.tensors import ITEM_SIZES, Region, Storage, storage_type, whole_number
 
-MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
+MAGIC_NUMBER = 0x1950A86A20F9469CFC6C  # torch's own, as is the version
 PROTOCOL_VERSION = 1001
 COUNT_BYTES = 8
 
@@ -28,22 +30,23 @@ def read_pickles(data: Buffer) -> tuple[str, Any]:
     unpickler = Unpickler(data)
     first = unpickler.load()
     if first != MAGIC_NUMBER:
-        return "pickle", first
+        return "pickle", first  # a plain pickle.dump, with NumPy arrays for example
     if unpickler.load() != PROTOCOL_VERSION:
-        raise WeightsError(f"is a file of torch.save of another version than {PROTOCOL_VERSION}")
-    unpickler.load()  # the system, which does not matter: the lowest byte always comes first
+        raise WeightsError(f"is a torch.save file of a version other than {PROTOCOL_VERSION}")
+    unpickler.load()  # the writer's system; torch writes little-endian on all of them
 
     def load_storage(key: Any) -> Any:
         kind, cls, *rest = key
         if kind in ("module", b"module"):
-            return cls  # with its source code, which nobody runs
+            return cls  # a class with its source code, saved so that torch can warn when it has changed
         name, _, count, view = rest
         if kind not in ("storage", b"storage") or not isinstance(name, str):
-            raise WeightsError("has a pickle that refers to something that is no storage")
+            raise WeightsError("has a pickle that refers to something that is not a storage")
         if name not in storages:
             dtype, numel = storage_type(cls), whole_number(count)
             size = numel * ITEM_SIZES[dtype]
-            storages[name] = Storage(cls.name, dtype, numel, Region(data, -1, size))
+            storages[name] = Storage(cls.name, dtype, numel, Region(data, -1, size))  # its place is only known later
+        # A view is a part of a storage: its key, its offset and its number of elements.
         return storages[name] if view is None else view_of(storages[name], *view[1:])
 
     unpickler.persistent_load = load_storage
@@ -52,7 +55,7 @@ def read_pickles(data: Buffer) -> tuple[str, Any]:
     keys = unpickler.load()
     position = unpickler.position
     if not isinstance(keys, list) or sorted(keys) != sorted(storages):
-        raise WeightsError("has other storages than its tensors refer to")
+        raise WeightsError("has storages other than those its tensors refer to")
     for key in keys:
         position = place(storages[key], position)
     return "torch (before 1.6)", content
@@ -68,7 +71,7 @@ def view_of(storage: Storage, offset: Any, numel: Any) -> Storage:
 
 
 def place(storage: Storage, position: int) -> int:
-    """Find the bytes of a storage behind its count; where they end."""
+    """Find the bytes of a storage after its count, and return where they end."""
     region = storage.region
     end = position + COUNT_BYTES
     count = int.from_bytes(region.data[position:end], "little")

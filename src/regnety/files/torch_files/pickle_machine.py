@@ -1,7 +1,7 @@
-"""The machine that a pickle is a program for: a stack, marks on it, a memo, and what instructions do with them.
+"""The machine that runs a pickle: a stack, marks on it, a memo, and what instructions do with them.
 
-Python's own machine believes the lengths and places that a file gives it; this one takes nothing that the file does
-not have, and counts what it makes. It calls nothing but what `pickled_globals` knows.
+Python's own machine trusts the lengths and places in a file: a pickle of 20 bytes can make it reserve gigabytes. This
+one takes no more than the file has, and counts what it makes. It calls only what `pickled_globals` knows.
 """
 
 import codecs
@@ -16,26 +16,26 @@ from regnety.files.mapped_files import Buffer
 from regnety.files.torch_files.pickled_globals import Global, call, checked_key, fill, new
 
 STEP_BYTES = 80
-"""What an instruction of one byte may make: an empty list, with its place on the stack."""
+"""The most that an instruction of one byte makes: an empty list (56 bytes), with its place on the stack."""
 SPARE_BYTES = 32 << 20
 """What pickles may take in memory besides one and a half times their file."""
 LARGEST_INTEGER = 256
-"""Bytes."""
+"""Bytes. No honest number is longer, and Python's arithmetic and printing of long ones is slow."""
 
 
 class Machine:
-    """Memory and operations; the instructions stand in `unpickling`.
+    """Memory and operations; the instructions are in `pickle_reading`.
 
-    An operation raises WeightsError, or any of Python's own errors where what the pickle wants makes no sense.
+    An operation raises WeightsError, or any of Python's own errors if what the pickle asks for makes no sense.
 
     Args:
         data: the file, or a part of it.
         start: where the first pickle begins.
         end: where the last one must have ended.
-        persistent_load: what a persistent id stands for, as torch's storages; without it there may be none.
+        persistent_load: what a persistent id stands for: a storage, in torch's files. None if there may be none.
 
     Attributes:
-        position: where the next pickle begins, or whatever follows the last one.
+        position: where the next pickle begins, or what follows the last one.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class Machine:
         self.memo: dict[int, Any] = {}
 
     def charge(self, size: int) -> None:
-        """Count bytes of memory that are about to be taken."""
+        """Count bytes of memory before they are taken."""
         self.bytes_left -= size
         if self.bytes_left < 0:
-            raise WeightsError("has a pickle that would take far more memory than its file is long")
+            raise WeightsError("has a pickle that would take far more memory than its file")
 
     # What an instruction carries
 
@@ -117,13 +117,13 @@ class Machine:
         return line == b"01" if line in (b"00", b"01") else int(line.rstrip(b"L"))
 
     def text(self, raw: bytes) -> str:
-        """UTF-8, which may have halves of characters."""
+        """UTF-8, possibly with lone surrogates."""
         if not raw.isascii() and raw.translate(None, _NARROW):
-            self.charge(3 * len(raw))  # Python gives every character as much as the widest one takes
+            self.charge(3 * len(raw))  # a str takes for each character as much as for its widest, up to 4 bytes
         return raw.decode("utf-8", "surrogatepass")
 
     def old_text(self, raw: bytes) -> str | bytes:
-        """Python 2's str, which was text or bytes."""
+        """Python 2's str, which may be text or bytes."""
         try:
             return self.text(raw)
         except UnicodeDecodeError:
@@ -165,7 +165,7 @@ class Machine:
         return values
 
     def remember(self, index: int) -> None:
-        """Keep the last value for later instructions."""
+        """Put the last value into the memo, for later instructions."""
         self.charge(STEP_BYTES)
         self.memo[index] = self.stack[-1]
 
@@ -206,26 +206,28 @@ class Machine:
         target.update(map(checked_key, values))
 
     def find_global(self, module: Any, name: Any) -> Global:
-        """What a pickle names; nothing is looked for."""
+        """A function or class that a pickle names; nothing is imported or looked up."""
         if not isinstance(module, str) or not isinstance(name, str):
             raise TypeError
         self.charge(STEP_BYTES + len(module) + len(name))
         return Global(f"{module}.{name}")
 
     def charge_copies(self, arguments: Any) -> None:
-        """Count what a function may make of arguments, which it may be given again and again."""
+        """Count what a function may make of its arguments."""
+        # The memo lets two bytes name the same large argument again: without this, a small file could copy it without
+        # end.
         self.charge(STEP_BYTES)
         for argument in arguments if isinstance(arguments, tuple) else ():
-            wider = 8 if isinstance(argument, dict | list | tuple | set) else 1  # a set of a list's values, say
+            wider = 8 if isinstance(argument, dict | list | tuple | set) else 1  # a set takes more than its list
             self.charge(wider * sys.getsizeof(argument))
 
     def call(self, function: Any, arguments: Any) -> Any:
-        """What a function makes of arguments."""
+        """The result of a call."""
         self.charge_copies(arguments)
         return call(function, arguments)
 
     def call_class(self, cls: Any, *arguments: Any) -> Any:
-        """Python 2's way of making an object: calling whatever was named."""
+        """Protocol 0's way to make an object: a call of what was named."""
         return self.call(cls, arguments)
 
     def make(self, cls: Any, arguments: Any) -> Any:
@@ -246,4 +248,4 @@ class Machine:
 
 
 _NARROW = bytes(range(0xC4))
-"""Bytes of which UTF-8 makes characters that Python keeps in one byte each."""
+"""The bytes of UTF-8 text whose characters Python keeps in one byte each (up to U+00FF)."""

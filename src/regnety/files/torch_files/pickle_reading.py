@@ -1,7 +1,10 @@
-"""Pickles, read without running anything of them.
+"""Pickles, read without running anything in them.
 
-A pickle is a program of some seventy instructions; most push or combine data, and the few that call something call
-what `pickled_globals` knows. `pickletools` of Python's own library describes every instruction.
+A pickle is a program of some seventy instructions. Most push or combine data; the few that call something may call only
+what `pickled_globals` knows. `pickletools` in Python's library describes every instruction.
+
+Python's `Unpickler` with a `find_class` of ours would be shorter. But it checks no lengths against the file, and cannot
+stop a pickle that asks for too much memory or time.
 """
 
 import struct
@@ -13,14 +16,15 @@ from regnety.files.torch_files.pickle_machine import STEP_BYTES, Machine
 
 LATEST_PROTOCOL = 5
 MOST_STEPS = 5_000_000
-"""Instructions of a pickle; a checkpoint of the largest RegNet with its optimizer takes some 100,000."""
+"""Instructions of a pickle; a checkpoint of the largest RegNet with its optimizer takes some 100,000. This bounds time,
+as `Machine.charge` bounds memory."""
 
 
 class Unpickler(Machine):
-    """Reads the pickles that stand one after the other in a file."""
+    """Reads the pickles of a file, one after the other."""
 
     def load(self) -> Any:
-        """The object that the next pickle describes; `position` is behind it afterwards.
+        """The object that the next pickle describes; afterwards `position` is at the end of the pickle.
 
         Raises:
             WeightsError: the pickle is damaged, would run something, or would take far more memory than its file.
@@ -71,6 +75,8 @@ def _frame(machine: Unpickler) -> None:
         raise ValueError
 
 
+# A table of functions, not a chain of comparisons: five million instructions are the limit, and each costs as much as
+# its place in the chain.
 _STOP = ord(".")
 
 _INSTRUCTIONS: dict[int, Instruction] = {
@@ -111,7 +117,7 @@ _INSTRUCTIONS: dict[int, Instruction] = {
     ord(b"B"): _pushing(lambda machine: machine.counted(4)),
     ord(b"C"): _pushing(lambda machine: machine.counted(1)),
     ord(b"\x8e"): _pushing(lambda machine: machine.counted(8)),
-    ord(b"\x96"): _pushing(lambda machine: machine.counted(8)),  # a bytearray, which nobody changes here
+    ord(b"\x96"): _pushing(lambda machine: machine.counted(8)),  # a bytearray, which is never changed here
     # containers
     ord(b"]"): _pushing(lambda machine: []),
     ord(b")"): _pushing(lambda machine: ()),
@@ -145,4 +151,5 @@ _INSTRUCTIONS: dict[int, Instruction] = {
     ord(b"Q"): _pushing(lambda machine: machine.load_persistent(machine.stack.pop())),
     ord(b"P"): _pushing(lambda machine: machine.load_persistent(machine.line().decode())),
 }
-"""Every instruction but the last one (.), and those for registered extensions and buffers outside of the pickle."""
+"""Every instruction except STOP (.), and except those for registered extensions and out-of-band buffers: both refer to
+something outside of the file."""

@@ -1,6 +1,6 @@
-"""Nested plain Python with tensors in it as a pickle that torch reads, tensors by references to their storages.
+"""Nested plain Python with tensors in it, written as a pickle that torch reads; tensors refer to their storages.
 
-Only what torch's own careful reader (`weights_only=True`) takes is written, in protocol 2.
+Protocol 2, and only what torch's restricted reader (`weights_only=True`) accepts.
 """
 
 import math
@@ -16,18 +16,21 @@ from regnety.files.file_contents import DEEPEST, ContentPath
 from regnety.files.torch_files.tensors import STORAGE_TYPES
 from regnety.text import excerpt
 
+# Reversed: of two classes with one type the first one in the table remains.
 STORAGE_CLASSES = {dtype: cls for cls, dtype in reversed(STORAGE_TYPES.items()) if not cls.endswith("UntypedStorage")}
-"""Type of elements to torch's class, where there is one."""
+"""Type of elements to torch's class, if there is one."""
 
 Written: TypeAlias = tuple[str, str, tuple[int, ...]]
 """What is known of a tensor once its values are in the file: key of the storage, type, shape."""
 
 
 class Pickler:
-    """Makes pickles of nested content.
+    """Writes pickles of nested content.
+
+    No memo: it would save some bytes for keys that repeat, and torch's reader does not need one.
 
     Args:
-        write: puts a tensor's values into the file, once for each tensor that is met.
+        write: puts a tensor's values into the file.
     """
 
     def __init__(self, write: Callable[[StoredTensor | Array], Written]) -> None:
@@ -66,7 +69,7 @@ def _plain(value: Any, path: ContentPath = ()) -> bytes:
     """A value that holds no others."""
     if value is None:
         return b"N"
-    if isinstance(value, bool | np.bool_):
+    if isinstance(value, bool | np.bool_):  # before int, which bool is too
         return b"\x88" if value else b"\x89"
     if isinstance(value, int | np.integer):
         raw = int(value).to_bytes(int(value).bit_length() // 8 + 1, "little", signed=True)
@@ -77,7 +80,9 @@ def _plain(value: Any, path: ContentPath = ()) -> bytes:
     if isinstance(value, str):
         text = value.encode("utf-8", "surrogatepass")
         return b"X" + struct.pack("<I", len(text)) + text
-    raise WeightsError(f"{_place(path)} is a {type(value).__name__}, which is no plain value, container or tensor")
+    raise WeightsError(
+        f"{_place(path)} is of type {type(value).__name__}, which is not a plain value, container or tensor"
+    )
 
 
 def _place(path: ContentPath) -> str:
@@ -85,13 +90,13 @@ def _place(path: ContentPath) -> str:
 
 
 def _tensor(key: str, dtype: str, shape: tuple[int, ...]) -> bytes:
-    """A call of torch's function that makes a tensor of a storage whose values stand without gaps."""
+    """A call of torch's function that makes a contiguous tensor of a whole storage."""
     storage = (
         *(b"(", _plain("storage"), b"ctorch\n", STORAGE_CLASSES[dtype].encode(), b"\n"),
         *(_plain(key), _plain("cpu"), _plain(math.prod(shape)), b"tQ"),
     )
     strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    hooks = b"ccollections\nOrderedDict\n)R"
+    hooks = b"ccollections\nOrderedDict\n)R"  # no backward hooks: torch expects an empty OrderedDict
     return b"".join(
         (
             b"ctorch._utils\n_rebuild_tensor_v2\n(",

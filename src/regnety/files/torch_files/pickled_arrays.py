@@ -1,4 +1,4 @@
-"""NumPy's scalars and arrays in a pickle, which says how they are made in calls of NumPy's own functions."""
+"""NumPy's scalars and arrays in a pickle, which builds them by calls of NumPy's own functions."""
 
 import math
 import re
@@ -13,11 +13,11 @@ from regnety.files.file_contents import Opaque
 from regnety.files.number_types import NUMPY_TYPES, checked_shape, read_values, unreadable
 
 _CODE = re.compile(r"[<>=|]?([biufcSU])(\d{1,5})")
-"""A kind of numbers or texts and its size, as f4."""
+"""A kind of numbers or texts and its size, like f4."""
 
 
 class NumberType(Opaque):
-    """`numpy.dtype`: known by its code once it was called, by its byte order once it was filled."""
+    """`numpy.dtype`: the call gives its code, the state that follows its byte order."""
 
     __slots__ = ("code", "order")
 
@@ -27,21 +27,22 @@ class NumberType(Opaque):
         self.order = "<"
 
     def fill(self, state: Any) -> None:
-        """What the pickle says besides: the version, the byte order, and what only compound types have."""
+        """Take the state: version, byte order, and what only compound types have."""
         if isinstance(state, tuple) and len(state) > 1 and state[1] == ">":
             self.order = ">"
 
     def dtype(self) -> np.dtype[Any] | None:
-        """As NumPy has it; None where it is none of numbers or texts."""
+        """NumPy's own; None if it is not of numbers or texts."""
+        # Only what the expression allows reaches np.dtype: it understands strings that make compound types.
         found = _CODE.fullmatch(self.code)
         try:
             return np.dtype(self.order + found[1] + found[2]) if found else None
-        except TypeError:  # there are no numbers of that size
+        except TypeError:  # no such size, as in f3
             return None
 
 
 def scalar(kind: Any, value: Any) -> Any:
-    """`numpy.core.multiarray.scalar`: the number or text as Python has it."""
+    """`numpy.core.multiarray.scalar`: the number or text as a Python value."""
     dtype = kind.dtype() if isinstance(kind, NumberType) else None
     if dtype is None or dtype.itemsize == 0:
         return Opaque("numpy.generic", value)
@@ -55,12 +56,13 @@ def reconstruct(*_: Any) -> StoredTensor:
 
 
 def fill(array: StoredTensor, state: Any) -> None:
-    """What fills a reconstructed array: version, shape, number type, whether its columns are whole, bytes."""
+    """Fill a reconstructed array: version, shape, number type, whether it is in column order, bytes."""
     if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[2], NumberType):
-        return  # what else a tensor is filled with are attributes
+        return  # attributes of a torch tensor, which are not needed
     _, shape, kind, columns_whole, values = state
     whole = _array(values, kind, shape, columns_whole)
-    for field in ("shape", "dtype", "read"):  # the pickle may already have handed the unfilled array on
+    # In place, although it is frozen: the pickle may have put the unfilled array elsewhere already.
+    for field in ("shape", "dtype", "read"):
         object.__setattr__(array, field, getattr(whole, field))
 
 

@@ -1,8 +1,8 @@
-"""What a pickle may ask for by name, and what it gets: nothing is ever imported.
+"""What a pickle may ask for by name, and what it gets. Nothing is ever imported.
 
-A pickle names functions and classes, and says what to call them with. A function that makes data has one of ours here
-that makes the same; an object of any class becomes an `Opaque` with the class's name. Whatever else a pickle would
-call is refused by name.
+A pickle names functions and classes and says what to call them with. Each function that only makes data has a
+counterpart here that makes the same; an object of any class becomes an `Opaque` with the class's name. Any other call
+is refused by name.
 """
 
 from collections.abc import Callable
@@ -23,24 +23,24 @@ class Global(Opaque):
 
 
 def call(function: Any, arguments: Any) -> Any:
-    """What a function or class makes of arguments.
+    """The result of a call of a function or class.
 
     Raises:
-        WeightsError: it is not one that only makes data.
+        WeightsError: it does not only make data.
     """
     made_by = _maker(function)
     if made_by is None:
-        raise WeightsError(f"would run {_name(function)}; nothing of it was run")
+        raise WeightsError(f"would run {_name(function)}; it was not run")
     if not isinstance(arguments, tuple):
-        raise WeightsError(f"would call {_name(function)} without a row of arguments")
+        raise WeightsError(f"would call {_name(function)} without a tuple of arguments")
     return made_by(*arguments)
 
 
 def new(cls: Any, arguments: Any) -> Any:
-    """An object of a class, before it is filled: made by us, or an `Opaque`. Making one runs nothing of the class.
+    """An object of a class, before it is filled: ours, or an `Opaque`. Nothing of the class is run.
 
     Raises:
-        WeightsError: it is no class.
+        WeightsError: it is not a class.
     """
     if not isinstance(cls, Global) or not isinstance(arguments, tuple):
         raise WeightsError(f"would make an object of {_name(cls)}")
@@ -49,27 +49,27 @@ def new(cls: Any, arguments: Any) -> Any:
 
 
 def fill(value: Any, state: Any) -> None:
-    """Give an object its attributes, and nothing that has none of its own.
+    """Give an object its attributes.
 
     Raises:
-        WeightsError: it is a function or class, or nothing that has attributes.
+        WeightsError: it is a function or class, or something without attributes.
     """
     if isinstance(value, Global):
-        raise WeightsError(f"would change {excerpt(value.name)}; nothing of it was changed")
+        raise WeightsError(f"would change {excerpt(value.name)}; it was not changed")
     if isinstance(value, arrays.NumberType):
         value.fill(state)
     elif isinstance(value, StoredTensor):
         arrays.fill(value, state)
     elif isinstance(value, Opaque):
         value.state = state
-    elif not isinstance(value, dict):  # an OrderedDict's attributes are a network's versions, which nobody needs
+    elif not isinstance(value, dict):  # the attributes of a state dict are versions of modules, which are not needed
         raise WeightsError(f"would fill a {type(value).__name__} with attributes")
 
 
 def _name(value: Any) -> str:
     if isinstance(value, Global):
         return excerpt(value.name)
-    return f"something of type {type(value).__name__}, which is no function and no class"
+    return f"something of type {type(value).__name__}, which is neither a function nor a class"
 
 
 def _maker(function: Any) -> Callable[..., Any] | None:
@@ -89,7 +89,7 @@ _RENAMED = {
     "numpy._core.numeric": "numpy.core.numeric",
     "pathlib._local": "pathlib",
 }
-"""Modules that had or have another name, to the one used here."""
+"""Other names of modules, of Python 2, NumPy 2 and Python 3.13, to those used here."""
 
 _OPAQUE = {
     *("argparse.Namespace", "types.SimpleNamespace", "builtins.slice", "builtins.range", "decimal.Decimal"),
@@ -97,20 +97,22 @@ _OPAQUE = {
     *("numpy.random._pickle.__randomstate_ctor", "numpy.random._pickle.__generator_ctor"),
     "numpy.random._pickle.__bit_generator_ctor",
 }
-"""Classes that are called to make an object of theirs, which is of no interest here."""
+"""Classes that pickles call to make an object whose content is not needed."""
 
 _LONGEST_TUPLE = 100
-"""Numbers, and characters of texts, in a tuple that is a key."""
+"""Numbers, and characters of texts, in a tuple that is a key: it becomes a text, which should stay short."""
 
 
 def checked_key(key: Any) -> Any:
-    """A key of a dict or a member of a set: plain, so that finding its place costs nothing that the file decides.
+    """A key of a dict or a member of a set, if it is plain.
 
     Raises:
         WeightsError: it is a container or a huge number.
     """
+    # Hashes of numbers and tuples are predictable: a file may choose thousands with the same one, and a dict of them
+    # takes quadratic time. Texts are safe, as their hashes are salted in each process; numbers of 64 bits nearly so.
     if isinstance(key, Global):
-        return key.name  # Lightning's files have callbacks by their classes
+        return key.name  # Lightning keys its callbacks by their classes
     parts = key if isinstance(key, tuple) else (key,)
     lengths = [len(part) if isinstance(part, str | bytes) else 0 for part in parts]
     if (
@@ -118,8 +120,8 @@ def checked_key(key: Any) -> Any:
         or any(isinstance(part, int) and abs(part) >= 2**64 for part in parts)
         or (isinstance(key, tuple) and len(parts) + sum(lengths) > _LONGEST_TUPLE)
     ):
-        raise WeightsError(f"has a key of type {type(key).__name__}, which is no name and no number of 64 bits")
-    return str(key) if isinstance(key, tuple) else key  # a tuple can be chosen to be found where another one is
+        raise WeightsError(f"has a key of type {type(key).__name__}, which is neither a name nor a 64-bit number")
+    return str(key) if isinstance(key, tuple) else key
 
 
 def _row(values: Any = ()) -> list[Any]:
@@ -153,6 +155,7 @@ def _path(*parts: Any) -> str:
 
 
 def _encode(text: Any, encoding: Any) -> bytes:
+    # Protocol 2 has no bytes: Python 3 writes them as a latin1 text and a call of _codecs.encode.
     if encoding not in ("latin1", "latin-1", "utf-8"):
         raise WeightsError("would encode a text in a way that is not latin1")
     return _text(text).encode(encoding)
@@ -163,14 +166,14 @@ def _bytes(value: Any = b"", encoding: Any = None) -> bytes:
 
 
 def _from_type(function: Any, cls: Any, arguments: Any, state: Any) -> Any:
-    """A tensor of a subclass, or one with attributes: made by the function that is given, which must be torch's."""
+    """A tensor of a subclass, or one with attributes: made by the given function, which must be torch's."""
     if not isinstance(function, Global) or not function.name.startswith("torch._utils."):
-        raise WeightsError(f"would run {_name(function)}; nothing of it was run")
+        raise WeightsError(f"would run {_name(function)}; it was not run")
     return call(function, arguments)
 
 
 def _reconstruct(cls: Any, base: Any, items: Any) -> Any:
-    """An object as protocols 0 and 1 have it: of a subclass of list or dict with its items."""
+    """An object as protocols 0 and 1 write it: of a subclass of list or dict with its items."""
     made = new(cls, ())
     if isinstance(made, Opaque):
         made.items = items
@@ -212,4 +215,4 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     "copyreg._reconstructor": _reconstruct,
     **{f"pathlib.{name}": _path for name in ("Path", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")},
 }
-"""What makes the same data as the function or class of that name."""
+"""Functions and classes by name, to what makes the same data."""

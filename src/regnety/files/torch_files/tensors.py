@@ -1,4 +1,4 @@
-"""torch's storages and the functions that make tensors of them, for a pickle that asks for them by name."""
+"""torch's storages, and the functions that make tensors of them, which a pickle calls by name."""
 
 import math
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ STORAGE_TYPES = {
     "QUInt8Storage": "quint8",
     "QInt32Storage": "qint32",
 }
-"""torch's classes, whatever module they are in, to the type of their elements."""
+"""torch's classes, in any module (torch, torch.cuda), to the type of their elements."""
 
 ITEM_SIZES = {
     **{name: item.itemsize for name, item in FILE_TYPES.items()},
@@ -40,17 +40,17 @@ ITEM_SIZES = {
     "quint8": 1,
     "qint32": 4,
 }
-"""Bytes of one element of each type that a storage may have."""
+"""Bytes of one element of each type of a storage."""
 
 LONGEST_TYPE = 20
-"""Characters of the name of a type that is not known; a file can make it as long as it likes."""
+"""Characters of the name of an unknown type that are kept; a file can make it any length."""
 MOST_REPEATED = 1 << 24
-"""Elements that an expanded tensor may have in a file of fewer bytes."""
+"""Elements that an expanded tensor may always have; more only if the file has as many bytes."""
 
 
 @dataclass(slots=True, eq=False)
 class Region:
-    """Bytes of a file that tensors share. An old file tells where they are after it has told who uses them."""
+    """Bytes of a file that tensors share. Mutable: an old file names them first and says later where they are."""
 
     data: Buffer
     start: int
@@ -59,7 +59,7 @@ class Region:
 
 
 class Storage(Opaque):
-    """A row of elements of one type. It is data like any other, so it may turn up in a file by itself."""
+    """A row of elements of one type. A file may also hold one without a tensor."""
 
     __slots__ = ("dtype", "numel", "region", "shift")
 
@@ -72,7 +72,7 @@ class Storage(Opaque):
         """Where it begins in the region, in bytes."""
 
     def read(self, offset: int, shape: tuple[int, ...], strides: tuple[int, ...] | None) -> Array:
-        """Values of it, as `read_values`; the bounds were checked."""
+        """Some of its values; arguments as for `read_values`, whose bounds were checked."""
         start = self.region.start + self.shift + offset * ITEM_SIZES[self.dtype]
         return read_values(self.region.data, self.dtype, start, shape, strides, big_endian=self.region.big_endian)
 
@@ -81,7 +81,7 @@ def storage_type(cls: object) -> str:
     """The type of the elements of a storage class, as `torch.FloatStorage` or `torch.cuda.HalfStorage`.
 
     Raises:
-        WeightsError: it is none of torch's.
+        WeightsError: it is not one of torch's.
     """
     name = cls.name if isinstance(cls, Opaque) else ""
     dtype = STORAGE_TYPES.get(name.rpartition(".")[2])
@@ -94,15 +94,15 @@ def whole_number(value: object) -> int:
     """A count or a place.
 
     Raises:
-        WeightsError: it is no whole number that is 0 or more.
+        WeightsError: it is not a whole number from 0.
     """
     if type(value) is not int or value < 0:
-        raise WeightsError("has a count or a place that is no whole number")
+        raise WeightsError("has a count or a place that is not a whole number")
     return value
 
 
 def rebuild_tensor(storage: Any, offset: Any, size: Any, strides: Any, *_: Any) -> StoredTensor:
-    """`torch._utils._rebuild_tensor`: a tensor out of its storage.
+    """`torch._utils._rebuild_tensor`: a tensor from its storage.
 
     Args:
         storage: where its values are.
@@ -111,7 +111,7 @@ def rebuild_tensor(storage: Any, offset: Any, size: Any, strides: Any, *_: Any) 
         strides: between neighbours along each axis, in elements.
 
     Raises:
-        WeightsError: it does not lie in its storage, or repeats so much of it that nobody could hold it.
+        WeightsError: it reaches beyond its storage, or repeats too much of it.
     """
     if not isinstance(storage, Storage):
         raise WeightsError("has a tensor without a storage")
@@ -122,12 +122,15 @@ def rebuild_tensor(storage: Any, offset: Any, size: Any, strides: Any, *_: Any) 
     steps = tuple(whole_number(stride) for stride in strides)
     if 0 in shape:
         return StoredTensor(shape, storage.dtype, partial(storage.read, 0, shape, None))
+    # The place of the last element: with no negative strides, none is further.
     if offset + sum((count - 1) * step for count, step in zip(shape, steps, strict=True)) >= storage.numel:
         raise WeightsError(f"has a tensor of shape {shape} that reaches beyond its storage of {storage.numel} elements")
+    # Strides of 0 (expand) are honest, rows that overlap otherwise are not: copying one would take more memory than the
+    # file has.
     if math.prod(count for count, step in zip(shape, steps, strict=True) if step) > storage.numel:
         raise WeightsError(f"has a tensor of shape {shape} whose rows overlap")
     if math.prod(shape) > max(MOST_REPEATED, len(storage.region.data)):
-        raise WeightsError(f"has a tensor of shape {shape}, which repeats values to more than the file could hold")
+        raise WeightsError(f"has a tensor of shape {shape}, which repeats more values than the file could hold")
     if storage.dtype not in FILE_TYPES:
         return unreadable(shape, storage.dtype)
     return StoredTensor(shape, storage.dtype, partial(storage.read, offset, shape, steps))
@@ -136,9 +139,9 @@ def rebuild_tensor(storage: Any, offset: Any, size: Any, strides: Any, *_: Any) 
 def rebuild_tensor_v2(
     storage: Any, offset: Any, size: Any, strides: Any, requires_grad: Any, hooks: Any, metadata: Any = None
 ) -> StoredTensor:
-    """`torch._utils._rebuild_tensor_v2`: the same with what only training needs."""
+    """`torch._utils._rebuild_tensor_v2`: the same, with what only training needs."""
     tensor = rebuild_tensor(storage, offset, size, strides)
-    if isinstance(metadata, dict) and any(metadata.values()):  # a view that is negated or conjugated when it is used
+    if isinstance(metadata, dict) and any(metadata.values()):  # torch negates or conjugates such a view on use
         return unreadable(tensor.shape, f"{tensor.dtype[:LONGEST_TYPE]}, negated or conjugated")
     return tensor
 
@@ -146,7 +149,7 @@ def rebuild_tensor_v2(
 def rebuild_tensor_v3(
     storage: Any, offset: Any, size: Any, strides: Any, requires_grad: Any, hooks: Any, dtype: Any, metadata: Any = None
 ) -> StoredTensor:
-    """`torch._utils._rebuild_tensor_v3`: for types that have no storage class, over plain bytes."""
+    """`torch._utils._rebuild_tensor_v3`: for types without a storage class (float8), over plain bytes."""
     name = dtype.name.removeprefix("torch.") if isinstance(dtype, Opaque) else ""
     if name not in ITEM_SIZES:
         return unreadable(checked_shape(size), name[:LONGEST_TYPE])
@@ -157,18 +160,19 @@ def rebuild_tensor_v3(
 
 
 def rebuild_parameter(tensor: Any, *_: Any) -> StoredTensor:
-    """`torch._utils._rebuild_parameter`: the tensor that a parameter is."""
+    """`torch._utils._rebuild_parameter`: its tensor."""
     if not isinstance(tensor, StoredTensor):
         raise WeightsError("has a parameter without a tensor")
     return tensor
 
 
 def rebuild_sparse_tensor(layout: Any, parts: Any) -> StoredTensor:
-    """`torch._utils._rebuild_sparse_tensor`: indices, values and the size that they are spread over."""
+    """`torch._utils._rebuild_sparse_tensor`: indices, values and size; only the size is used."""
+    # COO has (indices, values, size), CSR and the like have two arrays of indices.
     values, size = parts[1:3] if len(parts) < 4 or isinstance(parts[2], tuple) else parts[2:4]
     return unreadable(checked_shape(size), f"sparse {rebuild_parameter(values).dtype[:LONGEST_TYPE]}")
 
 
 def rebuild_meta_tensor(dtype: Any, size: Any, *_: Any) -> StoredTensor:
-    """`torch._utils._rebuild_meta_tensor_no_storage`: a shape that never had values."""
+    """`torch._utils._rebuild_meta_tensor_no_storage`: a shape without values."""
     return unreadable(checked_shape(size), "meta")

@@ -1,4 +1,4 @@
-"""Files as `torch.save` makes them, written without torch and tensor by tensor, whole or not at all."""
+"""Files in the form of `torch.save`, written without torch and tensor by tensor."""
 
 import zipfile
 from pathlib import Path
@@ -13,11 +13,12 @@ from regnety.files.torch_files.pickle_writing import STORAGE_CLASSES, Pickler, W
 from regnety.storage import replacing
 
 FOLDER = "archive"
-"""The folder that all entries are in, as torch names it when it writes to a stream."""
+"""The folder of all entries; torch's own name when it writes to a stream."""
 ALIGNMENT = 64
-"""Bytes; each storage begins at a multiple, as torch's own do, so that it can be used where it stands."""
+"""Bytes. Each storage begins at a multiple, as in torch's own files, so that `torch.load(mmap=True)` can use it in
+place."""
 PADDING_FIELD = b"FB"
-"""The extra field of a zip entry with which torch, too, fills the gap."""
+"""The extra field of a zip entry that fills the gap; torch uses the same."""
 FIELD_HEADER_BYTES = 4
 LOCAL_HEADER_BYTES = 30
 ZIP64_FIELD_BYTES = 20
@@ -26,12 +27,12 @@ ZIP64_FIELD_BYTES = 20
 def write_torch(path: str | Path, content: Any) -> None:
     """Write nested content as `torch.save` does; `torch.load` reads it, also with `weights_only=True`.
 
-    A tensor that turns up twice, as the same object, is written once and shared again by whoever reads it.
+    The same tensor object in two places is written once, and read as one.
 
     Args:
         path: where the file goes; an old one is replaced.
         content: dict, list, tuple, str, int, float, bool and None, with `StoredTensor` and NumPy leaves. Each tensor is
-            read once, one at a time; bfloat16 becomes float32, as it is read.
+            read once, one at a time; bfloat16 is written as float32.
 
     Raises:
         WeightsError: the content holds something else, or a tensor that cannot be read or that torch has no storage
@@ -55,10 +56,10 @@ class _Entries:
     def __init__(self, file: BinaryIO, archive: zipfile.ZipFile) -> None:
         self.file, self.archive = file, archive
         self.written: dict[int, tuple[StoredTensor | Array, Written]] = {}
-        """By the tensor's identity, which lasts as long as it is kept here."""
+        """By id(): the tensor is kept too, as Python gives the id of a deleted object to a new one."""
 
     def write_tensor(self, tensor: StoredTensor | Array) -> Written:
-        """Write the storage of a tensor that has none yet."""
+        """Write the storage of a tensor, unless it is written already."""
         if id(tensor) not in self.written:
             array = np.asarray(tensor.read() if isinstance(tensor, StoredTensor) else tensor)
             dtype, key = array.dtype.name, str(len(self.written))
@@ -72,6 +73,8 @@ class _Entries:
         info = zipfile.ZipInfo(f"{FOLDER}/{name}")
         large = len(data) > zipfile.ZIP64_LIMIT
         fixed = LOCAL_HEADER_BYTES + len(info.filename) + FIELD_HEADER_BYTES + (ZIP64_FIELD_BYTES if large else 0)
+        # zipfile aligns nothing. The data follow the local header, whose length is known once the name and the extra
+        # fields are.
         gap = -(self.file.tell() + fixed) % ALIGNMENT
         info.extra = PADDING_FIELD + gap.to_bytes(2, "little") + bytes(gap)
         with self.archive.open(info, "w", force_zip64=large) as entry:

@@ -29,7 +29,7 @@ def _obstacle(architecture: Architecture) -> str | None:
     if architecture.stem.stride != 2 or any(stage.stride != 2 for stage in stages):
         return "its stem or stage strides are not 2"
     if _timm_stages(design) != [(stage.width, stage.depth, stage.group_width) for stage in stages]:
-        return "timm rounds its widths otherwise"
+        return "timm rounds its widths differently"
     return None
 
 

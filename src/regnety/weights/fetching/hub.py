@@ -245,7 +245,8 @@ def _download(repo_id: str, filename: str, revision: str | None, announced: HfFi
             ) from error
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise UnknownModelError(f"{source}: {filename} did not come: {one_line(error.__cause__ or error)}") from error
+        why = one_line(error.__cause__ or error)
+        raise UnknownModelError(f"{source}: {filename} was not fetched: {why}") from error
 
 
 def _check(path: Path, size: int | None, etag: str | None, source: str) -> None:
