@@ -143,7 +143,7 @@ def test_a_few_counters_may_be_missing(tmp_path: Path) -> None:
     [
         ("empty.pth", b"", "unknown", "is empty"),
         ("text.safetensors", b"hello", "unknown", "is not a file of weights; it looks like text"),
-        ("cut.pth", b"PK\x03\x04" + bytes(100), "unknown", "is a damaged zip file: its end is missing, as where "),
+        ("cut.pth", b"PK\x03\x04" + bytes(100), "unknown", "is a damaged zip file: its end is missing, as if "),
         ("text.onnx", b"hello", "ONNX", "is not a whole ONNX file: "),
         ("text.xml", b"hello", "OpenVINO", "is not a whole OpenVINO model: "),
     ],

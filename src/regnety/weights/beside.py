@@ -1,7 +1,7 @@
-"""What stands beside a RegNet in a state dict: its classifier under another name, what changes its answers, the rest.
+"""What a state dict holds beside its RegNet: the classifier under another name, what changes the answers, the rest.
 
-A loss's weights, counts of a metric or a temperature have no part in the answer and are passed over by name. What could
-stand between the picture and the answer is refused: nobody can tell from tensors what it does.
+Weights of a loss, counts of a metric or a temperature have no part in the answer and are passed over by name. What may
+come between the picture and the answer is refused: tensors do not tell what it does.
 """
 
 import math
@@ -18,17 +18,19 @@ from regnety.weights.networks import Network, StandsBetween
 from regnety.weights.stem import STEM_WEIGHT
 
 MOST_HEADS = 16
-"""Heads that are looked at beside a network."""
+"""Heads beside a network that are considered; a multi-task model has a few."""
 CLASSIFIER = "head.fc"
 ENDS = ("weight", "bias")
 HEADS = {"head", "heads", "fc", "classifier"}
-"""Modules of a network, in one dialect or the other, behind its blocks."""
+"""Modules after the blocks of a network, in one dialect or another."""
 _PRETEXT = re.compile(
     r"(?:^|\.)(?:(?P<whole>projection_head|proj_head|projection|projector|predictor|prototypes[0-9]*|mlp_head)\."
     r"|(?:mlp\.|last_layer\.(?:weight_[gv]$|parametrizations\.)))"
 )
 """Heads of self-supervised training, which classify nothing: SimCLR's, BYOL's, SwAV's; and DINO's, by its layers."""
+# Modules that normalise the picture inside of the model keep its mean and std: torchvision's, kornia's, many home-made.
 _NORMALISATION = re.compile(r"(^|.*_)(mean|std)s?$")
+# Generalised mean pooling has one learnt exponent: its shape is that of a temperature, so only the name can tell.
 _POOLING = re.compile(r"(?:^|\.)(?:gem|[^.]*pool)[^.]*$", re.IGNORECASE)
 _CHANGED = (
     (
@@ -44,25 +46,25 @@ _CHANGED = (
     ),
     (re.compile(r"lora_"), "is of a network with LoRA layers", "merge them into the weights"),
 )
-"""What is put into the layers of a network: by its keys, with what to do."""
+"""What tools put into the layers of a network: its keys, what it is, and what to do."""
 
 
 def settle(
     network: Network, *, source: str, name: str, siblings: Mapping[str, StoredTensor], is_chosen: bool
 ) -> Network:
-    """A network with its classifier, and with all that stands beside it passed over by name.
+    """A network with its classifier, and with everything beside it passed over by name.
 
     Args:
         network: as it was found.
         source: the file, which messages begin with.
-        name: what `--state-dict` calls it; empty where it has no name.
-        siblings: tensors of the tables beside its state dict, as `fc.weight`.
-        is_chosen: somebody has named it, so that a head beside it is known to be none of its.
+        name: what `--state-dict` calls it; empty if it has no name.
+        siblings: tensors of the tables beside its state dict, such as `fc.weight`.
+        is_chosen: the user has named it, so a head beside it is known not to be its own.
 
     Raises:
         WeightsError: it has layers that no RegNet has.
-        StandsBetween: something beside it takes its pictures, its features or its answers; or there are two classifiers
-            that are not the same.
+        StandsBetween: something beside it takes its pictures, its features or its answers; or it has two different
+            classifiers.
     """
     beside = _without_pretext(network.beside)
     candidates = {**beside, **_without_pretext(siblings)}
@@ -86,14 +88,14 @@ def settle(
     if pictures:
         raise StandsBetween(
             f"{source}: changes its pictures before its RegNet sees them ({listed(pictures)}), which is not read, and "
-            "the answers would be others without; save the RegNet's state dict alone"
+            "without it the answers would differ; save the RegNet's state dict alone"
         )
     if others and not is_chosen:
         raise StandsBetween(
-            f"{source}: beside its RegNet it holds {listed([*([] if own else keys), *others])}, which may have a part "
-            f"in its answers{_out(name)}"
+            f"{source}: beside its RegNet it holds {listed([*([] if own else keys), *others])}, which may change its "
+            f"answers{_out(name)}"
         )
-    adopted = {} if own or others or len(same) < len(modules) else head  # else a head that was left away on demand
+    adopted = {} if own or others or len(same) < len(modules) else head  # else it was chosen without
     kept = {f"{modules[0]}.{end}" for end in adopted}
     return replace(
         network,
@@ -125,7 +127,7 @@ def _num_features(tensors: Mapping[str, StoredTensor]) -> int | None:
 
 
 def _classifiers(beside: Mapping[str, StoredTensor], features: int) -> Iterator[str]:
-    """Modules that make classes of features: a weight [classes, features] and a bias [classes]."""
+    """Modules that may be a classifier: a weight [classes, features] and a bias [classes]."""
     for key, tensor in beside.items():
         module, _, name = key.rpartition(".")
         if name == "weight" and len(tensor.shape) == 2 and tensor.shape[1] == features:
@@ -143,7 +145,7 @@ def _is_same(one: Mapping[str, StoredTensor], other: Mapping[str, StoredTensor])
 
 
 def _check_layers(network: Network, beside: Collection[str], source: str) -> None:
-    """Refuse keys in the network's own modules, which are layers that were put into it."""
+    """Refuse keys in the network's own modules: they are of layers that were added to it."""
     own = network.modules | HEADS
     unknown = [
         key for key in beside if key.startswith(network.prefix) and key[len(network.prefix) :].partition(".")[0] in own
@@ -153,7 +155,7 @@ def _check_layers(network: Network, beside: Collection[str], source: str) -> Non
     if not unknown:
         return
     for pattern, what, how in _CHANGED:
-        changed = [key for key in unknown if pattern.search(key[-1000:])]
+        changed = [key for key in unknown if pattern.search(key[-1000:])]  # the end of a key that may be hostile
         if changed:
             raise WeightsError(f"{source}: {what} ({listed(changed)}), which is not read; {how}")
     raise WeightsError(f"{source}: its keys are {network.dialect.owner}, but no RegNet has {listed(unknown)}")
@@ -163,6 +165,8 @@ def _between(
     beside: Mapping[str, StoredTensor], stem: StoredTensor | None, features: int | None, head: StoredTensor | None
 ) -> tuple[list[str], list[str]]:
     """Keys of what changes the pictures, and of what may take features or answers, by their names and shapes."""
+    # A guess in the safe direction: a tensor that fits nowhere in the network's path (a loss's weight, an anchor table)
+    # is passed over, one that would fit is refused.
     in_chans = stem.shape[1] if stem is not None and len(stem.shape) == 4 else 3
     wide = set() if features is None else {features, 2 * features}  # twice: average and maximum side by side
     classes = {head.shape[0]} if head is not None and head.shape else set()
@@ -185,7 +189,7 @@ def _between(
 
 
 def _takes(shape: Sequence[int], wide: Collection[int], classes: Collection[int]) -> bool:
-    """Whether a layer's weight has an input of features, or of answers."""
+    """Whether a layer's weight takes features or answers as its input."""
     if len(shape) == 1:
         return shape[0] in wide
     return len(shape) > 1 and (shape[1] in wide or (len(shape) == 2 and shape[1] in classes))

@@ -1,4 +1,4 @@
-"""A checkpoint, whoever wrote it: from its file to tensors under our keys, none of which is read yet."""
+"""A checkpoint of any code base: from its file to tensors under our keys, none of which is read yet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from regnety.weights.nesting import facts_of
 from regnety.weights.networks import Network
 from regnety.weights.selection import Taken, take_network
 
-OWN_KEY = "regnety"
+OWN_KEY = "regnety"  # beside the weights in checkpoints of `regnety train`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +66,15 @@ class Checkpoint:
 
 
 def open_checkpoint(path: str | Path, *, state_dict: str | None = None) -> Checkpoint:
-    """Find the state dict of a file. Nothing in it is run, and of the tensors only names and shapes are read.
+    """Find the state dict of a file. Nothing in it is run; of the tensors only names and shapes are read.
 
     Args:
         path: a file of safetensors or of torch, of any age, or the index of a sharded one.
         state_dict: which of its state dicts; None is `take_network`'s choice.
 
     Raises:
-        WeightsError: the file is missing, damaged or of another kind, or its keys are no RegNet's; the message begins
-            with its name.
+        WeightsError: the file is missing, damaged or of another kind, or its keys are not a RegNet's; the message
+            begins with its name.
     """
     return checkpoint_of(read_file(path), state_dict=state_dict)
 

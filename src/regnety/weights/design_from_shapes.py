@@ -1,7 +1,7 @@
-"""The design of a checkpoint that nobody named, from the shapes of its tensors alone.
+"""The design of an unnamed checkpoint, from the shapes of its tensors alone.
 
-Shapes give every width, depth, group width, bottleneck multiplier and squeeze width. Strides leave no trace in them:
-2 is assumed for the stem and for each stage, as all published RegNets have.
+Shapes give every width, depth, group width, bottleneck multiplier and squeeze width. Strides leave no trace in them: 2
+is assumed for the stem and for each stage, as in all published RegNets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,22 +16,22 @@ from regnety.architecture.tensor_shapes import check_shapes
 from regnety.errors import InvalidDesignError, WeightsError
 
 TensorShapes: TypeAlias = Mapping[str, Sequence[int]]
-"""Key to shape, as a file has them; the keys are timm's."""
+"""Key to shape, as in a file; the keys are timm's."""
 
 USUAL_SE_RATIO = 0.25
 FINEST_SE_RATIO = 64
-"""Largest denominator of a squeeze ratio that is looked for."""
+"""Largest denominator of a squeeze ratio that is tried."""
 
 
 def infer_architecture(shapes: TensorShapes, *, source: str) -> Architecture:
-    """The network that shapes are of: a linear design where one has these stages, else the table of its stages.
+    """The network with these shapes: a linear design if one has these stages, else the table of its stages.
 
     Args:
         shapes: key to shape. Without a classifier the network has 0 classes.
         source: the file, which messages begin with.
 
     Raises:
-        WeightsError: they are of no RegNet; the message names the key that shows it.
+        WeightsError: no RegNet has them; the message names the key that shows it.
     """
     try:
         stages = tuple(_stages(shapes))
@@ -52,7 +52,7 @@ def infer_architecture(shapes: TensorShapes, *, source: str) -> Architecture:
 
 
 def stage_depths(shapes: TensorShapes) -> list[int]:
-    """Number of blocks of each stage, first to last, as far as the keys are without a gap."""
+    """Number of blocks of each stage, first to last, up to the first gap in the keys."""
     depths: list[int] = []
     while f"s{len(depths) + 1}.b1.conv1.conv.weight" in shapes:
         stage, depth = f"s{len(depths) + 1}", 1
@@ -86,7 +86,8 @@ def _stages(shapes: TensorShapes) -> list[StageDesign]:
 
 
 def _se_ratio(shapes: TensorShapes) -> float:
-    """The ratio by which every block's entering width becomes its squeeze width; 0 where no block squeezes."""
+    """The ratio that makes every block's squeeze width from the width that enters it; 0 if no block squeezes."""
+    # Squeeze widths are rounded, so many ratios fit: first the usual one, then those with the smallest denominators.
     squeezes = [
         (_side(shapes, f"{block}.conv1.conv.weight", 1), _side(shapes, f"{block}.se.fc1.weight", 0))
         for number, depth in enumerate(stage_depths(shapes), start=1)

@@ -1,7 +1,7 @@
-"""Where in a file state dicts stand: the tables that training programs put around them, whatever they call them.
+"""Where the state dicts of a file are: in the tables that training programs put around them, under any name.
 
-A state dict is a table of tensors under names with a dot. Every table of a file is looked into but those of optimizers,
-schedulers and scalers, which may keep weights too, but none to answer with.
+A state dict is a table of tensors under names with a dot. Every table of a file is searched, except those of
+optimizers, schedulers and scalers: they may hold tensors of the same shapes, but not the weights.
 """
 
 import math
@@ -24,38 +24,39 @@ NAMES = (
     *("state_dict", "model", "model_state", "model_state_dict", "net", "weights", "params", "module"),
     *("classy_state_dict", "base_model"),  # what VISSL and ClassyVision put around them
 )
-"""Tables that are known, in the order in which they are taken where several hold the same network."""
+"""Known tables, in the order of preference if several hold the same network."""
 AVERAGED = {"ema", "averaged", "average", "avg", "swa", "shadow", "polyak", "teacher"}
-"""Words in the names of weights that are averaged over the training, or are the better of two for another reason."""
+"""Words in the names of weights that are averaged over the training, or preferred for another reason (a teacher)."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _NO_WEIGHTS = re.compile(r"optim|sched|scaler|grad", re.IGNORECASE)
-"""Names of what belongs to the training alone."""
+"""Names of what only training needs."""
 MOST_HEADS = 4
-"""Of a trunk, and of one of its blocks; a classifier is one."""
+"""Heads of a trunk, and of one of its blocks; a classifier is one."""
+# The next three bound the search: a file may nest tables without end, and share them so that there are 2**n ways.
 MAX_DEPTH = 8
 """Tables around a state dict; VISSL's has three."""
 MOST_IN_A_LIST = 64
-"""Entries of a list that is looked into; the folds of a cross-validation are some ten, a log may have millions."""
+"""Entries of a list that is searched; a cross-validation has some ten folds, a log may have millions of rows."""
 LONGEST_NAME = 100
-"""Characters of the name of a table that is looked into."""
+"""Characters of the name of a table that is searched."""
 
 FACTS = (
     *("arch", "architecture", "num_classes", "epoch", "iteration", "global_step", "phase_idx"),
     *("metric", "best_metric", "best_acc1", "test_err", "ema_err"),
 )
 SETTINGS = ("args", "hyper_parameters", "config", "cfg", "progression")
-"""Tables of a training's settings, and of how far it has come."""
-SHOWN = ("img_size", "image_size", "input_size", "crop_pct", "crop_mode", "interpolation", "mean", "std")
-"""What a training says of its pictures, among its settings or beside the weights."""
+"""Tables of a training's settings and of its progress."""
+INPUT_FACTS = ("img_size", "image_size", "input_size", "crop_pct", "crop_mode", "interpolation", "mean", "std")
+"""What a training says of its input, among its settings or beside the weights."""
 SETTING_FACTS = (
     *("model", "arch", "num_classes"),
-    *SHOWN,
+    *INPUT_FACTS,
     *("val_crop_size", "val_resize_size", "epochs_done", "best_epoch", "best_top1"),
 )
 LONGEST_TEXT = 200
 LONGEST_LIST = 8
 LARGEST_NUMBER = 1 << 63
-"""Python refuses to print whole numbers of some thousand digits."""
+"""Python refuses to print whole numbers of more than 4,300 digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +64,25 @@ class StateDict:
     """A table of tensors in a file."""
 
     path: tuple[str, ...]
-    """The tables that it stands in; empty where it is the whole file."""
+    """The tables around it; empty if it is the whole file."""
     tensors: Mapping[str, StoredTensor]
-    """Its tensors in order; what else it holds is left out."""
+    """Its tensors in order, without anything else that it holds."""
 
     @property
     def name(self) -> str:
-        """`state_dict_ema` or `classy_state_dict.base_model.model`; empty where it is the whole file."""
+        """`state_dict_ema` or `classy_state_dict.base_model.model`; empty if it is the whole file."""
         return ".".join(self.path)
 
 
 def find_state_dicts(content: object, *, source: str) -> list[StateDict]:
-    """Find all tables in which a network's weights may be.
+    """Find all tables that may hold a network's weights.
 
     Args:
-        content: tables, lists and plain values, with `StoredTensor`s as leaves; they may contain each other.
+        content: tables, lists and plain values, with `StoredTensor`s as leaves; a table may contain itself.
         source: the file, which messages begin with.
 
     Returns:
-        Those with dots in the names of their tensors, as state dicts have; the known ones and the outer ones first.
+        Those with dots in the names of their tensors, as state dicts have; known ones and outer ones first.
 
     Raises:
         WeightsError: there is none.
@@ -97,15 +98,13 @@ def _is_dotted(table: StateDict) -> bool:
 
 
 def known_rank(path: tuple[str, ...]) -> tuple[int, ...]:
-    """What tables are sorted by: as they stand in `NAMES`, others behind."""
+    """The sorting key of tables: their order in `NAMES`, others after them."""
     return tuple(NAMES.index(name) if name in NAMES else len(NAMES) for name in path)
 
 
 def role_rank(path: tuple[str, ...], content: object) -> int:
-    """0 for the best of a training, 1 for averaged weights, 2 for raw ones, 3 for an average that is no better.
-
-    pycls writes an average even where it keeps none, with an error of 100, and itself takes the better of the two.
-    """
+    """0 for the best of a training, 1 for averaged weights, 2 for raw ones, 3 for an average that is not better."""
+    # pycls writes an average even if it keeps none, with an error of 100, and itself takes the better of the two.
     words = {word.lower() for name in path for word in _WORD.findall(name)}
     if "best" in words:
         return 0
@@ -119,7 +118,7 @@ def role_rank(path: tuple[str, ...], content: object) -> int:
 
 
 def _tables(content: object) -> Iterator[StateDict]:
-    """Every table of tensors and where it stands; none is looked into twice, so that circles end."""
+    """Every table of tensors and its place; each is visited once, so that circles end."""
     seen: set[int] = set()
     waiting: deque[tuple[tuple[str, ...], object]] = deque([((), content)])
     while waiting:
@@ -130,7 +129,7 @@ def _tables(content: object) -> Iterator[StateDict]:
         table = value.items if isinstance(value, Opaque) else value
         if isinstance(table, list | tuple) and len(table) <= MOST_IN_A_LIST:
             table = {str(number): entry for number, entry in enumerate(table)}
-        if not isinstance(table, Mapping) or {"state", "param_groups"} <= table.keys():  # the latter an optimizer
+        if not isinstance(table, Mapping) or {"state", "param_groups"} <= table.keys():  # the second is an optimizer's
             continue
         in_parts = _trunk_and_heads(table)
         tensors = in_parts or _tensors(table)
@@ -146,7 +145,7 @@ _TABLES = (Mapping, list, tuple, Opaque)
 
 
 def _name_of(key: object) -> str | None:
-    """What a table is called that is looked into; None for one that is not."""
+    """The name of a table to search; None if it is not searched."""
     if isinstance(key, int) and 0 <= key < MOST_IN_A_LIST:
         return str(key)
     if not isinstance(key, str) or len(key) > LONGEST_NAME or not key.isprintable():
@@ -165,10 +164,8 @@ def _tensors(table: object, prefix: str = "") -> dict[str, StoredTensor]:
 
 
 def _trunk_and_heads(table: Mapping[Any, Any]) -> dict[str, StoredTensor]:
-    """VISSL saves its model in two parts; here under the keys that the model's own state dict has.
-
-    ClassyVision's heads stand under the block to which they are attached, each under its own name.
-    """
+    """VISSL's model, which it saves in two parts, under the keys of the model's own state dict."""
+    # ClassyVision's heads are in a table of the block to which they are attached, each under its own name.
     tensors = {**_tensors(table.get("trunk"), "trunk."), **_tensors(table.get("heads"), "heads.")}
     for block, heads in _named_tables(table.get("heads")):
         for name, head in _named_tables(heads):
@@ -177,7 +174,7 @@ def _trunk_and_heads(table: Mapping[Any, Any]) -> dict[str, StoredTensor]:
 
 
 def _named_tables(table: object) -> list[tuple[str, Mapping[Any, Any]]]:
-    """The first few tables in a table; what a file repeats without end is not followed without end."""
+    """The first few tables in a table, however many a file has."""
     if not isinstance(table, Mapping):
         return []
     named = ((key, value) for key, value in table.items() if isinstance(key, str) and isinstance(value, Mapping))
@@ -185,15 +182,15 @@ def _named_tables(table: object) -> list[tuple[str, Mapping[Any, Any]]]:
 
 
 def facts_of(content: object) -> dict[str, Any]:
-    """What a file says of its weights: `epoch`, `args.model` and so on, numbers, texts and short lists of them."""
+    """What a file says of its weights (`epoch`, `args.model` and so on): numbers, texts and short lists of them."""
     if not isinstance(content, Mapping):
         return {}
     facts = {name: content[name] for name in FACTS if name in content}
-    if not any("." in key for key in _tensors(content)):  # else they are the network's own, which is a state dict
-        facts |= {name: _numbers(content[name]) for name in SHOWN if name in content}
+    if not any("." in key for key in _tensors(content)):  # else `mean` and `std` may be weights
+        facts |= {name: _numbers(content[name]) for name in INPUT_FACTS if name in content}
     for table in SETTINGS:
         settings = content.get(table)
-        if isinstance(settings, Opaque):  # timm's is a Namespace, with attributes; VISSL's a kind of dict, with items
+        if isinstance(settings, Opaque):  # timm's is a Namespace, VISSL's a subclass of dict
             settings = settings.items or settings.state
         if isinstance(settings, Mapping):
             facts |= {f"{table}.{name}": _numbers(settings[name]) for name in SETTING_FACTS if name in settings}
@@ -201,7 +198,7 @@ def facts_of(content: object) -> dict[str, Any]:
 
 
 def _numbers(value: object) -> object:
-    """A mean that was kept as a tensor is a list of numbers; anything else is itself."""
+    """A small tensor, such as a mean, as a list of numbers; anything else unchanged."""
     if isinstance(value, StoredTensor) and math.prod(value.shape) <= LONGEST_LIST:
         with suppress(WeightsError):
             return value.read().reshape(-1).tolist()
@@ -228,7 +225,7 @@ def _why_none(content: object) -> str:
 
 
 def _is_network(value: object) -> bool:
-    """Whether an object is a torch module, by what it is made of."""
+    """Whether an object is a torch module, by its attributes."""
     return isinstance(value, Opaque) and isinstance(value.state, Mapping) and "_modules" in value.state
 
 

@@ -1,4 +1,4 @@
-"""The RegNets in a state dict: which of its keys are whose, under our keys, and what stands beside them."""
+"""The RegNets in a state dict: their tensors under our keys, and what else the state dict holds."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -16,15 +16,15 @@ from regnety.weights.dialects.registry import DIALECTS
 from regnety.weights.stem import STEM_WEIGHT, reversed_stem
 
 COUNTERS = ("n_averaged", "total_ops", "total_params")
-"""What torch's AveragedModel and thop add to a state dict: the last part of such keys."""
+"""What torch's AveragedModel and thop, a counter of operations, add to a state dict: the last part of such keys."""
 MAX_WRAPPERS = 8
-"""Modules around a network, far above any, so that a hostile key with a million dots takes no time."""
+"""Modules around a network, more than any has. Without a limit a hostile key with a million dots would take minutes."""
 MAX_NETWORKS = 32
-"""RegNets in one state dict; the folds of a cross-validation are some ten."""
+"""RegNets in one state dict; a cross-validation has some ten folds."""
 MOST_BESIDE = 20_000
-"""Tensors beside the RegNets of a state dict, for each of them; a detector has some hundreds."""
+"""Tensors beside each RegNet of a state dict; a detector has some hundreds."""
 _WRAPPERS = re.compile(r"(?<=\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-"""What torch puts around modules inside of a network too."""
+"""What torch's wrappers put around modules, also in the middle of a network."""
 
 
 class StandsBetween(WeightsError):
@@ -38,28 +38,29 @@ class Network:
     dialect: Dialect
     """Whose names they had."""
     prefix: str
-    """What all names began with, `module._orig_mod.` for instance; mostly nothing."""
+    """What all names began with, such as `module._orig_mod.`; usually empty."""
     tensors: Mapping[str, StoredTensor]
     """Our keys to tensors, in the file's order; the stem takes red, green, blue."""
     passed_over: tuple[str, ...]
     """Keys of the file that no network needs."""
     beside: Mapping[str, StoredTensor]
-    """What else there is, under its names in the file."""
+    """Everything else, under its names in the file."""
     modules: frozenset[str]
-    """Names in the file, without the prefix, of the modules that its keys are in."""
+    """Its outermost modules, by their names in the file without the prefix."""
 
 
 def networks_in(tensors: Mapping[str, StoredTensor], *, source: str) -> list[Network]:
-    """Every RegNet of a state dict, whole or not, in the file's order.
+    """Every RegNet of a state dict, complete or not, in the file's order.
 
     Args:
         tensors: its keys to tensors.
         source: the file, which messages begin with.
 
     Raises:
-        WeightsError: one has two different tensors for one of our keys, or a stem that cannot be turned to RGB; or
+        WeightsError: one has two different tensors for one of our keys, or a stem that cannot be turned into RGB; or
             there are more than `MAX_NETWORKS`.
     """
+    # By marks, keys that only one dialect has: `head.fc.weight` alone could be anybody's.
     counters = tuple(key for key in tensors if key.rpartition(".")[2] in COUNTERS)
     names = [key for key in tensors if key.rpartition(".")[2] not in COUNTERS]
     dialects: dict[str, set[str]] = {}
@@ -94,7 +95,7 @@ def _network(
     counters: tuple[str, ...],
     source: str,
 ) -> Network:
-    """One of them: its keys, which all have the prefix, and what has not."""
+    """One of them, from the keys that have its prefix and those around it."""
     passed_over, theirs = list(counters), dict[str, str]()
     beside: dict[str, StoredTensor] = {}
     for name, tensor in tensors.items():
@@ -132,14 +133,14 @@ def _network(
 
 
 def _as_scalar(key: str, tensor: StoredTensor) -> StoredTensor:
-    """A counter of batch norm has no axis; programs that went through NumPy may have given it one."""
+    # Conversions through NumPy or Keras may have given the counter of a batch norm an axis.
     if not key.endswith(".num_batches_tracked") or tensor.shape != (1,):
         return tensor
     return replace(tensor, shape=(), read=lambda: np.asarray(tensor.read()).reshape(()))
 
 
 def _mark(name: str) -> tuple[str, str] | None:
-    """What stands before a RegNet's own key, and the name of its dialect; None where nothing marks the key as one's."""
+    """The prefix of a RegNet's key, and the name of its dialect; None if nothing marks the key as a RegNet's."""
     found = _marks().match(name)
     if found is None and _WRAPPERS.search(name):
         found = _marks().match(_WRAPPERS.sub("", name))
@@ -150,6 +151,8 @@ def _mark(name: str) -> tuple[str, str] | None:
 
 @cache
 def _marks() -> re.Pattern[str]:
+    # One expression for all dialects: a state dict with 20,000 keys is scanned once. The modules before the mark are
+    # possessive (`*+`), so that a key without a mark fails in linear time.
     dialects = "|".join(f"(?P<{name}>{dialect.names.mark})" for name, dialect in DIALECTS.items())
     return re.compile(rf"(?P<prefix>(?:[^.]*+\.){{0,{MAX_WRAPPERS}}}?)(?:{dialects})", re.DOTALL)
 
@@ -161,10 +164,8 @@ def _without_wrappers(name: str, prefix: str) -> str:
 
 
 def _divided(names: Collection[str], prefixes: Collection[str]) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
-    """Names by the longest prefix that they have; and those that have none, with the prefixes that are nearest to them.
-
-    `student.fc` stands beside `student.net`, and not beside `teacher.net`.
-    """
+    """Names by their longest prefix; and those that have none, with the prefixes nearest to them."""
+    # `student.fc` is beside `student.net`, not beside `teacher.net`.
     longest = sorted(prefixes, key=len, reverse=True)
     steps = {prefix: prefix.split(".") for prefix in prefixes}
     divided: dict[str, list[str]] = {prefix: [] for prefix in prefixes}

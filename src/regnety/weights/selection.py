@@ -1,4 +1,4 @@
-"""Which of a file's RegNets is taken, and what its state dicts are called."""
+"""Which RegNet of a file is taken, and what its state dicts are called."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,11 @@ class Taken:
     network: Network
     """Its weights."""
     part: str
-    """Where its state dict stands, `state_dict_ema`; empty where it is the whole file."""
+    """The place of its state dict, such as `state_dict_ema`; empty if it is the whole file."""
     name: str
-    """What `--state-dict` calls it: where it stands, with the prefix of its keys where others stand there too."""
+    """What `--state-dict` calls it: its place, with the prefix of its keys if there are others in that place."""
     others: tuple[str, ...]
-    """The same of those that were not taken."""
+    """The names of those that were not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class _Candidate:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """All modules and tables around it."""
+        """All tables and modules around it."""
         return (*self.table.path, *self.network.prefix.split(".")[:-1])
 
     @property
@@ -47,26 +47,26 @@ class _Candidate:
     def settled(self, source: str, *, is_chosen: bool = False) -> Network:
         if not self.network.beside and not self.siblings:
             return self.network
-        from regnety.weights.beside import settle  # most files hold a network and nothing else
+        from regnety.weights.beside import settle  # imported here: most files hold a network and nothing else
 
         name = self.name or self.network.prefix.rstrip(".")
         return settle(self.network, source=source, name=name, siblings=self.siblings, is_chosen=is_chosen)
 
 
 def take_network(content: object, *, source: str, state_dict: str | None = None) -> Taken:
-    """Find the RegNet in what a file holds.
+    """Find the RegNet in a file.
 
-    Of several of the same design the best of the training is taken, else averaged weights (a teacher among them), else
-    raw ones, as timm does; but not the average that pycls has measured to be no better.
+    Of several with the same design it takes the best of the training, else averaged weights (a teacher among them),
+    else raw ones, as timm does; but not an average that pycls has measured to be no better.
 
     Args:
-        content: what was read of the file.
+        content: the content of the file.
         source: the file, which messages begin with.
-        state_dict: the name of the one that is wanted, in place of all that.
+        state_dict: the name of the one to take instead.
 
     Raises:
         WeightsError: there is none, or none of that name; or there are several and nothing says which is meant, or
-            something beside it may have a part in its answers.
+            something beside it may change its answers.
     """
     candidates = _candidates(content, source)
     if state_dict is not None:
@@ -136,7 +136,7 @@ def _candidates(content: object, source: str) -> list[_Candidate]:
 
 
 def _siblings(table: StateDict, found: Sequence[tuple[StateDict, Sequence[Network]]]) -> dict[str, StoredTensor]:
-    """Tensors of the tables beside a state dict, where a program saves the parts of its network apart."""
+    """Tensors of the tables beside a state dict: some programs save backbone and classifier apart."""
     return {
         f"{other.path[-1]}.{key}": tensor
         for other, networks in found
@@ -172,7 +172,7 @@ def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
 
 
 def _differ(one: Network, other: Network) -> bool:
-    """Whether two networks of one design have other weights; a program may keep the same twice."""
+    """Whether two networks of one design have different weights; some programs save the same ones twice."""
     if sum(math.prod(tensor.shape) for tensor in one.tensors.values()) > MOST_COMPARED:
         return True
     keys = [key for key in one.tensors if not key.endswith(".num_batches_tracked")]

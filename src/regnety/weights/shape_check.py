@@ -1,4 +1,4 @@
-"""Whether weights fit a description, without reading more than their shapes."""
+"""Whether weights fit a description, by their shapes alone."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ def check_fit(architecture: Architecture, weights: Mapping[str, Array], *, sourc
     Args:
         architecture: what the weights are for.
         weights: key to array; of `LazyWeights` only shapes are read.
-        source: the file, or whatever the message should begin with.
+        source: the file, or what the message should begin with.
 
     Raises:
         WeightsError: names the first keys that differ, the first with both shapes, and the model that does fit.
@@ -23,6 +23,7 @@ def check_fit(architecture: Architecture, weights: Mapping[str, Array], *, sourc
     try:
         check_shapes(architecture, shapes, source=source)
     except WeightsError as error:
+        # Imported here: every start checks a model, and only a failure needs the catalogue to say what would fit.
         from regnety.weights.matching import fitting_model
 
         fitting = fitting_model(shapes)

@@ -19,8 +19,8 @@ def reversed_stem(stem: StoredTensor) -> StoredTensor:
 def adapt_input_channels(kernel: Array, in_chans: int) -> Array:
     """A kernel for RGB pictures as one for `in_chans` channels (timm 1.0.31, `_manipulate.py::adapt_input_conv`).
 
-    One channel gets the sum of the three, so that a grey picture answers as its RGB copy does. Others are red, green,
-    blue over and over, scaled by 3 / in_chans to keep the size of what comes out.
+    One channel gets the sum of the three, so that a grey picture gives the answers of its RGB copy. Other numbers
+    repeat red, green, blue, scaled by 3 / in_chans to keep the size of the output.
 
     Args:
         kernel: [width, 3, height, width], any floating-point type.

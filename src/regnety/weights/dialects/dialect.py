@@ -21,7 +21,7 @@ HEAD = "head.fc"
 
 
 def _one_of_each() -> frozenset[str]:
-    """The keys of a network whose only block has every layer that a block can have."""
+    """The keys of a network whose only block has every layer that a block can have: a first block has a shortcut."""
     design = AnyNetDesign(stages=(StageDesign(width=8, depth=1, group_width=8),))
     return frozenset(design.architecture().state_dict_shapes())
 
@@ -76,7 +76,7 @@ class ModuleNames:
         }
 
     def _modules(self, architecture: Architecture) -> Iterator[tuple[str, str]]:
-        """Its modules and ours, in its order, those that a block lacks among them."""
+        """Its modules and ours, in its order, including those that a block lacks."""
         yield from zip(self.stem, STEM, strict=True)
         for stage, blocks in enumerate(architecture.stages):
             for number, block in enumerate(blocks.blocks):
@@ -92,7 +92,7 @@ class ModuleNames:
             return "", dict(zip((*self.stem, self.head), (*STEM, HEAD), strict=True))[module]
         stage, block = int(match["stage"]), int(match["block"])
         if match[0] != self._prefix(stage, block) or stage < self.first_stage or block < self.first_block:
-            raise KeyError(module)  # block 00, or a stage that is not the same in all places
+            raise KeyError(module)  # block 00, or a name that repeats its stage's number with another one
         ours = {**self.in_plain_block, **self.in_block}[module.removeprefix(match[0])]
         return f"s{stage - self.first_stage + 1}.b{block - self.first_block + 1}.", ours
 

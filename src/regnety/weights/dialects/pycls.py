@@ -1,7 +1,7 @@
-"""pycls: the paper's own code, whose networks are shown blue, green, red.
+"""pycls: the paper's own code, whose networks take blue, green, red (it reads pictures with OpenCV).
 
 Checked against `models/anynet.py` and `core/checkpoint.py`; older files lack the counters of batch norm. A network
-without classifier is pycls's with `head.fc` taken away.
+without a classifier is pycls's without `head.fc`.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def _obstacle(architecture: Architecture) -> str | None:
 
 
 def _nest(state_dict: Mapping[str, StoredTensor]) -> dict[str, Any]:
-    """Its loader wants an epoch too, after which it goes on where it resumes a training."""
+    # Its loader needs an epoch too: a training that resumes from the file starts after it.
     return {"epoch": 0, "model_state": dict(state_dict)}
 
 

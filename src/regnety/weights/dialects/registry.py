@@ -20,13 +20,13 @@ DIALECTS: dict[str, Dialect] = {
 
 
 def in_dialect(dialect: Dialect, architecture: Architecture, weights: Mapping[str, Array]) -> dict[str, StoredTensor]:
-    """Our weights under a dialect's keys, in the order of its own state dict; each is read when it is asked for.
+    """Our weights under a dialect's keys, in the order of its own state dict; each is read on demand.
 
     Counters of batch norm (`num_batches_tracked`) that the weights lack are 0.
 
     Args:
         dialect: one of `DIALECTS`.
-        architecture: what the weights are of.
+        architecture: the network of the weights.
         weights: our keys to arrays.
 
     Raises:

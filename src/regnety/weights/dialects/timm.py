@@ -1,4 +1,4 @@
-"""timm, whose names are ours; its program builds less than the names can say."""
+"""timm, whose names are ours. timm builds fewer designs than its names can express."""
 
 import numpy as np
 
@@ -34,11 +34,10 @@ def _obstacle(architecture: Architecture) -> str | None:
 
 
 def _timm_stages(design: Design) -> list[tuple[int, int, int]]:
-    """Width, depth and group width of each stage as timm computes them (`models/regnet.py`).
-
-    Block widths are in float32; inner widths are cut to whole numbers, and a multiplier above 1 is not minded when
-    they are made multiples of the group width. torchvision's rule is taken with 0.9 whatever the ratio.
-    """
+    """Width, depth and group width of each stage as timm computes them (`models/regnet.py`)."""
+    # Not our own functions: timm computes block widths in float32, truncates inner widths, ignores a multiplier above 1
+    # when it rounds them to the group width, and applies torchvision's rule with 0.9 whatever the ratio. A few designs
+    # get other widths there, and their files would not load.
     continuous = np.arange(design.depth, dtype=np.float32) * np.float32(design.wa) + np.float32(design.w0)
     exponents = np.round(np.log(continuous / np.float32(design.w0)) / np.float32(np.log(design.wm)))
     blocks = np.float32(design.w0) * np.power(np.float32(design.wm), exponents)

@@ -1,6 +1,6 @@
 """torchvision: `models.regnet`, and the SWAG weights that are published for it.
 
-A network without classifier is torchvision's with `fc` taken away.
+A network without a classifier is torchvision's without `fc`.
 """
 
 from regnety.architecture.description import Architecture
@@ -23,6 +23,7 @@ NAMES = ModuleNames(
         "f.c.1": "conv3.bn",
     },
     head="fc",
+    # ClassyVision's bare names begin alike; `final_bn` and `excitation` are theirs, `f.c.0` and `se.fc1` torchvision's.
     mark=r"trunk_output\.block[0-9]+\.block[0-9]+-[0-9]+\.(f\.c|f\.se|proj)\.(0|1|fc1|fc2)\.",
 )
 

@@ -36,11 +36,9 @@ NAMES = ModuleNames(
 
 
 def groups_width(architecture: Architecture) -> int | None:
-    """The `groups_width` of its configuration: one for the whole network; None where no value gives our groups.
-
-    A block of theirs has max(1, width // groups_width) groups. Every value that suits is at most the group width of
-    each stage with more than one group, and a larger one that still is suits as well.
-    """
+    """The `groups_width` of its configuration, one for the whole network; None if no value gives our groups."""
+    # Their blocks have max(1, width // groups_width) groups. A value that works is at most the group width of each
+    # stage with more than one group; if any such value works, the largest does.
     grouped = [stage.group_width for stage in architecture.stages if stage.group_width < stage.inner_width]
     width = min(grouped, default=max(stage.inner_width for stage in architecture.stages))
     fits = all(max(1, block.width // width) == block.groups for block in architecture.blocks)
@@ -71,6 +69,7 @@ TRANSFORMERS = Dialect(
     name="transformers",
     owner="transformers'",
     names=NAMES,
+    # RegNetModel, without the classifier, has the same keys without `regnet.`.
     translate=lambda key: NAMES.our_key(key if key.startswith(("regnet.", "classifier.")) else f"regnet.{key}"),
     obstacle=_obstacle,
     usual_tag="pycls_in1k",

@@ -1,4 +1,4 @@
-"""VISSL: SEER and what else is built on ClassyVision's RegNet; SWAG's own files have ClassyVision's bare names.
+"""VISSL: SEER and others built on ClassyVision's RegNet; SWAG's own files have ClassyVision's bare names.
 
 Checked against VISSL's `models/trunks/regnet.py`, `regnet_fsdp.py` and `models/base_ssl_model.py`, ClassyVision's
 `models/anynet.py` and `models/classy_model.py`, and SWAG's `models/regnet.py`.
@@ -39,14 +39,14 @@ BARE_NAMES = replace(
     block="trunk_output.block{stage}.block{stage}-{block}.",
     head="head.fc",
 )
-"""ClassyVision's own; VISSL takes the network apart into feature blocks."""
+"""ClassyVision's own. VISSL divides the network into feature blocks, to be able to return each one's output."""
 
 PRETEXT = re.compile(r"(heads\.)?[0-9]+\.(projection_head|prototypes[0-9]*)\.")
 """Heads of self-supervised training, which classify nothing."""
 SHARD = re.compile(r"\.block[0-9]+-part[0-9]+(?=\.)")
-"""Networks too large for one device have the blocks of a stage in parts: `res2.block1-part0.block1-0`."""
+"""RegNets for FSDP have the blocks of a stage in parts: `res2.block1-part0.block1-0`."""
 CLASSY_HEAD = re.compile(r"^heads\.[^.]+\.[^.]+\.(?=fc\.)")
-"""ClassyVision's heads have the name of the block that they are attached to, and one of their own."""
+"""A head of ClassyVision has the name of the block to which it is attached, and one of its own."""
 
 
 def _our_key(key: str) -> str | None:
@@ -55,7 +55,7 @@ def _our_key(key: str) -> str | None:
     bare = CLASSY_HEAD.sub("head.", key.removeprefix("trunk."), count=1)
     if bare.startswith(("stem.", "trunk_output.", "head.")):
         return BARE_NAMES.our_key(bare)
-    part = {"_": "trunk.", "0": "heads."}.get(key[:1], "")  # trunk and heads are saved apart, without these
+    part = {"_": "trunk.", "0": "heads."}.get(key[:1], "")  # trunk and heads are saved in two tables, without these
     return NAMES.our_key(part + SHARD.sub("", key, count=1))
 
 
@@ -69,7 +69,7 @@ def _obstacle(architecture: Architecture) -> str | None:
 
 
 def _nest(state_dict: Mapping[str, StoredTensor]) -> dict[str, Any]:
-    """Trunk and heads apart, as its checkpoints have them."""
+    """Trunk and heads in two tables, as in its checkpoints."""
     model: dict[str, dict[str, StoredTensor]] = {"trunk": {}, "heads": {}}
     for key, tensor in state_dict.items():
         part, _, rest = key.partition(".")
