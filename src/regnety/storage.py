@@ -13,9 +13,9 @@ from regnety.text import reason_of
 
 OLD_SUFFIX = ".old"
 WEIGHTS_FOLDER = "weights"
-REMADE_FOLDERS = ("compared", "contents", "graphs", "latency", "openvino", "plans")
-"""Folders of the cache that can be made again: foreign files that were compared with our network, checksums of large
-files, graphs, measured latencies, graphs that OpenVINO compiled, and how each model runs fastest."""
+REMADE_FOLDERS = ("compared", "compiled", "contents", "graphs", "latency", "plans")
+"""Folders of the cache that can be made again: foreign files that were compared with our network, graphs as an engine
+compiled them, checksums of large files, graphs, measured latencies, and how each model runs fastest."""
 NO_CACHE = Path(os.devnull) / "regnety"
 """The cache of a user without a home directory: nothing can be read or written below /dev/null."""
 

@@ -16,7 +16,7 @@ from regnety.weights.fetching.kept_weights import note_fetched
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache with something in each of our folders, in a folder that is not ours alone."""
-    for name, size in {"graphs/a.onnx": 1_500_000, "openvino/b.blob": 700, "weights/c.safetensors": 40}.items():
+    for name, size in {"graphs/a.onnx": 1_500_000, "compiled/b.blob": 700, "weights/c.safetensors": 40}.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True)
         path.write_bytes(bytes(size))
@@ -34,7 +34,7 @@ def test_the_facts(cache: Path) -> None:
     assert facts["bf16"] is has_bf16()
     assert facts["auto"] == "onnxruntime, f32"
     assert facts["cache"] == str(cache)
-    assert facts["cache_bytes"] == {"graphs": 1_500_000, "openvino": 700, "weights": 40}
+    assert facts["cache_bytes"] == {"graphs": 1_500_000, "compiled": 700, "weights": 40}
 
 
 def test_the_report_for_people(cache: Path) -> None:

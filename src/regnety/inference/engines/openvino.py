@@ -116,7 +116,7 @@ class OpenVinoEngine:
         place = None
         if cache is not None and identity is not None:
             here = processor()
-            facts = (self._library.get_version(), here.name, sorted(here.flags or ()), batch, self.precision)
+            facts = (self.name, self._library.get_version(), here.name, sorted(here.flags or ()), batch, self.precision)
             place = compiled_place(cache, identity, facts)
         if place is not None and (memory := read_compiled(place)) is not None:
             try:

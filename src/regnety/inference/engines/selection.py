@@ -114,7 +114,7 @@ def start_chosen(
     if not row.runs_graphs:
         started: Engine = start(bundle, outputs=outputs, precision=precision, threads=threads)
         return started
-    cache = cache_directory() / row.name if keep_compiled else None
+    cache = cache_directory() / "compiled" if keep_compiled else None
 
     def start_on(graph: Path | bytes) -> Engine:
         on_graph: Engine = start(

@@ -1,0 +1,78 @@
+"""How a model is run and what it is shown, as one value."""
+
+import copy
+import pickle
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bundles import SMALL, small_bundle
+from pictures import encoded, noise
+from regnety import Embedder, EngineError, Predictor, RunOptions, WeightsError
+from regnety.inference.options import RunFields
+
+PHOTO = encoded(noise(40, 30))
+OPTIONS = RunOptions(engine="onnxruntime", pixels="exact", image_size=40, mean=[0.4, 0.5, 0.6], std=0.25)
+
+
+def test_the_keywords_are_the_fields() -> None:
+    assert list(RunFields.__annotations__) == [field.name for field in fields(RunOptions)]
+
+
+def test_it_is_a_value() -> None:
+    same = replace(OPTIONS, mean=np.array([0.4, 0.5, 0.6]), std=(0.25, 0.25, 0.25))
+    assert (same, hash(same)) == (OPTIONS, hash(OPTIONS))
+    assert pickle.loads(pickle.dumps(OPTIONS)) == copy.copy(OPTIONS) == OPTIONS
+
+
+@pytest.mark.parametrize("kind", [Predictor, Embedder])
+def test_options_and_keywords_say_the_same(kind: Any) -> None:
+    made = kind(small_bundle(), options=OPTIONS)
+    assert made.options == OPTIONS
+    assert made.bundle.preprocessing == replace(SMALL, image_size=40, mean=(0.4, 0.5, 0.6), std=(0.25, 0.25, 0.25))
+    assert (
+        kind(small_bundle(), **{name: getattr(OPTIONS, name) for name in RunFields.__annotations__}).options == OPTIONS
+    )
+    changed = kind(small_bundle(), options=OPTIONS, workers=3)
+    assert changed.options == replace(OPTIONS, workers=3)
+    again = pickle.loads(pickle.dumps(changed))
+    assert (again.options, again.bundle.preprocessing) == (changed.options, changed.bundle.preprocessing)
+
+
+def test_an_embedder_is_in_float32_unless_told_otherwise() -> None:
+    assert Embedder(small_bundle(), workers=1).options == RunOptions(precision="f32", workers=1)
+
+
+def test_one_like_another_is_shown_the_same() -> None:
+    origin = Embedder(small_bundle(), options=OPTIONS).origin
+    like = Embedder.like(origin, small_bundle(), workers=2, pixels="fast")
+    assert like.origin == origin
+    assert like.options == RunOptions(precision="f32", workers=2, pixels="exact")
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        (
+            {"engine": "tensorrt"},
+            EngineError,
+            "no engine named 'tensorrt'; there are auto, onnxruntime, openvino, torch",
+        ),
+        ({"precision": "f64"}, EngineError, "no precision named 'f64'; there are auto, f32, bf16, int8"),
+        ({"workers": 0}, ValueError, "workers must be a whole number of at least 1, got 0"),
+        ({"max_pixels": None}, ValueError, "max_pixels must be a whole number of at least 1, got None"),
+        ({"pixels": "best"}, ValueError, "pixels must be one of fast, exact, draft, got 'best'"),
+        ({"mean": 124}, WeightsError, "mean is 124, of values from 0 to 255; it is given for values from 0 to 1 here"),
+        (
+            {"image_size": 64, "use_test_size": True},
+            ValueError,
+            "image_size and use_test_size contradict each other; give one of them",
+        ),
+    ],
+)
+def test_it_refuses_nonsense(values: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as caught:
+        RunOptions(**values)
+    assert str(caught.value) == message
