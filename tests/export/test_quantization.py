@@ -199,7 +199,7 @@ def test_what_needs_float_weights_says_so(folder: Path, result: Any, tmp_path: P
         ({"precision": "f32"}, EngineError, "int8: is quantized and computes in int8, not in f32; leave the precision"),
         ({"precision": "bf16"}, EngineError, "int8: is quantized and computes in int8, not in bf16; "),
         ({"engine": "torch"}, EngineError, "int8: is quantized, which the engine torch does not run; take another one"),
-        ({"mean": 0.5}, WeightsError, "int8: is quantized to int8, with another normalisation than the one that is"),
+        ({"mean": 0.5}, WeightsError, "int8: is quantized to int8 with another mean or std; it cannot be changed"),
         ({"image_size": 48}, WeightsError, "int8: is quantized for pictures of 32x32 pixels, not for 48x48; .*size 48"),
     ],
 )

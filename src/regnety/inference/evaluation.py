@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.class_matching import class_indices, matcher_of
-from regnety.datasets.folders import Sample
+from regnety.datasets.folders import Sample, read_evaluation_folder
 from regnety.datasets.held_out import scored_samples
 from regnety.errors import DataError
 from regnety.inference.options import RunFields, RunOptions
@@ -35,20 +36,20 @@ class Evaluation:
     top1: float
     """In percent."""
     top5: float
-    """In percent; of all classes where there are fewer than five."""
+    """In percent."""
     loss: float
     """Mean cross-entropy."""
     per_class: dict[str, ClassAccuracy]
-    """By the class's label, which of two classes of one name has what tells them apart behind it: crane (n02012849)."""
+    """By the class's label; two classes of one name have their ImageNet ids too, as crane (n02012849)."""
     errors: tuple[str, ...]
     """A line for each photograph that could not be read."""
     trained_on: int | None = None
-    """Of the photographs that were scored, those that the model was trained on; None where it does not say what it was
-    trained on. Of a model that was trained on more than 100,000 it is the least number."""
+    """Number of scored photographs that the model was trained on; None if it does not say what it was trained on. For a
+    model that was trained on more than 100,000, the least that it can be."""
     left_out: int = 0
-    """Photographs that were not scored, because the model was or may have been trained on them."""
+    """Photographs that were omitted, because the model was or may have been trained on them."""
     notice: str | None = None
-    """A sentence on those that it was trained on; None where it was trained on none."""
+    """A sentence on the photographs that it was trained on; None if there are none."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, in the fields of `--format json`."""
@@ -65,29 +66,31 @@ class Evaluation:
 
 
 def evaluate(
-    bundle: Bundle,
-    samples: Sequence[Sample],
+    model: str | Path | Bundle,
+    data: str | Path | Sequence[Sample],
     *,
     options: RunOptions | None = None,
     held_out_only: bool = False,
     quiet: bool = False,
     **changes: Unpack[RunFields],
 ) -> Evaluation:
-    """Ask a model about every photograph; classes are matched by name (`ClassMatcher`).
+    """Measure a model's accuracy on labelled photographs; classes are matched by name.
 
     Args:
-        bundle: the model.
-        samples: labelled photographs.
-        options: how the model is run and what it is shown. By default as its published accuracy was measured: timm's
-            pixels to the last bit, orientation as in training, in float32, or int8 for a model that is quantized.
-        held_out_only: leave out those whose files the model was trained on, unless it was trained on all of them.
-        quiet: no progress.
+        model: whatever a model may be (`Bundle.load`).
+        data: a folder with one sub-folder per class, or with such folders in `test` or `val`; or labelled photographs.
+        options: how the model is run and what it is shown. By default as published accuracies are measured: timm's
+            pixels to the last bit, orientation as in training, in float32, or in int8 if the model is quantized.
+        held_out_only: omit photographs that the model was trained on, unless it was trained on all of them.
+        quiet: show no progress.
         changes: fields of `RunOptions` as keywords, which change `options`.
 
     Raises:
-        DataError: one of the classes is none of the model's, or its name means several; or no photograph could be read.
+        DataError: a class is not one of the model's, or its name means several; or no photograph can be read.
     """
-    class_indices(bundle, samples)  # says what is wrong before anything takes time
+    bundle = Bundle.load(model)
+    samples = read_evaluation_folder(Path(data)) if isinstance(data, str | Path) else data
+    class_indices(bundle, samples)  # refuses unknown classes before `scored_samples` hashes every file
     scored = scored_samples(bundle, samples, held_out_only=held_out_only, quiet=quiet)
     samples, indices = scored.samples, class_indices(bundle, scored.samples)
     own = RunOptions(
@@ -102,7 +105,8 @@ def evaluate(
     losses: list[float] = []
     errors: list[str] = []
     with Progress("evaluating", total=len(samples), quiet=quiet) as progress:
-        # An iterator: for a list the fastest engine is found, and the same command would give another loss elsewhere.
+        # A generator has no length: for a list the fastest engine would be looked for, whose loss differs in the last
+        # digits, so that the same command would give another number on another machine.
         outputs = predictor.outputs(sample.path for sample in samples)
         for target, trained, output in zip(indices, scored.trained_on, outputs, strict=True):
             if output.outputs is None:
@@ -112,6 +116,7 @@ def evaluate(
                 targets.append(target)
                 trained_on.append(trained)
                 ranks.append(int(np.flatnonzero(np.argsort(-logits, kind="stable") == target)[0]))
+                # A probability may underflow to 0, whose logarithm would make the mean infinite.
                 losses.append(-float(np.log(max(softmax(logits)[target], np.finfo(np.float64).tiny))))
             progress.advance()
     if not targets:
@@ -138,7 +143,6 @@ def evaluate(
 
 
 def _notice(bundle: Bundle, trained_on: Sequence[bool | None], left_out: int) -> str | None:
-    """What is said of photographs that a model was trained on."""
     count = len(trained_on)
     if left_out:
         was = "was" if bundle.training_files is None or bundle.training_files.is_complete else "was or may have been"

@@ -1,10 +1,10 @@
 """From the bytes of images to a model's outputs: read, decode, resize and infer, in order, on all cores.
 
-Everything that asks a model about images goes through here. A task is a few images from their bytes to their outputs,
-in one thread: as many as the engine takes in one run, most often one. Tasks overlap, so that while one thread waits
-for a disk or a network another one decodes and a third infers; none waits for a neighbour's image, an unreadable image
-has its own error, and no answer can take another's place. So many tasks are ahead of whoever takes the answers, and no
-more: memory is flat. The first images are read while the engine starts.
+Everything that runs a model on images goes through here. A task takes a few images from their bytes to their outputs in
+one thread: as many as the engine takes in one run, most often one. Tasks overlap: while one thread waits for a disk or
+a network, another one decodes and a third infers. An unreadable image has its own error and does not hold up the
+others. The number of tasks ahead of the caller is bounded, so memory use does not grow with the number of images. The
+first images are read while the engine starts.
 """
 
 import os
@@ -28,18 +28,18 @@ from regnety.inference.options import RunOptions
 from regnety.preprocessing import Preprocessing
 
 TASKS_AHEAD = 4
-"""Tasks in work or waiting to be taken, per worker: bounds the memory, whatever the number of images."""
+"""Tasks in work, or done and not yet taken, per worker: bounds the memory."""
 READ_AT_START = 64
-"""Images that are read while the engine starts, at most."""
+"""Images read while the engine starts, at most: each is then held as pixels, 150 kB at 224."""
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Loaded: TypeAlias = list[tuple[ImageSource, Pixels | ImageError]]
-"""Images of a task, as the model is shown them."""
+"""The images of a task, as the model is shown them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What came of one image: the model's outputs, or why there are none."""
+    """The model's outputs for one image, or why there are none."""
 
     filename: str | None
     """None for an image that was not a file."""
@@ -49,15 +49,15 @@ class Output:
 
 
 class Pipeline:
-    """A model that is ready to be asked about images.
+    """A model ready for images.
 
     Args:
-        start: starts the engine, a compiled graph with a uint8 input; called once, when there is something to run.
+        start: starts the engine, whose input is uint8; called once, when there is something to run.
         preprocessing: what the model is shown.
-        options: the way to the pixels, orientation and limit; the plan's workers count, not theirs.
-        workers: threads; more than one wants an engine with single-threaded runs.
-        batch: images in a run of the engine, which is compiled for as many.
-        name: how messages call the model.
+        options: how images are read; how many workers there are does not come from here.
+        workers: threads; with more than one the engine's runs should be single-threaded.
+        batch: images in a run of the engine, which is compiled for that many.
+        name: the model's, in messages.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Pipeline:
         name: str = "model",
     ) -> None:
         self.engine: Engine | None = None
-        """As soon as it has started."""
+        """Once it has started."""
         self._start = start
         self._starting = ProcessLock()
         self._preprocessing = preprocessing
@@ -81,12 +81,12 @@ class Pipeline:
         self._name = name
 
     def stream(self, sources: Iterable[ImageSource]) -> Generator[Output]:
-        """One output for each source, in their order, as soon as it is there, while later ones are in work.
+        """One output for each source, in their order, while later ones are in work.
 
         Raises:
-            EngineError: the engine cannot be started, or fails; or the stream was carried into a forked process, where
-                the threads are not that work on it.
-            WeightsError: the model's graph cannot be loaded, or what it answers are not finite numbers.
+            EngineError: the engine cannot be started, or fails; or the stream was carried into a forked process, which
+                does not have the threads that work on it.
+            WeightsError: the model's graph cannot be loaded, or its outputs are not finite numbers.
         """
         process = os.getpid()
         tasks = _in_groups(sources, self._batch)
@@ -96,7 +96,7 @@ class Pipeline:
                     yield output
                     if os.getpid() != process:
                         raise EngineError(
-                            "these answers were begun in the process that forked this one; ask the model anew here"
+                            "these answers were begun in the process that forked this one; ask the model again here"
                         )
 
     def _one_by_one(self, tasks: Iterator[list[ImageSource]]) -> Generator[list[Output]]:
@@ -110,9 +110,10 @@ class Pipeline:
         try:
             if self.engine is None:
                 begun = [pool.submit(self._load, task) for task in islice(tasks, READ_AT_START // self._batch)]
-                self._started()  # in this thread: OpenVINO's first run must be over before another thread's begins
+                # In this thread: OpenVINO's first run must be over before another thread's begins.
+                self._start_once()
                 waiting += [pool.submit(self._infer_loaded, loading) for loading in begun]
-            for task in tasks:
+            for task in tasks:  # which may come from a slow generator: what is done is yielded in between
                 waiting.append(pool.submit(self._answer, task))
                 while waiting and (waiting[0].done() or len(waiting) >= TASKS_AHEAD * self._workers):
                     yield waiting.popleft().result()
@@ -122,7 +123,7 @@ class Pipeline:
             if os.getpid() == process:  # in a forked child the pool has no threads to end
                 pool.shutdown(cancel_futures=True)
 
-    def _started(self) -> Engine:
+    def _start_once(self) -> Engine:
         with self._starting:
             if self.engine is None:
                 self.engine = self._start()
@@ -132,14 +133,14 @@ class Pipeline:
         return self._infer(self._load(task))
 
     def _infer_loaded(self, loading: "Future[Loaded]") -> list[Output]:
-        """Of a task that was begun before the engine was there; those come first, so that this never waits for long."""
+        # The loading tasks were submitted first, so one that a worker waits for here is done or at work in another.
         return self._infer(loading.result())
 
     def _load(self, task: list[ImageSource]) -> Loaded:
         return [(source, self._pixels(source)) for source in task]
 
     def _pixels(self, source: ImageSource) -> Pixels | ImageError:
-        """The pixels of one image as the model is shown them, [image_size, image_size, 3]; or why there are none."""
+        """The pixels of one image, [image_size, image_size, 3], or why there are none."""
         try:
             return load_pixels(
                 source,
@@ -161,24 +162,24 @@ class Pipeline:
         ]
 
     def _run(self, images: list[Pixels]) -> Iterator[dict[str, npt.NDArray[np.float32]]]:
-        """The outputs of up to a batch of images; the engine is always given as many as it was compiled for."""
+        """The outputs of up to a batch of images."""
         if not images:
             return
         if self._batch == 1:
             batch = images[0][None]
-        else:
+        else:  # the engine is compiled for the whole batch: the last one is filled up with black
             batch = np.zeros((self._batch, *images[0].shape), np.uint8)
             np.stack(images, out=batch[: len(images)])
-        outputs = self._started().run(batch)
+        outputs = self._start_once().run(batch)
         for row in range(len(images)):
-            # Here, where whatever any engine says passes: nobody is to take what is not a number for an answer.
+            # Checked here, where the outputs of all engines pass: NaN must not be taken for an answer.
             if not all(np.isfinite(value[row]).all() for value in outputs.values()):
                 raise WeightsError(f"{self._name}: its answers are not finite numbers; its weights are damaged")
             yield {name: value[row] for name, value in outputs.items()}
 
 
 def _in_groups(sources: Iterable[ImageSource], size: int) -> Iterator[list[ImageSource]]:
-    """`size` sources at a time, the last ones fewer."""
+    """`size` sources at a time, and those that remain."""
     remaining = iter(sources)
     while group := list(islice(remaining, size)):
         yield group

@@ -27,7 +27,7 @@ class ClassProbability:
     index: int
     """The model's output."""
     label: str | None
-    """Its name; None where the model brings no names."""
+    """Its name; None if the model has no class names."""
     prob: float
     """Softmax over all classes, 0 to 1."""
 
@@ -39,9 +39,9 @@ class Prediction:
     filename: str | None
     """As it was given; None for an image that was not a file."""
     error: str | None
-    """One line that names the file; None where there is an answer."""
+    """One line that names the file; None if there is an answer."""
     predictions: tuple[ClassProbability, ...]
-    """The most probable classes, best first; empty where there is an error."""
+    """The most probable classes, best first; empty if there is an error."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, in the fields of `--format json`."""
@@ -109,7 +109,7 @@ class Predictor:
 
     @property
     def plan(self) -> Plan | None:
-        """In how many threads and how large batches it is run, as soon as there is an engine."""
+        """Threads and batch size in use, from the first answer on."""
         return self._runner.plan
 
     def predict(
@@ -125,7 +125,7 @@ class Predictor:
         Args:
             images: paths, addresses, bytes of files, PIL images, or uint8 arrays [height, width, 3] in RGB; or a
                 single one.
-            top_k: number of classes in each answer, at most all.
+            top_k: number of classes in each answer.
             min_probability: classes below it are left out of the answer, which may then be empty.
             on_error: `raise` stops at the first image that cannot be read; `record` puts the error in its place.
 
@@ -144,17 +144,17 @@ class Predictor:
         on_error: Literal["raise", "record"] = "raise",
         count: float | None = None,
     ) -> Iterator[Prediction]:
-        """Classify images as they come, in their order: each is asked for when a worker has time for it.
+        """Classify images as they come, in their order: each is taken from `images` when a worker has time for it.
 
-        Memory is flat, however many there are. An answer is given as soon as it is there and all before it are.
+        Memory use does not grow with their number. An answer is yielded as soon as it and all before it are ready.
 
         Args:
             images: as for `predict`, of any length.
             top_k: as for `predict`.
             min_probability: as for `predict`.
             on_error: as for `predict`.
-            count: how many there will be, where that is known and `images` has no length; infinity where they are
-                surely many. From some dozens on it is seen to that the fastest engine runs them.
+            count: how many there will be, if that is known and `images` has no length; infinity for surely many. From
+                64 on the fastest engine is looked for.
 
         Raises:
             ImageError: as `predict`.
@@ -170,15 +170,15 @@ class Predictor:
         return self._runner.stream(sources, count=count)
 
     def keep_to(self, engine: str, precision: str) -> None:
-        """Answer with this engine in this precision from now on, and with no other: what was begun so goes on so.
+        """Answer with this engine in this precision only, from now on, as the first part of a job was answered.
 
         Raises:
-            EngineError: they are not to be had here, or others were asked for when this was made.
+            EngineError: they are unavailable here, or others were asked for when this was made.
         """
         self._runner.keep_to(engine, precision)
 
     def plan_for(self, sources: Iterable[ImageSource], count: float) -> Plan:
-        """How so many images would be answered, of which these are the first."""
+        """How `count` images would be answered, of which these are the first."""
         return self._runner.plan_for(sources, count)
 
     def _predictions(

@@ -1,4 +1,4 @@
-"""A model on the engine that suits the work: one image, a few, or so many that it pays to find out which is fastest."""
+"""A model on the engine that suits the work: one image, a few, or so many that it pays to look for the fastest."""
 
 import time
 from collections.abc import Iterable, Iterator, Sized
@@ -18,20 +18,20 @@ from regnety.inference.pipeline import Output, Pipeline
 from regnety.inference.tuning import Plan, remembered_plan, tune, untuned_plan
 
 MANY = 64
-"""Images from which on a plan that is remembered is followed; where there is none, the time of all is estimated of the
-first so many, before any of them is given out."""
+"""From this many images on a remembered plan is used. If there is none, the first 64 are answered and held back, and
+their time says how long the rest will take."""
 SAMPLE = 8
-"""Images on which plans are tried, and after which it may be plain that the rest takes long."""
+"""Images that plans are tried on. After as many answers it may already be clear that the rest takes long."""
 LONG_S = 2.0
-"""Expected seconds of the rest above which it pays to find a plan, which takes as long, once."""
+"""Expected seconds for the rest above which a plan is looked for: the search takes about as long itself, once."""
 
 
 class Runner:
-    """A model that is ready to be asked about images. May be used from several threads.
+    """A model ready for images. May be used from several threads.
 
     Args:
-        bundle: the model, with the preprocessing that it is to be shown.
-        options: how it is run; `auto` engines are ONNX Runtime for a few images, for many the fastest here.
+        bundle: the model; its preprocessing says what it is shown.
+        options: how it is run.
         outputs: of its graph, those to compute: `logits`, `pre_logits`.
 
     Raises:
@@ -46,12 +46,11 @@ class Runner:
             raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
         self.bundle = bundle
         self.options = options = options or RunOptions()
-        """What another one of the same model is made with, to answer in the same way."""
         self.plan: Plan | None = None
         """How the model is run, from the first answer on."""
-        self._chosen = choose_engine(options.engine, options.precision, bundle)  # what is missing is said at once
+        self._chosen = choose_engine(options.engine, options.precision, bundle)  # not at the first image
         if ENGINES[self._chosen[0]].runs_graphs and bundle.files is not None:
-            # Of what is there now: by the first image another model may stand in its place.
+            # Kept by the bundle, for the files as they are now: by the first image another model may be in their place.
             _ = bundle.files.identity
         self._outputs = outputs
         self._pipelines: dict[Plan, Pipeline] = {}
@@ -65,16 +64,16 @@ class Runner:
         return None if pipeline is None else pipeline.engine
 
     def stream(self, sources: Iterable[ImageSource], *, count: float | None = None) -> Iterator[Output]:
-        """The outputs of each image, in order, as they are ready; all are of one engine, in one precision.
+        """The outputs of each image, in order, as they are ready; all from one engine in one precision.
 
         Args:
-            sources: images, as many as there are.
-            count: how many, where it is known and `sources` has no length; infinity where they are surely many. With
-                None every image is answered as it comes, by what is taken for a few.
+            sources: images.
+            count: how many there are, if that is known and `sources` has no length; infinity for surely many. With
+                None every image is answered as it comes, with the plan for a few.
         """
         count = len(sources) if isinstance(sources, Sized) else count
         remaining = iter(sources)
-        first = list(islice(remaining, 2))
+        first = list(islice(remaining, 2))  # two say whether it is a single one, which gets all threads
         if not first:
             return
         plan = untuned_plan(self._chosen, single=len(first) == 1, workers=self.options.workers)
@@ -86,10 +85,11 @@ class Runner:
         yield from self._pipeline(plan).stream(remaining)
 
     def keep_to(self, engine: str, precision: str) -> None:
-        """Answer with this engine in this precision from now on, and with no other: what was begun so goes on so.
+        """Answer with this engine in this precision only, from now on.
 
         Raises:
-            EngineError: they are not to be had here, or others were asked for when this was made.
+            EngineError: they are unavailable here, or others were asked for when this was made.
+            MissingExtraError: the engine is not installed.
         """
         check_open(self.options.engine, self.options.precision, engine, precision)
         chosen = choose_engine(engine, precision, self.bundle)
@@ -100,7 +100,7 @@ class Runner:
         self.options = replace(self.options, engine=row.name, precision=chosen[1])
 
     def plan_for(self, sources: Iterable[ImageSource], count: float) -> Plan:
-        """How so many images would be answered, of which these are the first."""
+        """How `count` images would be answered, of which these are the first."""
         plan = untuned_plan(self._chosen, single=count == 1, workers=self.options.workers)
         if count < MANY or not ENGINES[plan.engine].tried:
             return plan
@@ -109,16 +109,14 @@ class Runner:
     def _planned(
         self, plan: Plan, sources: Iterator[ImageSource], count: float
     ) -> tuple[Plan, list[Output], Iterator[ImageSource]]:
-        """The plan for many images, the first answers where they were needed to find it, and what is not answered.
-
-        Where none is remembered, the first images are answered by the plan for a few, and their answers held: they
-        are given out where it stays with its engine, else these images are answered anew like all others.
-        """
+        """The plan for many images, the answers that were needed to find it, and the images that still have none."""
         remembered = remembered_plan(self.bundle, self.options, outputs=self._outputs)
         if remembered is not None:
             return remembered, [], sources
+        # Without a remembered plan the first images are answered with the plan for a few. Their answers are held back,
+        # as all answers of one call come from one engine: if another one is found faster, they are answered again.
         first = [_readable_again(source) for source in islice(sources, MANY)]
-        if len(first) < MANY:  # they were announced, and did not come
+        if len(first) < MANY:  # fewer came than were announced
             return plan, [], iter(first)
         answered, is_long = self._tried(plan, first, count)
         found = None
@@ -130,7 +128,7 @@ class Runner:
         return found or plan, answered, chain(first[len(answered) :], sources)
 
     def _tried(self, plan: Plan, first: list[ImageSource], count: float) -> tuple[list[Output], bool]:
-        """The answers to the first images, and whether the rest takes long: then there may be fewer of them."""
+        """The answers to the first images, and whether the rest takes long; if so, some may have no answer yet."""
         answered: list[Output] = []
         begin = time.monotonic()
         after_start = begin
@@ -138,7 +136,7 @@ class Runner:
             for output in outputs:
                 answered.append(output)
                 now = time.monotonic()
-                if len(answered) == 1:
+                if len(answered) == 1:  # the time until here is mostly the engine's start
                     after_start = now
                 elif len(answered) == SAMPLE and (count - SAMPLE) * (now - after_start) / (SAMPLE - 1) > LONG_S:
                     return answered, True
@@ -146,20 +144,20 @@ class Runner:
         return answered, (count - len(first)) * seconds > LONG_S
 
     def after_fork(self) -> None:
-        """The parent's engines have their threads there; here the model is started anew when it is asked."""
+        """Start the model again in a forked child, at its next image: the engines' threads are the parent's."""
         never_free(self._pipelines)
         self._pipelines = {}
         self.plan = None
 
     def _tuned(self, sources: list[ImageSource]) -> Plan | None:
-        """The fastest plan, tried on these images as they are in memory; None where none of them can be read."""
+        """The fastest plan, tried on these images, read into memory first; None if none of them can be read."""
         images: list[ImageSource] = []
         for source in sources:
             with suppress(ImageError):
                 is_file = isinstance(source, str | Path)
                 images.append(NamedImage(str(source), read_image_file(source)) if is_file else source)
         with self._starting:
-            self._pipelines.clear()  # an engine in memory is as large as its weights
+            self._pipelines.clear()  # each holds an engine, which takes as much memory as the weights
         return tune(self.bundle, images, self._new_pipeline, self.options, outputs=self._outputs)
 
     def _pipeline(self, plan: Plan) -> Pipeline:
@@ -193,5 +191,5 @@ class Runner:
 
 
 def _readable_again(source: ImageSource) -> ImageSource:
-    """What is open can be read once only: its bytes."""
+    """The bytes of an open file, which can be read only once."""
     return source.read() if hasattr(source, "read") else source

@@ -1,7 +1,7 @@
-"""Which engine, how many threads and how large a batch give the most images a second: tried here, and remembered.
+"""Which engine, how many threads and which batch size give the most images a second: tried here, and remembered.
 
-What is fastest depends on the processor, the engines that are installed and the model, by factors of two and three, so
-that no rule replaces trying. It takes some two seconds of a long job, once: what was found is kept in the cache.
+That depends on the processor, the installed engines and the model, by factors of two and three, so no rule replaces
+trying. It takes some two seconds of a long job, once: the result is kept in the cache.
 """
 
 import hashlib
@@ -29,15 +29,15 @@ from regnety.storage import cache_directory, replacing, say_not_kept
 from regnety.version import __version__
 
 BATCHES = (1, 4, 8)
-"""Images in a run: larger ones gain nothing where every thread has a run of its own."""
+"""Images in a run. Larger batches gained nothing when measured: every thread already has a run of its own."""
 TRIAL_S = 0.1
-"""Seconds of a run."""
+"""Seconds that a candidate is run for."""
 ROUNDS = 2
-"""Runs of each candidate, taken in turns; the better one counts, as other work only takes away."""
+"""Runs of each candidate, taken in turns; the better one counts, as other work on the machine only slows it down."""
 LONGEST_RUN_S = 0.1
-"""Of a larger batch that is still tried. A model so large that a batch takes longer gains nothing by it."""
+"""A batch that would take longer is not tried: a model that large gains nothing from batches."""
 WORTH_TRYING = 0.7
-"""Of the best rate: an engine that is slower by more with single images is not tried with batches."""
+"""An engine below this share of the best rate with single images is not tried with batches."""
 
 logger = logging.getLogger("regnety")
 
@@ -57,7 +57,7 @@ class Plan:
 
 
 class PipelineOf(Protocol):
-    """What makes the pipeline of a plan."""
+    """Makes the pipeline of a plan."""
 
     def __call__(self, plan: Plan, *, keep_compiled: bool) -> Pipeline:
         """Not started yet."""
@@ -68,7 +68,7 @@ def untuned_plan(chosen: tuple[str, Precision], *, single: bool, workers: int | 
 
     Args:
         chosen: engine and precision (`choose_engine`).
-        single: whether there is one image only; it takes all threads. More take one each, which gives more a second.
+        single: whether there is only one image; it gets all threads. Several get one each, which gives more per second.
         workers: threads; None is one on each core.
     """
     threads = workers or available_cores()
@@ -76,10 +76,10 @@ def untuned_plan(chosen: tuple[str, Precision], *, single: bool, workers: int | 
 
 
 def remembered_plan(bundle: Bundle, options: RunOptions, *, outputs: tuple[str, ...] = ("logits",)) -> Plan | None:
-    """What `tune` found earlier for such a model on this machine with these engines; None if it was not asked."""
+    """What `tune` found earlier for such a model on this machine with these engines; None if it was not run."""
     found = _kept_plan(_place(bundle, options, outputs))
     if found is None and options.engine != AUTO:
-        # The fastest of all is the plan for its engine too.
+        # If the fastest of all engines is the one that is named, its plan is the one for that engine.
         of_all = _kept_plan(_place(bundle, replace(options, engine=AUTO, precision=AUTO), outputs))
         chosen = choose_engine(options.engine, options.precision, bundle)
         if of_all is not None and (of_all.engine, of_all.precision) == chosen:
@@ -90,7 +90,7 @@ def remembered_plan(bundle: Bundle, options: RunOptions, *, outputs: tuple[str, 
 def _kept_plan(place: Path) -> Plan | None:
     try:
         return Plan(**json.loads(place.read_text("utf-8"))["plan"])
-    except (OSError, ValueError, KeyError, TypeError):  # none, or not one of ours: it is found anew
+    except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is not one of ours
         return None
 
 
@@ -106,13 +106,13 @@ def tune(
 
     Args:
         bundle: the model.
-        images: some that are in memory; they are asked about again and again.
-        pipeline_of: makes the pipeline of a plan, whose compiled graph is kept in the cache or not.
+        images: some in memory, which are used again and again.
+        pipeline_of: makes the pipeline of a plan; its compiled graph is kept in the cache or not.
         options: how the model is run; an engine that is named is the only one tried.
         outputs: of the graph, those to compute.
 
     Returns:
-        The fastest; None where no engine can be started, or none of the images can be read.
+        The fastest; None if no engine can be started, or none of the images can be read.
     """
     threads = options.workers or available_cores()
     trials: dict[Plan, _Trial] = {}
@@ -125,6 +125,7 @@ def tune(
     best = max((trial.rate for trial in trials.values()), default=0.0)
     if not best:
         return None
+    # Batch size 1 first, for all: what is far behind there, or slow, is not compiled for larger batches.
     for one, trial in list(trials.items()):
         for batch in BATCHES[1:]:
             if trial.rate < WORTH_TRYING * best or batch * threads / trial.rate > LONGEST_RUN_S:
@@ -148,17 +149,17 @@ def candidates(engine: str, precision: str, bundle: Bundle | None = None) -> Ite
         return
     for row in ENGINES.values():
         if row.tried and row.is_installed and can_run(row, bundle):
-            with suppress(EngineError):  # it does not have the precision
+            with suppress(EngineError):  # the engine does not have the precision
                 yield choose_engine(row.name, precision, bundle)
 
 
 class _Trial:
-    """A pipeline that is tried: started and warm once it is made.
+    """A pipeline that is tried. It is started and warm once this is made.
 
     Args:
         pipeline: to be tried.
-        images: that it is asked about, in a circle.
-        group: images that keep all of its workers busy once.
+        images: what it is run on, in a circle.
+        group: number of images that keep all of its workers busy once.
     """
 
     def __init__(self, pipeline: Pipeline, images: Sequence[ImageSource], group: int) -> None:
@@ -166,26 +167,26 @@ class _Trial:
         self._images = images
         self._group = group
         self.rate = 0.0
-        """Images that it answered a second, in the best of its runs."""
-        images_per_s(pipeline, images, group)
+        """Images per second in the best of its runs."""
+        images_per_s(pipeline, images, group)  # starts the engine; its time means nothing
         self.rate = images_per_s(pipeline, images, group)
         self.run()
 
     def run(self) -> None:
-        """Once more, for about `TRIAL_S`."""
+        """Measure once more, for about `TRIAL_S`."""
         groups = max(1, math.ceil(self.rate * TRIAL_S / self._group))
         self.rate = max(self.rate, images_per_s(self._pipeline, self._images, groups * self._group))
 
 
 def images_per_s(pipeline: Pipeline, images: Sequence[ImageSource], count: int) -> float:
-    """Images a second that a pipeline answers, of so many; what cannot be read is not counted."""
+    """Images per second that a pipeline answers, measured on `count`; unreadable ones are not counted."""
     begin = time.perf_counter()
     answered = sum(output.error is None for output in pipeline.stream(islice(cycle(images), count)))
     return answered / (time.perf_counter() - begin)
 
 
 def _remember(place: Path, plan: Plan, rates: dict[Plan, float]) -> None:
-    """Keep it with what was measured and when, for whoever wonders; a cache that cannot be written costs it only."""
+    """Keep a plan, and for the curious what was measured and when. A cache that cannot be written is only noted."""
     facts = {
         "plan": asdict(plan),
         "measured": [{**asdict(tried), "images_per_s": round(rate, 1)} for tried, rate in rates.items()],
@@ -200,8 +201,9 @@ def _remember(place: Path, plan: Plan, rates: dict[Plan, float]) -> None:
 
 
 def _place(bundle: Bundle, options: RunOptions, outputs: tuple[str, ...]) -> Path:
-    """Another one for another machine, release, engine version, kind of model or wish; the weights do not matter."""
+    """Where a plan is kept: the name changes with machine, release, engine versions, kind of model and options."""
     here = processor()
+    # Neither weights nor class names change the speed: another training of the same network finds this plan.
     model = {**bundle.metadata.as_dict(), "labels": None, "provenance": None}
     facts = (
         __version__,

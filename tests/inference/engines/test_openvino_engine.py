@@ -266,7 +266,7 @@ def test_a_damaged_compiled_graph_is_compiled_anew(
     assert len(compilations) == 2
     (warning,) = caplog.messages
     assert warning.startswith(f"{kept}: ")
-    assert warning.endswith("; it is compiled anew")
+    assert warning.endswith("; it is compiled again")
     np.testing.assert_array_equal(logits(start(graph, cache=cache)), first)
     assert len(compilations) == 2
 

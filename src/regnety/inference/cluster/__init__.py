@@ -1,1 +1,1 @@
-"""More than one machine: the same predictor in each worker of a Ray cluster."""
+"""Several machines: the same predictor in each worker of a Ray cluster."""

@@ -1,4 +1,4 @@
-"""A Ray cluster: the one that runs, the one at an address, or one that is started on this machine."""
+"""A Ray cluster: a running one, the one at an address, or one started on this machine."""
 
 import logging
 import os
@@ -15,15 +15,15 @@ from regnety.text import one_line, reason_of
 
 LOCAL, AUTO = "local", "auto"
 OBJECT_STORE_BYTES = 256 << 20
-"""Of an instance of our own: names go out and answers come back, the images are never in it."""
+"""Of an instance that we start: names go out and answers come back, images are never in it."""
 CONNECT_S = 5.0
-"""Without an answer from the address of a cluster; Ray itself would try for a minute."""
+"""How long to wait for a cluster's address; Ray itself would try for a minute."""
 MOST_THREADS = 4
-"""In one worker, unless more are asked for: with more, Python itself begins to be what they wait for."""
+"""In one worker, unless more are asked for: with more, threads begin to wait for Python's lock."""
 ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # nobody is told of it
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # else the native half writes to our stderr
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # what other processes of the cluster say would come to our stdout
+    "RAY_USAGE_STATS_ENABLED": "0",  # no usage data is sent
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # else its native part writes to our stderr
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # else output of other processes would come to our stdout
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else Ray warns that this will be its default
 }
 SILENT = logging.CRITICAL + 1
@@ -31,22 +31,22 @@ SILENT = logging.CRITICAL + 1
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What is connected to."""
+    """A cluster that is connected to."""
 
     processors: tuple[int, ...]
-    """Of each node that has any."""
+    """Of each node that has any, the fewest first."""
     started: bool
-    """Whether it is an instance of our own, on this machine alone, which ends with us."""
+    """Whether it was started here, on this machine alone, and ends with this process."""
 
     def workers(self, wanted: int | None, threads: int | None) -> tuple[int, int]:
         """How many workers, with how many threads each.
 
         Args:
-            wanted: workers; None is as many as there is room for.
+            wanted: workers; None is as many as fit.
             threads: of each; None is what the smallest node has, up to `MOST_THREADS`.
 
         Raises:
-            ClusterError: no node has so many processors.
+            ClusterError: no node has that many processors.
         """
         if threads is None:
             share = max(1, sum(self.processors) // wanted) if wanted else MOST_THREADS
@@ -62,34 +62,34 @@ class Cluster:
 
 @contextmanager
 def connected(address: str = AUTO) -> Iterator[Cluster]:
-    """Be connected to a cluster; afterwards what was started here is stopped.
+    """Connect to a cluster, and stop at the end what was started here.
 
     Args:
         address: `local` starts an instance on this machine; `auto` is the cluster that RAY_ADDRESS names or this
-            machine belongs to, and where there is none a local one; else HOST:PORT. A process that is connected
-            already stays so, whatever the address.
+            machine belongs to, else a local one; or HOST:PORT. A process that is already connected stays so, whatever
+            the address.
 
     Raises:
         MissingExtraError: Ray is not installed.
-        ClusterError: nothing answers at the address, or what answers is not a Ray of our version.
+        ClusterError: nothing answers at the address, or it is not a Ray of our version.
     """
     if address == AUTO:
         address = os.environ.get("RAY_ADDRESS") or AUTO
     if address not in (AUTO, LOCAL):
         _check_reachable(address)
-    ray = _imported()
+    ray = _import_ray()
     if ray.is_initialized():
-        yield _described(ray, started=False)
+        yield _describe(ray, started=False)
         return
     try:
         started = _connect(ray, address)
         _silence()
-        yield _described(ray, started=started)
+        yield _describe(ray, started=started)
     finally:
         ray.shutdown()
 
 
-def _imported() -> Any:
+def _import_ray() -> Any:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import_extra("ray.data", feature="--ray", extra="ray", parts=("pandas", "pyarrow"))
@@ -99,7 +99,7 @@ def _imported() -> Any:
 
 
 def _connect(ray: Any, address: str) -> bool:
-    """Whether an instance was started for it."""
+    """Connect; whether an instance was started for it."""
     quiet = {"log_to_driver": False, "logging_level": SILENT}
     try:
         with _native_half_silent():
@@ -113,16 +113,16 @@ def _connect(ray: Any, address: str) -> bool:
             ray.init(
                 address=LOCAL,
                 num_cpus=available_cores(),
-                _node_ip_address="127.0.0.1",  # nobody else's business: whoever reaches a Ray runs code in it
+                _node_ip_address="127.0.0.1",  # not the network's: anyone who reaches a Ray can run code in it
                 object_store_memory=OBJECT_STORE_BYTES,
                 include_dashboard=False,
                 **quiet,
             )
             return True
-    except Exception as error:  # Ray raises what its parts do
+    except Exception as error:  # Ray raises whatever its parts raise
         if "AuthenticationError" in f"{error.__cause__}":
             raise ClusterError(
-                f"{address}: the Ray cluster wants its token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN where it is "
+                f"{address}: the Ray cluster needs its token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN if it is "
                 "not in ~/.ray/auth_token"
             ) from error
         place = "a local instance cannot be started" if address in (AUTO, LOCAL) else f"{address}: cannot be used"
@@ -131,7 +131,7 @@ def _connect(ray: Any, address: str) -> bool:
 
 @contextmanager
 def _native_half_silent() -> Iterator[None]:
-    """It writes to the descriptor of stderr: while it begins, also where it was told to say nothing."""
+    """Send stderr's descriptor nowhere: while Ray starts, its native part writes there in spite of its settings."""
     try:
         kept = os.dup(2)
     except OSError:  # stderr is closed
@@ -161,7 +161,7 @@ def _check_reachable(address: str) -> None:
         raise ClusterError(f"{address}: no Ray cluster answers there: {reason}") from error
 
 
-def _described(ray: Any, *, started: bool) -> Cluster:
+def _describe(ray: Any, *, started: bool) -> Cluster:
     processors = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
     if not any(processors):
         raise ClusterError("the Ray cluster has no processors")
@@ -169,7 +169,7 @@ def _described(ray: Any, *, started: bool) -> Cluster:
 
 
 def _silence() -> None:
-    """What Ray says goes to the files of its session, and not between our lines."""
+    """Ray's messages go to the files of its session, and not between our lines."""
     from ray.data import DataContext
 
     for name in ("ray", "ray.data"):

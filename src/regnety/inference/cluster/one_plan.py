@@ -1,4 +1,4 @@
-"""The engine and precision that all workers of a cluster take, so that it does not matter who answers an image."""
+"""The engine and precision that all workers of a cluster take, so that any of them gives an image the same answer."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -44,7 +44,7 @@ def one_plan(
         ClusterError: the model cannot be run there.
     """
     row = ENGINES.get(options.engine)
-    if row is not None and (options.precision != AUTO or "bf16" not in row.precisions):  # no node has a say in it
+    if row is not None and (options.precision != AUTO or "bf16" not in row.precisions):  # the nodes do not matter
         chosen = choose_engine(options.engine, options.precision, bundle)
         return untuned_plan(chosen, single=False, workers=options.workers)
     first, count = list(images[:MANY]), len(images) / workers

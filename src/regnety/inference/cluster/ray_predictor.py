@@ -1,8 +1,8 @@
-"""`RayPredictor`: what `Predictor` does, by the workers of a Ray cluster.
+"""`RayPredictor`: a `Predictor` in each worker of a Ray cluster.
 
 Ray Data moves the work: names go to the workers, which read the images themselves, and answers come back. A worker is
-an actor with a predictor, so that what happens to an image is the same as on one machine. If it dies, Ray starts
-another one and gives it the images whose answers had not come back.
+an actor with a predictor, so an image is treated as on one machine. If a worker dies, Ray starts another one and gives
+it the images whose answers had not come back.
 """
 
 import math
@@ -33,14 +33,14 @@ from regnety.inference.tuning import Plan
 from regnety.text import counted, one_line
 
 WINDOW = 32_768
-"""Images for each worker that are on their way at a time, as names: bounds the memory, whatever the number of images.
-Between two windows the workers start anew, which takes seconds after minutes of work."""
+"""Images per worker, as names, that are handed to Ray at a time: bounds the memory. Between two windows the workers
+start again, which takes seconds after minutes of work."""
 BLOCKS = 8
-"""Into which a worker's share is divided at least, so that a slower one gets fewer."""
+"""A worker's share of a window is divided into at least this many, so that a slower worker gets fewer."""
 BLOCK = 256
-"""Images in a block at most: what is done again when a worker dies."""
+"""Most images in a block, which is done again when a worker dies."""
 ATTEMPTS = 4
-"""Workers that a block is given to, one after the death of the other: an image in it may be what ends them."""
+"""A block is given to at most this many workers, one after the other died: an image in it may be what kills them."""
 
 Answer: TypeAlias = Prediction | Output
 
@@ -64,9 +64,9 @@ class RayPredictor:
     """
 
     engine: Engine | None = None
-    """Each worker has its own, of the same name and precision."""
+    """None: each worker has its own, of the same name and precision."""
     plan: Plan | None = None
-    """What all workers take, from the first answer on."""
+    """What all workers use, from the first answer on."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class RayPredictor:
     ) -> None:
         if ray_workers is not None and (not isinstance(ray_workers, int) or ray_workers < 1):
             raise ValueError(f"ray_workers must be a whole number of at least 1, got {ray_workers!r}")
-        predictor = Predictor(model, options=options, labels=labels, **changes)  # says at once what is wrong with them
+        predictor = Predictor(model, options=options, labels=labels, **changes)  # fails here, not in a worker
         self.bundle, self.options = predictor.bundle, predictor.options
         self._connection = ExitStack()
         self.cluster = self._connection.enter_context(connected(address))
@@ -99,18 +99,13 @@ class RayPredictor:
         self.close()
 
     def close(self) -> None:
-        """Leave the cluster; an instance that was started for this one ends."""
+        """Leave the cluster; an instance that was started for this one is stopped."""
         self._connection.close()
 
     def describe(self) -> str:
         """`2 Ray workers of 4 threads on 3 nodes`."""
-        where = "this machine" if self.cluster.started else f"{len(self.cluster.processors)} nodes"
-        if where == "1 nodes":
-            where = "1 node"
-        return (
-            f"{self.ray_workers} Ray worker{'s' * (self.ray_workers > 1)} of {self.workers} "
-            f"thread{'s' * (self.workers > 1)} on {where}"
-        )
+        where = "this machine" if self.cluster.started else counted(len(self.cluster.processors), "node")
+        return f"{counted(self.ray_workers, 'Ray worker')} of {counted(self.workers, 'thread')} on {where}"
 
     def predict(
         self,
@@ -140,15 +135,14 @@ class RayPredictor:
     ) -> Iterator[Prediction]:
         """Classify images, in their order, as `Predictor.stream` does.
 
-        Names are sent, and bytes only of an image that has no name elsewhere. Some ten thousand images are asked for
-        ahead.
+        Names are sent, and bytes only of images without a name. Some ten thousand images are taken ahead from `images`.
 
         Args:
-            images: as for `Predictor.stream`; a single one too.
+            images: as for `Predictor.stream`.
             top_k: as there.
             min_probability: as there.
             on_error: as there.
-            count: how many there will be, if it is known; nothing depends on it.
+            count: not used: the names are counted here.
 
         Raises:
             ImageError: an image cannot be read, with `on_error="raise"`.
@@ -199,7 +193,7 @@ class RayPredictor:
             number += answered
 
     def keep_to(self, engine: str, precision: str) -> None:
-        """As for `Predictor`; whether the workers have it, they say themselves."""
+        """As for `Predictor`; workers without that engine say so themselves."""
         check_open(self.options.engine, self.options.precision, engine, precision)
         self.options = replace(self.options, engine=engine, precision=precision)
 
@@ -215,7 +209,7 @@ class RayPredictor:
             )
         except RegNetYError:
             raise
-        except Exception as error:  # Ray raises what its parts do
+        except Exception as error:  # Ray raises whatever its parts raise
             raise ClusterError(f"Ray: {_reason(error)}") from error
 
     def _window(
@@ -240,36 +234,36 @@ class RayPredictor:
                 yield answer
         except RegNetYError:
             raise
-        except Exception as error:  # Ray raises what its parts do
+        except Exception as error:  # Ray raises whatever its parts raise
             raise ClusterError(f"Ray: {_reason(error)}") from error
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why there is no answer of a worker."""
+    """Why a worker has no answer."""
 
     reason: str
     """One line."""
     block: int | None = None
-    """Which one is to blame, if one is."""
+    """The block to blame, if there is one."""
 
 
 class _Ledger:
-    """How often each block was begun: it outlives the workers."""
+    """Counts how often each block was begun; it outlives the workers."""
 
     def __init__(self, attempts: int) -> None:
         self._attempts = attempts
         self._begun: Counter[int] = Counter()
 
     def begin(self, block: int) -> str | None:
-        """Why it must not be begun again; else None."""
+        """Why the block must not be begun again; None if it may be."""
         if self._begun[block] == self._attempts:
             return f"{self._attempts} workers died of the same images"
         self._begun[block] += 1
         return None
 
     def end(self, block: int) -> None:
-        """It is answered."""
+        """The block is answered."""
         del self._begun[block]
 
 
@@ -280,7 +274,7 @@ def _start_ledger() -> Any:
 
 
 class _Worker:
-    """Runs in a process of its own, maybe on another machine."""
+    """Answers blocks, in its own process, perhaps on another machine."""
 
     def __init__(
         self, model: ShippedModel, ledger: Any, options: RunOptions, question: dict[str, Any] | None, count: float
@@ -290,7 +284,8 @@ class _Worker:
         self._failure: _Failure | None = None
         try:
             self._predictor = Predictor(model.bundle(), options=options)
-        except (RegNetYError, OSError) as error:  # told with the first block: what is raised here, Ray would repeat
+        except (RegNetYError, OSError) as error:
+            # Reported with the first block: Ray would start a worker that fails here again and again.
             self._failure = _Failure(one_line(error))
 
     def __call__(self, table: Any) -> Any:
@@ -305,7 +300,7 @@ class _Worker:
         if self._failure is not None:
             return [self._failure]
         refused = ray.get(self._ledger.begin.remote(block))
-        if refused:  # Ray would go on for ever
+        if refused:  # Ray by itself would give it to worker after worker for ever
             return [_Failure(refused, block)]
         sources: list[ImageSource] = pickle.loads(images)
         try:
@@ -346,7 +341,7 @@ def _mapped(
 
 
 def _at(prediction: Prediction, number: int) -> Prediction:
-    """An image without a name is called by its place, which its worker does not know."""
+    """Number an image without a name by its place among all, which its worker does not know."""
     if prediction.error is None or prediction.filename is not None:
         return prediction
     return replace(prediction, error=re.sub(r"^images\[\d+\]", f"images[{number}]", prediction.error))

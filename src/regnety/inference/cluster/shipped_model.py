@@ -1,4 +1,4 @@
-"""A model on its way to workers: the file where they see it too, else its bytes through Ray's object store."""
+"""A model on its way to workers: its file if they see it too, else its bytes through Ray's object store."""
 
 import hashlib
 import os
@@ -17,17 +17,17 @@ from regnety.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class ShippedModel:
-    """What a worker needs to have the model: its graph, a model by itself, and what was asked for beside it."""
+    """What a worker needs: the model's graph, and the metadata, which may have been changed since it was loaded."""
 
     version: str
     metadata: ModelMetadata
     name: str
     place: str | None
-    """The graph's file where it was sent; None where it never was one."""
+    """The graph's file on the sending machine; None if it is not a file."""
     stamp: str | None
-    """What is in that file (`Bundle.stamp`)."""
+    """Identifies that file's content (`Bundle.stamp`)."""
     digest: str | None
-    """SHA-256 of the files; None where they are not sent."""
+    """SHA-256 of the files; None if they are not sent."""
     files: tuple[tuple[str, Any], ...]
     """Name and, in the object store, bytes."""
 
@@ -35,13 +35,13 @@ class ShippedModel:
         """The model in a worker.
 
         Raises:
-            ClusterError: the worker has another release of regnety, or not the file.
+            ClusterError: the worker has another release of regnety, or does not have the file.
             WeightsError: the file is damaged.
             OSError: the cache of the worker's machine cannot be written.
         """
         if self.version != __version__:
             raise ClusterError(f"the worker has regnety {__version__}, the command {self.version}; install the same")
-        bundle = self._in_place() or Bundle.load(self._brought())
+        bundle = self._in_place() or Bundle.load(self._unpack())
         return Bundle(
             self.metadata,
             bundle.weights,
@@ -52,7 +52,7 @@ class ShippedModel:
         )
 
     def _in_place(self) -> Bundle | None:
-        """The file where it was sent, if this machine has it and it is the same."""
+        """The file at its own place, if this machine has the same one there."""
         if self.place is None:
             return None
         with suppress(WeightsError):
@@ -61,8 +61,8 @@ class ShippedModel:
                 return bundle
         return None
 
-    def _brought(self) -> Path:
-        """The file that came along."""
+    def _unpack(self) -> Path:
+        """The file from the object store, written once per machine."""
         if self.digest is None:
             raise ClusterError(f"{self.place}: is not the file that it was when the workers started")
         import ray
@@ -81,7 +81,7 @@ def ship(bundle: Bundle, *, same_machine: bool) -> ShippedModel:
 
     Args:
         bundle: any model.
-        same_machine: every worker sees the files of this process.
+        same_machine: all workers see this process's files.
 
     Raises:
         WeightsError: the model's graph cannot be built.

@@ -1,7 +1,7 @@
-"""Compiled graphs on disk: found again by the content of the graph; whole, checked, and never in the way.
+"""Compiled graphs on disk: found again by the content of the graph, and checked before they are used.
 
-A compiled graph is what OpenVINO exports, followed by 16 bytes: its length and its CRC-32, little-endian. OpenVINO's
-own cache is not used: it reads and hashes the whole graph before it looks there, and believes whatever stands in it.
+A file is what the engine exports, followed by 16 bytes: its length and its CRC-32, little-endian. OpenVINO's own cache
+is not used: it reads and hashes the whole graph before it looks there, and loads whatever it finds, damaged or not.
 """
 
 import hashlib
@@ -22,27 +22,27 @@ from regnety.version import __version__
 SUFFIX = ".blob"
 FOOTER = struct.Struct("<QQ")
 READ_AT_A_TIME = 1 << 20
-"""Bytes; a file that is mapped would count as memory of this process."""
+"""Bytes. The file is read in pieces to sum it up: mapped, it would count as memory of this process."""
 
 logger = logging.getLogger("regnety")
 
 
 def compiled_place(cache: Path, identity: str, facts: Iterable[object]) -> Path:
-    """Where the compiled form of a graph stands, whether there is one yet or not.
+    """The file for the compiled form of a graph, whether it exists or not.
 
     Args:
         cache: the folder of compiled graphs.
-        identity: what is in the graph: another text for another content.
-        facts: whatever else changes the compiled form: versions, the processor, the batch.
+        identity: identifies the graph's content.
+        facts: all else that changes the compiled form: versions, the processor, the batch.
     """
     key = repr((__version__, identity, *facts))
     return cache / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{SUFFIX}"
 
 
 def read_compiled(path: Path) -> npt.NDArray[np.uint8] | None:
-    """What `keep_compiled` wrote, memory-mapped; None where there is nothing, or nothing whole."""
+    """What `keep_compiled` wrote, memory-mapped; None if there is no such file, or it is damaged."""
     try:
-        # copy-on-write, as OpenVINO wants memory that it may write to
+        # Mode c, copy-on-write: OpenVINO needs memory that it may write to.
         content: npt.NDArray[np.uint8] = np.memmap(path, np.uint8, "c")
     except OSError:  # missing, or not ours to read
         return None
@@ -51,12 +51,12 @@ def read_compiled(path: Path) -> npt.NDArray[np.uint8] | None:
     length = len(content) - FOOTER.size
     if length > 0 and FOOTER.unpack(content[length:].data) == (length, checksum(content[:length].data)):
         return content[:length]
-    logger.warning("%s: is damaged; it is compiled anew", path)
+    logger.warning("%s: is damaged; it is compiled again", path)
     return None
 
 
 def keep_compiled(path: Path, export: Callable[[io.BytesIO], None]) -> None:
-    """Write a compiled graph, whole or not at all; a folder that cannot be written or a full disk is only noted.
+    """Write a compiled graph, all of it or nothing; a folder that cannot be written or a full disk is only noted.
 
     Args:
         path: where it goes.
@@ -79,9 +79,9 @@ def keep_compiled(path: Path, export: Callable[[io.BytesIO], None]) -> None:
 
 
 class _FileStream(io.BytesIO):
-    """A file in the shape of the only stream that OpenVINO writes to; so nothing is held in memory.
+    """A file as a BytesIO, the only stream that OpenVINO writes to; so the graph is never whole in memory.
 
-    An exception would be lost among the C++ streams in between: the first one is kept, and nothing is done after it.
+    An exception would be lost in the C++ streams in between: the first one is kept, and nothing is done after it.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -90,22 +90,22 @@ class _FileStream(io.BytesIO):
         self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Pass on some bytes."""
-        return self._passed_on(lambda: self._file.write(data), len(data))
+        """Write some bytes."""
+        return self._pass_on(lambda: self._file.write(data), len(data))
 
     def flush(self) -> None:
-        """Pass on what is waiting."""
-        self._passed_on(lambda: self._file.flush() or 0, 0)
+        """Write what is buffered."""
+        self._pass_on(lambda: self._file.flush() or 0, 0)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """OpenVINO goes back and fills in what it did not know before."""
-        return self._passed_on(lambda: self._file.seek(offset, whence), 0)
+        """OpenVINO goes back to fill in sizes that it did not know before."""
+        return self._pass_on(lambda: self._file.seek(offset, whence), 0)
 
     def tell(self) -> int:
         """The place in the file."""
-        return self._passed_on(self._file.tell, 0)
+        return self._pass_on(self._file.tell, 0)
 
-    def _passed_on(self, action: Callable[[], int], otherwise: int) -> int:
+    def _pass_on(self, action: Callable[[], int], otherwise: int) -> int:
         if self.error is None:
             try:
                 return action()
@@ -115,10 +115,6 @@ class _FileStream(io.BytesIO):
 
 
 def checksum(content: Any, so_far: int = 0) -> int:
-    """Of bytes, or what behaves like them: CRC-32, which costs milliseconds where a cryptographic one costs a start.
-
-    Args:
-        content: the bytes.
-        so_far: the checksum of what stands before them.
-    """
+    """CRC-32 of bytes that follow those with the checksum `so_far`."""
+    # Against damage, not malice: a cryptographic hash of hundreds of megabytes would cost as much as the start.
     return zlib.crc32(content, so_far)

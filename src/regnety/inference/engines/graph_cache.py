@@ -1,4 +1,4 @@
-"""The ONNX graph of a bundle: built once, kept in the cache, found again by the content of its files."""
+"""The ONNX graph of a bundle: built once, kept in the cache, and found again by the content of the model's files."""
 
 import hashlib
 import json
@@ -8,14 +8,15 @@ from typing import Any
 from regnety.bundle.bundle import Bundle
 from regnety.errors import WeightsError
 from regnety.extras import require_onnx
+from regnety.inference.engines.registry import ENGINES
 from regnety.metadata.model_metadata import FORMAT_VERSION, KEY, metadata_from_json
 from regnety.storage import cache_directory, say_not_kept
 from regnety.version import __version__
 
 LARGEST_CACHED_FILE = 16 << 20
-"""Bytes of weights above which they stand beside a graph in the cache. ONNX Runtime maps them into memory there, and
-copies what is inside: `regnety predict` with regnety_320 and a warm cache takes 800 MiB at its peak instead of 1,290
-(`benchmarks/load_large.py`, on a processor with AVX-512)."""
+"""Bytes of weights above which they are written beside a cached graph instead of into it. ONNX Runtime maps a file of
+weights into memory, and copies what is inside the graph: `regnety predict` with regnety_320 and a warm cache takes
+800 MiB at its peak instead of 1,290 (`benchmarks/load_large.py`, on a processor with AVX-512)."""
 
 
 def graph_of(
@@ -25,22 +26,21 @@ def graph_of(
     rebuild: bool = False,
     suffixes: tuple[str, ...] = (".onnx",),
 ) -> Path | bytes:
-    """A bundle's graph with a uint8 input of the model's own size, as a file, or as bytes where none can be kept.
+    """A bundle's graph with a uint8 input of the model's own size, as a file; as bytes if it cannot be kept.
 
-    A bundle that was read from such a graph is that file, or its bytes where another one has come to its place. Any
-    other is built and kept; one that was made in memory,
-    and a cache that cannot be written, cost a build every time and nothing else. What was understood of a stranger's
-    file is compared with that file before it is kept, so that a graph in the cache needs no comparison again.
+    If the bundle was read from such a graph, that file is returned, or its bytes if the file has been replaced since.
+    Otherwise the graph is built and kept in the cache. A model that was made in memory, or a cache that cannot be
+    written, costs a build each time and nothing else.
 
     Args:
         bundle: the model.
-        outputs: that are wanted: `logits`, `pre_logits`.
-        rebuild: build it from the weights and write the file anew, where the one that there is cannot be loaded.
+        outputs: of the graph: `logits`, `pre_logits`.
+        rebuild: build the graph from the weights even if there is one, which cannot be loaded.
         suffixes: of the files that the engine reads: `.onnx`, and `.xml` for OpenVINO's own.
 
     Raises:
-        WeightsError: the weights are damaged, or a stranger's file computes something else than they do; or the model
-            computes in int8, and its own graph, the only one that there is of it, is not what is wanted.
+        WeightsError: the weights are damaged, or a foreign graph computes something else than the weights read from it;
+            or the model is quantized and its graph, the only one there is, has other outputs or another size.
         EngineError: the graph must be built, and the package onnx cannot be imported.
     """
     if not rebuild and _is_its_own_graph(bundle, outputs, suffixes):
@@ -57,17 +57,15 @@ def graph_of(
 
 
 def identity_of(graph: Path | bytes, bundle: Bundle) -> str | None:
-    """What is in a graph that `graph_of` gave: its key in the cache, or what identifies the files of the model.
-
-    None where nobody knows: what was built in memory is built anew every time.
-    """
+    """What identifies the content of a graph that `graph_of` returned; None for bytes, which are built each time."""
     if isinstance(graph, bytes):
         return None
+    # The stem of a file in the cache is its key, which depends on all that is in it.
     return bundle.stamp if bundle.graph is not None and graph == bundle.graph.path else graph.stem
 
 
 def _built(bundle: Bundle, outputs: tuple[str, ...], *, rebuild: bool) -> Path | bytes:
-    """A graph from the cache, or built now."""
+    """A graph from the cache, built now if it is not there."""
     key = _cache_key(bundle, outputs)
     if key is None:
         return _in_memory(bundle, outputs)
@@ -82,7 +80,7 @@ def _built(bundle: Bundle, outputs: tuple[str, ...], *, rebuild: bool) -> Path |
             weights, options = bundle.weights, _options(bundle, outputs)
             write_graph(path, bundle.architecture, weights, largest_file=LARGEST_CACHED_FILE, **options)
             try:
-                _check_unchanged(bundle)
+                _check_unchanged(bundle)  # the weights were read just now: the key is of the files as they were before
             except WeightsError:
                 path.unlink(missing_ok=True)
                 raise
@@ -93,7 +91,7 @@ def _built(bundle: Bundle, outputs: tuple[str, ...], *, rebuild: bool) -> Path |
 
 
 def _is_its_own_graph(bundle: Bundle, outputs: tuple[str, ...], suffixes: tuple[str, ...]) -> bool:
-    """Whether the file that a bundle was read from takes pixels of the wanted size and gives what is wanted."""
+    """Whether the file that a bundle was read from takes pixels of the size to be shown and has the outputs."""
     graph = bundle.graph
     if graph is None or KEY not in graph.properties or graph.path.suffix.lower() not in suffixes:
         return False
@@ -105,11 +103,12 @@ def _is_its_own_graph(bundle: Bundle, outputs: tuple[str, ...], suffixes: tuple[
 
 
 def _why_no_other_graph(bundle: Bundle, outputs: tuple[str, ...], suffixes: tuple[str, ...]) -> str:
-    """A model in int8 is its graph: there are no weights to build another one from."""
+    """Why a quantized model, which has no weights to build another graph from, cannot be run so."""
     graph, size = bundle.graph, bundle.preprocessing.image_size
     assert graph is not None
     if graph.path.suffix.lower() not in suffixes:
-        return f"{bundle.name}: is an int8 model of OpenVINO's, which no other engine runs; take the engine openvino"
+        readers = [row.name for row in ENGINES.values() if graph.path.suffix.lower() in row.suffixes]
+        return f"{bundle.name}: is an int8 model that only the engine {' or '.join(readers)} runs"
     if not graph.takes(size):
         own = "x".join(map(str, graph.image_size or ()))
         return (
@@ -118,7 +117,7 @@ def _why_no_other_graph(bundle: Bundle, outputs: tuple[str, ...], suffixes: tupl
         )
     if missing := [output for output in outputs if output not in graph.outputs]:
         return f"{bundle.name}: is quantized to int8 and has no output {missing[0]}; it has {', '.join(graph.outputs)}"
-    return f"{bundle.name}: is quantized to int8, with another normalisation than the one that is wanted"
+    return f"{bundle.name}: is quantized to int8 with another mean or std; it cannot be changed"
 
 
 def _in_memory(bundle: Bundle, outputs: tuple[str, ...]) -> bytes:
@@ -132,13 +131,13 @@ def _in_memory(bundle: Bundle, outputs: tuple[str, ...]) -> bytes:
 
 
 def _check_unchanged(bundle: Bundle) -> None:
-    """Weights are read when they are wanted: by then somebody may have written other ones into the same file."""
+    """Refuse files that were written to since the bundle was loaded: weights are read only when they are needed."""
     if bundle.files is not None:
         bundle.files.check_unchanged()
 
 
 def _options(bundle: Bundle, outputs: tuple[str, ...]) -> dict[str, Any]:
-    """What is in the graph besides the weights. Names of classes are not: models that differ in them alone share it."""
+    """What is in the graph besides the weights; class names are not, so models that differ only in them share it."""
     return {
         "input": "uint8",
         "outputs": outputs,
@@ -148,7 +147,7 @@ def _options(bundle: Bundle, outputs: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _cache_key(bundle: Bundle, outputs: tuple[str, ...]) -> str | None:
-    """Changes with the release, with all that `_options` and the design say, and with a byte of the model's files."""
+    """Changes with the release, the design, all of `_options`, and any byte of the model's files."""
     if bundle.stamp is None:
         return None
     metadata = bundle.metadata

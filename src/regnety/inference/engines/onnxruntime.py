@@ -1,4 +1,4 @@
-"""ONNX Runtime: always there, the quickest to start."""
+"""ONNX Runtime: always installed, and the quickest to start."""
 
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,16 @@ DTYPES: dict[str, np.dtype[Any]] = {"tensor(uint8)": np.dtype(np.uint8), "tensor
 
 
 class OnnxRuntimeEngine:
-    """A session of ONNX Runtime on the processor, in float32, or in int8 where the graph is quantized.
+    """A session of ONNX Runtime on the processor, in float32, or in int8 if the graph is quantized.
 
     Args:
         graph: an ONNX file, or a model's bytes.
-        threads: threads within one run; 1 is best where several threads call `run` at once.
-        workers: how many threads will call `run` at once: one session serves any number.
+        threads: threads within one run; 1 is best if several threads call `run` at once.
+        workers: how many threads will call `run` at once; a session serves any number.
         batch: fixes the batch before the graph is compiled; None leaves it free.
-        precision: `int8` says that the graph is a quantized one.
-        cache: where another engine keeps what it compiles; a session starts as quickly without.
-        identity: belongs to `cache`.
+        precision: `int8` says that the graph is quantized.
+        cache: not used: a session has nothing worth keeping.
+        identity: not used either.
 
     Raises:
         WeightsError: the graph cannot be loaded.
@@ -60,7 +60,9 @@ class OnnxRuntimeEngine:
         """
         try:
             outputs = self._session.run(None, {self._input_name: images})
-        except Exception as error:  # as above; at a size of thousands of pixels mostly that memory is short
+        except (
+            Exception
+        ) as error:  # the bindings have no common class; most often memory is short, at thousands of pixels
             reason = one_line(error)
             raise EngineError(f"ONNX Runtime cannot run the model on {images.shape}: {reason}") from error
         return dict(zip(self.output_names, outputs, strict=True))

@@ -1,4 +1,4 @@
-"""OpenVINO: an extra; the faster one on processors with AVX-512, and it has bf16 where the processor has."""
+"""OpenVINO: an extra; faster on processors with AVX-512, with the faster bf16."""
 
 import logging
 import threading
@@ -16,9 +16,9 @@ from regnety.inference.engines.registry import Precision
 
 DEVICE = "CPU"
 TRIAL_SIDE = 64
-"""Of the first picture where the graph leaves height and width free, in pixels."""
+"""Height and width of the first image if the graph leaves them free, in pixels."""
 NOISE = ("Exception from ", "Check '", "FrontEnd API failed")
-"""How those lines of its messages begin that speak of OpenVINO's own source."""
+"""Beginnings of the lines in its messages that are about OpenVINO's own source."""
 
 logger = logging.getLogger("regnety")
 
@@ -31,10 +31,9 @@ class OpenVinoEngine:
         threads: threads within one run; 1 is best where several threads call `run` at once.
         workers: how many threads will call `run` at once.
         batch: fixes the batch before the graph is compiled; None leaves it free.
-        precision: what it computes in; outputs are float32 either way. `int8` says that the graph is a quantized one:
-            what is not quantized in it computes in bf16 where the processor has that, which costs no more accuracy.
+        precision: what it computes in; outputs are float32 either way. `int8` says that the graph is quantized.
         cache: folder in which compiled graphs are kept; None keeps none.
-        identity: what is in the graph, by which its compiled form is found again; without it none is kept.
+        identity: identifies the graph's content, so that its compiled form is found again; None keeps none.
 
     Raises:
         MissingExtraError: OpenVINO is not installed.
@@ -62,13 +61,14 @@ class OpenVinoEngine:
         has_bf16 = "BF16" in self._core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
         if precision == "bf16" and not has_bf16:
             raise EngineError("OpenVINO does not compute in bf16 on this processor")
+        # The layers of a quantized graph that are not in int8 compute in bf16 if possible: no accuracy is lost by it.
         hint = precision if precision != "int8" else "bf16" if has_bf16 else "f32"
         self._properties = {
-            "INFERENCE_PRECISION_HINT": hint,  # its own choice would be bf16 wherever there is one
-            "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+            "INFERENCE_PRECISION_HINT": hint,  # by default it takes bf16 wherever the processor has that
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",  # off: activations in int8 only where `quantize` measured them
             "NUM_STREAMS": str(workers),
             "INFERENCE_NUM_THREADS": str(threads * workers),
-            # Faster by a tenth where all cores are taken; with fewer, every process would be pinned to the same ones.
+            # A tenth faster if all cores are in use. With fewer, every process would be pinned to the same cores.
             "ENABLE_CPU_PINNING": "YES" if threads * workers >= available_cores() else "NO",
         }
         self._compiled, memory = self._find_or_compile(graph, batch, cache, identity)
@@ -82,16 +82,16 @@ class OpenVinoEngine:
         )
         self.output_names = tuple(output.any_name for output in self._compiled.outputs)
         self._requests = threading.local()
-        self._memory = memory  # the compiled graph reads from it and does not hold it; the last to be freed
+        self._memory = memory  # the compiled graph reads from it without holding it: must be freed last
         self._run_once()
 
     def run(self, images: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
         """A batch of images -> every output by its name."""
         request = self._request()
-        images = np.require(images, requirements=["C", "W"])  # held until the run is over: it is not copied again
+        images = np.require(images, requirements=["C", "W"])  # shared, not copied: `images` holds it until the end
         request.set_input_tensor(self._library.Tensor(images, shared_memory=True))
         request.infer({}, share_outputs=True, decode_strings=False)
-        return {  # copies: the thread's next run writes to the same memory
+        return {  # copies, as the thread's next run writes to the same memory
             name: np.array(request.get_output_tensor(index).data, np.float32)
             for index, name in enumerate(self.output_names)
         }
@@ -104,7 +104,7 @@ class OpenVinoEngine:
         return request
 
     def _run_once(self) -> None:
-        """Before other threads may: where the first run was in one of several, about 1 process in 12 hung."""
+        """Run the graph before other threads may: with several threads at the first run, 1 process in 12 hung."""
         batch, *sides = self.input_shape
         shape = (batch or 1, *(TRIAL_SIDE if side is None else side for side in sides))
         self.run(np.zeros(shape, self.input_dtype))
@@ -112,7 +112,7 @@ class OpenVinoEngine:
     def _find_or_compile(
         self, graph: Path | bytes, batch: int | None, cache: Path | None, identity: str | None
     ) -> tuple[Any, Any]:
-        """The compiled graph, and the memory that must outlive it, if any."""
+        """The compiled graph, and the memory that must outlive it, if there is any."""
         place = None
         if cache is not None and identity is not None:
             here = processor()
@@ -123,7 +123,7 @@ class OpenVinoEngine:
                 tensor = self._library.Tensor(memory, shared_memory=True)
                 return self._core.import_model(tensor, DEVICE, self._properties), memory
             except Exception as error:
-                logger.warning("%s: OpenVINO cannot load it: %s; it is compiled anew", place, _reason(error))
+                logger.warning("%s: OpenVINO cannot load it: %s; it is compiled again", place, _reason(error))
         compiled = self._compile(graph, batch)
         if place is not None:
             keep_compiled(place, compiled.export_model)
@@ -138,12 +138,12 @@ class OpenVinoEngine:
                 shape[0] = batch
                 model.reshape(shape)
             return self._core.compile_model(model, DEVICE, self._properties)
-        except Exception as error:  # the bindings raise RuntimeError, TypeError and what they wrap
+        except Exception as error:  # the bindings raise RuntimeError, TypeError and whatever they wrap
             name = "the graph" if isinstance(graph, bytes) else str(graph)
             raise WeightsError(f"{name}: OpenVINO cannot load it: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
-    """The message in one line, without the places in OpenVINO's source."""
+    """The message in one line, without places in OpenVINO's source."""
     lines = [line.strip() for line in str(error).splitlines()]
     return " ".join(line for line in lines if line and not line.startswith(NOISE)) or type(error).__name__

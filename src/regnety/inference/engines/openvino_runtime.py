@@ -1,8 +1,8 @@
-"""OpenVINO's library without what `import openvino` brings along: its converter, its frontends' tools, its telemetry.
+"""OpenVINO's library without the rest that `import openvino` loads: its converter, its frontends' tools, its telemetry.
 
-All of OpenVINO's runtime stands in one extension module, `openvino._pyopenvino`. Loaded alone, from the place where the
-package is installed, it spares some 140 ms. It stays in `sys.modules` under its own name, as one library can be
-initialised only once: a later `import openvino` finds it there and works in full.
+All of the runtime is in one extension module, `openvino._pyopenvino`. Loading it alone, from where the package is
+installed, saves some 140 ms. It stays in `sys.modules` under its own name, as a library can be initialised only once: a
+later `import openvino` finds it there and works in full.
 """
 
 import importlib.machinery
@@ -36,20 +36,20 @@ def load_openvino() -> Any:
     """
     with _LOCK:
         if sys.modules.get(PACKAGE) is not None:
-            return _import_package()  # its user has done so already, or is at it in another thread
+            return _import_package()  # the user has imported it, or is doing so in another thread
         if EXTENSION in sys.modules:
             return sys.modules[EXTENSION]
         if importlib.util.find_spec(PACKAGE) is None:
             raise MissingExtraError(FEATURE, PACKAGE)
         try:
             return _load_extension()
-        except Exception as error:  # the same library, only later; where that fails too, it says why
+        except Exception as error:  # the package loads the same library, only slower; if that fails too, it says why
             logger.info("OpenVINO's extension cannot be loaded alone, its package is: %s", error)
             return _import_package()
 
 
 def load_openvino_package() -> Any:
-    """The whole package, for what the extension does not do alone: to save a model. Takes 140 ms more.
+    """The whole package, for what the extension alone cannot do: save a model. Takes 140 ms more.
 
     Raises:
         MissingExtraError: OpenVINO is not installed.
@@ -69,7 +69,7 @@ def _load_extension() -> Any:
     """The extension alone.
 
     Raises:
-        ImportError: this is no place where that is known to work.
+        ImportError: this is not known to work here.
     """
     if sys.platform != "linux":
         raise ImportError("the library's own folder is found without help on Linux only")
@@ -82,7 +82,7 @@ def _load_extension() -> Any:
     try:
         extension = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(extension)
-    except BaseException:
+    except BaseException:  # a half-made submodule must not be found by the package's own import
         for name in set(sys.modules) - before:
             if name.startswith(f"{EXTENSION}."):
                 del sys.modules[name]
@@ -92,14 +92,14 @@ def _load_extension() -> Any:
 
 
 def _import_package() -> Any:
-    """All of OpenVINO but its telemetry, for which its converter has a substitute."""
+    """All of OpenVINO but its telemetry, which its converter replaces with a stub if it is not installed."""
     with hidden(TELEMETRY):
         return import_extra(EXTENSION, feature=FEATURE, extra=PACKAGE, broken=EngineError)
 
 
 @contextmanager
 def hidden(name: str) -> Iterator[None]:
-    """As if a module were not installed, for the time of an import; one that is imported already stays."""
+    """Make a module look as if it were not installed, during an import; one that is imported already stays."""
     if name in sys.modules:
         yield
         return

@@ -1,4 +1,4 @@
-"""What this machine's processor offers, as its operating system tells it. Standard library only."""
+"""What this machine's processor can do, as the operating system says. Standard library only."""
 
 import functools
 import os
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BF16_FLAGS = ("avx512_bf16", "amx_bf16")
-"""Either of them multiplies bfloat16 numbers; without one bf16 is emulated and slower than float32."""
+"""Either of them multiplies bfloat16 numbers; without one, bf16 is emulated and slower than float32."""
 NOTED_FLAGS = ("avx", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8")
-"""What decides how fast a network runs, the older first."""
+"""What decides how fast a network runs, oldest first."""
 
 CPUINFO = Path("/proc/cpuinfo")
 SYSCTL = ("/usr/sbin/sysctl", "machdep.cpu", "hw.optional")
 SYSCTL_TIMEOUT_S = 5
 MAC_FLAGS = {"avx1_0": "avx", "avx512bf16": "avx512_bf16", "avx512vnni": "avx512_vnni"}
-"""Names of macOS that are not Linux's."""
+"""macOS's names that differ from Linux's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,13 @@ class Processor:
     """A processor's name and abilities."""
 
     name: str | None
-    """As its maker calls it; None where the system does not say."""
+    """The maker's; None if the system does not say."""
     flags: frozenset[str] | None
-    """Linux's names of its instruction sets; None where the system does not say."""
+    """Its instruction sets, by Linux's names; None if the system does not say."""
 
     @property
     def noted_flags(self) -> tuple[str, ...]:
-        """Those that decide how fast a network runs; empty where none is known."""
+        """Those that decide how fast a network runs; empty if none is known."""
         return tuple(flag for flag in NOTED_FLAGS if flag in (self.flags or ()))
 
 
@@ -43,7 +43,7 @@ def available_cores() -> int:
 
 @functools.cache
 def processor() -> Processor:
-    """This machine's; asked once in a process."""
+    """This machine's processor; asked once per process."""
     if sys.platform == "linux":
         return _of_linux()
     if sys.platform == "darwin":
@@ -52,7 +52,7 @@ def processor() -> Processor:
 
 
 def has_bf16() -> bool | None:
-    """Whether this processor multiplies bfloat16 numbers; None where the system does not say."""
+    """Whether this processor multiplies bfloat16 numbers; None if the system does not say."""
     flags = processor().flags
     return None if flags is None else not flags.isdisjoint(BF16_FLAGS)
 
@@ -63,7 +63,7 @@ def from_cpuinfo(lines: Iterable[str]) -> Processor:
     for line in lines:
         key, _, value = line.partition(":")
         if not key.strip() and values:
-            break  # the same again for every core
+            break  # an empty line ends a core; the others are the same
         values[key.strip()] = value.strip()
     return _from_values(values, name_keys=("model name", "Processor", "cpu model"), flag_keys=("flags", "Features"))
 
@@ -101,7 +101,7 @@ def _of_linux() -> Processor:
 
 
 def _of_macos() -> Processor:
-    import subprocess  # takes milliseconds that no other system needs
+    import subprocess  # takes milliseconds, which other systems need not pay
 
     try:
         answer = subprocess.run(SYSCTL, capture_output=True, text=True, timeout=SYSCTL_TIMEOUT_S, check=False)

@@ -1,10 +1,9 @@
 """Several single-threaded runs side by side instead of one run over all cores.
 
-For a batch of some images that is the faster way in both engines: nothing waits at the end of a layer for the slowest
+For a batch that is the faster way in ONNX Runtime and OpenVINO: nothing waits at the end of a layer for the slowest
 core, and what a run works on stays in the caches of one core (`benchmarks/model_alone.py`).
 """
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,11 +14,11 @@ from regnety.inference.engines.registry import Engine
 
 
 class SideBySideEngine:
-    """An engine that cuts a batch into pieces and gives them to an engine of single-threaded runs.
+    """An engine that cuts a batch into pieces, which another engine runs with one thread each.
 
     Args:
-        engine: it was made for so many workers with one thread each; its batch is the size of a piece, 1 where it is
-            free. A last piece that is smaller is filled up with black images, whose outputs are dropped.
+        engine: was made for that many workers with one thread each; its batch is the size of a piece, 1 if it is free.
+            A smaller last piece is filled up with black images, whose outputs are dropped.
         workers: pieces in work at a time.
     """
 
@@ -41,8 +40,4 @@ class SideBySideEngine:
             filling = np.zeros((missing, *images.shape[1:]), images.dtype)
             pieces[-1] = np.concatenate([pieces[-1], filling])
         answers = list(self._pool.map(self._engine.run, pieces))
-        return {name: _joined([answer[name] for answer in answers], len(images)) for name in self.output_names}
-
-
-def _joined(parts: Sequence[npt.NDArray[np.float32]], count: int) -> npt.NDArray[np.float32]:
-    return np.concatenate(parts)[:count]
+        return {name: np.concatenate([answer[name] for answer in answers])[: len(images)] for name in self.output_names}

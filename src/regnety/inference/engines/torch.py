@@ -1,4 +1,4 @@
-"""PyTorch: the network as it was trained, for whoever has it installed anyway."""
+"""PyTorch: the network as it was trained, for those who have it installed anyway."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -23,21 +23,21 @@ logger = logging.getLogger("regnety")
 class TorchEngine:
     """The torch module of a bundle, on the processor, channels last.
 
-    Inputs and outputs are those of `build_graph`; the batch is free. torch's own number of threads is set for the time
-    of a run only.
+    Inputs and outputs are those of `build_graph`; the batch is free. torch's own number of threads is set only during a
+    run.
 
     Args:
         bundle: architecture, weights, and the normalisation of uint8 inputs.
-        threads: threads within one run; 1 is best where several threads call `run` at once, and is what is taken in
-            a process that was forked after torch was loaded, where two would wait for each other for ever.
+        threads: threads within one run; 1 is best if several threads call `run` at once. In a process that was forked
+            after torch was loaded it is always 1.
         precision: `bf16` is torch's autocast; outputs are float32 either way.
         input: `uint8` takes [batch, height, width, in_chans] in RGB; `float` takes normalised float32
             [batch, in_chans, height, width].
-        outputs: any names of outputs that the architecture has.
+        outputs: names of the architecture's outputs.
 
     Raises:
-        EngineError: bf16 on a processor that does not have it, a bundle that is a graph without weights, or a process
-            that is the fork of a fork of one that had loaded torch.
+        EngineError: bf16 on a processor without it, a bundle that is a graph without weights, or a fork of a fork of a
+            process that had loaded torch.
         WeightsError: the architecture has no such output.
     """
 
@@ -66,7 +66,7 @@ class TorchEngine:
             raise EngineError(
                 "torch cannot run in the fork of a fork; use another engine, or start this process with spawn"
             )
-        if forks and threads > 1:
+        if forks and threads > 1:  # torch would wait for ever for threads that only the parent has
             logger.info("torch runs with one thread here: its others stayed in the process that forked this one")
             threads = 1
         self._threads = threads
@@ -76,6 +76,7 @@ class TorchEngine:
         shapes = {"uint8": (None, side, side, channels), "float": (None, channels, side, side)}
         self.input_shape: tuple[int | None, ...] = shapes[input]
         self.input_dtype: np.dtype[Any] = np.dtype({"uint8": np.uint8, "float": np.float32}[input])
+        # (pixel / 255 - mean) / std as one subtraction and one multiplication.
         self._mean = 255 * torch.tensor(preprocessing.mean).reshape(-1, 1, 1)
         self._factor = 1 / (255 * torch.tensor(preprocessing.std).reshape(-1, 1, 1))
         with _threads(threads):
@@ -99,14 +100,14 @@ class TorchEngine:
     def _input(self, images: npt.NDArray[Any]) -> torch.Tensor:
         """Normalised float32 [batch, in_chans, height, width], channels last in memory."""
         if self.input_dtype == np.uint8:
-            planes = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)  # a copy: torch wants to own what it reads
+            planes = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)  # a copy: torch warns of read-only arrays
             return (planes.float() - self._mean) * self._factor
         return torch.from_numpy(np.array(images)).to(memory_format=torch.channels_last)
 
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """torch's own setting, which belongs to the thread that calls, for the time of a run: its user may be training."""
+    """torch's number of threads during a run; it is set back, as the user may be training in this thread."""
     before = torch.get_num_threads()
     if count != before:
         torch.set_num_threads(count)
@@ -118,8 +119,8 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def _network(bundle: Bundle, precision: Precision) -> RegNet:
-    """The network with the bundle's weights; no random ones are drawn first."""
-    with torch.device("meta"):
+    """The network with the bundle's weights."""
+    with torch.device("meta"):  # so that no random weights are drawn first
         network = RegNet(bundle.architecture)
     network = network.to_empty(device="cpu").eval()
     load_weights(network, bundle.weights)
