@@ -215,7 +215,7 @@ def test_a_model_in_files_is_sent_by_its_place_and_must_be_there(
     monkeypatch.chdir("/")  # the place is no relative one
     pickle.loads(sent)
     small_bundle(seed=2).save(tmp_path / "model")
-    with pytest.raises(WeightsError, match=r"model: is not the model any more that it was when it was sent here"):
+    with pytest.raises(WeightsError, match=r"model: has changed since the model was sent to this process"):
         pickle.loads(sent)
 
 
