@@ -68,12 +68,13 @@ class ModelFiles:
         if all(file.is_in_place for file in self.files):
             return self.files[0].path
         self.check_unchanged()
-        if len(self.files) > 1:
+        if len(self.files) > 1:  # an engine finds the second file by the name in the first, where another one is now
             raise WeightsError(f"{self.files[0].path}: was replaced after it was loaded; load the model again")
         return bytes(self.files[0].data[:])
 
     def _identity(self) -> str:
         facts = [self._part, *(_content_of(file) for file in self.files)]
+        # surrogateescape: `part` may repeat keys of the file, and those may be anything.
         return hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -86,7 +87,7 @@ def _content_of(file: MappedFile) -> str:
         place = cache_directory() / "contents" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.txt"
         with suppress(OSError):
             known = place.read_text("ascii", "replace")
-            if len(known) == 8:
+            if len(known) == 8:  # anything else was damaged, and is written again
                 return f"{len(file.data)} {sample} {known}"
     checksum = f"{_checksum(file.data):08x}"
     if place is not None and time.time_ns() - max(file.status.st_mtime_ns, file.status.st_ctime_ns) > OLD_ENOUGH_NS:

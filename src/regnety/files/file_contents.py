@@ -38,6 +38,7 @@ class FileContent:
         return tuple(file.path for file in self.mapped)
 
 
+# Compared by identity: objects may contain each other, and comparing their parts would not end.
 @dataclass(slots=True, eq=False)
 class Opaque:
     """An object of a class that was not imported: the class's name and the data that would have filled it."""
@@ -71,7 +72,7 @@ def walk_tensors(content: Any) -> Iterator[tuple[ContentPath, StoredTensor]]:
             inner = list(_inner(path, value))
             if inner and len(inner[0][0]) > DEEPEST:
                 raise WeightsError(f"its content is nested deeper than {DEEPEST} levels")
-            waiting.extend(reversed(inner))
+            waiting.extend(reversed(inner))  # the last one in is the next one out, and the file's order is kept
 
 
 def _inner(path: ContentPath, value: Any) -> Iterator[tuple[ContentPath, Any]]:

@@ -31,10 +31,11 @@ _BEGINNINGS = {
 _PATTERNS = {
     rb"\s*<(!doctype|html|head)": "an HTML page, as a failed download leaves",
     rb"\x08[\x02-\x3f][\x12\x1a\x22\x28\x32\x3a\x42]": "an ONNX file, which is a model, not only weights",
+    # a flatbuffer names its kind after the offset of its root
     rb".{4}TFL3": "a TensorFlow Lite file",
     rb"\n.{1,3}\n.*\x12": "a TensorFlow graph",
     rb"\s*[{\[]": "JSON; of JSON files only the index of a checkpoint in shards can be read",
-    rb"[\t\n\r\x20-\x7e]+$": "text",
+    rb"[\t\n\r\x20-\x7e]+$": "text",  # last: JSON and HTML are text too
 }
 
 

@@ -94,6 +94,7 @@ def write_safetensors(
         file.write(len(text).to_bytes(LENGTH_BYTES, "little") + text)
         for key in order:
             array = weights[key]
+            # Weights that are computed on demand might come out differently the second time; the header is written.
             assert (array.shape, array.dtype.name) == forms[key], key
             file.write(as_bytes(array))
 
@@ -102,5 +103,5 @@ def _form(weights: Mapping[str, Array], key: str) -> tuple[tuple[int, ...], str]
     """Shape and type of `weights[key]`, without reading it if it is in a file."""
     if isinstance(weights, FileWeights) and (tensor := weights.tensors[key]).dtype in FILE_TYPES:
         return tensor.shape, "float32" if tensor.dtype == "bfloat16" else tensor.dtype
-    array = weights[key]
+    array = weights[key]  # read twice, to hold one at a time: now for its type, later for its values
     return array.shape, array.dtype.name

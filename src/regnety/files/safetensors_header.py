@@ -106,7 +106,7 @@ class _Row:
 
 def _parsed(text: bytes) -> dict[str, Any]:
     try:
-        members = read_json(text.rstrip(b" \t\r\n"))
+        members = read_json(text.rstrip(b" \t\r\n"))  # writers pad the header with spaces to align the values
     except WeightsError as error:
         raise WeightsError(f"its header {error}") from None
     if not isinstance(members, dict):
@@ -116,6 +116,7 @@ def _parsed(text: bytes) -> dict[str, Any]:
 
 def _checked_row(key: str, row: object) -> _Row:
     fields = row.keys() if isinstance(row, dict) else ()
+    # The format allows no others. One that we do not know might change what the values mean.
     if unknown := [field for field in fields if field not in FIELDS]:
         raise WeightsError(f"{excerpt(key)} has the field {excerpt(unknown[0])}, which the format does not know")
     if not isinstance(row, dict) or len(row) < len(FIELDS):
@@ -135,12 +136,13 @@ def _check_places(rows: dict[str, _Row], size: int) -> None:
     The format demands it: no gap may hide data, and no overlap may make two tensors share bytes.
     """
     place = 0
+    # By both ends: an empty tensor begins where the next one does.
     for key, row in sorted(rows.items(), key=lambda item: (item[1].begin, item[1].end)):
         if row.begin != place or row.end < place:
             raise WeightsError(
                 f"{excerpt(key)} is at bytes {row.begin} to {row.end}, and the one before ends at {place}"
             )
-        bits = math.prod(row.shape) * BITS[row.dtype]
+        bits = math.prod(row.shape) * BITS[row.dtype]  # not bytes: two values of type F4 share one
         if bits != (row.end - row.begin) * 8:
             raise WeightsError(
                 f"{excerpt(key)} is {row.dtype} {row.shape}, which takes {-(-bits // 8)} bytes, "

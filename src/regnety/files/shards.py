@@ -36,7 +36,7 @@ def read_shards(index: MappedFile, read: Callable[[Path], FileContent]) -> FileC
         for key in places:
             if places[key] == name and key not in kept:
                 raise WeightsError(f"{path}: {excerpt(key)} should be in {excerpt(name)}, and is not")
-    container = next(iter(shards.values())).container
+    container = next(iter(shards.values())).container  # all are alike: one program wrote them
     return FileContent(
         path=path,
         mapped=(index, *(file for shard in shards.values() for file in shard.mapped)),

@@ -70,6 +70,7 @@ def settle(
     candidates = {**beside, **_without_pretext(siblings)}
     features = _num_features(network.tensors)
     modules = [] if features is None else list(islice(_classifiers(candidates, features), MOST_HEADS + 1))
+    # A classifier under another name is taken over if it is the only one; where the network has one, a copy is allowed.
     own = _classifier_of(network.tensors, CLASSIFIER)
     head = own or (_classifier_of(candidates, modules[0]) if modules else {})
     same = [module for module in modules if _is_same(_classifier_of(candidates, module), head)]
@@ -168,7 +169,7 @@ def _between(
     # A guess in the safe direction: a tensor that fits nowhere in the network's path (a loss's weight, an anchor table)
     # is passed over, one that would fit is refused.
     in_chans = stem.shape[1] if stem is not None and len(stem.shape) == 4 else 3
-    wide = set() if features is None else {features, 2 * features}  # twice: average and maximum side by side
+    wide = set() if features is None else {features, 2 * features}  # twice: average and maximum pooling, concatenated
     classes = {head.shape[0]} if head is not None and head.shape else set()
     pictures, others = [], []
     for key, tensor in beside.items():

@@ -44,7 +44,7 @@ class Checkpoint:
     @cached_property
     def model_files(self) -> ModelFiles:
         """What identifies its weights: of one file there may be several state dicts."""
-        network = self.network
+        network = self.network  # the same bytes under another dialect's reading are another model (BGR, for one)
         return ModelFiles(self.file.mapped, part=f"{network.dialect.name} {self.taken.part!r} {network.prefix!r}")
 
     @property

@@ -47,6 +47,7 @@ def infer_architecture(shapes: TensorShapes, *, source: str) -> Architecture:
         )
     except (InvalidDesignError, WeightsError) as error:
         raise WeightsError(f"{source}: {error}") from None
+    # The design came from a few keys of each stage; all others have to agree with it.
     check_shapes(architecture, shapes, source=source, wanted_by="a RegNet with these stages")
     return architecture
 
@@ -69,6 +70,7 @@ def _stages(shapes: TensorShapes) -> list[StageDesign]:
         width = _side(shapes, f"{block}.conv3.conv.weight", 0)
         inner = _side(shapes, f"{block}.conv3.conv.weight", 1)
         multiplier = Fraction(inner, width)
+        # `StageDesign` takes b or 1/b: anything else comes from another kind of network.
         if 1 not in (multiplier.numerator, multiplier.denominator):
             raise WeightsError(
                 f"{block}.conv3.conv.weight is {tuple(shapes[f'{block}.conv3.conv.weight'])}: neither width is a "

@@ -50,6 +50,7 @@ def match_shapes(shapes: TensorShapes, *, source: str) -> Match:
     try:
         return Match(model=None, architecture=infer_architecture(shapes, source=source))
     except WeightsError as error:
+        # A file of a published model with one layer missing or changed: the difference says more than "no RegNet".
         closest = closest_model(shapes)
         if closest is None:
             raise
@@ -66,6 +67,7 @@ def name_of(architecture: Architecture) -> str | None:
     if name is None:
         return None
     published = model_info(name).design.architecture(architecture.num_classes, architecture.in_chans)
+    # The signature has no strides: shapes do not show them.
     same = (published.stem, published.stages) == (architecture.stem, architecture.stages)
     return name if same else None
 

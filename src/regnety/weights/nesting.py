@@ -120,6 +120,7 @@ def role_rank(path: tuple[str, ...], content: object) -> int:
 def _tables(content: object) -> Iterator[StateDict]:
     """Every table of tensors and its place; each is visited once, so that circles end."""
     seen: set[int] = set()
+    # Breadth first: a table that a file has in two places is known by the outer one.
     waiting: deque[tuple[tuple[str, ...], object]] = deque([((), content)])
     while waiting:
         path, value = waiting.popleft()
@@ -146,7 +147,7 @@ _TABLES = (Mapping, list, tuple, Opaque)
 
 def _name_of(key: object) -> str | None:
     """The name of a table to search; None if it is not searched."""
-    if isinstance(key, int) and 0 <= key < MOST_IN_A_LIST:
+    if isinstance(key, int) and 0 <= key < MOST_IN_A_LIST:  # folds of a cross-validation, by number
         return str(key)
     if not isinstance(key, str) or len(key) > LONGEST_NAME or not key.isprintable():
         return None
@@ -217,6 +218,7 @@ def _is_plain(value: object) -> bool:
 
 def _why_none(content: object) -> str:
     tables = content if isinstance(content, Mapping) else {}
+    # torch.save(model) saves the module itself: its weights are in attributes, under names that only its class knows.
     values = (content, *map(tables.get, NAMES), *islice(filter(_is_network, tables.values()), 1))
     network = next((value for value in values if isinstance(value, Opaque)), None)
     if network is not None:

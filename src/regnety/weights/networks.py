@@ -71,6 +71,7 @@ def networks_in(tensors: Mapping[str, StoredTensor], *, source: str) -> list[Net
             if len(dialects) > MAX_NETWORKS:
                 raise WeightsError(f"{source}: holds parts of more than {MAX_NETWORKS} RegNets; save only one of them")
     keys, outside = _divided(names, dialects)
+    # Each network looks at all that is outside: the product bounds the work, not the file's size.
     if len(outside) * len(dialects) > MOST_BESIDE:
         raise WeightsError(f"{source}: holds {len(outside)} tensors beside its RegNets; save the RegNet alone")
     networks = []
@@ -106,7 +107,7 @@ def _network(
             continue
         if ours is None:
             passed_over.append(name)
-        elif ours not in theirs:
+        elif ours not in theirs:  # VISSL's spellings meet in one of ours: a file may have two keys for one tensor
             theirs[ours] = name
         elif same_values(tensors[theirs[ours]], tensor):
             passed_over.append(name)

@@ -45,6 +45,7 @@ def random_values(key: str, shape: tuple[int, ...]) -> Array:
     """One array in float32: kernels normal with a deviation of sqrt(2 / fan-in), and norms around 1."""
     if key.endswith("num_batches_tracked"):
         return np.array(0, np.int64)
+    # Seeded by the key: the values do not depend on the order in which they are asked for.
     values = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(shape, np.float32)
     if key.endswith("running_var"):
         return np.float32(0.75) + np.float32(0.5) * np.abs(values)

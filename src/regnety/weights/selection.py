@@ -89,10 +89,11 @@ def _preferred(candidates: Sequence[_Candidate], content: object, source: str) -
             settled = candidate.settled(source)
             whole.append((candidate, settled, match_shapes(_shapes(settled), source=source).architecture))
         except StandsBetween as error:
+            # Kept: if it ranks first, it is refused. Taking the second best instead would give other answers silently.
             whole.append((candidate, error, None))
         except WeightsError:
-            continue
-    if not whole:
+            continue  # incomplete, as a teacher without its stem; nobody can mean that one
+    if not whole:  # the first one raises, and says what it lacks
         return _taken(ranked[0], ranked[0].settled(source), [])
     (first, network_or_error, architecture), *others = whole
     if isinstance(network_or_error, StandsBetween):
@@ -117,7 +118,7 @@ def _candidates(content: object, source: str) -> list[_Candidate]:
     for table in tables:
         try:
             networks = networks_in(table.tensors, source=source)
-        except WeightsError as error:
+        except WeightsError as error:  # one damaged table does not spoil the others
             problem = problem or error
         else:
             found.append((table, networks))
@@ -146,6 +147,7 @@ def _siblings(table: StateDict, found: Sequence[tuple[StateDict, Sequence[Networ
 
 
 def _named(candidates: Sequence[_Candidate], state_dict: str, source: str) -> _Candidate:
+    # First the name that messages show, then any other that fits one alone, like the place without the prefix.
     found = [candidate for candidate in candidates if candidate.name == state_dict]
     found = found or [candidate for candidate in candidates if state_dict in candidate.is_called]
     if len(found) == 1:

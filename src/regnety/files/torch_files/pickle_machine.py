@@ -50,6 +50,7 @@ class Machine:
         self.position = start
         self.end = len(data) if end is None else end
         self.persistent_load = persistent_load
+        # A text of n bytes takes n to 4n in Python, and most of a file are tensors, which are not read here.
         self.bytes_left = SPARE_BYTES + len(data) * 3 // 2
         self.stack: list[Any] = []
         self.marks: list[int] = []
@@ -100,7 +101,7 @@ class Machine:
     def counted(self, length: int) -> bytes:
         """Bytes after their count, which has so many bytes."""
         count = self.unsigned(length)
-        self.charge(min(count, self.end - self.position))
+        self.charge(min(count, self.end - self.position))  # a count beyond the end is refused by `take`
         return self.take(count)
 
     def signed(self, length: int) -> int:
@@ -172,7 +173,7 @@ class Machine:
     def append(self, values: list[Any]) -> None:
         """Append to the list on the stack."""
         target = self.stack[-1]
-        if type(target) is Opaque:
+        if type(target) is Opaque:  # a subclass of list, which pickle fills like one
             target.items = target.items if isinstance(target.items, list) else []
             target = target.items
         if type(target) is not list:

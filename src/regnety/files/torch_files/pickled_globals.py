@@ -186,7 +186,7 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor_v3": tensors.rebuild_tensor_v3,
     "torch._utils._rebuild_parameter": tensors.rebuild_parameter,
     "torch._utils._rebuild_parameter_with_state": tensors.rebuild_parameter,
-    "torch._utils._rebuild_qtensor": tensors.rebuild_tensor,
+    "torch._utils._rebuild_qtensor": tensors.rebuild_tensor,  # its type has no values for us: it is unreadable
     "torch._utils._rebuild_sparse_tensor": tensors.rebuild_sparse_tensor,
     "torch._utils._rebuild_meta_tensor_no_storage": tensors.rebuild_meta_tensor,
     "torch._utils._rebuild_device_tensor_from_numpy": tensors.rebuild_parameter,
@@ -202,6 +202,7 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": _dict,
     "collections.Counter": _dict,
     "collections.defaultdict": lambda factory=None, pairs=(): _dict(pairs),
+    # The factory of a defaultdict and the length of a deque matter only to who adds to them.
     "collections.deque": lambda values=(), maxlen=None: _row(values),
     "builtins.dict": _dict,
     "builtins.list": _row,

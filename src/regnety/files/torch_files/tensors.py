@@ -48,7 +48,7 @@ MOST_REPEATED = 1 << 24
 """Elements that an expanded tensor may always have; more only if the file has as many bytes."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # many tensors share one: they are the same region, not equal ones
 class Region:
     """Bytes of a file that tensors share. Mutable: an old file names them first and says later where they are."""
 

@@ -45,9 +45,10 @@ def write_torch(path: str | Path, content: Any) -> None:
             pickle = Pickler(entries.write_tensor).dump(content)
         except WeightsError as error:
             raise WeightsError(f"{path}: {error}") from None
+        # After the storages, whose keys and types it names; readers find entries by name.
         entries.write("data.pkl", pickle)
         entries.write("byteorder", b"little")
-        entries.write("version", b"3\n")
+        entries.write("version", b"3\n")  # of torch's file format, the same since 1.6
 
 
 class _Entries:

@@ -81,6 +81,7 @@ class _Archive:
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError, StructError) as error:
             raise WeightsError(f"is a damaged zip file: {_damage(error)}") from None
         self.names = [entry.filename for entry in entries]
+        # torch names the folder after the file, and a file may be renamed: so it is whatever the first entry is in.
         self.folder = self.names[0].partition("/")[0] if entries else ""
         self.entries = {entry.filename: entry for entry in entries}
         if len(self.entries) < len(entries):  # readers differ in which of the two they take

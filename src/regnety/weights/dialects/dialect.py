@@ -59,6 +59,7 @@ class ModuleNames:
         """
         module, _, parameter = key.rpartition(".")
         block, ours = self._our_module(module)
+        # Whether this block of this network has the key, the shapes say later; here only whether any block could.
         if f"{block and 's1.b1.'}{ours}.{parameter}" not in OUR_KEYS:
             raise KeyError(key)
         return f"{block}{ours}.{parameter}"
@@ -80,6 +81,7 @@ class ModuleNames:
         yield from zip(self.stem, STEM, strict=True)
         for stage, blocks in enumerate(architecture.stages):
             for number, block in enumerate(blocks.blocks):
+                # transformers numbers the layers of a block, and without SE the last one has another number.
                 names = self.in_block if block.se else self.in_plain_block or self.in_block
                 prefix = self._prefix(self.first_stage + stage, self.first_block + number)
                 yield from ((f"{prefix}{theirs}", f"{block.name}.{ours}") for theirs, ours in names.items())

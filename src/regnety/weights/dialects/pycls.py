@@ -14,7 +14,7 @@ from regnety.weights.dialects.dialect import Dialect, ModuleNames
 NAMES = ModuleNames(
     stem=("stem.conv", "stem.bn"),
     block="s{stage}.b{block}.",
-    in_block={
+    in_block={  # in the order of its modules: the shortcut comes first, and its `bn` is the shortcut's
         "proj": "downsample.conv",
         "bn": "downsample.bn",
         "f.a": "conv1.conv",

@@ -9,7 +9,7 @@ from regnety.weights.dialects.dialect import Dialect, ModuleNames
 NAMES = ModuleNames(
     stem=("stem.0", "stem.1"),
     block="trunk_output.block{stage}.block{stage}-{block}.",
-    first_block=0,
+    first_block=0,  # stages count from 1 here, blocks from 0
     in_block={
         "proj.0": "downsample.conv",
         "proj.1": "downsample.bn",

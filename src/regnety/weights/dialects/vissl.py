@@ -15,6 +15,7 @@ from regnety.weights.dialects.dialect import Dialect, ModuleNames
 
 NAMES = ModuleNames(
     stem=("trunk._feature_blocks.conv1.stem.0", "trunk._feature_blocks.conv1.stem.1"),
+    # Counted like torchvision's ResNets: the first stage is res2, after the stem.
     block="trunk._feature_blocks.res{next_stage}.block{stage}-{block}.",
     first_block=0,
     in_block={
