@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from regnety import model_card
-from regnety.catalog.citation import CITATION
+from regnety.catalog.model_page import CITATION
 from regnety.version import __version__
 
 ROOT = Path(__file__).parent.parent

@@ -14,7 +14,7 @@ import goldens
 from bundles import REGNETY_002, small_bundle
 from commands import python
 from regnety import Bundle, PublishedWeights, UnknownModelError, list_weights, model_card, model_info
-from regnety.catalog.citation import CITATION
+from regnety.catalog.model_page import CITATION
 from regnety.catalog.models import embedded_bundle
 
 GOLDEN = json.loads((goldens.FOLDER / "model_page.json").read_text("utf-8"))

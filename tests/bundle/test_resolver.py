@@ -63,7 +63,10 @@ def test_a_published_name_wins_over_a_folder_too(tmp_path: Path, monkeypatch: py
     ("model", "message"),
     [
         ("regnety_41", "no model named 'regnety_41', and no such file or folder; did you mean regnety_"),
-        ("regnetz_040", "no model named 'regnetz_040', and no such file or folder; RegNetZ is another family of netw"),
+        (
+            "regnetz_040",
+            "no model named 'regnetz_040', and no such file or folder; RegNetZ is another family, which t",
+        ),
         ("birds", "no model named 'birds', and no such file or folder; `regnety models` lists all"),
         ("", "no model named '', and no such file or folder; `regnety models` lists all"),
         ("a\0b", "no model named 'a\\x00b', and no such file or folder; "),
@@ -206,10 +209,10 @@ def test_a_folder_that_has_the_name_of_a_model_in_timms_way(tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("hf-hub:", "names no repository of the Hub; one is hf-hub:OWNER/NAME[@REVISION]"),
-        ("hf-hub:birds", "names no repository of the Hub"),
-        ("hf-hub:me/birds/model.safetensors", "names no repository of the Hub"),
-        ("hf_hub:../birds", "names no repository of the Hub"),
+        ("hf-hub:", "is not a repository of the Hub; expected hf-hub:OWNER/NAME[@REVISION]"),
+        ("hf-hub:birds", "is not a repository of the Hub"),
+        ("hf-hub:me/birds/model.safetensors", "is not a repository of the Hub"),
+        ("hf_hub:../birds", "is not a repository of the Hub"),
         ("hf-hub:me/birds", "config.json is not in the Hub's cache, and REGNETY_OFFLINE forbids asking the Hub"),
     ],
 )

@@ -35,7 +35,7 @@ def test_addresses(address: str, parts: tuple[str, str | None]) -> None:
 )
 def test_what_is_no_address(address: str) -> None:
     with pytest.raises(
-        UnknownModelError, match=r"names no repository of the Hub; one is hf-hub:OWNER/NAME\[@REVISION\]$"
+        UnknownModelError, match=r"is not a repository of the Hub; expected hf-hub:OWNER/NAME\[@REVISION\]$"
     ):
         parse_hub_address(address)
 

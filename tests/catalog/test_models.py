@@ -101,8 +101,8 @@ def test_other_families_are_called_so(name: str) -> None:
         model_info(name)
     family = "RegNetV" if "v" in name else "RegNetZ"
     assert str(error.value) == (
-        f"no model named {name!r}; {family} is another family of networks, which timm has; here are RegNetX "
-        "and RegNetY: `regnety models`"
+        f"no model named {name!r}; {family} is another family, which timm has; regnety has RegNetX and "
+        "RegNetY: `regnety models`"
     )
 
 

@@ -83,7 +83,7 @@ def test_what_is_refused(arguments: list[str], message: str, folder: Path, monke
 def test_a_model_without_logits_is_one_line(folder: Path, tmp_path: Path) -> None:
     regnety("export", folder / "bundle", "-o", tmp_path / "model.onnx", "--outputs", "pre_logits")
     assert one_line(regnety("predict", folder / "1.png", "--model", tmp_path / "model.onnx")) == (
-        f"{tmp_path}/model.onnx: has the outputs pre_logits and not the layers behind them; "
+        f"{tmp_path}/model.onnx: has the outputs pre_logits and not the layers after them; "
         "export it again with the output logits"
     )
 

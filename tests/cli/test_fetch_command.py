@@ -75,7 +75,7 @@ def test_a_proxy_that_is_not_there_is_a_line(hub: WebServer) -> None:
     [
         (["regnety_002", "regnety_2"], "no model named 'regnety_2', and no such file or folder; did you mean regnety_"),
         (["regnety_002.a1_in1k"], "regnety_002 has no published weights tagged 'a1_in1k'; its tags: pycls_in1k"),
-        (["regnety_002", "hf-hub:birds"], "hf-hub:birds: names no repository of the Hub; one is hf-hub:OWNER/NAME"),
+        (["regnety_002", "hf-hub:birds"], "hf-hub:birds: is not a repository of the Hub; expected hf-hub:OWNER/NAME"),
         ([], "give the names of weights, or --all (regnety fetch --help)"),
         (["--all", "regnety_002"], "--all and names contradict each other; give one of them (regnety fetch --help)"),
     ],

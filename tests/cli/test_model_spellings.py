@@ -195,7 +195,7 @@ def _timms(bundle: Bundle) -> dict[str, Any]:
     [
         ("local-dir:", "local-dir: has no folder; write local-dir:FOLDER"),
         ("local-dir:gone", "gone: no such file or folder"),
-        ("hf-hub:birds", "hf-hub:birds: names no repository of the Hub"),
+        ("hf-hub:birds", "hf-hub:birds: is not a repository of the Hub"),
         ("~/gone", "~/gone: no such file or folder"),
         ("gone/birds", "gone/birds: no such file or folder"),
     ],

@@ -105,7 +105,7 @@ def test_output_goes_to_a_file_whose_suffix_is_its_format(suffix: str, folder: P
         (["--mean", "0.5,0.5"], "mean must be one number, or one for each of 3 channels, got (0.5, 0.5)"),
         (
             ["--mean", "123.7,116.3,103.5"],
-            "mean is 123.7, as for values from 0 to 255; here it is for values from",
+            "mean is 123.7, as for values from 0 to 255; here it is for values from 0 to 1",
         ),
         (["--std", "0"], "std must be above 0, got 0"),
         (["--interpolation", "cubic"], "Invalid value for '--interpolation'"),

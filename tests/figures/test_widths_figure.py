@@ -36,13 +36,13 @@ def test_the_line_and_the_steps_are_the_papers() -> None:
     lines = drawn(REGNETY_002)
     assert lines["$u_j = w_0 + w_a j$"] == pytest.approx([24 + 36.44 * block for block in range(13)])
     assert lines["$w_j$"] == [24, 56, *[152] * 4, *[368] * 7]
-    assert "after groups were fitted" not in lines
+    assert "after fitting to groups" not in lines
 
 
 def test_widths_that_the_groups_moved_are_shown() -> None:
     lines = drawn(REGNETY_008)
     assert sorted(set(lines["$w_j$"])) == [56, 136, 320, 776]
-    assert sorted(set(lines["after groups were fitted"])) == [64, 128, 320, 768]
+    assert sorted(set(lines["after fitting to groups"])) == [64, 128, 320, 768]
 
 
 def test_stages_given_one_by_one_have_no_line() -> None:

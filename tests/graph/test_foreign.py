@@ -177,7 +177,7 @@ def with_one_more_layer(graph: onnx.GraphProto) -> None:
         (without_classifier, "has 0 linear layers, a RegNet's classifier is one$"),
         (quantized, r"is quantized \(QuantizeLinear\); name the file that it was made from$"),
         (with_computed_weights, "computes 'computed', where a RegNet has fixed weights$"),
-        (with_one_more_layer, r"fits none of the designs .*, with 71 convolutions .* and 7 classes$"),
+        (with_one_more_layer, r"fits none of the named models, with 71 convolutions .* and 7 classes$"),
     ],
 )
 def test_what_is_not_understood(change: Any, message: str, folded: Path, tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ from regnety.architecture.counting import complexity
 from regnety.bundle.front_matter import front_matter
 from regnety.bundle.model import Model
 from regnety.catalog.addresses import HUB, split_address
-from regnety.catalog.citation import CITATION
-from regnety.catalog.model_page import PageEntry
+from regnety.catalog.model_page import CITATION, PageEntry
 from regnety.catalog.models import is_name
 from regnety.catalog.published import LICENCES, PublishedWeights
 from regnety.metadata.calibration import Calibration

@@ -1,7 +1,7 @@
-"""What torchvision and pycls call the models: an exact table, never resemblance (`regnety_16` is no name of any).
+"""Names of the models in torchvision and pycls: an exact table, so that `regnety_16` is never taken for a model.
 
-torchvision's names mean the weights that its `DEFAULT` is; pycls's mean the paper's own. A repository on the Hub that
-holds published weights is one more name of theirs.
+torchvision's names mean its `DEFAULT` weights, pycls's the paper's own. A repository on the Hub with published weights
+is one more name for them.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,8 @@ _SIZES = {
     "160": "16GF",
     "320": "32GF",
 }
-"""timm's and pycls's word for the size of a model, in multiply-adds."""
+"""timm's suffix for the size of a model to pycls's, in multiply-adds."""
+# torchvision fits groups by another rule: its 400MF, 800MF and 8GF are other networks, hence `_tv`.
 _TORCHVISION = {
     "regnet_x_400mf": "regnetx_004_tv.tv2_in1k",
     "regnet_x_800mf": "regnetx_008.tv2_in1k",
@@ -45,7 +46,7 @@ _TORCHVISION = {
 
 @cache
 def aliases() -> Mapping[str, str]:
-    """Another code base's name of a model to ours, with the tag of the weights that it means there."""
+    """Another library's name of a model to ours, with the tag of the weights that it means there."""
     pycls = {
         f"RegNet{kind}-{size}": f"regnet{kind.lower()}_{number}.pycls_in1k"
         for kind in "XY"
@@ -55,7 +56,7 @@ def aliases() -> Mapping[str, str]:
 
 
 def our_name(name: str) -> str:
-    """The name that we have for a model, whoever's name was given; any other text is returned as it came."""
+    """Our name for a model that is given by any of its names; any other text is returned unchanged."""
     scheme, repository = split_address(name)
     if scheme == HUB:
         from regnety.catalog.published import weights_by_repository

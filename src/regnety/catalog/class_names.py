@@ -13,22 +13,22 @@ _FOLDER = Path(__file__).parent / "labels"
 def labels(name: str = "imagenet-1k") -> tuple[str, ...]:
     """The class names of a data set by index, as the model page prints them: `labels("imagenet-1k")[258]` is Samoyed.
 
-    A name is the first of WordNet's words for the class, so it may stand for more than one, which only the index tells
-    apart: of ImageNet's thousand, crane and maillot stand for two classes each; of the 11,821 names of `imagenet-12k`,
-    10,966 are distinct, and 746 of them stand for two to four classes, 1,601 in all.
+    A name is the first of WordNet's words for the class. Several classes may share one, and only the index tells them
+    apart: crane and maillot are two classes each of ImageNet's thousand; the 11,821 names of `imagenet-12k` are
+    10,966 different ones, of which 746 are shared by two to four classes.
 
     Args:
         name: `imagenet-1k`, or `imagenet-12k` for weights whose tag ends in `in12k`.
 
     Raises:
-        DataError: there is none of that name.
+        DataError: there is no set of that name.
     """
     return _lines(_FOLDER, name)
 
 
 @cache
 def wnids(name: str = "imagenet-1k") -> tuple[str, ...]:
-    """The WordNet IDs of the classes of a data set by index, by which ImageNet's folders are called, each once.
+    """The WordNet IDs of the classes of a data set by index, each different; ImageNet's folders are named after them.
 
     `wnids("imagenet-1k")[134]` is n02012849, the crane that flies; 517 is n03126707, the one that lifts.
 
@@ -36,7 +36,7 @@ def wnids(name: str = "imagenet-1k") -> tuple[str, ...]:
         name: as for `labels`.
 
     Raises:
-        DataError: there is none of that name.
+        DataError: there is no set of that name.
     """
     return _lines(_FOLDER / "wnids", name)
 
@@ -48,7 +48,7 @@ def label_sets() -> tuple[str, ...]:
 
 
 def label_set_of(names: Sequence[str]) -> str | None:
-    """The data set whose classes some names are, by index; None where they are of no set that `labels` knows.
+    """The data set whose classes some names are, by index; None if they are of no set that `labels` knows.
 
     Either all are the set's own names or begin with them, as transformers' "tench, Tinca tinca" does; or all are the
     WordNet IDs, as timm's label_names are.

@@ -1,6 +1,6 @@
-"""What the index of the RegNetY model page says about each of its twelve models, and where the page errs.
+"""What the index of the RegNetY model page says about each of its twelve models, and where the page is wrong.
 
-`model_page.json` has what is common to all of them once; null stands where each has a value of its own.
+`model_page.json` has what is common to all of them once; null marks what differs between models.
 """
 
 import json
@@ -14,6 +14,17 @@ from regnety.architecture.counting import complexity, model_index_flops
 from regnety.catalog.models import model_info
 
 _FILE = Path(__file__).parent / "model_page.json"
+CITATION = """\
+@misc{radosavovic2020designing,
+      title={Designing Network Design Spaces},
+      author={Ilija Radosavovic and Raj Prateek Kosaraju and Ross Girshick and Kaiming He and Piotr Dollár},
+      year={2020},
+      eprint={2003.13678},
+      archivePrefix={arXiv},
+      primaryClass={cs.CV}
+}
+"""
+"""BibTeX, as on the model page; README.md and CITATION.cff say the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,18 +38,18 @@ class PageEntry:
     metadata: Mapping[str, Any]
     """`FLOPs` to `Interpolation`; `Crop Pct` and `Image Size` are texts there."""
     code: str
-    """Where timm builds it."""
+    """Address of timm's source that builds it."""
     weights: str
-    """Where the file is."""
+    """Address of the file."""
     top1: float
     """On ImageNet, in percent."""
     top5: float
     """On ImageNet, in percent."""
     remarks: tuple[str, ...]
-    """Sentences on what the page has wrong, or counts otherwise."""
+    """Sentences on what the page has wrong, or counts in another way."""
 
     def model_index(self) -> dict[str, Any]:
-        """The document in the comment that ends the page, with this model alone."""
+        """The document in the comment at the end of the page, with only this model."""
         model = {
             "Name": self.name,
             "In Collection": self.collection["Name"],
@@ -63,7 +74,7 @@ def page_models() -> tuple[str, ...]:
 
 @cache
 def page_entry(model: str) -> PageEntry | None:
-    """What the page says about a model, by its name without a tag; None where it does not know it."""
+    """What the page says about a model, by its name without a tag; None if it is not on the page."""
     page = _page()
     facts = page["models"].get(model)
     if facts is None:
@@ -75,7 +86,7 @@ def page_entry(model: str) -> PageEntry | None:
         metadata={
             **page["metadata"],
             "FLOPs": model_index_flops(design),
-            "Parameters": round(complexity(design).num_params, -4),
+            "Parameters": round(complexity(design).num_params, -4),  # the page rounds to 10,000
             "File Size": facts["file_size"],
             "ID": model,
             "Batch Size": facts["batch_size"],

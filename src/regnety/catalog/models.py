@@ -1,4 +1,4 @@
-"""The names of models, and the design that each stands for."""
+"""The names of models, and the design of each."""
 
 import fnmatch
 import json
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from regnety.catalog.published import PublishedWeights
 
 EMBEDDED_MODEL = "regnety_cifar10"
-"""The model whose weights come with the package: what answers when nobody names one."""
+"""The model whose weights come with the package: the default of every command."""
 MODULE = "regnet"
-"""timm's file of the models that are here."""
+"""timm's file that has these models."""
 OTHER_FAMILIES = {"regnetv_": "RegNetV", "regnetz_": "RegNetZ"}
-"""What timm keeps in the same file, and is built otherwise."""
+"""Other families in the same file of timm; their networks differ."""
 
 _FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """What is known of a named model."""
+    """What is known about a named model."""
 
     name: str
     """Without a tag: `regnety_032`."""
@@ -36,11 +36,11 @@ class ModelInfo:
     num_classes: int = 1000
     """Outputs of the classifier of `published`, or of the model that comes with the package."""
     tag: str | None = None
-    """The tag that was asked for with the name; None is `default_tag`."""
+    """The tag in the name; None is `default_tag`."""
 
     @property
     def default_tag(self) -> str | None:
-        """The tag of the weights that the plain name means; None where none are published."""
+        """The tag of the weights that the plain name means; None if none are published."""
         from regnety.catalog.published import published_models
 
         published = published_models().get(self.name)
@@ -69,16 +69,16 @@ def list_models(
     name_matches_cfg: bool = False,
     include_tags: bool | None = None,
 ) -> list[str]:
-    """Names of the models, as timm's function of this name lists those that are here too.
+    """Names of the models, with the arguments and order of timm's function.
 
     Args:
         filter: one shell pattern for the whole name, `regnety_*`, or several of which one must match; without a dot it
-            matches whatever the tag is. Nothing is all of them.
-        module: timm's files of models, of which this is `regnet`; any other has none here.
+            matches any tag. An empty text is all models.
+        module: timm's file of models; only `regnet` has any here.
         pretrained: those with published weights, with their tags (`list_weights`).
-        exclude_filters: patterns of names that are left out.
-        name_matches_cfg: those of which weights are published, with or without tags.
-        include_tags: with the tags of their weights, a name for each; None is the value of `pretrained`.
+        exclude_filters: patterns of names to omit.
+        name_matches_cfg: only those with published weights.
+        include_tags: one name for each tag; None is the value of `pretrained`.
 
     Returns:
         Names in natural order: `regnety_320` before `regnety_1280`.
@@ -108,17 +108,17 @@ def list_pretrained(filter: str | Iterable[str] = "", exclude_filters: str | Ite
 
 
 def list_modules() -> list[str]:
-    """timm's files of models that are here: `regnet`."""
+    """timm's files of models that regnety has: `regnet`."""
     return [MODULE]
 
 
 def is_model(model_name: str) -> bool:
-    """Whether there is a model of that name; a tag behind it may be any, as in timm (`is_model_pretrained`)."""
+    """Whether there is a model of that name. Any tag may follow it, as in timm (`is_model_pretrained` checks it)."""
     return our_name(model_name).partition(".")[0] in _models()
 
 
 def is_model_pretrained(model_name: str) -> bool:
-    """Whether weights are published of a name, with or without tag; they need not be on this disk."""
+    """Whether a name, with or without tag, has published weights; they need not be on this disk."""
     return is_name(model_name) and model_info(model_name).published is not None
 
 
@@ -139,11 +139,11 @@ def _matches(name: str, patterns: list[str]) -> bool:
 
 
 def model_info(name: str) -> ModelInfo:
-    """What is known of a model.
+    """What is known about a model.
 
     Args:
-        name: `regnety_032`, or with the tag of some weights, `regnety_032.tv2_in1k`; or what torchvision or pycls call
-            a model (`regnet_y_3_2gf`, `RegNetY-3.2GF`), which means the weights that it means there.
+        name: `regnety_032`, with a tag `regnety_032.tv2_in1k`, or the name in torchvision or pycls (`regnet_y_3_2gf`,
+            `RegNetY-3.2GF`), which means the weights that it means there.
 
     Raises:
         UnknownModelError: there is none of that name, or it has no weights of that tag.
@@ -161,18 +161,18 @@ def model_info(name: str) -> ModelInfo:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is the name of a model, with or without the tag of some weights, in any of the tongues."""
+    """Whether a text is a model's name, ours or another library's, without a tag or with a known one."""
     model, dot, tag = our_name(text).partition(".")
     return model in _models() and (not dot or tag in _models()[model].weights)
 
 
 def how_to_find(name: object) -> str:
-    """What to tell whoever asked for a model that does not exist: names that look like it, and where all stand."""
-    import difflib  # of use here alone
+    """Help for a name that no model has: names like it, and the command that lists all."""
+    import difflib  # start-up should not pay for it
 
     family = OTHER_FAMILIES.get(str(name).lower()[:8])
     if family is not None:
-        return f"{family} is another family of networks, which timm has; here are RegNetX and RegNetY: `regnety models`"
+        return f"{family} is another family, which timm has; regnety has RegNetX and RegNetY: `regnety models`"
     similar = difflib.get_close_matches(str(name).lower().partition(".")[0], _models(), n=3)
     suggestion = f"did you mean {', '.join(similar)}? " if similar else ""
     return f"{suggestion}`regnety models` lists all"

@@ -1,7 +1,7 @@
-"""The published weights of the named models: where they are, what they were trained for, how good they are.
+"""The published weights of the named models: where they are, their preprocessing and their accuracy.
 
-What `published_weights.json` leaves out is the same for all of them: bicubic, and ImageNet's mean and std; where it has
-no `timm_default_tag`, timm's plain name means the same weights as ours.
+What `published_weights.json` omits has the default: bicubic, ImageNet's mean and std, and without `timm_default_tag`
+timm's plain name means the same weights as ours.
 """
 
 import fnmatch
@@ -20,12 +20,12 @@ from regnety.storage import cache_directory
 
 
 class Licence(NamedTuple):
-    """What a card says of a licence."""
+    """What a card says about a licence."""
 
     restriction: str | None = None
-    """Its full name, where it forbids commercial use."""
+    """Its full name, if it forbids commercial use."""
     link: str | None = None
-    """Its text, where the Hub has no name for it."""
+    """Where its text is, if the Hub has no name for it."""
 
 
 LICENCES = {
@@ -41,7 +41,7 @@ LICENCES = {
 """Every licence in the catalogue, by the Hub's name."""
 
 LABEL_SETS = {("in1k", 1000): "imagenet-1k", ("in12k", 11821): "imagenet-12k"}
-"""The end of a tag, and the number of classes, to the name of the class names."""
+"""The end of a tag and the number of classes, to a set of class names; weights without a classifier have none."""
 
 _FILE = Path(__file__).parent / "published_weights.json"
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
@@ -54,7 +54,7 @@ class ImageNetAccuracy:
     image_size: int
     """Height and width of the input, in pixels."""
     crop_pct: float
-    """Share of the resized shorter side that the crop keeps."""
+    """Fraction of the resized shorter side that the crop keeps."""
     top1: float
     """In percent."""
     top5: float
@@ -63,7 +63,7 @@ class ImageNetAccuracy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedWeights:
-    """One of the published weights of a named model. The figures are timm's; the file need not be on this disk."""
+    """One set of published weights of a named model. The accuracies are timm's; the file need not be on this disk."""
 
     model: str
     """`regnety_032`."""
@@ -72,15 +72,15 @@ class PublishedWeights:
     hub_repo: str
     """Its repository on the Hugging Face Hub."""
     url: str | None
-    """Where its authors keep the file; None where the Hub alone has it."""
+    """Where its authors keep the file; None if only the Hub has it."""
     num_classes: int
-    """Outputs of the classifier; 0 where it has none and gives features."""
+    """Outputs of the classifier; 0 if it has none and gives features."""
     preprocessing: Preprocessing
-    """What it wants to be shown; `test_image_size` and `test_crop_pct` only where they differ from training's."""
+    """How its input is made; `test_image_size` and `test_crop_pct` only if they differ from training's."""
     license: str
     """`mit`; some forbid commercial use."""
     imagenet: tuple[ImageNetAccuracy, ...]
-    """Its accuracy, a row for each size and crop that was measured; empty where it does not tell ImageNet's classes."""
+    """A row for each size and crop that was measured; empty if its classes are not ImageNet's thousand."""
 
     @property
     def name(self) -> str:
@@ -89,28 +89,28 @@ class PublishedWeights:
 
     @property
     def label_set(self) -> str | None:
-        """Whose class names its outputs have, as its tag says (`in1k`); None where they are not known here."""
+        """The set of class names of its outputs, from its tag (`in1k`); None if they are unknown."""
         return LABEL_SETS.get((self.tag.split("_")[-1], self.num_classes))
 
     @property
     def cache_path(self) -> Path:
-        """Where its file is looked for on this disk: a `.safetensors` file with timm's keys. It may not be there."""
+        """Where its file is expected on this disk: a `.safetensors` file with timm's keys. It may not exist."""
         return cache_directory() / "weights" / f"{self.name}.safetensors"
 
     @property
     def url_path(self) -> Path | None:
-        """Where the file of `url` is kept, under the name that its address gives it; None where there is no address."""
+        """Where the file of `url` is expected, under its own name; None without a `url`."""
         return None if self.url is None else self.cache_path.with_name(self.url.rpartition("/")[2])
 
     @property
     def cached_file(self) -> Path | None:
-        """The first that exists of `cache_path`, NAME.pth beside it, and `url_path`; None where all are missing."""
+        """The first of `cache_path`, NAME.pth next to it and `url_path` that exists; None if none does."""
         candidates = (self.cache_path, self.cache_path.with_suffix(".pth"), self.url_path)
         return next((path for path in candidates if path is not None and os.path.isfile(path)), None)
 
     @property
     def url_sha256_prefix(self) -> str | None:
-        """The first hex digits of the SHA-256 of the file of `url`, which its name carries as torch.hub has it."""
+        """The first hex digits of the SHA-256 of the file of `url`, which torch.hub puts into its name."""
         digits = _HASH_IN_NAME.search(self.url or "")
         return None if digits is None else digits[1]
 
@@ -121,7 +121,7 @@ class PublishedWeights:
 
     @property
     def licence_notice(self) -> str | None:
-        """One sentence to be read before the first use; None where the licence allows commercial use."""
+        """One sentence to show before the first use; None if the licence allows commercial use."""
         if not self.noncommercial:
             return None
         return (
@@ -130,7 +130,7 @@ class PublishedWeights:
         )
 
     def accuracy(self, preprocessing: Preprocessing) -> ImageNetAccuracy | None:
-        """The row that was measured at the size and crop of a preprocessing; None where there is none."""
+        """The row of a preprocessing's size and crop; None if they were not measured."""
         used = (preprocessing.image_size, preprocessing.crop_pct)
         return next((row for row in self.imagenet if (row.image_size, row.crop_pct) == used), None)
 
@@ -142,7 +142,7 @@ class PublishedModel:
     default_tag: str
     """Of the weights that the plain name means."""
     timm_default_tag: str
-    """Of the weights that timm 1.0 gives for the plain name; of the model page's twelve it has moved for eight."""
+    """Of the weights that timm 1.0 loads for the plain name; for eight of the model page's twelve they are others."""
     weights: Mapping[str, PublishedWeights]
     """By tag."""
 
@@ -165,13 +165,13 @@ def list_weights(pattern: str = "*") -> list[str]:
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:
-    """What names are sorted by, as timm sorts them: `regnety_320` before `regnety_1280`."""
+    """A sort key in timm's order: `regnety_320` before `regnety_1280`."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name.lower())]
 
 
 @cache
 def published_models() -> Mapping[str, PublishedModel]:
-    """Model to its published weights; the file is read when this is first asked."""
+    """Model to its published weights; the file is read at the first call, as many commands need none."""
     models = json.loads(_FILE.read_text("utf-8"))
     return {
         model: PublishedModel(
@@ -185,7 +185,7 @@ def published_models() -> Mapping[str, PublishedModel]:
 
 @cache
 def weights_by_repository() -> Mapping[str, PublishedWeights]:
-    """Repository on the Hub, `timm/regnety_032.tv2_in1k`, to the published weights in it."""
+    """Repository on the Hub, `timm/regnety_032.tv2_in1k`, to its published weights."""
     published = published_models().values()
     return {weights.hub_repo: weights for model in published for weights in model.weights.values()}
 

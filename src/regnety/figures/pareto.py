@@ -1,4 +1,4 @@
-"""Accuracy against latency, and the front of the models that no other one beats in both."""
+"""Accuracy against latency, and the Pareto front: the models that no other one beats in both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class ParetoPoint:
 
 
 def pareto_front(points: Sequence[ParetoPoint]) -> list[ParetoPoint]:
-    """Those that no other one beats, the fastest first: each is more accurate than all that are as fast."""
+    """The points that no other one beats, the fastest first: each is more accurate than all that are as fast."""
     front: list[ParetoPoint] = []
     for point in sorted(points, key=lambda point: (point.latency_ms, -point.top1)):
         if not front or point.top1 > front[-1].top1:
@@ -31,11 +31,11 @@ def plot_pareto(points: Sequence[ParetoPoint], path: str | Path, *, title: str =
 
     Args:
         points: models.
-        path: where; `.png` or `.svg` chooses the format. What stood there is replaced.
-        title: stands above the picture.
+        path: `.png` or `.svg` chooses the format; an old file is replaced.
+        title: text above the picture.
 
     Raises:
-        InvalidDesignError: the suffix is another one.
+        InvalidDesignError: the suffix is neither.
         MissingExtraError: matplotlib is not installed.
         OSError: the file cannot be written.
     """
@@ -58,7 +58,7 @@ def plot_pareto(points: Sequence[ParetoPoint], path: str | Path, *, title: str =
             axes.annotate(
                 point.name.partition(".")[0].removeprefix("regnety_"),
                 (point.latency_ms, point.top1),
-                # the front runs to the right and up: names of its models stand above it, others below
+                # the front rises to the right: names of its models go above it, the others below
                 xytext=(-4, 5) if on_front else (4, -5),
                 textcoords="offset points",
                 ha="right" if on_front else "left",
@@ -80,6 +80,6 @@ def plot_pareto(points: Sequence[ParetoPoint], path: str | Path, *, title: str =
 
 
 def _within_a_decade(points: Sequence[ParetoPoint]) -> bool:
-    """Whether the powers of ten alone would leave the axis without figures."""
+    """Whether an axis with figures at powers of ten alone might have none."""
     latencies = [point.latency_ms for point in points]
     return max(latencies, default=1.0) < 12 * min(latencies, default=1.0)

@@ -1,6 +1,6 @@
-"""How a picture becomes a file: PNG or SVG, the same bytes for the same figures, whatever the user's matplotlibrc says.
+"""Pictures as PNG or SVG files: the same numbers give the same bytes, whatever the user's matplotlibrc says.
 
-Without pyplot: no window, no backend, nothing global.
+Without pyplot: no window, no backend, no global state.
 """
 
 import errno
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 METADATA: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
-"""What a picture would say of itself and of the day it was made; without it, the same figures give the same bytes."""
-STYLE: dict[str, Any] = {"svg.hashsalt": "regnety"}
+"""Turns off what matplotlib would write about its version and the date."""
+STYLE: dict[str, Any] = {"svg.hashsalt": "regnety"}  # else the ids in an SVG file are random
 
 
 def check_place(path: str | Path) -> Path:
-    """See that a picture can be drawn into that file, before there is work to be lost.
+    """Check that a picture can be written to that file, before work is lost.
 
     Raises:
         InvalidDesignError: the suffix is neither `.png` nor `.svg`.
         MissingExtraError: matplotlib is not installed.
-        FileNotFoundError: there is no such folder.
+        FileNotFoundError: its folder does not exist.
     """
     path = Path(path)
     if path.suffix.lower() not in METADATA:
@@ -40,10 +40,10 @@ def check_place(path: str | Path) -> Path:
 
 @contextmanager
 def picture(path: str | Path) -> Iterator["Axes"]:
-    """Axes to draw on; at the end they stand in the file, and what stood there is replaced.
+    """Axes to draw on; they are written to the file at the end, and an old file is replaced.
 
     Raises:
-        OSError: the file cannot be written; and what `check_place` raises.
+        OSError: the file cannot be written; and the errors of `check_place`.
     """
     path = check_place(path)
     from matplotlib import style

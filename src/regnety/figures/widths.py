@@ -19,14 +19,14 @@ def plot_widths(design: AnyDesign, path: str | Path, *, title: str | None = None
     """Draw the width of each block, and write the picture as PNG or SVG.
 
     Args:
-        design: a `Design` shows u_j and w_j (equations 2 to 4), and the widths after groups were fitted where they
-            differ; an `AnyNetDesign` has no u_j and shows the widths of its blocks.
-        path: where; `.png` or `.svg` chooses the format. What stood there is replaced.
-        title: stands above the picture; None is the design's parameters.
+        design: a `Design` shows u_j and w_j (equations 2 to 4), and the widths after fitting to groups if they differ;
+            an `AnyNetDesign` has no u_j and shows the widths of its blocks.
+        path: `.png` or `.svg` chooses the format; an old file is replaced.
+        title: text above the picture; None is the design's parameters.
         log_scale: widths on a logarithmic axis.
 
     Raises:
-        InvalidDesignError: the suffix is another one.
+        InvalidDesignError: the suffix is neither.
         MissingExtraError: matplotlib is not installed.
         OSError: the file cannot be written.
     """
@@ -54,12 +54,12 @@ def _draw(axes: "Axes", design: AnyDesign) -> None:
     axes.step(blocks, widths, where="mid", color="tab:blue", label="$w_j$")
     axes.plot(blocks, widths, "o", color="tab:blue", markersize=4)
     if widths != fitted:
-        axes.plot(blocks, fitted, "x", color="tab:orange", label="after groups were fitted")
+        axes.plot(blocks, fitted, "x", color="tab:orange", label="after fitting to groups")
     start = 0
     for number, stage in enumerate(stages, start=1):
         if start:
             axes.axvline(start - 0.5, color="tab:gray", linewidth=0.6, linestyle=":")
-        label = f"s{number}\n{stage.width}" if len(stages) <= 12 else f"s{number}"
+        label = f"s{number}\n{stage.width}" if len(stages) <= 12 else f"s{number}"  # more would overlap
         axes.annotate(
             label,
             (start + (stage.depth - 1) / 2, 0.98),

@@ -25,24 +25,24 @@ from regnety.preprocessing import Preprocessing
 from regnety.version import __version__
 
 OPSET = 17
-IR_VERSION = 8
+IR_VERSION = 8  # the version of ONNX 1.12, which had opset 17 first
 INPUT_NAME = "images"
 INPUT_KINDS = ("uint8", "float")
 BATCH = "batch"
-"""Name of the free dimension, by which an engine fixes it."""
+"""Name of the free dimension; an engine that fixes the batch refers to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """A graph and its arrays, not yet put together."""
+    """A graph and its arrays, not joined yet: together they may pass protobuf's 2 GiB."""
 
     model: onnx.ModelProto
-    """The whole model but for its initializers."""
+    """The model without its initializers."""
     arrays: tuple[GraphArray, ...]
-    """Those, in their order."""
+    """The initializers, in their order."""
 
     def whole(self) -> onnx.ModelProto:
-        """The model with all its arrays in it."""
+        """The model with its arrays inside."""
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
         for array in self.arrays:
@@ -60,10 +60,7 @@ def assemble(
     outputs: Sequence[str],
     dtype: str,
 ) -> Assembly:
-    """The whole model; layers behind the last output that is asked for are left away.
-
-    Of the weights only those of batch norms are read now.
-    """
+    """The whole model, without the layers after the last output; of the weights, only those of batch norms are read."""
     _check_choices(architecture, input_kind, outputs)
     graph = _GraphNodes(architecture, weights, dtype)
     missing = set(outputs)
@@ -89,7 +86,7 @@ def assemble(
 
 
 class _GraphNodes:
-    """Nodes in the making; every function adds some and gives the name of their result."""
+    """Nodes of a graph that is being built; every method adds some and returns the name of their result."""
 
     def __init__(self, architecture: Architecture, weights: Mapping[str, Array], dtype: str) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -99,22 +96,22 @@ class _GraphNodes:
         self._dtype = dtype
 
     def weight(self, key: str) -> Array:
-        """A tensor of the checkpoint, as it is there: read here, and checked."""
+        """A tensor of the checkpoint, in its own number type."""
         array = np.asarray(self._weights[key])
         check_shape(key, array.shape, self._shapes[key], source="weights")
         return array
 
     def precise(self, key: str) -> npt.NDArray[np.float64]:
-        """A small tensor, in the accuracy in which norms are folded."""
+        """A small tensor in float64, in which norms are folded."""
         return self.weight(key).astype(np.float64)
 
     def constant(self, name: str, array: Array) -> str:
-        """An array that is kept and used in float32."""
+        """An array that is stored and used in float32."""
         self.arrays.append(GraphArray(name=name, shape=array.shape, dtype="float32", source=lambda: array))
         return name
 
     def parameter(self, name: str, key: str, scale: npt.NDArray[np.float64] | None = None) -> str:
-        """A learned array out of the checkpoint, each of its rows times a factor where there is one."""
+        """A learned array of the checkpoint; each row is multiplied by its scale, if there is one."""
         return self._kept(name, self._shapes[key], partial(self.weight, key), scale)
 
     def _kept(
@@ -124,7 +121,7 @@ class _GraphNodes:
         source: Callable[[], Array],
         scale: npt.NDArray[np.float64] | None = None,
     ) -> str:
-        """One that is kept in float16 is widened where it is used, so that the work stays float32."""
+        # What is stored in float16 is cast where it is used: the work stays float32, and the file is half as large.
         self.arrays.append(GraphArray(name=name, shape=shape, dtype=self._dtype, source=source, scale=scale))
         if self._dtype == "float32":
             return name
@@ -135,7 +132,7 @@ class _GraphNodes:
         return output
 
     def conv_norm(self, layer: ConvNorm, value: str, *, output: str | None = None) -> str:
-        """gamma * (conv(x) - mean) / sqrt(var + eps) + beta, as one convolution with a bias."""
+        """gamma * (conv(x) - mean) / sqrt(var + eps) + beta as one convolution with a bias."""
         norm = f"{layer.name}.bn"
         scale = self.precise(f"{norm}.weight") / np.sqrt(self.precise(f"{norm}.running_var") + BATCH_NORM_EPS)
         bias = self.precise(f"{norm}.bias") - self.precise(f"{norm}.running_mean") * scale
@@ -176,15 +173,17 @@ class _GraphNodes:
         return self.node("Gemm", [value, weight, bias], output, transB=1)
 
     def normalization(self, preprocessing: Preprocessing, value: str) -> str:
-        """uint8 [N, H, W, C] -> float [N, C, H, W], mean 0 and deviation 1."""
+        """uint8 [N, H, W, C] -> float [N, C, H, W] with mean 0 and deviation 1."""
         value = self.node("Cast", [value], "pixels", to=onnx.TensorProto.FLOAT)
         value = self.node("Transpose", [value], "planes", perm=[0, 3, 1, 2])
         mean = np.array(preprocessing.mean).reshape(1, -1, 1, 1) * 255
+        # (x - 255 mean) * (1 / 255 std): one subtraction and one multiplication for x / 255, - mean, / std
         factor = 1 / (np.array(preprocessing.std).reshape(1, -1, 1, 1) * 255)
         value = self.node("Sub", [value, self.constant("normalization.mean", mean)], "centered")
         return self.node("Mul", [value, self.constant("normalization.factor", factor)], "normalized")
 
     def _fully_connected(self, name: str, value: str) -> str:
+        # 1x1 convolutions, as in the checkpoint
         weight = self.parameter(f"{name}.weight", f"{name}.weight")
         bias = self.parameter(f"{name}.bias", f"{name}.bias")
         return self.node("Conv", [value, weight, bias], name, kernel_shape=[1, 1])
@@ -193,7 +192,7 @@ class _GraphNodes:
 def _walk(
     graph: _GraphNodes, architecture: Architecture, preprocessing: Preprocessing, input_kind: str
 ) -> Iterator[str]:
-    """Add the network part by part, and say after each which output is there now."""
+    """Add the network part by part, and yield the name of each output once it is there."""
     value = INPUT_NAME if input_kind == "float" else graph.normalization(preprocessing, INPUT_NAME)
     value = graph.conv_norm(architecture.stem, value, output="stem")
     yield "stem"
@@ -213,7 +212,7 @@ def _check_choices(architecture: Architecture, input_kind: str, outputs: Sequenc
         raise WeightsError(f"input must be one of {', '.join(INPUT_KINDS)}, got {input_kind!r}")
     known = architecture.output_names
     if isinstance(outputs, str) or not outputs or len(set(outputs)) != len(outputs):
-        raise WeightsError(f"outputs must be a list of different names out of {', '.join(known)}, got {outputs!r}")
+        raise WeightsError(f"outputs must be a list of different names from {', '.join(known)}, got {outputs!r}")
     for name in outputs:
         if name not in known:
             raise WeightsError(f"no output named {name!r}; there are {', '.join(known)}")

@@ -19,7 +19,7 @@ from regnety.preprocessing import Preprocessing
 from regnety.storage import replacing_together
 
 LARGEST_FILE = (1 << 31) - (1 << 24)
-"""Bytes of weights in one file: protobuf ends at 2 GiB, and the nodes and the metadata need some of it."""
+"""Bytes of weights in one file: protobuf's limit is 2 GiB, and 16 MiB are left for nodes and metadata."""
 DATA_SUFFIX = ".data"
 
 
@@ -45,8 +45,8 @@ def build_graph(
         image_size: height and width in pixels; None leaves them dynamic.
         outputs: any of `stem`, `s1` and so on [batch, width, height, width], `pre_logits` [batch, num_features],
             `logits` [batch, num_classes] (not probabilities); all float32.
-        dtype: in which learned arrays are kept: `f32`, or `f16`, which halves the file; the work stays f32.
-        preprocessing: mean and std of the normalisation, and what else a reader needs to know; None is ImageNet's.
+        dtype: type in which learned arrays are stored: `f32`, or `f16`, which halves the file; the work stays f32.
+        preprocessing: mean and std of the normalisation, size and crop for readers; None is ImageNet's.
         labels: class names by index.
         provenance: licence, source and the like, as plain JSON values.
 
@@ -54,7 +54,7 @@ def build_graph(
         The model; labels, preprocessing, design and provenance are JSON in its metadata under the key `regnety`.
 
     Raises:
-        WeightsError: weights do not fit, an argument is not allowed, or the model would pass 2 GiB (`write_graph`).
+        WeightsError: weights do not fit, an argument is not allowed, or the model would pass 2 GiB (use `write_graph`).
     """
     arguments = _GraphArguments(architecture, weights, image_size, dtype, preprocessing, labels, provenance)
     if arguments.size > LARGEST_FILE:
@@ -78,22 +78,22 @@ def write_graph(
 ) -> Path:
     """Write what `build_graph` builds, for models of any size.
 
-    Up to 2 GiB it is one file; above it the weights stand in `PATH.data` beside it. Either is written layer by layer,
-    so that memory holds one layer at a time.
+    Up to 2 GiB it is one file; above that the weights are in `PATH.data` next to it. Either is written layer by layer,
+    so memory holds one layer at a time.
 
     Args:
         path: where the model goes.
-        architecture: as for `build_graph`, like everything after it.
-        weights: as for `build_graph`; read one by one.
-        input: as for `build_graph`.
-        image_size: as for `build_graph`.
-        outputs: as for `build_graph`.
-        dtype: as for `build_graph`.
-        preprocessing: as for `build_graph`.
-        labels: as for `build_graph`.
-        provenance: as for `build_graph`.
-        largest_file: bytes of weights above which they stand beside the model; None is protobuf's 2 GiB. Engines map
-            what stands there into memory, where they would copy what is inside.
+        architecture: this and what follows as for `build_graph`.
+        weights: read one by one.
+        input: `uint8` or `float`.
+        image_size: in pixels.
+        outputs: names.
+        dtype: `f32` or `f16`.
+        preprocessing: None is ImageNet's.
+        labels: class names by index.
+        provenance: plain JSON values.
+        largest_file: bytes of weights above which they go into a file of their own; None is protobuf's 2 GiB. Engines
+            map such a file into memory, and copy weights that are inside the model.
 
     Raises:
         WeightsError: as `build_graph`, size excepted.
@@ -112,12 +112,13 @@ def write_graph(
 
 
 def graph_bytes(model: onnx.ModelProto) -> bytes:
-    """A model as the bytes of its file, the same every time."""
+    """A model as the bytes of its file."""
+    # deterministic: protobuf may write the entries of a map in any order
     return bytes(model.SerializeToString(deterministic=True))
 
 
 class _GraphArguments:
-    """The checked common part of both functions."""
+    """The arguments that both functions take, checked."""
 
     def __init__(
         self,
@@ -150,7 +151,7 @@ class _GraphArguments:
         )
 
     def assemble(self, weights: Mapping[str, npt.NDArray[Any]], input_kind: str, outputs: Sequence[str]) -> Assembly:
-        """The graph, with what differs between readers added."""
+        """The graph with that input and those outputs."""
         return assemble(
             self.architecture,
             weights,

@@ -1,8 +1,8 @@
 """The weights of a graph that regnety wrote, under the keys of a checkpoint.
 
-A graph has no batch norm any more: `graph.assembly` folded it into the convolutions. What comes back is the folded
-kernel, and a norm that adds the folded bias and does nothing else, so that network, graph and bundle take it like any
-other checkpoint and compute the same.
+A graph has no batch norm: `graph.assembly` folded it into the convolutions. What comes back is the folded kernel, and
+a norm that only adds the folded bias, so network, graph and bundle take it like any other checkpoint and compute the
+same.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,11 +16,11 @@ from regnety.files.arrays import Array
 from regnety.graph.stored_graph import StoredArray, StoredGraph
 
 IDENTITY_NORM = {"weight": 1.0, "running_mean": 0.0, "running_var": 1 - BATCH_NORM_EPS}
-"""1 / sqrt(running_var + eps) is 1: exactly in float64; a float32 kernel that is folded with it again is unchanged."""
+"""1 / sqrt(running_var + eps) is exactly 1 in float64, so folding a float32 kernel again leaves it unchanged."""
 
 
 class ExtractedWeights(Mapping[str, Array]):
-    """Key to array, in the number type that the file has; each is read when it is asked for.
+    """Key to array, in the file's number type; each is read when it is asked for.
 
     Args:
         architecture: the network whose graph it is.
@@ -70,7 +70,7 @@ class ExtractedWeights(Mapping[str, Array]):
             return self._graph.arrays[name]
         if self._graph.outputs and "logits" not in self._graph.outputs:
             raise WeightsError(
-                f"{self._graph.path}: has the outputs {', '.join(self._graph.outputs)} and not the layers behind them; "
+                f"{self._graph.path}: has the outputs {', '.join(self._graph.outputs)} and not the layers after them; "
                 "export it again with the output logits"
             )
         raise WeightsError(f"{self._graph.path}: lacks {name}; it was changed after regnety wrote it")

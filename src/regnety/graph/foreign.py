@@ -1,8 +1,8 @@
-"""A stranger's ONNX file of a RegNet: which of the known designs it is, and its weights under our keys.
+"""A RegNet in an ONNX file that regnety did not write: which known design it is, and its weights under our keys.
 
-Exporters name values as they like, fold batch norm or do not, and write the shortcut's convolution before or after the
-others; what stays is the chain of convolutions with their kernels, groups and strides. Whether the rest of the file
-is what a RegNet does is not decided here: whoever runs the weights compares with the file first.
+Exporters name values as they like, fold batch norm or not, and write the shortcut's convolution before or after the
+others. What is always there is the chain of convolutions with their kernels, groups and strides. Whether the rest of
+the file computes what a RegNet does is not decided here: `bundle.foreign_weights` runs both before weights are used.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,29 +20,29 @@ from regnety.graph.onnx_nodes import Node, read_nodes
 from regnety.graph.stored_graph import StoredArray, StoredGraph
 
 PASSING = ("Identity", "Cast", "CastLike", "Expand")
-"""What exporters put between an array and its use; none changes a value of a whole array."""
-LONGEST_PASSAGE = 16
+"""Nodes that exporters put between an array and its use; none changes a value."""
+LONGEST_PASSAGE = 16  # nodes in a row; a hostile file may have a circle of them
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "DynamicQuantizeLinear")
 ONNX_EPS = 1e-5
-"""What BatchNormalization adds to the variance where it does not say."""
+"""What BatchNormalization adds to the variance by default, as ONNX defines it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignModel:
-    """What a stranger's file was understood as."""
+    """What was found in a foreign file."""
 
     name: str
-    """Of the design: `regnety_002`."""
+    """The design's: `regnety_002`."""
     architecture: Architecture
     weights: Mapping[str, Array]
-    """Views of the file, wherever it has the array itself."""
+    """Views of the file where it has the array itself."""
 
 
 def read_foreign(graph: StoredGraph) -> ForeignModel:
     """Match the convolutions of a file with the designs of the catalogue.
 
     Raises:
-        WeightsError: the file is none of them, as far as can be seen; the message says what was found.
+        WeightsError: they fit none; the message says what was found.
     """
     if len(graph.inputs) != 1:
         raise WeightsError(
@@ -61,7 +61,7 @@ def read_foreign(graph: StoredGraph) -> ForeignModel:
         try:
             in_chans, num_classes = convolutions[0].shape[1], head.shape[0]
             architecture = model_info(name).design.architecture(num_classes=num_classes, in_chans=in_chans)
-        except InvalidDesignError as error:
+        except InvalidDesignError as error:  # a kernel or classifier of an impossible size
             raise WeightsError(f"{graph.path}: {error}") from None
         matched = _match(architecture, convolutions)
         if matched is not None and head.shape[1] == architecture.num_features:
@@ -70,13 +70,13 @@ def read_foreign(graph: StoredGraph) -> ForeignModel:
             return ForeignModel(name, architecture, {key: weights[key] for key in architecture.state_dict_shapes()})
     first, last = convolutions[0].shape, convolutions[-1].shape
     raise WeightsError(
-        f"{graph.path}: fits none of the designs that are known by name, with {len(convolutions)} convolutions "
+        f"{graph.path}: fits none of the named models, with {len(convolutions)} convolutions "
         f"from {first} to {last} and {head.shape[0]} classes"
     )
 
 
 class _Layer(NamedTuple):
-    """What a convolution of a network looks like."""
+    """A convolution of our network."""
 
     name: str
     shape: tuple[int, ...]
@@ -86,14 +86,14 @@ class _Layer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Convolution:
-    """One of the file, with the norm behind it."""
+    """A convolution of the file, with the norm after it."""
 
     kernel: Array
     groups: int
     stride: int
     bias: Array | None
     norm: Mapping[str, Array] | None
-    """weight, bias, running_mean and running_var, for our eps."""
+    """weight, bias, running_mean and running_var, for our eps; None if it is folded."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -116,7 +116,7 @@ class _Head:
 
 
 class _Nodes:
-    """The nodes of a file, by what they compute and what they are computed from."""
+    """The nodes of a file, by their outputs and by their first inputs."""
 
     def __init__(self, graph: StoredGraph) -> None:
         self._graph = graph
@@ -128,14 +128,14 @@ class _Nodes:
             raise WeightsError(f"{graph.path}: is quantized ({quantized[0]}); name the file that it was made from")
 
     def convolutions(self) -> list[_Convolution]:
-        """All, in the order in which they are computed."""
+        """All of them, in the order in which they are computed."""
         found = [self._convolution(node) for node in self._nodes if node.kind == "Conv"]
         if not found:
             raise WeightsError(f"{self._graph.path}: has no convolution, it is not a RegNet")
         return found
 
     def head(self) -> _Head:
-        """The only linear layer."""
+        """The only linear layer: Gemm, or MatMul with an Add after it."""
         linear = [node for node in self._nodes if node.kind in ("Gemm", "MatMul")]
         if len(linear) != 1:
             raise WeightsError(f"{self._graph.path}: has {len(linear)} linear layers, a RegNet's classifier is one")
@@ -148,7 +148,7 @@ class _Nodes:
         return _Head(weight, np.zeros(len(weight), np.float32) if bias is None else self._values(bias).reshape(-1))
 
     def _bias(self, linear: Node) -> str | None:
-        """Name of a linear layer's bias; exporters leave one of zeros away."""
+        """Name of a linear layer's bias; exporters omit a bias of zeros."""
         if linear.kind == "Gemm":
             return linear.inputs[2] if len(linear.inputs) > 2 and linear.inputs[2] else None
         following = next((node for node in self._nodes if linear.outputs[0] in node.inputs), None)
@@ -165,7 +165,7 @@ class _Nodes:
         return _Convolution(
             kernel=kernel,
             groups=node.number("group", 1),
-            stride=strides[0] if len(set(strides)) == 1 else 0,
+            stride=strides[0] if len(set(strides)) == 1 else 0,  # 0 fits no layer
             bias=self._values(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None,
             norm=self._norm(norm) if norm is not None and norm.kind == "BatchNormalization" else None,
         )
@@ -174,6 +174,7 @@ class _Nodes:
         names = ("weight", "bias", "running_mean", "running_var")
         values = {name: self._values(self._input(node, index)) for index, name in enumerate(names, start=1)}
         difference = node.floats.get("epsilon", ONNX_EPS) - BATCH_NORM_EPS
+        # Only var + eps is used: another eps moves into the variance. Float32's 1e-5 is off by less than a thousandth.
         if abs(difference) > BATCH_NORM_EPS / 1000:
             values["running_var"] = values["running_var"] + np.float32(difference)
         return values
@@ -184,7 +185,7 @@ class _Nodes:
         return node.inputs[index]
 
     def _stored(self, name: str) -> StoredArray:
-        """The array behind a value."""
+        """The array that a value comes from."""
         for _ in range(LONGEST_PASSAGE):
             if name in self._graph.arrays:
                 return self._graph.arrays[name]
@@ -206,7 +207,7 @@ class _Nodes:
 
 
 def _match(architecture: Architecture, convolutions: Sequence[_Convolution]) -> dict[str, _Convolution] | None:
-    """Name of each layer to its convolution; None where they are not this network's."""
+    """Name of each layer to its convolution; None if they are not this network's."""
     waiting = list(convolutions)
     matched: dict[str, _Convolution] = {}
     parts: tuple[ConvNorm | Block, ...] = (architecture.stem, *architecture.blocks)
@@ -221,7 +222,7 @@ def _match(architecture: Architecture, convolutions: Sequence[_Convolution]) -> 
 
 
 def _convolution_layers(part: ConvNorm | Block) -> Iterator[_Layer]:
-    """The convolutions of a part, the shortcut's last."""
+    """The convolutions of a part, the shortcut's last, as `Block.layers` has it."""
     layers = (part,) if isinstance(part, ConvNorm) else part.layers()
     for layer in layers:
         shapes = layer.state_dict_shapes()
@@ -233,7 +234,7 @@ def _convolution_layers(part: ConvNorm | Block) -> Iterator[_Layer]:
 
 
 def _arrange(found: Sequence[_Convolution], layers: Sequence[_Layer]) -> dict[str, _Convolution] | None:
-    """Convolutions of a block to its layers. They form a chain, beside which the shortcut's may stand anywhere."""
+    """Convolutions of a block to its layers: a chain in order, and the shortcut's at any place among them."""
     if len(found) != len(layers):
         return None
     for place in reversed(range(len(found))):
@@ -252,11 +253,11 @@ def _weights(matched: Mapping[str, _Convolution]) -> Iterator[tuple[str, Array]]
             yield f"{name}.bias", zeros if bias is None else bias
             continue
         norm = dict(convolution.norm or {})
-        if not norm:
+        if not norm:  # folded: a norm that only adds the bias, as in `graph.extraction`
             variance = ones * np.float32(1 - BATCH_NORM_EPS)
             norm = {"weight": ones, "bias": zeros if bias is None else bias}
             norm.update(running_mean=zeros, running_var=variance)
-        elif bias is not None:
+        elif bias is not None:  # our convolutions have none: (x + bias) - mean = x - (mean - bias)
             norm["running_mean"] = norm["running_mean"] - bias
         yield f"{name}.conv.weight", kernel
         for parameter, value in norm.items():

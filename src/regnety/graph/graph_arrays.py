@@ -1,6 +1,6 @@
-"""The arrays of a graph in the making: their form is known at once, their values are computed when they are asked for.
+"""The arrays of a graph that is being built: shapes are known at once, values are computed when they are written.
 
-So whoever writes a graph holds one array at a time, however large the model is.
+So writing a graph holds one array in memory at a time, however large the model is.
 """
 
 import math
@@ -19,7 +19,7 @@ ArrayType: TypeAlias = Literal["float32", "float16"]
 
 TENSOR_TYPES = {"float32": onnx.TensorProto.FLOAT, "float16": onnx.TensorProto.FLOAT16}
 ELEMENTS_AT_A_TIME = 1 << 20
-"""Elements of an array that are converted at a time."""
+"""Elements of an array that are converted at a time: 8 MB in float64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,26 +29,26 @@ class GraphArray:
     name: str
     shape: tuple[int, ...]
     dtype: str
-    """`float32` or `float16`: in which it is kept."""
+    """`float32` or `float16`: the type in which it is stored."""
     source: Callable[[], Array]
-    """What it is made of: of that shape, in any floating-point type."""
+    """Gives the values before scaling, in that shape and any floating-point type."""
     scale: npt.NDArray[np.float64] | None = None
-    """By what each of its rows is multiplied."""
+    """What each row is multiplied by."""
 
     @property
     def num_bytes(self) -> int:
-        """Of its values."""
+        """Of its values, as they are stored."""
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
     def tensor(self, **where: Any) -> onnx.TensorProto:
-        """What stands for it in a graph; `where` says where its values are."""
+        """Its initializer in a graph; `where` says where the values are."""
         return onnx.TensorProto(name=self.name, data_type=TENSOR_TYPES[self.dtype], dims=self.shape, **where)
 
     def values(self) -> Array:
-        """Compute it, some rows at a time: the largest have hundreds of megabytes.
+        """The values, computed some rows at a time, as the largest arrays have hundreds of megabytes.
 
         Raises:
-            WeightsError: a value is not finite, or not in that type.
+            WeightsError: a value is not finite, or not finite in that type.
         """
         source = self.source()
         converted = np.empty(self.shape, self.dtype)
@@ -67,5 +67,5 @@ class GraphArray:
 
 
 def little_endian(array: Array) -> memoryview:
-    """The bytes of a contiguous array as the format wants them: its own memory on nearly every machine."""
+    """The bytes of a contiguous array in ONNX's byte order, not copied on a little-endian machine."""
     return array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data

@@ -1,6 +1,6 @@
-"""Files of graphs that compute in int8: there are no weights to build them from, so they are copied.
+"""Files of int8 graphs. They are copied, as there are no weights to build them from.
 
-`QuantizeLinear` and `DequantizeLinear` stand around what computes in int8, as every runtime reads it.
+What computes in int8 is between `QuantizeLinear` and `DequantizeLinear` nodes, a form that every runtime reads.
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from regnety.metadata.model_metadata import KEY, ModelMetadata
 def copy_quantized(
     source: Path, target: Path, metadata: ModelMetadata, *, outputs: Sequence[str] | None = None
 ) -> None:
-    """Write an int8 graph once more, with what the model says of itself now.
+    """Copy an int8 graph, with the model's present metadata.
 
     Args:
         source: an ONNX file.
         target: where the copy goes.
-        metadata: the model's, in place of what stands there.
-        outputs: those that are kept; None keeps all.
+        metadata: the model's; it replaces that of the file.
+        outputs: outputs to keep; None keeps all.
 
     Raises:
-        WeightsError: it is no ONNX file, or has no such output.
+        WeightsError: it is not an ONNX file, or has no such output.
     """
     if source.suffix.lower() != ".onnx":
-        raise WeightsError(f"{source}: is an int8 model of OpenVINO's, of which no ONNX file can be made")
+        raise WeightsError(f"{source}: is an int8 model for OpenVINO, which cannot be written as ONNX")
     write_quantized(target, onnx.load(source), metadata, outputs=outputs, name=str(source))
 
 
@@ -39,7 +39,7 @@ def write_quantized(
     outputs: Sequence[str] | None = None,
     name: str = "the graph",
 ) -> None:
-    """The same for a graph in memory, which is changed.
+    """Write an int8 graph from memory; the graph is changed.
 
     Raises:
         WeightsError: it has no such output; the message begins with `name`.
@@ -49,6 +49,7 @@ def write_quantized(
         for output in outputs:
             if output not in known:
                 raise WeightsError(f"{name}: is an int8 graph and has no output {output}; it has {', '.join(known)}")
+        # copies, as deleting the outputs empties the messages in `known`
         kept = [onnx.ValueInfoProto.FromString(known[output].SerializeToString()) for output in outputs]
         del model.graph.output[:]
         model.graph.output.extend(kept)

@@ -1,4 +1,4 @@
-"""An ONNX file as a `StoredGraph`, by its bytes: the package `onnx` takes longer to import than a picture to answer.
+"""An ONNX file as a `StoredGraph`, read from its bytes: importing the package onnx takes longer than a prediction.
 
 The numbers of fields are those of onnx.proto.
 """

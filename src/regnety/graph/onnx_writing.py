@@ -1,7 +1,7 @@
 """Files of a graph, written array by array: one file as protobuf would write it, or two.
 
-protobuf wants a whole message in memory, and a second time as its bytes. But the form of every array is known before
-its values are, and with it the length of each message: all can be written from the beginning to the end.
+protobuf needs the whole message in memory, and again as bytes. But the shapes of all arrays are known in advance, and
+with them the length of every message, so the file can be written from beginning to end.
 """
 
 from collections.abc import Iterable
@@ -17,11 +17,11 @@ from regnety.graph.properties import MODEL_GRAPH
 from regnety.graph.protobuf import BYTES, scan
 
 DATA_ALIGNMENT = 4096
-"""Bytes; each array begins at a multiple, so that it can be memory-mapped."""
+"""Each array starts at a multiple of so many bytes, a memory page, so that it can be mapped."""
 
 
 def write_one_file(path: Path, assembly: Assembly) -> None:
-    """Write the model with its arrays inside: the bytes of `assembly.whole()`, up to protobuf's 2 GiB."""
+    """Write the model with its arrays inside: the bytes of `assembly.whole()`, up to 2 GiB."""
     before_graph, behind_graph = _split(assembly.model, MODEL_GRAPH)
     before, behind = _split(assembly.model.graph, GRAPH_INITIALIZER)
     arrays = []
@@ -38,7 +38,7 @@ def write_one_file(path: Path, assembly: Assembly) -> None:
 
 
 def write_two_files(path: Path, data_path: Path, assembly: Assembly) -> None:
-    """Write the model, and its arrays into another file beside it: models of any size."""
+    """Write the model, and its arrays into another file: models of any size."""
     model = onnx.ModelProto()
     model.CopyFrom(assembly.model)
     with data_path.open("wb") as file:
@@ -52,7 +52,7 @@ def write_two_files(path: Path, data_path: Path, assembly: Assembly) -> None:
 
 
 def _split(message: Any, number: int) -> tuple[bytes, bytes]:
-    """A message's bytes before and behind a field, which itself is left out; fields stand in the order of numbers."""
+    """A message's bytes before and after a field, without it; protobuf writes fields in the order of their numbers."""
     others = type(message)()
     others.CopyFrom(message)
     others.ClearField(message.DESCRIPTOR.fields_by_number[number].name)
@@ -62,7 +62,7 @@ def _split(message: Any, number: int) -> tuple[bytes, bytes]:
 
 
 def _opening(number: int, length: int) -> bytes:
-    """What stands before the bytes of a field."""
+    """What precedes the bytes of a field: its number, its kind, its length."""
     return bytes(_varint(number << 3 | BYTES)) + bytes(_varint(length))
 
 

@@ -12,7 +12,7 @@ from regnety.graph.stored_graph import StoredArray, StoredGraph
 
 DATA_SUFFIX = ".bin"
 COMPRESSED = "_compressed"
-"""What OpenVINO adds to the name of an array that it keeps in float16."""
+"""OpenVINO adds it to the name of an array that it stores in float16."""
 DTYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(dtype) for name, dtype in (("f64", "<f8"), ("f32", "<f4"), ("f16", "<f2"), ("i64", "<i8"))
 }
@@ -23,7 +23,7 @@ def read_openvino(path: str | Path) -> StoredGraph:
     """Input, outputs, properties and arrays of an OpenVINO model.
 
     Raises:
-        WeightsError: the .xml or the .bin beside it is missing or not whole.
+        WeightsError: the .xml or its .bin is missing or truncated.
     """
     path = Path(path)
     text = _Reader()
@@ -58,7 +58,7 @@ def read_openvino(path: str | Path) -> StoredGraph:
 
 
 class _Reader:
-    """What is taken from the text as it passes."""
+    """Collects what is needed while the XML is parsed, so that no tree of it is built."""
 
     def __init__(self) -> None:
         self.constants: dict[str, tuple[str, tuple[int, ...], int, int]] = {}

@@ -1,4 +1,4 @@
-"""The properties of an ONNX file: labels, preprocessing and design, read without the package `onnx` or the weights."""
+"""The properties of an ONNX file: design, preprocessing and labels, read without the package onnx or the weights."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ MODEL_GRAPH, MODEL_PROPERTIES = 7, 14
 
 
 def read_properties(path: str | Path) -> dict[str, str]:
-    """`metadata_props` of an ONNX file; the graph is stepped over.
+    """`metadata_props` of an ONNX file; the graph is skipped.
 
     Raises:
-        WeightsError: the file is missing, or it is not a whole ONNX file.
+        WeightsError: the file is missing, truncated, or not ONNX.
     """
     path = Path(path)
     properties, _ = scan_model(path, map_file(path).data)
@@ -22,7 +22,7 @@ def read_properties(path: str | Path) -> dict[str, str]:
 
 
 def scan_model(path: Path, data: Buffer) -> tuple[dict[str, str], Field]:
-    """The properties of an ONNX file, and where its graph stands.
+    """The properties of an ONNX file, and the field that is its graph.
 
     Args:
         path: for errors.
@@ -45,7 +45,7 @@ def scan_model(path: Path, data: Buffer) -> tuple[dict[str, str], Field]:
     except ValueError as error:
         raise WeightsError(f"{path}: is not a whole ONNX file: {error}") from error
     if graph is None:
-        raise WeightsError(f"{path}: is not an ONNX file, it has no graph")
+        raise WeightsError(f"{path}: is not an ONNX file: it has no graph")
     return properties, graph
 
 

@@ -1,7 +1,7 @@
-"""Protobuf's wire format, scanned in place: enough to find one's way in an ONNX file without loading it.
+"""Protobuf's wire format, scanned in place: enough to find things in an ONNX file without loading it.
 
-A message is a row of fields: a number, a kind, and a value or a length with that many bytes. Nothing is copied and
-whole messages are stepped over, so that a file of gigabytes costs what is asked for.
+A message is a row of fields: a number, a kind, and a value, or a length and that many bytes. Nothing is copied, and
+whole messages are skipped, so a file of gigabytes costs only what is read of it.
 https://protobuf.dev/programming-guides/encoding/
 """
 
@@ -13,11 +13,11 @@ from regnety.files.mapped_files import Buffer
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 LONGEST_VARINT = 10
-"""Bytes of a 64-bit number, seven bits in each."""
+"""Bytes of a 64-bit number, with seven bits in each."""
 
 
 class DamagedMessage(ValueError):
-    """The bytes are no protobuf message."""
+    """The bytes are not a protobuf message."""
 
 
 class Field(NamedTuple):
@@ -26,7 +26,7 @@ class Field(NamedTuple):
     number: int
     kind: int
     value: int
-    """The number itself where the kind is VARINT; else where its bytes begin."""
+    """The number itself if the kind is VARINT; else the place where the bytes begin."""
     end: int
     """Where the bytes end."""
 
@@ -71,10 +71,10 @@ class Field(NamedTuple):
 
 
 def scan(data: Buffer, start: int = 0, end: int | None = None) -> Iterator[Field]:
-    """The fields of the message that stands between two places.
+    """The fields of the message between two places.
 
     Raises:
-        DamagedMessage: a field goes beyond the end, or is of no known kind.
+        DamagedMessage: a field passes the end, or its kind is unknown.
     """
     position = start
     end = len(data) if end is None else end
