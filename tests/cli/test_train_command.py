@@ -156,7 +156,7 @@ def test_choices_that_do_not_fit_are_one_line(
         ("nowhere", "run", "{tmp}/nowhere: there is no such folder"),
         ("data/red/000.png", "run", "{tmp}/data/red/000.png: is a file"),
         ("data/red", "run", "{tmp}/data/red: has no class folders"),
-        ("one", "run", "{tmp}/one: has one class (red)"),
+        ("one", "run", "{tmp}/one: has one class to train on (red)"),
         ("data", "file", "{tmp}/file: is a file; --output names a folder"),
         ("data", "file/run", "{tmp}/file/run: "),
         ("data", "data", "{tmp}/data: is not empty and holds no run; name another --output"),

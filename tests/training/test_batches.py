@@ -15,7 +15,8 @@ from PIL import Image
 from designs import examples
 from pictures import noise, write_colours
 from regnety import DataError, ImageError, Preprocessing
-from regnety.datasets.folders import Sample, read_class_folders
+from regnety.datasets.folders import read_class_folders
+from regnety.datasets.samples import Sample
 from regnety.images.pixels import load_pixels
 from regnety.training import batches
 from regnety.training.batches import Batch, evaluation_batches, random_box, training_batches

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from regnety.bundle.bundle import Bundle
 from regnety.catalog import class_names
-from regnety.datasets.folders import Sample
+from regnety.datasets.samples import Sample
 from regnety.errors import DataError
 
 _NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")

@@ -1,13 +1,11 @@
 """Image folders: one sub-folder per class, below `train/`, `val/` and `test/` or directly in the data folder."""
 
 import os
-import random
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from regnety.datasets.samples import MOST_LISTED, DataSplits, Sample
 from regnety.errors import DataError
 from regnety.images.formats import SUFFIXES, is_passed_over
 from regnety.images.listing import (
@@ -20,30 +18,10 @@ from regnety.images.listing import (
     leads_to_folder,
 )
 from regnety.images.sources import Unreadable
+from regnety.text import listed
 
 SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "validation"), "test": ("test",)}
 """Split to the names that its folder may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """An image and its class."""
-
-    path: Path
-    label: str
-    """The name of its class, in Unicode's composed form (NFC)."""
-
-
-@dataclass(frozen=True, slots=True)
-class DataSplits:
-    """The samples of each split of a data set. A missing split is empty."""
-
-    root: Path
-    classes: tuple[str, ...]
-    """The classes in `train`, sorted; a class's position is its output in a model that is trained on them."""
-    train: tuple[Sample, ...]
-    val: tuple[Sample, ...]
-    test: tuple[Sample, ...]
 
 
 def read_training_folder(root: str | Path) -> DataSplits:
@@ -53,24 +31,13 @@ def read_training_folder(root: str | Path) -> DataSplits:
         DataError: there is nothing to train on, or val or test has a class that train does not have.
     """
     root = _existing_folder(root)
-    train_folder = split_folder(root, "train")
-    if train_folder is None:
-        for split in ("val", "test"):
-            if lone := split_folder(root, split):
-                raise DataError(f"{root}: has {lone.name}/ but no train/")
-        train_folder = root
-    train = read_class_folders(train_folder)
-    classes = tuple(sorted({sample.label for sample in train}))
-    if len(classes) < 2:
-        raise DataError(f"{train_folder}: has one class ({classes[0]}); training needs at least two class folders")
-    others = {}
-    for split in ("val", "test"):
-        folder = split_folder(root, split) if train_folder != root else None
-        others[split] = read_class_folders(folder) if folder else ()
-        unknown = sorted({sample.label for sample in others[split]} - set(classes))
-        if unknown:
-            raise DataError(f"{folder}: class {unknown[0]!r} is not a class of {train_folder}: {_listing(classes)}")
-    return DataSplits(root, classes, train, others["val"], others["test"])
+    train = split_folder(root, "train")
+    others = {split: split_folder(root, split) for split in ("val", "test")}
+    if train is None:
+        for folder in filter(None, others.values()):
+            raise DataError(f"{root}: has {folder.name}/ but no train/")
+    folders = (train or root, *others.values())
+    return DataSplits.of(root, *(read_class_folders(folder) if folder else () for folder in folders))
 
 
 def read_evaluation_folder(root: str | Path, split: str | None = None) -> tuple[Sample, ...]:
@@ -87,7 +54,8 @@ def read_evaluation_folder(root: str | Path, split: str | None = None) -> tuple[
     if split is not None:
         folder = split_folder(root, split) or (root / split if (root / split).is_dir() else None)
         if folder is None:
-            raise DataError(f"{root}: has no folder for the split {split!r}; it has {_listing(_subfolders(root))}")
+            there = listed(_subfolders(root), most=MOST_LISTED) or "none"
+            raise DataError(f"{root}: has no folder for the split {split!r}; it has {there}")
         return read_class_folders(folder)
     return read_class_folders(split_folder(root, "test") or split_folder(root, "val") or root)
 
@@ -138,21 +106,6 @@ def read_class_folders(folder: Path) -> tuple[Sample, ...]:
     return tuple(Sample(path, label) for label in sorted(files) for path in sorted(files[label]))
 
 
-def hold_out(samples: Sequence[Sample], fraction: float, *, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """Split samples into (kept, held out): the same share of every class, and at least one where a class has two."""
-    generator = random.Random(seed)
-    by_label: dict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        by_label[sample.label].append(sample)
-    held: set[Path] = set()
-    for label in sorted(by_label):
-        members = by_label[label]
-        count = min(max(1, round(len(members) * fraction)), len(members) - 1)
-        held.update(sample.path for sample in generator.sample(members, count))
-    kept = tuple(sample for sample in samples if sample.path not in held)
-    return kept, tuple(sample for sample in samples if sample.path in held)
-
-
 def _existing_folder(root: str | Path) -> Path:
     root = Path(root)
     if not root.is_dir():
@@ -184,8 +137,3 @@ def _image_files(folder: Path, visited: dict[FolderId, str]) -> list[Path]:
             raise DataError(f"{source.name}: {source.reason}")
         files.append(Path(source))
     return files
-
-
-def _listing(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:12])
-    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "") if names else "none"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.training_files import fingerprints
-from regnety.datasets.folders import Sample
+from regnety.datasets.samples import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

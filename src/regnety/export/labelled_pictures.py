@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.class_matching import class_indices
-from regnety.datasets.folders import Sample
+from regnety.datasets.samples import Sample
 from regnety.errors import ImageError
 from regnety.images.pixels import load_pixels
 from regnety.progress import Progress

@@ -9,8 +9,9 @@ import numpy as np
 
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.class_matching import class_indices, matcher_of
-from regnety.datasets.folders import Sample, read_evaluation_folder
+from regnety.datasets.folders import read_evaluation_folder
 from regnety.datasets.held_out import scored_samples
+from regnety.datasets.samples import Sample
 from regnety.errors import DataError
 from regnety.inference.options import RunFields, RunOptions
 from regnety.inference.predictor import Predictor, softmax

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from regnety.datasets.folders import Sample
+from regnety.datasets.samples import Sample
 from regnety.errors import DataError
 from regnety.images.decoding import FILTERS, load_image
 from regnety.images.pixels import load_pixels

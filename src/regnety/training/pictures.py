@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from regnety.datasets.folders import DataSplits, Sample
+from regnety.datasets.samples import DataSplits, Sample
 from regnety.errors import DataError, ImageError
 from regnety.images.decoding import check_image
 from regnety.inference.engines.processor import available_cores

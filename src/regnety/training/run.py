@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from regnety.datasets.folders import DataSplits, read_training_folder
+from regnety.datasets.folders import read_training_folder
+from regnety.datasets.samples import DataSplits
 from regnety.errors import ImageError, RecipeError
 from regnety.text import counted
 from regnety.training.batches import training_batches

@@ -11,7 +11,7 @@ import torch
 from regnety import version
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.training_files import TrainingFiles, stored_training_files
-from regnety.datasets.folders import DataSplits, Sample
+from regnety.datasets.samples import DataSplits, Sample
 from regnety.errors import WeightsError
 from regnety.files.number_types import stored_type
 from regnety.inference.evaluation import Evaluation, evaluate

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from regnety.datasets.folders import Sample
+from regnety.datasets.samples import Sample
 from regnety.errors import RecipeError
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.network.modules import RegNet
