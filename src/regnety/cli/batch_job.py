@@ -47,13 +47,14 @@ def run_batch_job(
             nonlocal answered, failed
             if answer.error is not None:
                 failed += 1
-                if failed <= LISTED_ERRORS:
+                if failed <= LISTED_ERRORS:  # a folder of a million broken files must not flood the log
                     print(f"regnety: {printable(answer.error)}", file=sys.stderr)
             notice.say(answered=answer.error is None)
             answered += 1
             progress.advance(images_per_s=answered / (time.monotonic() - began))
 
         try:
+            # schedulers send SIGTERM some seconds before they kill: like Ctrl-C it keeps every answer
             with terminated_as(KeyboardInterrupt):
                 summary = write(on_start=progress.advance, on_record=see)
         except JobInterrupted as interruption:

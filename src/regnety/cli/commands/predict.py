@@ -128,6 +128,7 @@ def predict(
         raise RegNetYError("--resume needs an --output of .jsonl, .csv or .parquet")
     if ray_workers is not None and ray is None:
         raise click.UsageError("--ray-workers needs --ray")
+    # claimed before the model is loaded, so that nobody waits for an output that cannot be written
     place = None
     if output is not None and (is_job or not is_stream(output)):
         place = claim(output, resume=resume, check=lambda: refuse_as_output(output, [*images, *lists]))
@@ -179,7 +180,7 @@ def predict(
 def _predictor(
     bundle: "Bundle", ray: str | None, ray_workers: int | None, quiet: bool, **options: Any
 ) -> "AnyPredictor":
-    """On this machine, or on the cluster that --ray names, which is left when the command ends."""
+    """A predictor on this machine, or on the cluster that --ray names."""
     if ray is None:
         from regnety.inference.predictor import Predictor
 
@@ -187,7 +188,7 @@ def _predictor(
     from regnety.inference.cluster.ray_predictor import RayPredictor
 
     predictor = RayPredictor(bundle, address=ray, ray_workers=ray_workers, **options)
-    click.get_current_context().call_on_close(predictor.close)
+    click.get_current_context().call_on_close(predictor.close)  # a cluster that was started here ends with the command
     if not quiet:
         say(predictor.describe())
     return predictor
@@ -221,7 +222,7 @@ def _write(
     output: str | None,
     quiet: bool,
 ) -> bool:
-    """Print each answer when it comes; whether any image had none."""
+    """Print each answer as it comes. Returns whether any image had none."""
     from regnety.cli.output.predictions import make_writer, output_stream
     from regnety.images.sources import source_name
 
@@ -230,6 +231,7 @@ def _write(
     with output_stream(None if output is None else Path(output)) as stream:
         writer = make_writer(output_format, stream, names, predictor.bundle.labels, rows)
         try:
+            # closed before the writer ends, so that after Ctrl-C no thread reads on
             with closing(answers) as predictions:  # type: ignore[type-var]
                 for prediction in predictions:
                     notice.say(answered=prediction.error is None)

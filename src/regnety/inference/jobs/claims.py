@@ -36,6 +36,7 @@ def claimed(
             if not resume:
                 refuse_unfinished(place)
             check()
+            # with resume a finished output is left as it is, unless there is an unfinished job that will replace it
             place.replaces = place.is_finished() and (not resume or is_unfinished(place))
             yield place
         finally:

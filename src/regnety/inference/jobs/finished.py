@@ -36,7 +36,7 @@ class FinishedRows:
                     raise ValueError(f"it was written with another {name}")
             stream.seek(0)
             for name, failed in file.images(stream):
-                hashes.append(name_hash(spelled(identity(name))))
+                hashes.append(name_hash(spelled(identity(name))))  # CSV and Parquet have names only as they spell them
                 self.unreadable += failed
         except (ValueError, RecursionError) as error:
             raise JobError(f"{output}: is finished, but is not what this job writes: {error}; {START_OVER}") from error

@@ -115,6 +115,7 @@ def run_job(
         JobInterrupted: Ctrl-C; every record is kept.
         MissingExtraError: the format or the address needs a package.
     """
+    # A command claims its output before it loads a model, and gives the place, locked already.
     place = place_of(output) if isinstance(output, str | Path) else output
     settings = json.loads(json.dumps({"row_format": job.row_format, **job.settings}))  # a tuple comes back as a list
     about = {"regnety_version": __version__, **job.about}
@@ -133,13 +134,14 @@ def run_job(
             count = len(sources) - earlier if isinstance(sources, Sized) else None
             started = time.monotonic()
             log = _Log(parts, file, job)
+            # closing comes first: no thread of the model runs on while the last part is written
             with _kept(log), closing(_answers(job, sources, parts.done(), count)) as records:
                 for record in records:
                     log.add(record)
                     on_record(record)
             with _reported(parts), place.output() as stream:
                 file.join(parts.data(), stream)
-            parts.remove()
+            parts.remove()  # a kill before this leaves parts and output: --resume then joins the parts once more
         except KeyboardInterrupt:
             raise JobInterrupted(parts.images) from None
         finally:
@@ -186,7 +188,7 @@ def _answers(job: Job[Record], sources: Iterable[ImageSource], done: DoneNames, 
     def waiting() -> Iterator[ImageSource]:
         for source in sources:
             name = _name(source)
-            if not done.left or not done.take(identity(name)):
+            if not done.left or not done.take(identity(name)):  # once all are found, no name is resolved any more
                 asked.append(name)
                 yield source
 

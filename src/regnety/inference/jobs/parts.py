@@ -88,6 +88,7 @@ class Parts:
             raise JobError(
                 f"{self.place.name}: its unfinished job was written by a later release of regnety; upgrade to resume it"
             )
+        # parts are numbered without gaps: a number that is missing below the last one was lost
         for number in range(sum(1 for name in names if _SIDECAR.fullmatch(name))):
             for name in (_sidecar(number), _rows(number, settings.get("row_format"))):
                 if name not in names:
@@ -104,7 +105,7 @@ class Parts:
 
     def append(self, part: Part, data: bytes) -> None:
         """Keep a part. Ctrl-C or a kill may come between any two steps of it."""
-        self.place.write(_rows(self.count, self._row_format), data)
+        self.place.write(_rows(self.count, self._row_format), data)  # without its sidecar it does not count yet
         table = {
             "images": len(part.names),
             "unreadable": part.unreadable,
@@ -173,6 +174,7 @@ class Parts:
         return table
 
     def _write_json(self, name: str, table: Mapping[str, Any]) -> None:
+        # ASCII: the lone surrogates of names that are not UTF-8 are escapes in it, and come back as they were
         self.place.write(name, json.dumps(table).encode("ascii"))
 
     def _damaged(self, name: str) -> JobError:

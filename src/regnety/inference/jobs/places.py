@@ -97,7 +97,7 @@ class LocalPlace:
         self.is_locked = self.replaces = False
         self._is_removed = False
         self._is_folder = is_folder
-        self._output = Path(os.path.realpath(output))  # a link stays one
+        self._output = Path(os.path.realpath(output))  # what a link leads to is replaced, and the link stays
         if not is_folder and self._output.exists() and not self._output.is_file():
             raise JobError(f"{output}: is a folder, a device or a pipe, not a file that may be replaced")
         if not is_folder and not self._output.parent.is_dir():

@@ -93,13 +93,14 @@ def _format_of(output: str | Path | Place) -> str:
 
 
 def _model_settings(predictor: "Predictor | RayPredictor") -> dict[str, Any]:
-    """Weights, preprocessing, class names and the way to pixels; engine and threads may change between two runs."""
+    """What decides a row. Threads may change between two runs of a job; its engine is kept by `keep_engine`."""
     bundle, options = predictor.bundle, predictor.options
     preprocessing = bundle.preprocessing.as_dict()
     labels = None if bundle.labels is None else json.dumps(bundle.labels).encode("ascii")
     return {
         "weights": bundle.fingerprint(),
         **{name: preprocessing[name] for name in ("image_size", "crop_pct", "interpolation", "mean", "std")},
+        # a hash, as thousands of names would stand in the metadata of every Parquet file
         "labels": None if labels is None else hashlib.sha256(labels).hexdigest(),
         "pixels": options.pixels,
         "exif_orientation": options.exif_orientation,

@@ -39,6 +39,7 @@ class RemotePlace:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """A store has no locks: this keeps apart the jobs of one user on one machine, and no others."""
+        # the home folder tells users apart: in the folder for temporary files nobody may open another's lock
         digest = hashlib.sha256(f"{Path.home()}\n{self.name}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
         def refuse() -> None:
@@ -112,6 +113,7 @@ class RemotePlace:
     @contextmanager
     def output(self) -> Iterator[IO[bytes]]:
         """Uploaded in pieces; the object appears once all are there, and not at all after an error."""
+        # without the transaction fsspec would create the object from what was written before an error
         with self._reported(), self._files.transaction, self._files.open(self._output, "wb") as file:
             yield file
 

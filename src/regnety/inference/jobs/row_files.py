@@ -117,14 +117,14 @@ class CsvFile(Generic[Record]):
         rows = csv.reader(text, strict=True)
         try:
             _check_columns(next(rows, []), names)
-            for row in rows:
+            for row in rows:  # strict: rows of another width are another program's, or a damaged file's
                 values = dict(zip(names, row, strict=True))
                 if values.get("rank", "") in ("", "1"):
                     yield values["filename"], values["error"] != ""
         except csv.Error as error:
             raise ValueError(str(error)) from error
         finally:
-            text.detach()
+            text.detach()  # else it would close the file, which is not ours
 
 
 class JsonLinesFile(Generic[Record]):
@@ -188,6 +188,7 @@ class ParquetFile(Generic[Record]):
         """In row groups as large as memory allows, as readers like them."""
         import pyarrow.parquet as pq
 
+        # Parquet files cannot be appended to each other like text: their tables are read and written again
         with pq.ParquetWriter(file, self._schema, **self._options) as writer:
             for table in self._row_groups(parts):
                 writer.write_table(table, row_group_size=max(1, table.num_rows))

@@ -95,7 +95,7 @@ class WidePredictionRows(PredictionRows):
 
     def rows_of(self, record: "Prediction") -> Iterable[Sequence[Any]]:
         """The one row."""
-        values: list[Any] = [None] * (2 * self._count)
+        values: list[Any] = [None] * (2 * self._count)  # also of an error: a spreadsheet wants rows of one width
         for rank, entry in enumerate(record.predictions[: self._count]):
             values[2 * rank : 2 * rank + 2] = str(entry.index) if entry.label is None else entry.label, entry.prob
         return [(record.filename, *values, record.error)]

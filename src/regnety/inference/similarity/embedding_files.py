@@ -137,10 +137,12 @@ class Embeddings:
         import pyarrow.parquet as pq
 
         rows = max(1, BLOCK_BYTES // (4 * self.num_features))
+        # pre_buffer keeps what it reads ahead: 60 MiB more for a file of 95 MiB
         with _read_errors(self.path), pq.ParquetFile(self.path, pre_buffer=False) as file:
             for batch in file.iter_batches(batch_size=rows, columns=["filename", "embedding"]):
                 column = batch.column("embedding")
                 names = batch.column("filename").filter(column.is_valid())
+                # flatten leaves out nulls: as many rows as there are names
                 values = column.flatten().to_numpy(zero_copy_only=False).reshape(len(names), self.num_features)
                 if len(names):
                     yield EmbeddingBlock(values, names)
