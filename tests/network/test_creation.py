@@ -125,7 +125,7 @@ def test_a_grey_picture_answers_as_its_copy_in_colour() -> None:
 def test_only_stems_for_three_channels_are_adapted(tmp_path: Path) -> None:
     folder = create_model(DESIGN, in_chans=4).save_pretrained(tmp_path / "four")
     assert create_model(folder, in_chans=4).in_chans == create_model(folder).in_chans == 4
-    message = r"/four: its weights take 4 input channels, in_chans=3 does not fit; only weights for 3 channels can be"
+    message = r"/four: its weights are for 4 input channels, in_chans is 3; only weights for 3 channels can be"
     with pytest.raises(WeightsError, match=message):
         create_model(folder, in_chans=3)
 
@@ -166,7 +166,7 @@ def test_a_model_on_the_hub_is_random_unless_it_is_to_be_pretrained(
     assert (random.architecture, random.labels, random.preprocessing) == (bundle.architecture, None, SMALL)
     assert not torch.equal(random.stem.conv.weight, torch.from_numpy(bundle.weights["stem.conv.weight"]))
     assert_loaded(create_model("hf-hub:a/b", checkpoint_path=file), bundle)
-    monkeypatch.setattr("regnety.network.sources.resolve", {"hf-hub:a/b": bundle}.__getitem__)
+    monkeypatch.setattr("regnety.network.sources.Bundle.load", {"hf-hub:a/b": bundle}.__getitem__)
     assert_loaded(create_model("hf-hub:a/b", pretrained=True), bundle)
 
 
@@ -191,7 +191,7 @@ def assert_loaded(network: RegNet, bundle: Bundle, *, except_for: str = "none") 
 @pytest.mark.parametrize(
     ("model", "arguments", "error", "message"),
     [
-        (DESIGN, {"pretrained": True}, WeightsError, "^a design has no weights; pretrained=True wants the name"),
+        (DESIGN, {"pretrained": True}, WeightsError, "^a design has no weights; pretrained=True needs the name"),
         (ANYNET, {"pretrained": True}, WeightsError, "^a design has no weights"),
         (DESIGN.architecture(), {"pretrained": True}, WeightsError, "^a design has no weights"),
         ("regnety_002", {"pretrained": True}, UnknownModelError, "^regnety_002.*: the weights .* not on this disk"),
@@ -200,7 +200,7 @@ def assert_loaded(network: RegNet, bundle: Bundle, *, except_for: str = "none") 
         (Path("nowhere"), {}, UnknownModelError, "^nowhere: no such file or folder; a model is "),
         (13, {}, UnknownModelError, "^a model is a name, a design, a bundle or its folder, got int$"),
         (embedded_bundle(), {"pretrained": False}, WeightsError, "pretrained=False contradicts it$"),
-        (embedded_bundle(), {"checkpoint_path": "x"}, WeightsError, "brings its weights; checkpoint_path='x' contra"),
+        (embedded_bundle(), {"checkpoint_path": "x"}, WeightsError, "has its own weights; checkpoint_path='x' contra"),
         ("regnety_002", {"checkpoint_path": "x.safetensors"}, UnknownModelError, "^x.safetensors: no such file"),
         (DESIGN, {"checkpoint_path": "x", "pretrained": True}, WeightsError, "^pretrained=True and checkpoint_path="),
         (DESIGN, {"initialization": "zeros"}, ValueError, "^initialization must be one of timm, pycls, got 'zeros'$"),

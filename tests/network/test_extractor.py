@@ -94,7 +94,7 @@ def test_indices_that_it_refuses(out_indices: Any, message: str) -> None:
 
 
 def test_indices_want_features() -> None:
-    with pytest.raises(InvalidDesignError, match=r"^out_indices=\(1, 2\) wants features_only=True$"):
+    with pytest.raises(InvalidDesignError, match=r"^out_indices=\(1, 2\) needs features_only=True$"):
         create_model(DESIGN, out_indices=(1, 2))  # type: ignore[call-overload]
 
 

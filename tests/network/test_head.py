@@ -56,7 +56,7 @@ def test_a_new_classifier_is_where_the_network_is() -> None:
     ("num_classes", "global_pool", "message"),
     [
         (3, "median", "^global_pool must be one of 'avg', 'max', 'avgmax', 'catavgmax', '', got 'median'$"),
-        (3, "", "^global_pool='' leaves maps, which a classifier of 3 classes cannot take; give num_classes=0$"),
+        (3, "", "^global_pool='' keeps maps, which a classifier of 3 classes cannot take; give num_classes=0$"),
         (-1, None, "^num_classes must be a whole number from 0 to "),
         (2.5, None, "^num_classes must be a whole number from 0 to .* got 2.5$"),
     ],

@@ -1,4 +1,4 @@
-"""A network's weights as NumPy arrays, in and out: the form in which everything without torch has them."""
+"""A network's weights as NumPy arrays, in and out: the form that they have wherever torch is not."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -15,9 +15,9 @@ def load_weights(network: nn.Module, weights: Mapping[str, Any], *, skip: Collec
 
     Args:
         network: the network to fill, or a part of one with the same keys.
-        weights: key to array, checked against the description; `num_batches_tracked` may be absent, and what the
-            network does not have is left out.
-        skip: keys to leave as they are.
+        weights: key to array, checked against the description already. `num_batches_tracked` may be absent, and keys
+            that the network does not have are ignored.
+        skip: keys whose values stay.
 
     Raises:
         WeightsError: a key of the network is absent, as in a graph without weights.
@@ -27,16 +27,14 @@ def load_weights(network: nn.Module, weights: Mapping[str, Any], *, skip: Collec
             if key in skip:
                 continue
             if key in weights:
-                value.copy_(torch.from_numpy(np.array(weights[key])))  # a copy: torch wants to own what it reads
+                # A copy: weights are mapped read-only from their file, and torch warns of arrays it may not write to.
+                value.copy_(torch.from_numpy(np.array(weights[key])))
             elif not key.endswith("num_batches_tracked"):
                 raise WeightsError(f"the weights lack {key}")
 
 
 def numpy_weights(network: nn.Module) -> dict[str, Any]:
-    """A network's state dict as NumPy arrays, key by key: what `build_graph` and `Bundle` take.
-
-    NumPy has no bfloat16: such weights come as float32.
-    """
+    """A network's state dict as NumPy arrays, for `build_graph` and `Bundle`; bfloat16 becomes float32."""
     return {key: _array(value.detach().cpu().contiguous()) for key, value in network.state_dict().items()}
 
 

@@ -1,4 +1,4 @@
-"""`load_checkpoint`: a file's weights into a network that is there already."""
+"""`load_checkpoint`: a file's weights into an existing network."""
 
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,15 @@ from regnety.weights.shape_check import check_fit
 def load_checkpoint(
     model: RegNet, checkpoint_path: str | Path, use_ema: bool = True, strict: bool = True, **others: Any
 ) -> None:
-    """Load a checkpoint into a network, as timm's function of this name.
+    """Load a checkpoint into a network, like timm's function of this name.
 
     Args:
         model: a network of `create_model`.
         checkpoint_path: a file of any code base, or any other MODEL.
-        use_ema: True: of averaged and raw weights in one file the averaged ones are read.
+        use_ema: True: if the file has averaged weights beside the raw ones, the averaged ones are read.
         strict: True: every weight of the network is loaded.
-        others: timm's other arguments, which have no effect: nothing of the file is run, and it goes where the network
-            is.
+        others: timm's `device`, `weights_only` and `mmap`. They have no effect: nothing in the file is run, and weights
+            go to the network's device.
 
     Raises:
         UnknownModelError: there is no such file or folder.
@@ -37,4 +37,4 @@ def load_checkpoint(
     found = resolve(checkpoint_path)
     check_fit(model.architecture, found.weights, source=found.name)
     load_weights(model, found.weights)
-    model.labels, model.provenance = found.labels, found.provenance  # those of other weights no longer hold
+    model.labels, model.provenance = found.labels, found.provenance  # the old ones described the old weights

@@ -9,8 +9,8 @@ from torch.utils.checkpoint import checkpoint
 
 
 def run_checkpointed(module: nn.Module, x: Tensor) -> Tensor:
-    """`module(x)`, of which only `x` is kept for the backward pass; outputs, gradients and buffers are the same."""
-    if torch.compiler.is_compiling():  # the compiler updates the statistics once by itself, and takes no contexts
+    """`module(x)`, keeping only `x` for the backward pass. Outputs, gradients and buffers are as without."""
+    if torch.compiler.is_compiling():  # the compiler updates the statistics once itself, and supports no contexts
         result: Tensor = checkpoint(module, x, use_reentrant=False)
         return result
 
@@ -23,7 +23,7 @@ def run_checkpointed(module: nn.Module, x: Tensor) -> Tensor:
 
 @contextmanager
 def _restored_buffers(module: nn.Module) -> Iterator[None]:
-    """Batch norm would count a batch twice in its running statistics when the forward pass runs again."""
+    """Put a module's buffers back: in the second forward pass batch norm would count the same batch again."""
     before = [(buffer, buffer.clone()) for buffer in module.buffers()]
     try:
         yield

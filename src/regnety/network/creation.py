@@ -109,32 +109,32 @@ def create_model(
         model: a name (`regnety_002`, `regnety_032.tv2_in1k`), a design, an architecture, a bundle, its folder or a
             checkpoint file.
         model_name: timm's word for `model`.
-        pretrained: load weights. A name or design has random ones unless this is True, as in timm; a bundle always
-            brings its own, and False there is an error.
+        pretrained: load weights. A name or design has random ones unless this is True, as in timm; a bundle always has
+            its own, and False is an error there.
         pretrained_cfg: as in timm: the tag of published weights (`tv2_in1k`), or a table in place of the model's own
-            `pretrained_cfg`. With `pretrained=True` its `file`, or else the repository `hf_hub_id`, has the weights;
-            what it says of pictures (`input_size`, `mean`, `std`, `crop_pct`, `interpolation`) the network carries.
-        pretrained_cfg_overlay: entries that replace those of the model's own table, `{"file": PATH}` above all.
-        num_classes: outputs of the classifier; None is the model's own, 1000 for a design. With weights of another
-            count the classifier stays random, and the log says so. 0 leaves it away.
-        in_chans: channels of the input; None is the model's own, 3 for a design. Weights for 3 channels are adapted to
-            any other number (`adapt_input_channels`).
+            `pretrained_cfg`. With `pretrained=True` the weights are in its `file`, or else in the repository
+            `hf_hub_id`; the network takes its `input_size`, `mean`, `std`, `crop_pct` and `interpolation`.
+        pretrained_cfg_overlay: entries that replace those of the model's own table, most often `{"file": PATH}`.
+        num_classes: outputs of the classifier; None is the model's own number, 1000 for a design. With weights for
+            another number the classifier stays random, and the log says so. 0 means no classifier.
+        in_chans: channels of the input; None is the model's own number, 3 for a design. Weights for 3 channels are
+            adapted to any other number (`adapt_input_channels`).
         features_only: return the maps of the stem and the stages instead of logits.
-        out_indices: which of them: 0 is the stem, 1 the first stage; negative ones count from the end, one number alone
-            is that many last maps, and None all.
-        output_stride: stride, in pixels of the image, from which on stages dilate instead of striding: 8, 16 or 32 for
-            the published models, which have 32; None leaves the strides of the design.
+        out_indices: which maps: 0 is the stem, 1 the first stage; negative ones count from the end, a single number is
+            the number of last maps, and None means all.
+        output_stride: largest stride of a map, in pixels of the image; beyond it stages dilate instead of striding. 8,
+            16 or 32 for the published models, which have 32; None keeps the strides of the design.
         drop_rate: dropout before the classifier, 0 to 1; None is 0.
-        drop_path_rate: stochastic depth of the last block, 0 to 1; it rises linearly from none in the first. None is 0.
-        global_pool: `avg`, `max`, `avgmax` (the mean of both), `catavgmax` (both), or "" for none, which wants
+        drop_path_rate: stochastic depth of the last block, 0 to 1; it rises linearly from 0 in the first. None is 0.
+        global_pool: `avg`, `max`, `avgmax` (the mean of both), `catavgmax` (both), or "" for none, which needs
             `num_classes=0`; None is `avg`.
         bn_momentum: share of a new batch in the running statistics of batch norm; None is 0.1.
-        bn_eps: what batch norm adds to the variance; None is 1e-5.
-        checkpoint_path: weights for a name or design: a bundle's folder, or a file; "" is None, as timm has it.
+        bn_eps: added to the variance in batch norm; None is 1e-5.
+        checkpoint_path: weights for a name or design: a bundle's folder, or a file; "" is None, as in timm.
         initialization: how random weights are drawn, `timm` or `pycls` (`initialization.initialize`).
-        generator: where they come from; None is torch's global generator.
+        generator: of the random numbers; None is torch's global one.
         others: timm's other arguments. `scriptable`, `exportable` and `no_jit` have no effect, as every network here
-            can be scripted and exported; any other is refused unless it says what is so anyway.
+            can be scripted and exported; others are refused unless they ask for what every network here has.
 
     Returns:
         The network in training mode, on the default device: [N, in_chans, height, width] -> [N, num_classes], or with
@@ -142,13 +142,13 @@ def create_model(
 
     Raises:
         UnknownModelError: no such name, or its weights are not on this disk.
-        WeightsError: the weights do not fit, or options contradict each other about them.
-        InvalidDesignError: another option is not allowed.
+        WeightsError: the weights do not fit, or arguments contradict each other about them.
+        InvalidDesignError: another argument is not allowed.
     """
     if out_indices is not None and not features_only:
-        raise InvalidDesignError(f"out_indices={out_indices!r} wants features_only=True")
+        raise InvalidDesignError(f"out_indices={out_indices!r} needs features_only=True")
     if (model is None) == (model_name is None):
-        raise UnknownModelError("create_model wants a model: the name of one, a design, or where it stands")
+        raise UnknownModelError("create_model needs a model: a name, a design, or the path of a file or folder")
     request = translated(
         model if model_name is None else model_name,  # type: ignore[arg-type]
         pretrained=pretrained,
@@ -159,12 +159,13 @@ def create_model(
     )
     source = find_source(request.model, pretrained=request.pretrained, checkpoint_path=request.checkpoint_path)
     if request.pretrained and isinstance(request.model, str):
-        _say_once_what_timm_means(request.model)
+        _warn_of_timms_other_weights(request.model)
     num_classes = request.num_classes if num_classes is None else num_classes
     in_chans = request.in_chans if in_chans is None else in_chans
     architecture = source.architecture.architecture(0 if features_only else num_classes, in_chans)
     device = torch.get_default_device()
-    with torch.device(device if source.bundle is None else "meta"):  # nothing is drawn that will be loaded
+    # On the meta device modules have no memory: random weights that the bundle's replace are never drawn.
+    with torch.device(device if source.bundle is None else "meta"):
         network = RegNet(
             architecture,
             output_stride=output_stride,
@@ -189,8 +190,8 @@ def create_model(
     result.to_empty(device=device)
     for module in result.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.reset_running_stats()  # its counter may be absent from the weights
-    initialize(network.head, initialization, generator=generator)
+            module.reset_running_stats()  # weights may lack `num_batches_tracked`, which holds garbage now
+    initialize(network.head, initialization, generator=generator)  # kept where the weights have another classifier
     network.provenance = source.bundle.provenance
     network.training_files = source.bundle.training_files
     skip = {*_fit_stem(network, source.bundle), *_fit_classifier(network, source.bundle)}
@@ -199,13 +200,16 @@ def create_model(
     return result
 
 
-@cache
-def _say_once_what_timm_means(name: str) -> None:
-    """For a plain name that means other weights in timm today."""
+@cache  # one line for each name in a process
+def _warn_of_timms_other_weights(name: str) -> None:
+    """Warn where timm's plain name means other weights than ours: 8 of the model page's 12 names.
+
+    Ours mean the weights of the model page for good; timm moved its default to better weights with time.
+    """
     published = published_models().get(name)
     if published is not None and published.timm_default_tag != published.default_tag:
         logger.warning(
-            "%s means %s.%s, the model page's weights, for good; timm's plain name means %s.%s today",
+            "%s has the weights of the model page, %s.%s; in timm the plain name has %s.%s",
             *(name, name, published.default_tag, name, published.timm_default_tag),
         )
 
@@ -218,14 +222,14 @@ def _set_batch_norm(network: RegNet, momentum: float | None, eps: float | None) 
 
 
 def _fit_stem(network: RegNet, bundle: Bundle) -> tuple[str, ...]:
-    """Adapt the stem to another number of input channels, and name the key that needs no loading then."""
+    """Adapt the stem's weights to another number of input channels; the answer is the key that is loaded by it."""
     found, wanted = bundle.architecture.in_chans, network.in_chans
     if found == wanted:
         return ()
     if found != 3:
         raise WeightsError(
-            f"{bundle.name}: its weights take {found} input channels, in_chans={wanted} does not fit; only weights "
-            "for 3 channels can be adapted"
+            f"{bundle.name}: its weights are for {found} input channels, in_chans is {wanted}; only weights for 3 "
+            "channels can be adapted"
         )
     key = f"{network.architecture.stem.name}.conv.weight"
     kernel = adapt_input_channels(np.asarray(bundle.weights[key]), wanted)
@@ -234,7 +238,7 @@ def _fit_stem(network: RegNet, bundle: Bundle) -> tuple[str, ...]:
 
 
 def _fit_classifier(network: RegNet, bundle: Bundle) -> tuple[str, ...]:
-    """Keep the names of the classes with the classifier, or leave both, and name the keys that are not to be loaded."""
+    """Take the class names with the classifier, or neither; the answer is the keys that must not be loaded."""
     classifier, described = network.head.fc, bundle.architecture.head
     found = (described.num_classes, described.width_in)
     if not isinstance(classifier, nn.Linear):

@@ -1,4 +1,8 @@
-"""Dilation: finer maps from the same weights. Kernels spread where strides end, as in timm's `output_stride`."""
+"""Dilation: finer maps from the same weights (timm's `output_stride`).
+
+A stage that no longer strides sees a grid twice as fine. Its 3x3 kernels keep their field of view if their taps are
+spread by the stride that was left out.
+"""
 
 from dataclasses import dataclass
 from itertools import accumulate
@@ -12,12 +16,12 @@ from regnety.errors import InvalidDesignError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageSampling:
-    """How the 3x3 convolutions of one stage walk over their input."""
+    """Stride and dilation of the 3x3 convolutions of one stage."""
 
     stride: int
     """Of the first block, and of its shortcut."""
     first_dilation: int
-    """Of the first block: the grid that it reads is still that of the stage before."""
+    """Of the first block: it reads the map of the stage before, so it has that stage's dilation."""
     dilation: int
     """Of the other blocks."""
 
@@ -27,13 +31,14 @@ def stage_samplings(architecture: Architecture, output_stride: int | None) -> tu
 
     Args:
         architecture: the network; its weights are the same under every output stride.
-        output_stride: from this stride on, counted in pixels of the image, stages dilate instead of striding; None
-            leaves the strides of the design, and so does its own last stride or more.
+        output_stride: largest stride of a map, in pixels of the image; beyond it stages dilate instead of striding.
+            None keeps the strides of the design, and so does the stride of its last map or a larger one.
 
     Raises:
-        InvalidDesignError: the strides of the design pass that stride by.
+        InvalidDesignError: no map of the design has that stride.
     """
     strides = [stage.stride for stage in architecture.stages]
+    # Stride of the map that enters each stage, and of the last map: 2, 4, 8, 16, 32 in every published model.
     passed = list(accumulate(strides, mul, initial=architecture.stem.stride))
     if output_stride is None:
         output_stride = passed[-1]

@@ -4,10 +4,10 @@ from torch import Tensor, nn
 
 
 class DropPath(nn.Module):
-    """In training, leaves a sample's residual out with a probability, and scales those that stay to the same mean.
+    """In training, drops the residual of each sample with a probability, and scales the others so that the mean stays.
 
     Args:
-        drop_prob: share of the samples that lose the residual, 0 to 1.
+        drop_prob: share of the samples whose residual is dropped, 0 to 1.
     """
 
     def __init__(self, drop_prob: float) -> None:
@@ -19,14 +19,14 @@ class DropPath(nn.Module):
         if not self.training:
             return x
         keep_prob = 1 - self.drop_prob
-        kept = x.new_empty((x.shape[0], 1, 1, 1)).bernoulli_(keep_prob)
-        return x * (kept / keep_prob if keep_prob > 0 else kept)
+        kept = x.new_empty((x.shape[0], 1, 1, 1)).bernoulli_(keep_prob)  # one draw for each sample, not each value
+        return x * (kept / keep_prob if keep_prob > 0 else kept)  # with drop_prob 1 nothing is left to scale
 
     def extra_repr(self) -> str:
-        """What stands between the brackets of its repr."""
+        """The text between the brackets of its repr."""
         return f"drop_prob={self.drop_prob:.3f}"
 
 
 def drop_path_rates(rate: float, depth: int) -> list[float]:
-    """A rate for each of `depth` blocks: none for the first, `rate` for the last, linear between."""
+    """The rates of `depth` blocks over all stages: 0 for the first, `rate` for the last, linear between, as in timm."""
     return [rate * (block / max(depth - 1, 1)) for block in range(depth)]

@@ -13,15 +13,15 @@ from regnety.network.modules import RegNet
 
 
 class FeatureExtractor(nn.Module):
-    """The stem and the stages up to the last map that is asked for, with their keys in the whole network.
+    """The stem and the stages up to the last map that is asked for, under the same keys as in the whole network.
 
     Args:
-        network: what the modules are taken from; they are shared with it.
-        out_indices: 0 for the stem, 1 for the first stage and so on, rising; negative ones count from the end, one
-            number alone is that many last maps, and None all.
+        network: where the modules come from; they are shared with it, not copied.
+        out_indices: 0 for the stem, 1 for the first stage and so on, in rising order; negative ones count from the end,
+            a single number is the number of last maps, and None means all.
 
     Raises:
-        InvalidDesignError: an index is out of range, or they do not rise.
+        InvalidDesignError: an index is out of range, or they are not in rising order.
     """
 
     def __init__(self, network: RegNet, out_indices: int | Sequence[int] | None = None) -> None:
@@ -33,14 +33,15 @@ class FeatureExtractor(nn.Module):
         if out_indices is None:
             out_indices = range(count)
         elif not isinstance(out_indices, Iterable):
-            out_indices = range(-len(self._taken), 0)
+            out_indices = range(-len(self._taken), 0)  # timm writes a count as negative positions
         info = [{**row, "index": index} for index, row in enumerate(network.feature_info)]
         self.feature_info = FeatureInfo(info, tuple(out_indices))
         self.pretrained_cfg = {
             key: value for key, value in network.pretrained_cfg.items() if key not in ("num_classes", "classifier")
         }
-        """timm's table of what the model wants to be shown; `resolve_data_config` reads it."""
+        """Size, crop and normalisation of the input in timm's keys; `resolve_data_config` reads it."""
         self.in_chans = network.in_chans
+        # Later stages are not added, so that their weights are neither kept nor trained nor saved.
         for name, stage in list(network.stages())[: self._taken[-1] + 1]:
             self.add_module(name, stage)
 
@@ -52,8 +53,8 @@ class FeatureExtractor(nn.Module):
         return self.pretrained_cfg
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Images [N, in_chans, H, W] -> maps [N, channels, H / reduction, W / reduction], first to last."""
-        maps: list[Tensor] = []
+        """Images [N, in_chans, H, W] -> maps [N, channels, H / reduction, W / reduction], from first to last."""
+        maps: list[Tensor] = []  # the annotation is for TorchScript, which compiles this
         for index, stage in enumerate(self.children()):
             x = stage(x)
             if index in self._taken:
@@ -61,7 +62,7 @@ class FeatureExtractor(nn.Module):
         return maps
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
-        """Compute the activations within blocks again in the backward pass instead of keeping them."""
+        """Recompute the activations within blocks in the backward pass instead of keeping them: slower, less memory."""
         set_grad_checkpointing(self, enable)
 
     def save_pretrained(self, folder: str | Path, **_: Any) -> NoReturn:

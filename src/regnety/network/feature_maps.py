@@ -10,12 +10,12 @@ from regnety.network.dilation import StageSampling
 
 
 class FeatureInfo:
-    """What the maps are, as timm's class of this name tells it.
+    """What the maps are: timm's class of this name, with its methods and keys.
 
     Args:
-        info: a table for every map of the network: `num_chs` channels, `reduction` in pixels of the image, `module`
-            that puts it out, and `index`.
-        out_indices: the maps that are returned, as they were asked for; negative ones count from the end.
+        info: for every map of the network its `num_chs` channels, its `reduction` in pixels of the image, the `module`
+            whose output it is, and its `index`.
+        out_indices: the maps that are returned, as the caller wrote them: negative ones count from the end.
     """
 
     def __init__(self, info: list[dict[str, Any]], out_indices: tuple[int, ...]) -> None:
@@ -23,7 +23,8 @@ class FeatureInfo:
         self.out_indices = out_indices
 
     def get(self, key: str, idx: int | Sequence[int] | None = None) -> Any:
-        """The value under a key: for each returned map, or for those (or the one) at `idx` among all."""
+        """The values under a key of the returned maps, or of those (or the one) at `idx` among all maps."""
+        # timm's quirk, kept: without `idx` only the returned maps count, with it positions are among all of them.
         if isinstance(idx, int):
             return self.info[idx][key]
         return [self.info[index][key] for index in (self.out_indices if idx is None else idx)]
@@ -31,7 +32,7 @@ class FeatureInfo:
     def get_dicts(
         self, keys: Sequence[str] | None = None, out_indices: Sequence[int] | None = None
     ) -> list[dict[str, Any]]:
-        """The tables of the returned maps, or of those at `out_indices` among all; with some of their keys alone."""
+        """The tables of the returned maps, or of those at `out_indices` among all, with all or some of their keys."""
         rows = [self.info[index] for index in (self.out_indices if out_indices is None else out_indices)]
         return rows if keys is None else [{key: row[key] for key in keys} for row in rows]
 
@@ -55,7 +56,7 @@ class FeatureInfo:
 
 
 def feature_table(architecture: Architecture, samplings: Sequence[StageSampling]) -> list[dict[str, Any]]:
-    """What timm tells of each map, from the stem on: channels, stride in pixels of the image, name of its module."""
+    """timm's `feature_info`: channels, stride in pixels of the image and module of each map, from the stem on."""
     reduction = architecture.stem.stride
     table = [{"num_chs": architecture.stem.width_out, "reduction": reduction, "module": architecture.stem.name}]
     for stage, sampling in zip(architecture.stages, samplings, strict=True):
@@ -65,12 +66,12 @@ def feature_table(architecture: Architecture, samplings: Sequence[StageSampling]
 
 
 def taken_indices(count: int, indices: int | Sequence[int] | None, *, name: str = "indices") -> list[int]:
-    """Positions from 0 of the maps that are asked for, by timm's rules.
+    """Positions of the maps that are asked for, from 0, by timm's rules.
 
     Args:
         count: how many maps there are.
         indices: None for all, a number for that many last ones, or positions, negative ones from the end.
-        name: what the message calls them.
+        name: of the argument, for messages.
 
     Raises:
         InvalidDesignError: one is out of range, or there are none.

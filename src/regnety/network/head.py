@@ -11,15 +11,15 @@ from regnety.errors import InvalidDesignError
 from regnety.network.initialization import initialize_classifier
 
 GlobalPool = Literal["avg", "max", "avgmax", "catavgmax", ""]
-"""Over height and width: the mean, the largest, the mean of both, both one after the other, or no pooling."""
+"""Over height and width: the mean, the maximum, the mean of both, both concatenated, or no pooling. timm's names."""
 
 
 class ClassifierHead(nn.Module):
-    """Pooling and the linear classifier, which num_classes = 0 leaves away.
+    """Pooling, dropout and the linear classifier; with num_classes = 0 there is no classifier.
 
     Args:
         head: its part of the description.
-        global_pool: "catavgmax" doubles the features, and "" leaves maps, which no classifier takes.
+        global_pool: "catavgmax" doubles the features; "" keeps maps, which a classifier cannot take.
         drop_rate: share of the pooled features that training sets to 0.
 
     Raises:
@@ -35,21 +35,21 @@ class ClassifierHead(nn.Module):
 
     @property
     def num_features(self) -> int:
-        """Features that the classifier takes."""
+        """Features that enter the classifier."""
         return self.in_features * (2 if self.global_pool == "catavgmax" else 1)
 
     __jit_unused_properties__ = ("num_features",)
 
     def reset(self, head: Head, global_pool: str | None, like: Tensor) -> None:
-        """Take another pooling and a new, random classifier.
+        """Replace the classifier with a new, random one, and the pooling if another is named.
 
         Args:
             head: the new part of the description.
-            global_pool: None leaves it.
+            global_pool: None keeps the present one.
             like: a weight whose device and type the classifier gets.
 
         Raises:
-            InvalidDesignError: the pooling is not allowed; nothing has changed then.
+            InvalidDesignError: the pooling is not allowed; then nothing has changed.
         """
         pool = self.global_pool if global_pool is None else global_pool
         self.global_pool = _checked_pool(pool, head.num_classes)
@@ -67,6 +67,7 @@ class ClassifierHead(nn.Module):
 
     def pool(self, x: Tensor) -> Tensor:
         """[N, C, H, W] -> [N, num_features], or the maps as they are where there is no pooling."""
+        # Plain reductions, as in timm, and not torch's adaptive pooling modules: they take maps of any size.
         if self.global_pool == "avg":
             return x.mean((2, 3))
         if self.global_pool == "max":
@@ -74,12 +75,12 @@ class ClassifierHead(nn.Module):
         if self.global_pool == "avgmax":
             return 0.5 * (x.mean((2, 3)) + x.amax((2, 3)))
         if self.global_pool == "catavgmax":
-            return torch.cat((x.mean((2, 3)), x.amax((2, 3))), dim=1)
+            return torch.cat((x.mean((2, 3)), x.amax((2, 3))), dim=1)  # [N, 2 * C], means first
         return x
 
     def forward(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """[N, C, H, W] -> logits [N, num_classes], or what the classifier takes."""
-        x = self.drop(self.pool(x))
+        """[N, C, H, W] -> logits [N, num_classes], or the features before them."""
+        x = self.drop(self.pool(x))  # timm's `pre_logits` come after the dropout too
         return x if pre_logits else self.fc(x)
 
 
@@ -89,6 +90,6 @@ def _checked_pool(global_pool: str, num_classes: int) -> str:
         raise InvalidDesignError(f"global_pool must be one of {allowed}, got {global_pool!r}")
     if global_pool == "" and num_classes:
         raise InvalidDesignError(
-            f"global_pool='' leaves maps, which a classifier of {num_classes} classes cannot take; give num_classes=0"
+            f"global_pool='' keeps maps, which a classifier of {num_classes} classes cannot take; give num_classes=0"
         )
     return global_pool

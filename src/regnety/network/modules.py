@@ -28,15 +28,15 @@ logger = logging.getLogger("regnety")
 
 
 class RegNet(nn.Module):
-    """A RegNet with the keys of timm's. Made by `regnety.create_model`, whose options these are.
+    """A RegNet with timm's keys. `regnety.create_model` makes it, and has these options.
 
     Args:
-        architecture: the description, whose `state_dict_shapes()` are the keys and shapes of the module; only under
-            global_pool="catavgmax" the classifier is twice as wide.
-        output_stride: stride from which on stages dilate instead; None leaves those of the design.
+        architecture: the description; its `state_dict_shapes()` are the module's keys and shapes, except that the
+            classifier is twice as wide under global_pool="catavgmax".
+        output_stride: stages dilate instead of striding beyond this stride; None keeps the strides of the design.
         global_pool: pooling before the classifier.
         drop_rate: dropout before the classifier.
-        drop_path_rate: stochastic depth of the last block; it rises linearly from none in the first.
+        drop_path_rate: stochastic depth of the last block; it rises linearly from 0 in the first.
 
     Raises:
         InvalidDesignError: an option is not allowed.
@@ -56,27 +56,29 @@ class RegNet(nn.Module):
         self.labels: tuple[str, ...] | None = None
         """Class names by index; None where they are not known, as for a new classifier."""
         self.preprocessing = Preprocessing().for_channels(architecture.in_chans)
-        """What the model wants to be shown."""
+        """Size, crop and normalisation of the input."""
         self.provenance: Mapping[str, Any] = {}
         """Licence, source, data and command of its weights, as far as they are known."""
         self.training_files: TrainingFiles | None = None
-        """What its weights were trained on before they came here; None where that is not known."""
+        """Fingerprints of the files that its weights were trained on; None where they are not known."""
         self.origin: Origin | None = None
-        """What of these came with the weights, and with which classifier; None for random weights."""
+        """Which labels and provenance came with the weights, and for which classifier; None for random weights."""
         self.pretrained_cfg = pretrained_cfg_of(self.preprocessing, num_classes=architecture.num_classes)
-        """The same in timm's keys, and where the weights are from; `resolve_data_config` reads it."""
+        """The preprocessing in timm's keys, and where the weights are from; `resolve_data_config` reads it."""
         samplings = stage_samplings(architecture, output_stride)
         self.dilated = any(sampling.dilation > 1 for sampling in samplings)
         """Whether stages dilate where the description strides."""
         drop_path_rate = validation.real("drop_path_rate", drop_path_rate, 0, 1)
         rates = iter(drop_path_rates(drop_path_rate, len(architecture.blocks)))
         self.feature_info = feature_table(architecture, samplings)
-        """A table for each map that `forward_intermediates` gives: channels, stride in pixels, name of the module."""
+        """For each map of `forward_intermediates` its channels, its stride in pixels and the name of its module."""
+        # Children run in the order in which they are added here (`forward_features`): stem, s1, s2, ..., head.
         self.stem = ConvNormAct(architecture.stem)
         for stage, sampling in zip(architecture.stages, samplings, strict=True):
             self.add_module(stage.name, RegStage(stage, sampling, [next(rates) for _ in stage.blocks]))
         self.head = ClassifierHead(architecture.head, global_pool=global_pool, drop_rate=drop_rate)
 
+    # torch.jit.script compiles every property, and these return or read what TorchScript has no type for.
     __jit_unused_properties__ = (
         "default_cfg",
         "drop_rate",
@@ -103,7 +105,7 @@ class RegNet(nn.Module):
 
     @property
     def head_hidden_size(self) -> int:
-        """Features that the classifier takes, which are twice as many under global_pool="catavgmax"."""
+        """Features that enter the classifier; twice as many under global_pool="catavgmax"."""
         return self.head.num_features
 
     @property
@@ -123,7 +125,7 @@ class RegNet(nn.Module):
                 yield name, child
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Images [N, in_chans, H, W] -> the last map [N, num_features, H / 32, W / 32], or as the strides say."""
+        """Images [N, in_chans, H, W] -> the last map [N, num_features, H / 32, W / 32], or with the design's stride."""
         for name, child in self.named_children():  # as in `stages`, which torch.jit.script cannot read
             if name != "head":
                 x = child(x)
@@ -139,7 +141,10 @@ class RegNet(nn.Module):
         return self.forward_head(self.forward_features(x))
 
     def forward_named(self, x: Tensor) -> dict[str, Tensor]:
-        """Every output that the description names: `stem`, `s1` and so on, `pre_logits`, `logits`."""
+        """Every output that the description names: `stem`, `s1` and so on, `pre_logits`, `logits`.
+
+        They have the names of the graph's outputs, so that engines can be compared layer by layer.
+        """
         outputs = {}
         for name, stage in self.stages():
             x = stage(x)
@@ -158,14 +163,14 @@ class RegNet(nn.Module):
         output_fmt: str = "NCHW",
         intermediates_only: bool = False,
     ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
-        """The last map together with those on the way, as timm's method of this name.
+        """The last map and those on the way to it, like timm's method of this name.
 
         Args:
             x: images [N, in_chans, H, W].
-            indices: 0 for the stem, 1 for the first stage and so on, negative ones from the end; a number alone is
-                that many last maps, None all. The maps come in the order of the network.
-            norm: has no effect, as no norm follows the last stage.
-            stop_early: leave the stages after the last map that is asked for undone.
+            indices: 0 for the stem, 1 for the first stage and so on, negative ones from the end; a single number is the
+                number of last maps, None means all. The maps come in the order of the network.
+            norm: no effect, as no norm follows the last stage.
+            stop_early: skip the stages after the last map that is asked for.
             output_fmt: "NCHW", the only layout.
             intermediates_only: return the list alone.
 
@@ -173,7 +178,7 @@ class RegNet(nn.Module):
             The last map that was computed, and a list of maps [N, channels, H / reduction, W / reduction].
 
         Raises:
-            InvalidDesignError: an index is out of range, or the layout is another.
+            InvalidDesignError: an index is out of range, or the layout is not NCHW.
         """
         if output_fmt != "NCHW":
             raise InvalidDesignError(f"output_fmt must be 'NCHW', got {output_fmt!r}")
@@ -190,12 +195,12 @@ class RegNet(nn.Module):
     def prune_intermediate_layers(
         self, indices: int | Sequence[int] = 1, prune_norm: bool = False, prune_head: bool = True
     ) -> list[int]:
-        """Drop what `forward_intermediates` does not need for some maps, as timm's method of this name.
+        """Drop the layers that `forward_intermediates` does not need for some maps, like timm's method of this name.
 
         Args:
             indices: the maps to keep, as in `forward_intermediates`.
-            prune_norm: has no effect, as no norm follows the last stage.
-            prune_head: drop the classifier too; it goes in any case with the stage before it.
+            prune_norm: no effect, as no norm follows the last stage.
+            prune_head: drop the classifier too; it is always dropped with the stage before it.
 
         Returns:
             Positions of the maps, from 0.
@@ -204,7 +209,8 @@ class RegNet(nn.Module):
         kept = max(taken)
         if kept < len(self.architecture.stages):
             for stage in self.architecture.stages[kept:]:
-                setattr(self, stage.name, nn.Identity())
+                setattr(self, stage.name, nn.Identity())  # as in timm: the attribute stays, its weights go
+            # From here on the description is no longer that of its design, by which `check_describable` knows it.
             head = replace(self.architecture.head, width_in=self.feature_info[kept]["num_chs"])
             self.architecture = replace(self.architecture, stages=self.architecture.stages[:kept], head=head)
             prune_head = True
@@ -213,11 +219,11 @@ class RegNet(nn.Module):
         return taken
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Take a new, random classifier, whose class names are not known.
+        """Replace the classifier with a new, random one, without class names.
 
         Args:
-            num_classes: its outputs; 0 leaves it away.
-            global_pool: another pooling; None leaves it.
+            num_classes: its outputs; 0 means no classifier.
+            global_pool: another pooling; None keeps the present one.
 
         Raises:
             InvalidDesignError: an argument is not allowed.
@@ -234,11 +240,11 @@ class RegNet(nn.Module):
         return self.head.fc
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
-        """Compute the activations within blocks again in the backward pass instead of keeping them."""
+        """Recompute the activations within blocks in the backward pass instead of keeping them: slower, less memory."""
         set_grad_checkpointing(self, enable)
 
     def group_matcher(self, coarse: bool = False) -> dict[str, str]:
-        """Regular expressions that sort the keys into layers, for layer-wise learning rates: by block, or by stage."""
+        """Regular expressions that sort keys into blocks, or `coarse` into stages, for layer-wise learning rates."""
         return {"stem": r"^stem", "blocks": r"^s(\d+)" if coarse else r"^s(\d+)\.b(\d+)"}
 
     def save_pretrained(
@@ -249,24 +255,24 @@ class RegNet(nn.Module):
         preprocessing: Preprocessing | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> Path:
-        """Write a bundle, in float32: `create_model(folder)` and `Bundle.load(folder)` read it.
+        """Write a bundle, in f32, for `create_model(folder)` and `Bundle.load(folder)`.
 
-        `timm.create_model("local-dir:FOLDER", pretrained=True)` does too, where timm can build the design.
+        `timm.create_model("local-dir:FOLDER", pretrained=True)` reads it too, where timm can build the design.
 
         Args:
-            folder: where; a bundle that stands there is replaced.
-            labels: class names by index; None is those that came with the weights, as long as the classifier is the
-                very one that they came with. After it was trained they are left out, and the log says so, since the
-                outputs may stand for other classes now; `labels=model.labels` keeps them.
-            preprocessing: what the model wants to be shown; None is as it came.
-            provenance: plain JSON values; None is as it came, or the licence alone where the classifier is another.
+            folder: where to; a bundle that is there is replaced.
+            labels: class names by index. None keeps the names that came with the weights while the classifier is
+                unchanged. After training they are left out, and the log says so, since the outputs may mean other
+                classes; `labels=model.labels` keeps them.
+            preprocessing: size, crop and normalisation; None keeps the network's.
+            provenance: plain JSON values; None keeps the network's, but only its licence if the classifier has changed.
 
         Returns:
             The folder.
 
         Raises:
-            WeightsError: the number of labels is not that of the classes, something else stands at that place, or the
-                network computes otherwise than its description says: dilated, pruned, or pooled in another way.
+            WeightsError: there are more or fewer labels than classes, the folder holds something else, or the network
+                does what its description does not say: it is dilated, pruned, or pools in another way.
         """
         folder = Path(folder)
         check_describable(

@@ -1,4 +1,4 @@
-"""What came with a network's weights, and whether it still holds: names belong to a classifier, figures to weights."""
+"""What came with a network's weights, and whether it is still true: labels and figures belong to one classifier."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,16 +7,16 @@ import torch
 from torch import Tensor, nn
 
 ROUNDED = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-"""Types to which a network may have been turned on its way; the classifier is the same but for that."""
+"""Types to which a network may have been converted since; its classifier counts as unchanged then."""
 
 
 class Origin:
-    """What a bundle said of a classifier, with a copy of it as it was loaded.
+    """Labels and provenance as they came, and a copy of the classifier that they came with.
 
     Args:
         labels: class names by index, if there are any.
         provenance: licence, data, figures.
-        classifier: the layer; an identity where there is none.
+        classifier: the layer; an identity if the model has none.
     """
 
     def __init__(self, labels: tuple[str, ...] | None, provenance: Mapping[str, Any], classifier: nn.Module) -> None:
@@ -42,7 +42,7 @@ class Origin:
         return labels, provenance
 
     def is_of(self, classifier: nn.Module) -> bool:
-        """Whether a layer has the very values that were loaded, in whatever type."""
+        """Whether a layer has exactly the values that were loaded, up to rounding to another number type."""
         values = _values_of(classifier)
         return values.keys() == self._values.keys() and all(
             value.shape == self._values[name].shape
@@ -52,5 +52,5 @@ class Origin:
 
 
 def _values_of(classifier: nn.Module) -> dict[str, Tensor]:
-    """Its weight and bias; on the meta device there are none."""
+    """Its weight and bias; none on the meta device."""
     return {name: value.detach().cpu().clone() for name, value in classifier.named_parameters() if not value.is_meta}

@@ -1,4 +1,4 @@
-"""What a network is made from: MODEL as `create_model` takes it, and whose weights are loaded into it."""
+"""Where a network of `create_model` comes from: its architecture, its preprocessing and its weights."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,14 +18,14 @@ Model: TypeAlias = str | Path | Design | AnyNetDesign | Architecture | Bundle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A description, perhaps with weights."""
+    """A description, with or without weights."""
 
     architecture: Architecture
     """With the model's own classes and input channels."""
     described_by: str | Bundle | Preprocessing
     """Where the preprocessing is found: under the model's name, in its bundle, or here, where nothing else is known."""
     bundle: Bundle | None = None
-    """Whose weights are loaded; None leaves random ones."""
+    """The model whose weights are loaded; None for random weights."""
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -39,12 +39,13 @@ class Source:
 
 
 def find_source(model: Model, *, pretrained: bool | None, checkpoint_path: str | Path | None) -> Source:
-    """Resolve the first argument of `create_model`, which says what the others mean.
+    """Resolve the first argument of `create_model`, on which the meaning of the other two depends.
 
     Raises:
         UnknownModelError: no such name, file or folder, or its weights are not on this disk.
         WeightsError: the file or folder is no model, or the arguments contradict each other.
     """
+    # A name or a design has no weights unless they are asked for, as in timm; a bundle, a file or a folder has its own.
     if pretrained and checkpoint_path is not None:
         raise WeightsError(f"pretrained=True and checkpoint_path={str(checkpoint_path)!r} contradict each other")
     if isinstance(model, str) and split_address(model)[0] == HUB and not is_name(model):
@@ -57,10 +58,10 @@ def find_source(model: Model, *, pretrained: bool | None, checkpoint_path: str |
         raise UnknownModelError(f"a model is a name, a design, a bundle or its folder, got {type(model).__name__}")
     if checkpoint_path is not None:
         raise WeightsError(
-            f"{model}: a bundle brings its weights; checkpoint_path={str(checkpoint_path)!r} contradicts it"
+            f"{model}: a bundle has its own weights; checkpoint_path={str(checkpoint_path)!r} contradicts it"
         )
     if pretrained is False:
-        raise WeightsError(f"{model}: a bundle brings its weights; pretrained=False contradicts it")
+        raise WeightsError(f"{model}: a bundle has its own weights; pretrained=False contradicts it")
     return _bundled(Bundle.load(model))
 
 
@@ -77,14 +78,14 @@ def _named(name: str, pretrained: bool | None) -> Source:
 
 def _described(design: Design | AnyNetDesign | Architecture, pretrained: bool | None) -> Source:
     if pretrained:
-        raise WeightsError("a design has no weights; pretrained=True wants the name or the folder of a model")
+        raise WeightsError("a design has no weights; pretrained=True needs the name or the folder of a model")
     return Source(
         architecture=design.architecture(), described_by=Preprocessing()
     )  # a design does not say how it is shown
 
 
 def _on_the_hub(model: str, pretrained: bool | None, checkpoint_path: str | Path | None) -> Source:
-    """A model that is not in the catalogue: of its files only those are fetched that are needed."""
+    """A model that is not in the catalogue. Without weights only its configuration is fetched."""
     if pretrained:
         return _bundled(Bundle.load(model))
     metadata = describe_model(model)
@@ -95,7 +96,7 @@ def _on_the_hub(model: str, pretrained: bool | None, checkpoint_path: str | Path
 
 
 def _with_checkpoint(model: str | Design | AnyNetDesign | Architecture, checkpoint_path: str | Path) -> Source:
-    """The weights of a file in the design that the caller names, which shapes alone do not always tell."""
+    """The weights of a file in the design that the caller names: shapes alone do not tell strides or group rules."""
     published = model_info(model).published if isinstance(model, str) else None
     found = resolve(checkpoint_path, assumed=published)
     design = model_info(model).design if isinstance(model, str) else model.architecture().design
@@ -110,7 +111,7 @@ def _with_checkpoint(model: str | Design | AnyNetDesign | Architecture, checkpoi
     )
     if not isinstance(model, str) or found.notice is None:
         return source
-    # A bare file was read with assumptions, and says so; then the name that the caller gave knows better, unless the
-    # settings of its training say how its pictures were shown.
+    # A notice says that the file was read with assumptions, as it has weights alone. Then the preprocessing of the name
+    # that the caller gave is better, unless the file's own training settings have one.
     named = None if published is None else published.preprocessing.for_channels(found.metadata.in_chans)
     return source if named not in (None, found.preprocessing) else replace(source, described_by=model)

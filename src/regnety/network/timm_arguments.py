@@ -1,6 +1,6 @@
-"""timm's arguments of `create_model`: what its `pretrained_cfg` asks for, and what no RegNet here can follow.
+"""timm's arguments of `create_model`: what its `pretrained_cfg` asks for, and what is not supported here.
 
-timm 1.0.31, `models/_factory.py` and `models/_builder.py`. An argument of None is as if it were not there, as in timm.
+After timm 1.0.31, `models/_factory.py` and `models/_builder.py`. An argument of None counts as not given, as in timm.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ from regnety.network.sources import Model
 from regnety.preprocessing import Preprocessing
 
 WITHOUT_EFFECT = ("scriptable", "exportable", "no_jit")
-"""Every network here can be scripted, traced and exported."""
+"""Accepted and ignored: every network here can be scripted, traced and exported."""
 USUAL: Mapping[str, tuple[Any, ...]] = {
     "act_layer": ("relu", nn.ReLU),
     "norm_layer": ("batchnorm", "batchnorm2d", nn.BatchNorm2d),
@@ -30,7 +30,7 @@ USUAL: Mapping[str, tuple[Any, ...]] = {
     "zero_init_last": (True,),
     "pruned": (False,),
 }
-"""What is named and is as every network here has it."""
+"""Values of timm's arguments that describe what every network here is anyway; they are accepted."""
 INSTEAD = {
     "act_layer": "every block here has ReLU; timm.create_model builds others",
     "norm_layer": "every layer here has BatchNorm2d (see bn_momentum and bn_eps); timm.create_model builds others",
@@ -44,31 +44,31 @@ INSTEAD = {
     "state_dict": "create the network without weights and call its load_state_dict",
     "url": "fetch it, and give pretrained_cfg_overlay={'file': PATH} or checkpoint_path=PATH",
 }
-"""What cannot be followed, to what can be done."""
+"""timm's arguments that are not supported, and what to do instead."""
 WEIGHTS_ENTRIES = ("state_dict", "file", "hf_hub_id", "url")
 """Of a `pretrained_cfg`, in the order in which timm looks for weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was asked for, in our own arguments."""
+    """The arguments of a call, translated into ours."""
 
     model: Model
     checkpoint_path: str | Path | None
     pretrained: bool | None
     cfg: Mapping[str, Any] = field(default_factory=dict)
-    """Entries that the network's `pretrained_cfg` is to have."""
+    """Entries for the network's `pretrained_cfg`."""
     replaces: bool = False
-    """Whether they stand in place of the model's own, and not among them."""
+    """Whether they replace all of the model's own entries, or only those of the same names."""
 
     @property
     def num_classes(self) -> int | None:
-        """Outputs that the entries ask for; None where they do not."""
+        """Outputs by the entries; None if they do not say."""
         return self.cfg.get("num_classes")
 
     @property
     def in_chans(self) -> int | None:
-        """Channels that the entries ask for; None where they do not."""
+        """Input channels by the entries; None if they do not say."""
         size = self.cfg.get("input_size")
         if size is not None and (not isinstance(size, list | tuple) or len(size) != 3):
             raise WeightsError(f"pretrained_cfg: input_size must be (channels, height, width), got {size!r}")
@@ -101,17 +101,17 @@ def translated(
     """timm's arguments in ours.
 
     Args:
-        model: what is to be made.
+        model: of `create_model`, as are the two that follow.
         pretrained: whether weights are loaded.
-        checkpoint_path: weights for it.
-        pretrained_cfg: the tag of published weights, or a table of what stands for the published one.
-        overlay: a table of entries that replace its own.
-        others: whatever else was given.
+        checkpoint_path: weights for the model.
+        pretrained_cfg: the tag of published weights, or a table in place of the model's own.
+        overlay: a table of entries that replace single ones of it.
+        others: all other arguments.
 
     Raises:
-        InvalidDesignError: an argument cannot be followed; the message says what can.
+        InvalidDesignError: an argument is not supported; the message says what is.
         WeightsError: arguments contradict each other about the weights.
-        TypeError: an argument is not known, to timm either.
+        TypeError: an argument is unknown, to timm too.
     """
     _refuse_others(others, pretrained)
     if isinstance(pretrained_cfg, str):
@@ -125,6 +125,7 @@ def translated(
         replaces=bool(own),
     )
     named = next((name for name in WEIGHTS_ENTRIES if request.cfg.get(name)), None)
+    # Without a table of its own, `pretrained=True` means the published weights; a table must say where its weights are.
     if not pretrained or (named is None and not own):
         return request
     if named is None:
@@ -140,7 +141,7 @@ def translated(
 
 
 def _table(name: str, value: Any) -> dict[str, Any]:
-    if hasattr(value, "to_dict"):  # timm's own PretrainedCfg
+    if hasattr(value, "to_dict"):  # an instance of timm's PretrainedCfg
         value = value.to_dict()
     if value is not None and not isinstance(value, Mapping):
         raise InvalidDesignError(f"{name} must be a table of entries, got {value!r}")
@@ -160,12 +161,10 @@ def _refuse_others(others: Mapping[str, Any], pretrained: bool | None) -> None:
     for name, value in others.items():
         if value is None or name in WITHOUT_EFFECT or _is_usual(value, USUAL.get(name, ())):
             continue
-        if name == "cache_dir" and not pretrained:  # nothing is fetched
+        if name == "cache_dir" and not pretrained:  # then nothing is fetched, and it does not matter
             continue
         if name in design_fields:
-            raise InvalidDesignError(
-                f"{name}={value!r}: a name has its own design; make another, Design(...), and give it"
-            )
+            raise InvalidDesignError(f"{name}={value!r}: a name has its own design; pass another one, as Design(...)")
         if name not in INSTEAD or name in WEIGHTS_ENTRIES:
             raise TypeError(f"create_model() got an unexpected keyword argument {name!r}")
         raise InvalidDesignError(f"{name}={_spelled(value)}: {INSTEAD[name]}")
