@@ -33,14 +33,14 @@ def complexity(architecture: Architecture | AnyDesign, image_size: int | tuple[i
         InvalidDesignError: a side is not a whole number from 1 to 65536.
     """
     height, width = validation.sides("image_size", image_size, MAX_SIDE)
-    architecture = architecture.architecture()
+    architecture = architecture.architecture()  # of a design; an architecture gives itself
     convolutions = list(_convolutions(architecture, height, width))
     head = architecture.head
     return Complexity(
         num_params=sum(
             math.prod(shape)
             for key, shape in architecture.state_dict_shapes().items()
-            if not key.endswith(("running_mean", "running_var", "num_batches_tracked"))
+            if not key.endswith(("running_mean", "running_var", "num_batches_tracked"))  # buffers, not parameters
         ),
         macs=sum(conv.macs for conv in convolutions) + (head.width_in + 1) * head.num_classes,
         activations=sum(conv.activations for conv in convolutions) + head.num_classes,
@@ -93,7 +93,7 @@ def _convolutions(architecture: Architecture, height: int, width: int) -> Iterat
         height, width = _out(height, block.stride), _out(width, block.stride)
 
 
-def _se_convolutions(se: SqueezeExcitation) -> _Convolution:
+def _se_convolutions(se: SqueezeExcitation) -> _Convolution:  # on 1x1 pictures, each with a bias
     elements = se.se_width + se.width
     return _Convolution(2 * se.se_width * se.width + elements, elements)
 

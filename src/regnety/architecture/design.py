@@ -20,7 +20,7 @@ from regnety.architecture.stages import (
 )
 from regnety.errors import InvalidDesignError
 
-WIDTH_QUANTUM = 8
+WIDTH_QUANTUM = 8  # q in generate_regnet of pycls
 """Widths of a `Design` are rounded to a multiple of this many channels, before groups are fitted."""
 
 
@@ -66,6 +66,7 @@ class Design(AnyDesign):
         multiplier = validation.multiplier("bottleneck_multiplier", self.bottleneck_multiplier)
         assign(self, "bottleneck_multiplier", multiplier)
         self._check_shared()
+        # before the widths are computed, which would be numbers of any length
         if self.w0 + self.wa * (self.depth - 1) > MAX_WIDTH:
             raise InvalidDesignError(f"wa {self.wa:g} passes {MAX_WIDTH} channels at depth {self.depth}; lower either")
         grouped = self.grouped_widths()

@@ -38,11 +38,12 @@ def linear_design(design: AnyNetDesign) -> Design | None:
     multipliers = {stage.bottleneck_multiplier for stage in stages}
     widths = [stage.width for stage in stages]
     rising = all(narrow < wide for narrow, wide in itertools.pairwise(widths))
+    # a Design has one multiplier, and neighbouring blocks of one width are one stage, so widths rise
     if len(multipliers) != 1 or not rising or len(stages) > MOST_STAGES:
         return None
     strides = tuple(stage.stride for stage in stages)
     for group_min_ratio in GROUP_MIN_RATIOS:
-        group_width = max(stage.group_width for stage in stages)
+        group_width = max(stage.group_width for stage in stages)  # narrow stages have it capped at their width
         ranges = [_widths_before_fitting(stage, group_width, group_min_ratio) for stage in stages]
         if not all(ranges):
             continue
@@ -61,7 +62,7 @@ def linear_design(design: AnyNetDesign) -> Design | None:
                     stage_strides=None if set(strides) == {2} else strides,
                     group_min_ratio=group_min_ratio,
                 )
-                if linear.fitted_stages() == stages:
+                if linear.fitted_stages() == stages:  # whatever rounding did on the way
                     return linear
             except InvalidDesignError:  # another number of stages, or a value out of bounds
                 continue

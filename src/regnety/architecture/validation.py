@@ -51,12 +51,12 @@ def multiplier(name: str, value: Any) -> float:
     ratio = number if number >= 1 else 1 / number
     if abs(ratio - round(ratio)) > 1e-6 or ratio > 64:
         raise InvalidDesignError(f"{name} must be a whole number up to 64, or one over it, got {number:g}")
-    return float(round(ratio)) if number >= 1 else 1 / round(ratio)
+    return float(round(ratio)) if number >= 1 else 1 / round(ratio)  # 0.3333333 becomes 1 / 3
 
 
 def strides(name: str, value: Any, count: int, high: int) -> tuple[int, ...]:
     """One stride for each stage of a design."""
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, str) or not isinstance(value, Iterable):  # a text is iterable too
         raise InvalidDesignError(f"{name} must be {count} strides, one for each stage, got {value!r}")
     values = tuple(whole(f"each of {name}", stride, 1, high) for stride in value)
     if len(values) != count:

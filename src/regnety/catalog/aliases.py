@@ -59,7 +59,7 @@ def our_name(name: str) -> str:
     """Our name for a model that is given by any of its names; any other text is returned unchanged."""
     scheme, repository = split_address(name)
     if scheme == HUB:
-        from regnety.catalog.published import weights_by_repository
+        from regnety.catalog.published import weights_by_repository  # late: only an address needs it
 
         weights = weights_by_repository().get(repository)
         return name if weights is None else weights.name

@@ -53,7 +53,7 @@ def label_set_of(names: Sequence[str]) -> str | None:
     Either all are the set's own names or begin with them, as transformers' "tench, Tinca tinca" does; or all are the
     WordNet IDs, as timm's label_names are.
     """
-    for known in label_sets():
+    for known in label_sets():  # files from timm and transformers name classes in ways of their own
         if len(names) == len(labels(known)) and (
             tuple(names) == wnids(known)
             or all(f"{name}, ".startswith(f"{own}, ") for name, own in zip(names, labels(known), strict=True))

@@ -41,7 +41,7 @@ class ModelInfo:
     @property
     def default_tag(self) -> str | None:
         """The tag of the weights that the plain name means; None if none are published."""
-        from regnety.catalog.published import published_models
+        from regnety.catalog.published import published_models  # late: most commands need no published weights
 
         published = published_models().get(self.name)
         return None if published is None else published.default_tag
@@ -85,6 +85,7 @@ def list_models(
     """
     from regnety.catalog.published import natural_key
 
+    # timm takes a text or several for each of these
     modules, wanted, unwanted = _texts(module), _texts(filter), _texts(exclude_filters)
     if modules and MODULE not in modules:
         return []
@@ -157,6 +158,7 @@ def model_info(name: str) -> ModelInfo:
     if tag not in info.weights:
         tags = ", ".join(info.weights) or "none"
         raise UnknownModelError(f"{model} has no published weights tagged {tag!r}; its tags: {tags}")
+    # seer weights have no classifier, those of sw_in12k tell 11,821 classes
     return replace(info, num_classes=info.weights[tag].num_classes, tag=tag)
 
 
@@ -187,6 +189,7 @@ def embedded_bundle() -> Path:
 def _models() -> dict[str, ModelInfo]:
     designs = json.loads((_FOLDER / "designs.json").read_text("utf-8"))
     models = {name: ModelInfo(name=name, design=design_from_dict(values)) for name, values in designs.items()}
+    # the embedded model has its own design, which is in its config and nowhere else
     card = json.loads((embedded_bundle() / "config.json").read_text("utf-8"))
     models[EMBEDDED_MODEL] = ModelInfo(
         name=EMBEDDED_MODEL, design=design_from_dict(card["regnety"]["design"]), num_classes=card["num_classes"]

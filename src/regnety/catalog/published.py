@@ -44,6 +44,7 @@ LABEL_SETS = {("in1k", 1000): "imagenet-1k", ("in12k", 11821): "imagenet-12k"}
 """The end of a tag and the number of classes, to a set of class names; weights without a classifier have none."""
 
 _FILE = Path(__file__).parent / "published_weights.json"
+# `regnet_y_3_2gf-9180c971.pth`; torch.hub has at least 8 digits
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 
 
@@ -90,6 +91,7 @@ class PublishedWeights:
     @property
     def label_set(self) -> str | None:
         """The set of class names of its outputs, from its tag (`in1k`); None if they are unknown."""
+        # the last word: sw_in12k_ft_in1k was trained on one set and fine-tuned on the other
         return LABEL_SETS.get((self.tag.split("_")[-1], self.num_classes))
 
     @property

@@ -20,7 +20,7 @@ class ParetoPoint:
 def pareto_front(points: Sequence[ParetoPoint]) -> list[ParetoPoint]:
     """The points that no other one beats, the fastest first: each is more accurate than all that are as fast."""
     front: list[ParetoPoint] = []
-    for point in sorted(points, key=lambda point: (point.latency_ms, -point.top1)):
+    for point in sorted(points, key=lambda point: (point.latency_ms, -point.top1)):  # of equals, the best comes first
         if not front or point.top1 > front[-1].top1:
             front.append(point)
     return front

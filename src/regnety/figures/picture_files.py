@@ -49,7 +49,7 @@ def picture(path: str | Path) -> Iterator["Axes"]:
     from matplotlib import style
     from matplotlib.figure import Figure
 
-    with style.context(["default", STYLE]):
+    with style.context(["default", STYLE]):  # the user's own style may have any fonts and sizes
         figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
         yield figure.add_subplot()
         suffix = path.suffix.lower()

@@ -71,7 +71,7 @@ def _draw(axes: "Axes", design: AnyDesign) -> None:
         start += stage.depth
     axes.set_xlabel("block $j$")
     axes.set_ylabel("width in channels")
-    axes.margins(y=0.2)
+    axes.margins(y=0.2)  # room for the names of the stages
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="best")
 

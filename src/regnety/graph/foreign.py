@@ -122,9 +122,10 @@ class _Nodes:
         self._graph = graph
         self._nodes = read_nodes(graph)
         self._sources = {output: node for node in self._nodes for output in node.outputs}
+        # by the first input alone, which is the picture's way through Conv and BatchNormalization
         self._users = {name: node for node in self._nodes for name in node.inputs[:1]}
         quantized = sorted({node.kind for node in self._nodes} & set(QUANTIZED))
-        if quantized:
+        if quantized:  # weights made from int8 would not be the original ones
             raise WeightsError(f"{graph.path}: is quantized ({quantized[0]}); name the file that it was made from")
 
     def convolutions(self) -> list[_Convolution]:
@@ -143,7 +144,7 @@ class _Nodes:
         weight = self._values(self._input(node, 1))
         if weight.ndim != 2:
             raise WeightsError(f"{self._graph.path}: its classifier's weight is {weight.shape}, a RegNet's is a matrix")
-        weight = weight if node.number("transB", 0) else weight.T
+        weight = weight if node.number("transB", 0) else weight.T  # ours is [classes, features]
         bias = self._bias(node)
         return _Head(weight, np.zeros(len(weight), np.float32) if bias is None else self._values(bias).reshape(-1))
 

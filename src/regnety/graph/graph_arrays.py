@@ -54,10 +54,10 @@ class GraphArray:
         converted = np.empty(self.shape, self.dtype)
         rows = max(1, ELEMENTS_AT_A_TIME // max(1, math.prod(self.shape[1:])))
         for start in range(0, len(converted), rows):
-            part = source[start : start + rows].astype(np.float64)
+            part = source[start : start + rows].astype(np.float64)  # rounded once, at the end
             if self.scale is not None:
                 part *= self.scale[start : start + rows].reshape(-1, *(1,) * (part.ndim - 1))
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore"):  # float16 ends at 65504; what passes it is refused below
                 converted[start : start + rows] = part
             if not np.isfinite(converted[start : start + rows]).all():
                 if np.isfinite(part).all():

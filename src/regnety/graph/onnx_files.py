@@ -25,7 +25,8 @@ TENSOR_DIMS, TENSOR_TYPE, TENSOR_FLOATS, TENSOR_NAME, TENSOR_RAW, TENSOR_EXTERNA
     13,
     14,
 )
-FLOAT, UINT8 = 1, 2
+FLOAT, UINT8 = 1, 2  # of TensorProto.DataType, as the numbers below
+# Little-endian, as raw_data is on every machine. Those that NumPy lacks, bfloat16 for one, are not read.
 DTYPES: dict[int, np.dtype[Any]] = {
     number: np.dtype(name) for number, name in ((1, "<f4"), (2, "u1"), (3, "i1"), (7, "<i8"), (10, "<f2"), (11, "<f8"))
 }
@@ -35,7 +36,7 @@ def read_onnx(path: str | Path) -> StoredGraph:
     """Input, outputs, properties and arrays of an ONNX file; of the arrays only their places are read.
 
     Raises:
-        WeightsError: the file or one beside it is missing or not whole, or it names a file that is not beside it.
+        WeightsError: the file or one that it refers to is missing or truncated, or stands in another folder.
     """
     path = Path(path)
     file = map_file(path)
@@ -55,10 +56,11 @@ def read_onnx(path: str | Path) -> StoredGraph:
                 inputs[value.name] = value
             elif field.number == GRAPH_OUTPUT:
                 outputs.append(_value(field, data).name)
-    except ValueError as error:
-        if isinstance(error, WeightsError):
-            raise
+    except WeightsError:  # which is a ValueError too
+        raise
+    except ValueError as error:  # a damaged message, or a text that is not UTF-8
         raise WeightsError(f"{path}: is not a whole ONNX file: {error}") from error
+    # up to IR version 3 every initializer had to be listed among the inputs, and some exporters still do it
     images = [value for name, value in inputs.items() if name not in arrays]
     shape = images[0].shape if len(images) == 1 else None
     return StoredGraph(
@@ -74,7 +76,7 @@ def read_onnx(path: str | Path) -> StoredGraph:
 
 
 class ArrayReader:
-    """The arrays of one ONNX file; files beside it are opened once.
+    """The arrays of one ONNX file; each file that they refer to is opened once.
 
     Args:
         path: the ONNX file.
@@ -95,8 +97,8 @@ class ArrayReader:
         """A `TensorProto`.
 
         Raises:
-            DamagedMessage: it is none.
-            WeightsError: it stands in a file that is missing, too short or not beside the ONNX file.
+            DamagedMessage: it is not one.
+            WeightsError: it is in a file that is missing, too short or in another folder.
         """
         data = self._data
         name, number, dims, external, entries = "", 0, [], False, {}
@@ -108,14 +110,14 @@ class ArrayReader:
                 number = field.whole_number()
             elif field.number == TENSOR_NAME:
                 name = field.text(data)
-            elif field.number in (TENSOR_RAW, TENSOR_FLOATS):
+            elif field.number in (TENSOR_RAW, TENSOR_FLOATS):  # packed floats have the bytes of raw data
                 where = field.value, field.end - field.value
             elif field.number == TENSOR_LOCATION:
                 external = field.whole_number() == 1
             elif field.number == TENSOR_EXTERNAL:
                 key, value = key_and_value(field, data)
                 entries[key] = value
-        if any(side < 0 for side in dims):
+        if any(side < 0 for side in dims):  # two of them would have a product that fits the bytes
             raise DamagedMessage(f"{name} has the shape {tuple(dims)}")
         dtype, shape = DTYPES.get(number), tuple(dims)
         if external:
@@ -127,9 +129,9 @@ class ArrayReader:
 
     def _find_beside(self, name: str, entries: dict[str, str]) -> tuple[Buffer, int, int]:
         location = entries.get("location", "")
-        if not _is_beside(location):
+        if not _is_beside(location):  # a hostile file could name any file of this user
             raise WeightsError(
-                f"{self._path}: {name} is kept in {location!r}, which is not beside it; it is not opened"
+                f"{self._path}: {name} is kept in {location!r}, which is in another folder; it is not opened"
             )
         path = self._path.parent / location
         if path not in self._beside:
@@ -182,13 +184,13 @@ def _input_kind(element_type: int) -> Literal["uint8", "float"] | None:
 
 
 def _is_beside(location: str) -> bool:
-    """A plain relative path downwards, whatever system it was written on."""
+    """Whether it is a plain relative path downwards, on Windows and elsewhere: the file may come from either."""
     posix, windows = PurePosixPath(location), PureWindowsPath(location)
     plain = bool(location) and "\0" not in location and not posix.is_absolute() and not windows.anchor
     return plain and ".." not in posix.parts and ".." not in windows.parts
 
 
 def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 19:
-        raise DamagedMessage(f"{text[:40]!r} is no number of bytes")
+    if not text.isascii() or not text.isdigit() or len(text) > 19:  # digits of the largest 64-bit number
+        raise DamagedMessage(f"{text[:40]!r} is not a number of bytes")
     return int(text)

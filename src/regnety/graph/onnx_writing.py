@@ -26,6 +26,7 @@ def write_one_file(path: Path, assembly: Assembly) -> None:
     before, behind = _split(assembly.model.graph, GRAPH_INITIALIZER)
     arrays = []
     for array in assembly.arrays:
+        # raw_data has the highest number of the fields that are set, so it comes last
         form = array.tensor().SerializeToString(deterministic=True) + _opening(TENSOR_RAW, array.num_bytes)
         arrays.append((_opening(GRAPH_INITIALIZER, len(form) + array.num_bytes) + form, array))
     length = len(before) + sum(len(form) + array.num_bytes for form, array in arrays) + len(behind)
@@ -43,7 +44,7 @@ def write_two_files(path: Path, data_path: Path, assembly: Assembly) -> None:
     model.CopyFrom(assembly.model)
     with data_path.open("wb") as file:
         for array in assembly.arrays:
-            file.seek(-file.tell() % DATA_ALIGNMENT, 1)
+            file.seek(-file.tell() % DATA_ALIGNMENT, 1)  # what is skipped becomes zeros
             entries = {"location": data_path.name, "offset": str(file.tell()), "length": str(array.num_bytes)}
             place = [onnx.StringStringEntryProto(key=key, value=value) for key, value in entries.items()]
             model.graph.initializer.append(array.tensor(data_location=onnx.TensorProto.EXTERNAL, external_data=place))
@@ -55,6 +56,7 @@ def _split(message: Any, number: int) -> tuple[bytes, bytes]:
     """A message's bytes before and after a field, without it; protobuf writes fields in the order of their numbers."""
     others = type(message)()
     others.CopyFrom(message)
+    # the other fields are small, so this copy is, too
     others.ClearField(message.DESCRIPTOR.fields_by_number[number].name)
     data = others.SerializeToString(deterministic=True)
     place = max((field.end for field in scan(data) if field.number < number), default=0)

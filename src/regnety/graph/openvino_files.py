@@ -10,7 +10,7 @@ from regnety.errors import WeightsError
 from regnety.files.mapped_files import map_file
 from regnety.graph.stored_graph import StoredArray, StoredGraph
 
-DATA_SUFFIX = ".bin"
+DATA_SUFFIX = ".bin"  # OpenVINO looks for it under the name of the .xml
 COMPRESSED = "_compressed"
 """OpenVINO adds it to the name of an array that it stores in float16."""
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -37,7 +37,7 @@ def read_openvino(path: str | Path) -> StoredGraph:
     data = file_beside.data
     arrays = {}
     for name, (element_type, dims, start, length) in text.constants.items():
-        if start < 0 or length < 0 or start + length > len(data):
+        if start < 0 or length < 0 or start + length > len(data):  # offsets in the text are anybody's
             raise WeightsError(f"{data_path}: ends before {name}, which {path.name} keeps there; it is not whole")
         name = name.removesuffix(COMPRESSED)
         arrays[name] = StoredArray(
@@ -74,16 +74,18 @@ class _Reader:
         parser = expat.ParserCreate()
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
-        parser.StartDoctypeDeclHandler = _refuse_doctype
+        parser.StartDoctypeDeclHandler = _refuse_doctype  # entities can expand to gigabytes
         parser.Parse(text, True)
         if not self._results:
             raise ValueError("it has no output")
 
     def outputs(self) -> tuple[str, ...]:
-        """Names of what flows into the results, in their order."""
+        """Names of the tensors that flow into the results, in their order."""
+        # a Result layer has a name that OpenVINO made up; ours is that of the port before it
         return tuple(self._names.get(self._edges.get(result, ("", "")), "") for result in self._results)
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        # <net><rt_info><regnety value="..."/>; layers have rt_info of their own
         if self._within[-2:] == ["net", "rt_info"] and "value" in attributes:
             self.properties[tag] = attributes["value"]
         elif tag == "layer":
@@ -91,6 +93,7 @@ class _Reader:
             if attributes["type"] == "Result":
                 self._results.append(attributes["id"])
         elif tag == "data" and self._layer.get("type") == "Parameter":
+            # `?,224,224,3`: a free side is ?, one with bounds 1..8; neither is a number
             sides = (side.strip() for side in attributes["shape"].split(","))
             shape = tuple(int(side) if side.isdigit() else None for side in sides)
             self.inputs.append((self._layer["name"], attributes["element_type"], shape))

@@ -37,6 +37,7 @@ def scan_model(path: Path, data: Buffer) -> tuple[dict[str, str], Field]:
     graph = None
     try:
         for field in scan(data):
+            # the kind too, as a number in field 7 is no graph
             if field.number == MODEL_GRAPH and field.kind == BYTES:
                 graph = field
             elif field.number == MODEL_PROPERTIES:

@@ -61,7 +61,7 @@ class Field(NamedTuple):
 
     def whole_numbers(self, data: Buffer) -> list[int]:
         """One number, or many packed into bytes."""
-        if self.kind == VARINT:
+        if self.kind == VARINT:  # a repeated field may be written either way
             return [_signed(self.value)]
         numbers, position = [], self.value
         while position < self.end:
@@ -79,7 +79,7 @@ def scan(data: Buffer, start: int = 0, end: int | None = None) -> Iterator[Field
     position = start
     end = len(data) if end is None else end
     while position < end:
-        key, position = _varint(data, position, end)
+        key, position = _varint(data, position, end)  # the number of the field, and its kind in the last three bits
         kind = key & 7
         if kind == VARINT:
             value, position = _varint(data, position, end)
@@ -89,9 +89,9 @@ def scan(data: Buffer, start: int = 0, end: int | None = None) -> Iterator[Field
             length, position = _varint(data, position, end)
         elif kind in (FIXED32, FIXED64):
             length = 4 if kind == FIXED32 else 8
-        else:
+        else:  # 3 and 4, groups, are older than ONNX
             raise DamagedMessage(f"there is no field of kind {kind}")
-        if length > end - position:
+        if length > end - position:  # compared like this, a length of 2**64 is only a number
             raise DamagedMessage(f"a field of {length} bytes has {end - position}")
         yield Field(key >> 3, kind, position, position + length)
         position += length
@@ -100,7 +100,7 @@ def scan(data: Buffer, start: int = 0, end: int | None = None) -> Iterator[Field
 def _varint(data: Buffer, position: int, end: int) -> tuple[int, int]:
     """An unsigned number and the place after it."""
     number = 0
-    for index in range(min(LONGEST_VARINT, end - position)):
+    for index in range(min(LONGEST_VARINT, end - position)):  # a hostile file could go on with high bits for ever
         byte = data[position + index]
         number |= (byte & 127) << (7 * index)
         if byte < 128:
@@ -108,5 +108,5 @@ def _varint(data: Buffer, position: int, end: int) -> tuple[int, int]:
     raise DamagedMessage("a number has no end")
 
 
-def _signed(number: int) -> int:
+def _signed(number: int) -> int:  # int64 is in two's complement, in ten bytes if negative
     return number - (1 << 64) if number >> 63 else number

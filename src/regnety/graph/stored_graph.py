@@ -40,6 +40,7 @@ class StoredArray:
         if count * self.dtype.itemsize != self.length:
             raise WeightsError(f"{self.name} has {self.length} bytes, which its shape {self.shape} does not")
         try:
+            # a view keeps the map open as long as it lives
             return np.frombuffer(self.data, self.dtype, count, self.start).reshape(self.shape)
         except ValueError as error:
             raise WeightsError(f"{self.name} of shape {self.shape} cannot be read: {error}") from None

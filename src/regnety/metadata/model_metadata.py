@@ -72,7 +72,8 @@ class ModelMetadata:
         }
 
     def as_json(self) -> str:
-        """The same text every time for the same model."""
+        """The metadata as JSON."""
+        # sorted, so that the same model gives the same bytes of a file and the same checksum
         return json.dumps(self.as_dict(), ensure_ascii=False, sort_keys=True)
 
 
@@ -93,7 +94,7 @@ def metadata_from_dict(values: Any, *, source: str) -> ModelMetadata:
     if not isinstance(values, Mapping):
         raise WeightsError(f"{source}: has no table under the key {KEY!r}, so regnety did not write it")
     version = values.get("format_version")
-    if not isinstance(version, int) or version < 1:
+    if not isinstance(version, int) or version < 1:  # before anything else: later versions may change any field
         raise WeightsError(f"{source}: format_version is {version!r}, not a whole number")
     if version > FORMAT_VERSION:
         raise WeightsError(
