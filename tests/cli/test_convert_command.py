@@ -12,8 +12,8 @@ from commands import one_line, python, regnety, regnety_here
 from regnety.architecture.design import Design
 from regnety.bundle.bundle import Bundle
 from regnety.cli.commands import convert as convert_command
+from regnety.export import TARGETS
 from regnety.export.conversion import convert_model
-from regnety.export.targets import TARGETS
 
 OWN = Design(depth=5, w0=8, wa=8.6, wm=1.5, group_width=4)
 FORMS = [("there.safetensors", "torchvision"), ("there.pyth", "pycls"), ("there.onnx", "onnx"), ("there/", "timm")]

@@ -21,9 +21,8 @@ from regnety.architecture.stages import StageDesign
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import model_info
 from regnety.errors import ExportError, RegNetYError, WeightsError
-from regnety.export import conversion
+from regnety.export import TARGETS, conversion
 from regnety.export.conversion import convert_model
-from regnety.export.targets import TARGETS
 from regnety.files.torch_files.writing import write_torch
 from regnety.graph import builder
 from regnety.weights.checkpoint import open_checkpoint

@@ -14,8 +14,7 @@ import click
 from regnety import version
 from regnety.cli.output.notices import say
 
-COMPLETION = "_REGNETY_COMPLETE"
-"""The variable by which a shell asks for completions."""
+COMPLETION = "_REGNETY_COMPLETE"  # click's convention: a shell asks for completions by this variable
 GROUPS = {
     "Use": ("predict", "embed", "neighbours", "duplicates"),
     "Train": ("train", "eval"),
@@ -24,10 +23,8 @@ GROUPS = {
     "This machine": ("info", "completion"),
 }
 """Commands by their heading in `regnety --help`. Each is a function in `commands/` in a module of its name."""
-FUNCTIONS = {"eval": "evaluate"}
-"""Where the function is called otherwise: `eval` is a name of Python's."""
-SPELLINGS = {"neighbors": "neighbours"}
-"""Other spellings of commands, which no list shows."""
+FUNCTIONS = {"eval": "evaluate"}  # `eval` is a built-in of Python
+SPELLINGS = {"neighbors": "neighbours"}  # accepted, in no list
 
 
 class _Commands(click.Group):
@@ -41,6 +38,7 @@ class _Commands(click.Group):
         if name not in self.list_commands(ctx):
             return None
         function = FUNCTIONS.get(name, name)
+        # only now: `predict` must not pay for what `train` imports
         command: click.Command = getattr(importlib.import_module(f"regnety.cli.commands.{function}"), function)
         return command
 
@@ -75,7 +73,7 @@ def application(context: click.Context) -> None:
 
 
 class _Warnings(logging.Handler):
-    """What the package logs, in the form of everything else on stderr."""
+    """What the library logs becomes a line like every other on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         say(record.getMessage())
@@ -91,6 +89,7 @@ def run_command(arguments: Sequence[str]) -> int:
     logger, handler = logging.getLogger("regnety"), _Warnings(logging.WARNING)
     logger.addHandler(handler)
     try:
+        # a command returns its status, or nothing where it is 0; standalone mode would print errors in click's own form
         return int(application.main(list(arguments), prog_name="regnety", standalone_mode=False) or 0)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "regnety"

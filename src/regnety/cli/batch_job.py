@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from regnety.cli.interruption import terminated_as
+from regnety.cli.main import terminated_as
 from regnety.cli.output.notices import EngineNotice, say
 from regnety.inference.jobs.job import JobInterrupted, JobSummary
 from regnety.progress import Progress

@@ -1,25 +1,45 @@
 """The edge: where an error becomes one line and an exit status. It imports nothing that takes time.
 
-Exit status: 0; 1 where an image was unreadable, or an asked-for check failed; 2 before any work began; 130 after
-Ctrl-C; 141 where whoever read the output has left; 143 where `train` was ended by SIGTERM.
+Exit status: 0; 1 if an image was unreadable or a requested check failed; 2 if no work began; 130 after Ctrl-C; 141 if
+the reader of the output has gone; 143 if `train` was ended by SIGTERM.
 """
 
 import io
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+# 128 and the signal's number, as a shell says it: SIGPIPE, SIGINT, SIGTERM
 BROKEN_PIPE = 141
 INTERRUPTED = 130
 TERMINATED = 143
 
 
-def main() -> None:
-    """Run the command that the arguments name, as the whole of this process.
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came; its sender expects status 143."""
 
-    Without torch, whose workers want to be told, the process ends at once: taking the interpreter and the engine apart
-    piece by piece would be a seventh of the time of a prediction, and the system takes back everything anyway.
-    """
+
+@contextmanager
+def terminated_as(kind: type[KeyboardInterrupt]) -> Iterator[None]:
+    """Raise this kind of exception on SIGTERM, by which schedulers end a process: work ends as on Ctrl-C."""
+
+    def interrupt(*_: object) -> None:
+        raise kind
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def main() -> None:
+    """Run the command that the arguments name, as the whole of this process."""
     status = run()
+    # taking interpreter and engine apart piece by piece is a seventh of a prediction's time, and the system frees all
+    # of it anyway; torch has worker processes that have to be told
     if sys.modules.get("torch") is None:
         sys.stderr.flush()
         os._exit(status)
@@ -33,11 +53,9 @@ def run() -> int:
         status = _run_command()
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where what is left in the buffer may go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain at exit that it cannot flush
         return BROKEN_PIPE
     except KeyboardInterrupt as interruption:
-        from regnety.cli.interruption import Terminated
-
         return TERMINATED if isinstance(interruption, Terminated) else INTERRUPTED
     return status
 
@@ -47,7 +65,7 @@ def _run_command() -> int:
         from regnety.cli.application import run_command
 
         return run_command(sys.argv[1:])
-    except Exception as error:
+    except Exception as error:  # errors that a user can cause become a line; all others are bugs and keep their trace
         if (interruption := _interruption_behind(error)) is not None:
             raise interruption from None
         from regnety.errors import RegNetYError
@@ -65,7 +83,7 @@ def _run_command() -> int:
 
 
 def _named(error: ImportError) -> Exception:
-    """Of a package that regnety cannot do without, and that is not there or broken: which; else the error itself."""
+    """An error that names the missing or broken package; the error itself if the package is not to blame."""
     import traceback
 
     from regnety.errors import RegNetYError
@@ -73,6 +91,7 @@ def _named(error: ImportError) -> Exception:
 
     if isinstance(error, RegNetYError):
         return error
+    # the outermost frame below our own: numpy may be what fails, but onnxruntime is what regnety imported
     rooms = [
         frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in traceback.walk_tb(error.__traceback__)
     ]
@@ -86,17 +105,17 @@ def _named(error: ImportError) -> Exception:
 
 
 def _interruption_behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    """A library whose initialisation is interrupted makes an ImportError of it, ONNX Runtime for one."""
+    # a library that is interrupted while it is imported, as ONNX Runtime, makes an ImportError of it
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error
 
 
 def _prepare_streams() -> None:
-    if sys.stdout is None:  # closed by whoever started us: the work is done all the same
+    if sys.stdout is None:  # closed by the parent process: the work is done all the same
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that the console cannot show is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):  # a name that the console cannot show must not fail
             stream.reconfigure(errors="backslashreplace")

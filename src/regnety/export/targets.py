@@ -7,11 +7,11 @@ from typing import Literal, TypeAlias
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.folders.ours import check_replaceable as check_folder_replaceable
 from regnety.errors import ExportError, WeightsError
+from regnety.export import TARGETS
 from regnety.graph.openvino_files import DATA_SUFFIX, read_openvino
 from regnety.graph.properties import read_properties
 from regnety.metadata.model_metadata import KEY
 from regnety.weights.checkpoint import open_checkpoint
-from regnety.weights.dialects import DIALECT_NAMES
 
 ExportForm: TypeAlias = Literal["onnx", "openvino", "folder"]
 ConversionForm: TypeAlias = Literal["folder", "safetensors", "torch", "onnx"]
@@ -23,8 +23,6 @@ CONVERSION_SUFFIXES: dict[str, ConversionForm] = {
     ".safetensors": "safetensors",
     **dict.fromkeys(TORCH_SUFFIXES, "torch"),
 }
-TARGETS = ("regnety", *DIALECT_NAMES, "onnx")
-"""Whose names and form a model can be converted to."""
 FOLDER_TARGETS = ("regnety", "timm", "transformers")
 """Whose programs read a folder with config.json."""
 

@@ -8,7 +8,6 @@ import pytest
 
 from pictures import encoded, photograph
 from regnety import Embedder, SimilarImage, find_duplicates, read_embeddings, write_embeddings
-from regnety.cli.commands import duplicates as command
 from regnety.inference.similarity import duplicates
 from regnety.inference.similarity.duplicates import _bounding, _Groups
 from regnety.inference.similarity.neighbours import normalised
@@ -110,10 +109,6 @@ def test_a_threshold_is_a_cosine(threshold: float, tmp_path: Path) -> None:
     stored = stored_embeddings(tmp_path / "e.parquet", pooled(2, 8))
     with pytest.raises(ValueError, match=r"threshold must be above 0 and at most 1, got "):
         find_duplicates(stored, threshold)
-
-
-def test_the_command_says_the_same_default() -> None:
-    assert command.THRESHOLD == duplicates.THRESHOLD
 
 
 def test_copies_of_photographs_are_found(tmp_path: Path) -> None:

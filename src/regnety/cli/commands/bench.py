@@ -15,9 +15,9 @@ from regnety.cli.options.latency import (
 from regnety.cli.options.run import image_size_option
 from regnety.cli.options.shared import complete_model, quiet_option, state_dict_option
 from regnety.cli.output.claiming import claim_file, say_replaced
-from regnety.cli.output.formats import RowFormat
+from regnety.cli.output.formats import RowFormat, row_output_options
 from regnety.cli.output.notices import say
-from regnety.cli.output.rows import RowOutput, row_output_options
+from regnety.cli.output.rows import RowOutput
 
 
 @click.command()
@@ -65,7 +65,7 @@ def bench(
 
     written = RowOutput(output_format, output, quiet=quiet)
     picture = claim_file(plot, check=lambda: check_place(plot)) if plot is not None else None
-    if plot is not None:
+    if plot is not None:  # matplotlib may be missing: that is said before hours of measuring
         from regnety.figures.pareto import ParetoPoint, plot_pareto
     timed = [
         timed_model(name, image_size=image_size, quiet=quiet, state_dict=state_dict) for name in models_to_time(models)
@@ -98,7 +98,7 @@ def bench(
         say(f"measured on {rows[0].processor or 'an unknown processor'}, {rows[0].cores} cores; times are per batch")
     if plot is not None:
         say_replaced(picture, quiet=quiet)
-        smallest = min(batch_sizes)
+        smallest = min(batch_sizes)  # one point a model: latency is what a single request feels
         points = [
             ParetoPoint(row.model, row.top1, row.latency_p50_ms)
             for row in rows

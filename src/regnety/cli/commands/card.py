@@ -31,6 +31,7 @@ def card(model: str, state_dict: str | None, output: Path | None) -> None:
     from regnety.cli.output.predictions import output_stream
 
     place = claim_file(output)
+    # made before the file is opened: an unknown model must not leave an empty one
     text = model_card(model, state_dict=state_dict)
     say_replaced(place)
     with output_stream(output) as stream:

@@ -5,10 +5,8 @@ import click
 from regnety.cli.options.shared import labels_option, model_argument, quiet_option, state_dict_option
 from regnety.cli.output.claiming import claim, say_replaced
 from regnety.cli.output.notices import say, say_notice
+from regnety.export import TARGETS
 from regnety.text import printable
-from regnety.weights.dialects import DIALECT_NAMES
-
-TARGETS = ("regnety", *DIALECT_NAMES, "onnx")
 
 
 @click.command()
@@ -46,11 +44,9 @@ def convert(
     if (place is None) == (output is None):
         raise click.UsageError("name one place to write to: --output PATH")
     output = output or place
-    assert output is not None
+    assert output is not None  # for mypy
     is_folder = check_conversion_target(output, to) == "folder"
-    claimed = claim(
-        output, is_folder=is_folder, check=lambda: check_conversion_target(output, to)
-    )  # before anything is fetched
+    claimed = claim(output, is_folder=is_folder, check=lambda: check_conversion_target(output, to))  # before a download
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
         bundle = bundle.with_labels(find_labels(labels))

@@ -7,13 +7,12 @@ import click
 
 from regnety.cli.options.shared import complete_model, state_dict_option
 from regnety.cli.output.claiming import claim_file, say_replaced
-from regnety.cli.output.formats import RowFormat
+from regnety.cli.output.formats import RowFormat, row_output_options
 from regnety.cli.output.notices import say
-from regnety.cli.output.rows import RowOutput, listing_of, row_output_options
+from regnety.cli.output.rows import RowOutput, listing_of, print_table
 from regnety.errors import InvalidDesignError
 
-LINEAR = ("depth", "w0", "wa", "wm", "group_width", "bottleneck_multiplier")
-"""Fields that a design of stages does not have."""
+LINEAR = ("depth", "w0", "wa", "wm", "group_width", "bottleneck_multiplier")  # a design of stages has none of them
 SHARED = ("se_ratio", "stem_width", "stem_stride", "group_min_ratio")
 OF_STAGES = ("width", "depth", "inner_width", "group_width", "stride")
 KINDS = {
@@ -42,15 +41,16 @@ KINDS = {
 
 
 class SizeType(click.ParamType):  # type: ignore[type-arg]
-    """PIXELS of a square, or HEIGHTxWIDTH."""
+    """PIXELS for a square, or HEIGHTxWIDTH."""
 
     name = "size"
 
     def convert(
         self, value: Any, parameter: click.Parameter | None, context: click.Context | None
     ) -> int | tuple[int, int]:
-        """A number, or two with an x between them."""
+        """One number, or two with an x between them."""
         sides = str(value).lower().split("x")
+        # isdigit alone takes superscripts, which int refuses
         if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
             self.fail(f"{value!r} is neither PIXELS nor HEIGHTxWIDTH", parameter, context)
         return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
@@ -133,7 +133,8 @@ def describe(
 
 
 def row_of(found: dict[str, Any]) -> dict[str, Any]:
-    """A report in one row of the same fields for every model: what stages differ in stands as `24:56:152:368`."""
+    """A report in one flat row; the stages' values are joined, as in `24:56:152:368`."""
+    # models have different numbers of stages, and a table has the same columns for all of them
     design, stages = found["design"], found["stages"]
     numbers = ("num_classes", "in_chans", "image_size", "num_params", "macs", "activations", "model_index_flops")
     return {
@@ -152,8 +153,6 @@ def _text(size: Any) -> str:
 
 
 def _print_report(found: dict[str, Any], stream: TextIO) -> None:
-    from regnety.cli.output.tables import print_table
-
     fields = {field: value for field, value in found["design"].items() if field != "stages"}
     print(found["name"] or "design", file=stream)
     print(", ".join(f"{field}={value}" for field, value in fields.items()), end="\n\n", file=stream)
@@ -173,8 +172,6 @@ def _print_report(found: dict[str, Any], stream: TextIO) -> None:
 
 
 def _print_table(reports: list[dict[str, Any]], stream: TextIO) -> None:
-    from regnety.cli.output.tables import print_table
-
     columns = ("model", "depths", "widths", "group_widths", "classes", "size", "num_params", "macs", "activations")
     rows = []
     for found, row in zip(reports, map(row_of, reports), strict=True):

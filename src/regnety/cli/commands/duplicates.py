@@ -5,17 +5,16 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from regnety.cli.options.shared import quiet_option
-from regnety.cli.output.formats import RowFormat
+from regnety.cli.output.formats import RowFormat, row_output_options
 from regnety.cli.output.notices import say
-from regnety.cli.output.rows import Listing, RowOutput, listing_of, row_output_options
-from regnety.text import counted, printable
+from regnety.cli.output.rows import Listing, RowOutput, listing_of, print_table
+from regnety.inference.similarity import THRESHOLD
+from regnety.text import counted
 
 if TYPE_CHECKING:
     from regnety.inference.similarity.neighbours import SimilarImage
 
 COLUMNS = {"group": "integer", "filename": "text", "similarity": "real"}
-THRESHOLD = 0.99
-"""Of `inference.duplicates`, which is not imported for a help text."""
 
 
 @click.command()
@@ -42,7 +41,7 @@ def duplicates(
     from regnety.inference.similarity.duplicates import find_duplicates
     from regnety.inference.similarity.embedding_files import read_embeddings
 
-    if threshold != threshold:
+    if threshold != threshold:  # nan: click's range takes it, as no comparison with it is true
         raise click.BadParameter("nan is not a similarity", param_hint="'--threshold'")
     rows = RowOutput(output_format, output, quiet=quiet)
     stored = read_embeddings(embeddings)
@@ -72,10 +71,8 @@ def _listing(groups: "list[tuple[SimilarImage, ...]]") -> Listing:
 
 
 def _print_table(groups: "list[tuple[SimilarImage, ...]]", stream: TextIO) -> None:
-    from regnety.cli.output.tables import print_table
-
     rows = [
-        (str(number) if place == 0 else "", printable(image.filename), f"{image.similarity:.4f}")
+        (str(number) if place == 0 else "", image.filename, f"{image.similarity:.4f}")
         for number, group in enumerate(groups, start=1)
         for place, image in enumerate(group)
     ]

@@ -12,7 +12,6 @@ from regnety.cli.options.shared import model_option, quiet_option, recursive_opt
 from regnety.cli.output.claiming import claim, say_replaced
 from regnety.cli.output.formats import RowFormat, row_format
 from regnety.cli.output.notices import say, say_notice
-from regnety.errors import RegNetYError
 
 SUFFIX = ".parquet"
 
@@ -55,8 +54,9 @@ def embed(
     Example:  regnety embed photos/ --recursive --output embeddings.parquet
     """
     if not output.lower().endswith(SUFFIX):
-        raise RegNetYError(f"{output}: embeddings are stored as Parquet; name it {SUFFIX}")
-    row_format(RowFormat.parquet, output)
+        raise click.UsageError(f"{output}: embeddings are stored as Parquet; name it {SUFFIX}")
+    row_format(RowFormat.parquet, output)  # refuses a folder that does not exist
+    # claimed before the slow imports: a second process that was started by mistake ends at once
     place = claim(output, resume=resume, check=lambda: refuse_as_output(output, [*images, *lists]))
     from regnety.bundle.bundle import Bundle
     from regnety.cli.batch_job import run_batch_job

@@ -8,9 +8,9 @@ import click
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.options.run import run_options
 from regnety.cli.options.shared import labels_option, model_option, quiet_option, state_dict_option
-from regnety.cli.output.formats import RowFormat
+from regnety.cli.output.formats import RowFormat, row_output_options
 from regnety.cli.output.notices import say, say_notice
-from regnety.cli.output.rows import RowOutput, listing_of, row_output_options
+from regnety.cli.output.rows import RowOutput, listing_of, print_table
 from regnety.text import counted, printable
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def evaluate(
     rows = [{"class": name, "count": of.count, "top1": of.top1} for name, of in result.per_class.items()]
     whole = result.as_dict()
     written.write(listing_of(rows, KINDS, lambda stream: _print_table(result, stream), whole=whole))
+    # table and JSON have the totals; the other formats only have the classes' rows
     if not written.is_table and written.format is not RowFormat.json and not quiet:
         say(_summary(result))
     if result.notice is not None and not quiet:
@@ -80,8 +81,6 @@ def evaluate(
 
 
 def _print_table(result: "Evaluation", stream: TextIO) -> None:
-    from regnety.cli.output.tables import print_table
-
     rows = [(name, str(of.count), f"{of.top1:.2f} %") for name, of in result.per_class.items()]
     print_table(("class", "images", "top1"), rows, right=("images", "top1"), stream=stream)
     print(f"\n{printable(_summary(result))}", file=stream)

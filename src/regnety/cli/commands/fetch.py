@@ -17,7 +17,7 @@ from regnety.text import error_line, printable
 
 
 def complete_published(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of models that have published weights, and with a dot those of the weights themselves."""
+    """Names of models that have published weights; after a dot, names of the weights."""
     known: Iterable[str] = list_weights() if "." in incomplete else published_models()
     return [CompletionItem(name) for name in known if name.startswith(incomplete)]
 
@@ -41,7 +41,7 @@ def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> int:
     if not every and not names:
         raise click.UsageError("give the names of weights, or --all")
     wanted = list_weights() if every else list(dict.fromkeys(names))
-    for name in names:  # all are known before anything is fetched
+    for name in names:  # a typing error in the last must not be found after an hour of downloads
         _check(name)
     if every and not quiet:
         say(_summary(wanted))
@@ -69,12 +69,7 @@ def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> int:
 
 
 def _check(name: str) -> None:
-    """Refuse what is no model before anything is fetched.
-
-    Raises:
-        UnknownModelError: there is none of that name.
-        WeightsError: the folder or file is no model.
-    """
+    """Refuse a name, folder or file that is no model, before anything is fetched."""
     if split_address(name)[0] == HUB:
         parse_hub_address(name)
     elif not is_name(name):

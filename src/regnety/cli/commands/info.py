@@ -50,9 +50,10 @@ def _clear(weights: bool, placed_weights: bool) -> int:
 def _print(facts: dict[str, Any]) -> None:
     from regnety.inference.engines.system_info import EXTRAS
 
-    width = terminal.width()
+    width = terminal.width()  # None in a pipe, where a line stays whole for grep
 
     def line(name: str, text: str) -> None:
+        # 16: the names' column; hyphens belong to versions and paths, so no line breaks there
         lines = textwrap.wrap(text, max(20, width - 16), break_on_hyphens=False) if width else [text]
         for number, part in enumerate(lines):
             print(f"{'' if number else name:<14}  {part}")
@@ -80,7 +81,7 @@ def _print(facts: dict[str, Any]) -> None:
 
 
 def _kept_weights() -> str | None:
-    """What was not removed, and how it can be."""
+    """Which weights --clear-cache left, and the options that remove them."""
     from regnety.weights.fetching.kept_weights import count_weights
 
     fetched, placed = count_weights()

@@ -14,10 +14,8 @@ from regnety.text import counted, printable
 if TYPE_CHECKING:
     from regnety.bundle.inspection import Inspection
 
-MOST_NAMED = 6
-"""Keys that are shown of a long list."""
-LONGEST_VALUE = 100
-"""Columns of a key, and of what the file says of itself."""
+MOST_NAMED = 6  # of a list of keys, which may have hundreds
+LONGEST_VALUE = 100  # columns, of a key or of what a file says of itself: it may hold anything
 
 
 @click.command()
@@ -100,8 +98,8 @@ def _some(names: tuple[str, ...]) -> str:
 
 
 def _short(value: object) -> str:
-    """What a file brings, on one line: its beginning and its end."""
+    """A value from a file on one line: its beginning and its end."""
     text = printable(str(value))
-    if len(text) > 2 * LONGEST_VALUE:
+    if len(text) > 2 * LONGEST_VALUE:  # it may be megabytes long
         text = text[:LONGEST_VALUE] + text[-LONGEST_VALUE:]
     return shortened(text, LONGEST_VALUE)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from regnety.cli.output import terminal
-from regnety.cli.output.formats import RowFormat
-from regnety.cli.output.rows import RowOutput, kinds_of, listing_of, row_output_options
+from regnety.cli.output.formats import RowFormat, row_output_options
+from regnety.cli.output.rows import RowOutput, kinds_of, listing_of
 
 if TYPE_CHECKING:
     from regnety.bundle.model_table import ModelRow
 
+# widths, which with the spaces between them make 80 columns; a narrow window keeps the first ones longest
 COLUMNS = {"name": 31, "top1": 9, "param": 5, "macs": 4, "here": 4, "licence": 12, "at test": 9}
-"""Widths, 80 columns in all; the first are those that a narrow window keeps longest."""
 ORDER = ("name", "param", "macs", "top1", "at test", "licence", "here")
 FOOTER = (
     "* what the plain name means; param: millions of parameters, of 4 bytes each; macs: billions of multiply-adds; "
@@ -66,7 +66,7 @@ def _print_table(rows: "list[ModelRow]", stream: TextIO) -> None:
 
 
 def _columns_that_fit(width: int | None) -> list[str]:
-    """As many columns as a window has room for, in the order in which they are shown; a pipe gets all."""
+    """As many columns as fit the window, in the order in which they are shown; a pipe gets all."""
     kept: list[str] = []
     used = -1  # no space before the first
     for column, size in COLUMNS.items():

@@ -15,10 +15,9 @@ from regnety.cli.options.shared import (
     state_dict_option,
     workers_option,
 )
-from regnety.cli.output.formats import RowFormat
+from regnety.cli.output.formats import RowFormat, row_output_options
 from regnety.cli.output.notices import say
-from regnety.cli.output.rows import Listing, RowOutput, listing_of, row_output_options
-from regnety.text import printable
+from regnety.cli.output.rows import Listing, RowOutput, listing_of, print_table
 
 COLUMNS = {"filename": "text", "rank": "integer", "neighbour": "text", "similarity": "real", "error": "text"}
 
@@ -81,7 +80,7 @@ def neighbours(
     sources = named_images(images, lists, recursive=recursive)
     queries = list(embedder.stream(sources, on_error="record"))
     answers = find_neighbours(embedder.stacked(queries), stored, top_k)
-    remaining = iter(answers)
+    remaining = iter(answers)  # one for each query that could be read; the others have an error
     results = [
         {
             "filename": query.filename,
@@ -101,6 +100,7 @@ def neighbours(
 
 
 def _listing(results: list[dict[str, Any]]) -> Listing:
+    # an image without an answer is a row too, with its error
     nothing = dict.fromkeys(("rank", "neighbour", "similarity"))
     rows = [
         {"filename": result["filename"], "error": result["error"], **found}
@@ -115,12 +115,10 @@ def _listing(results: list[dict[str, Any]]) -> Listing:
 
 
 def _print_table(results: list[dict[str, Any]], stream: TextIO) -> None:
-    from regnety.cli.output.tables import print_table
-
     rows = [
         (
-            printable(result["filename"]) if rank == 0 else "",
-            printable(entry["filename"]),
+            result["filename"] if rank == 0 else "",
+            entry["filename"],
             f"{entry['similarity']:.3f}",
         )
         for result in results

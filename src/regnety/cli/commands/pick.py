@@ -5,9 +5,9 @@ import click
 from regnety.cli.options.latency import fastest_precision_option, fresh_option, license_option, threads_option
 from regnety.cli.options.run import image_size_option
 from regnety.cli.options.shared import engine_option, quiet_option
-from regnety.cli.output.formats import RowFormat
+from regnety.cli.output.formats import RowFormat, row_output_options
 from regnety.cli.output.notices import say
-from regnety.cli.output.rows import RowOutput, row_output_options
+from regnety.cli.output.rows import RowOutput
 
 
 @click.command()
@@ -82,7 +82,7 @@ def pick(
             fresh=fresh,
             on_model=on_model,
         )
-    if found or not written.is_table:
+    if found or not written.is_table:  # an empty table is only a heading; a program expects its file
         written.write(latency_listing(found))
     if not found:
         under = f" under {', '.join(licenses)}" if licenses else ""

@@ -29,9 +29,8 @@ from regnety.cli.options.shared import (
     state_dict_option,
 )
 from regnety.cli.output.claiming import claim, is_stream, say_replaced
-from regnety.cli.output.formats import RowFormat, row_format
+from regnety.cli.output.formats import RowFormat, row_format, row_output_options
 from regnety.cli.output.notices import EngineNotice, say, say_notice
-from regnety.errors import RegNetYError
 from regnety.text import printable
 
 if TYPE_CHECKING:
@@ -59,20 +58,8 @@ if TYPE_CHECKING:
     help="Hide classes below this probability.",
 )
 @recursive_option
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(),
-    metavar="FILE",
-    help="Write a .json, .jsonl, .csv or .parquet file here; an address works too.",
-)
+@row_output_options
 @resume_option
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice([*RowFormat]),
-    help="Output format; by default that of --output, else a table.",
-)
 @click.option(
     "--wide",
     is_flag=True,
@@ -116,7 +103,7 @@ def predict(
 
     Example:  regnety predict photo.jpg holiday/ --top-k 3 --format json
     """
-    if min_probability != min_probability:
+    if min_probability != min_probability:  # nan: click's range takes it, as no comparison with it is true
         raise click.BadParameter("nan is not a probability", param_hint="'--min-probability'")
     if output == STANDARD_INPUT:
         output = None
@@ -125,7 +112,7 @@ def predict(
         raise click.UsageError("--wide needs --format csv, or an --output of .csv or .parquet")
     is_job = _is_job(chosen_format, output)
     if resume and not is_job:
-        raise RegNetYError("--resume needs an --output of .jsonl, .csv or .parquet")
+        raise click.UsageError("--resume needs an --output of .jsonl, .csv or .parquet")
     if ray_workers is not None and ray is None:
         raise click.UsageError("--ray-workers needs --ray")
     # claimed before the model is loaded, so that nobody waits for an output that cannot be written
@@ -198,18 +185,18 @@ def _is_job(output_format: RowFormat, output: str | None) -> bool:
     """Whether it is a batch job, which can be resumed: rows in a file. A JSON list, a device and a pipe are no job.
 
     Raises:
-        RegNetYError: the format cannot be written there.
+        UsageError: the format cannot be written there.
     """
     address = output is not None and "://" in output
     rows = output_format in (RowFormat.jsonl, RowFormat.csv, RowFormat.parquet)
     if address and not rows:
-        raise RegNetYError(f"{output}: an address takes .jsonl, .csv and .parquet, not {output_format}")
+        raise click.UsageError(f"{output}: an address takes .jsonl, .csv and .parquet, not {output_format}")
     if output is None or not rows:
         return False
     if address or not os.path.exists(output) or os.path.isfile(output) or os.path.isdir(output):
         return True
     if output_format is RowFormat.parquet:
-        raise RegNetYError(f"{output}: is a device or a pipe; parquet needs a file")
+        raise click.UsageError(f"{output}: is a device or a pipe; parquet needs a file")
     return False
 
 

@@ -8,14 +8,13 @@ from pathlib import Path
 import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
-from regnety.cli.interruption import Terminated, terminated_as
+from regnety.cli.main import Terminated, terminated_as
 from regnety.cli.options.images import silence_decoders
 from regnety.cli.options.shared import model_option, quiet_option
 from regnety.cli.output.notices import say
 from regnety.extras import import_extra
 
-LISTED_ERRORS = 20
-"""Pictures that cannot be read and are named."""
+LISTED_ERRORS = 20  # unreadable images that are named; a folder of thousands may have as many
 
 
 @click.command()
@@ -77,6 +76,7 @@ def train(
     silence_decoders()
     try:
         with terminated_as(Terminated):
+            # within: importing torch takes seconds, in which SIGTERM may come
             import_extra("torch", feature="training", extra="torch")
             from regnety.text import counted
             from regnety.training.pictures import UnreadablePicturesError
@@ -104,6 +104,7 @@ def train(
                     keep=keep,
                     skip_unreadable=skip_unreadable,
                     quiet=quiet,
+                    # what the run's records say: the line that began it, also after it was resumed
                     command=shlex.join(["regnety", *(word for word in sys.argv[1:] if word != "--resume")]),
                 )
             except UnreadablePicturesError as error:
@@ -121,8 +122,8 @@ def train(
 
 
 def _list_unreadable(errors: Sequence[str]) -> None:
-    """The first of several; one alone is in the error itself."""
-    if len(errors) == 1:
+    """Name the first of them."""
+    if len(errors) == 1:  # the error that is raised names it
         return
     for error in errors[:LISTED_ERRORS]:
         say(error)

@@ -27,12 +27,12 @@ from_option = click.option(
 
 
 class ImageList:
-    """Images in their order, any number of times. Those of a list are read from it as they are asked for.
+    """Images in order, which can be iterated more than once. Lists are read anew each time, as they may be long.
 
     Args:
-        named: those that are known already.
-        lists: of files, folders and addresses.
-        recursive: whether folders in the lists are given with their sub-folders.
+        named: images that are known already.
+        lists: files, folders and addresses.
+        recursive: whether folders in the lists are searched with their sub-folders.
     """
 
     def __init__(self, named: "Sequence[ImageSource]", lists: "Sequence[PathList]", *, recursive: bool) -> None:
@@ -49,14 +49,14 @@ class ImageList:
             yield from list_images(paths, recursive=self._recursive)
 
     def __len__(self) -> int:
-        """How many there are; an address of a store in a list is taken for one, and not asked."""
+        """How many there are; an address in a list counts as one."""
         return self._count
 
     def _count_at(self, path: str) -> int:
         from regnety.images.formats import SUFFIXES
         from regnety.images.listing import list_images
 
-        if path.lower().endswith(SUFFIXES) or "://" in path:
+        if path.lower().endswith(SUFFIXES) or "://" in path:  # neither disk nor store is asked, for a million paths
             return 1
         return sum(1 for _ in list_images([path], recursive=self._recursive))
 
@@ -64,13 +64,13 @@ class ImageList:
 def named_images(
     places: "Sequence[str]", lists: "Sequence[str]" = (), *, recursive: bool, stdin: bool = False
 ) -> ImageList:
-    """Files, addresses, and what stands in folders; where `stdin` is, - is standard input, which is read here, once.
+    """The images of a command line: files, addresses and the content of folders.
 
     Args:
         places: the arguments.
-        lists: files with more of them, one a line; - is standard input, for paths and not for an image.
-        recursive: look into sub-folders too.
-        stdin: whether - among the places is the image on standard input.
+        lists: files with more of them, one per line; - reads paths from standard input.
+        recursive: search sub-folders too.
+        stdin: whether - among the places means an image on standard input, which is read here.
 
     Raises:
         ImageError: none of them names an image, or standard input cannot be read.
@@ -94,6 +94,7 @@ def named_images(
         else:
             sources += list_images([place], recursive=recursive)
     images = ImageList(sources, _opened(lists), recursive=recursive)
+    # one unreadable file among others is a row; if nothing can be read, the command has nothing to do
     if all(isinstance(source, Unreadable) for source in images):
         first = next(iter(images))
         assert isinstance(first, Unreadable)
@@ -110,10 +111,10 @@ def _opened(lists: "Sequence[str]") -> "list[PathList]":
 
 
 def refuse_as_output(output: str | Path, places: Iterable[str]) -> None:
-    """See that the output is none of the arguments, and no image at all.
+    """Refuse an output that is one of the arguments, or an image at all: a mistyped line must cost no photograph.
 
     Raises:
-        ImageError: it is.
+        ImageError: it is one.
     """
     if not os.path.isfile(output):
         return
@@ -123,12 +124,12 @@ def refuse_as_output(output: str | Path, places: Iterable[str]) -> None:
 
     with open(output, "rb") as file:
         image = format_of(file.read(HEAD_SIZE))
-    if image is not None and image is not BMP:  # BM may begin a text
+    if image is not None and image is not BMP:  # BMP is known by two letters, which may begin a text
         raise ImageError(f"{output}: is an image; name another file for the answers")
 
 
 def silence_decoders() -> None:
-    """Pillow warns of what is odd in a file; whoever wants an answer from the file did not ask for that."""
+    """Hide Pillow's warnings of oddities in files: an answer is asked for, and errors are reported anyway."""
     import warnings
 
     warnings.filterwarnings("ignore", module=r"PIL\.|pillow_heif\.")

@@ -13,11 +13,11 @@ TRIED = [row.name for row in ENGINES.values() if row.tried]
 
 
 class CommaList(click.ParamType[Any]):
-    """Values with commas between them: `1,8`.
+    """Values separated by commas: `1,8`.
 
     Args:
-        values: what each may be.
-        metavar: how help calls them.
+        values: the type of each.
+        metavar: their name in the help.
     """
 
     name = "list"
@@ -27,12 +27,12 @@ class CommaList(click.ParamType[Any]):
         self._metavar = metavar
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """What stands in the usage line."""
+        """The name in the usage line."""
         return self._metavar
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        """The text as a tuple; a tuple is one already."""
-        if isinstance(value, tuple):
+        """The text as a tuple."""
+        if isinstance(value, tuple):  # click converts defaults too, and a second time
             return value
         return tuple(self._values.convert(part.strip(), param, ctx) for part in str(value).split(","))
 
@@ -43,8 +43,7 @@ threads_option = click.option(
     metavar="NUMBER",
     help="Threads that share one batch; one per core by default.",
 )
-LICENSES = ("commercial", *LICENCES)
-"""Of published weights; `commercial` stands for all that allow commercial use."""
+LICENSES = ("commercial", *LICENCES)  # the first stands for all that allow commercial use
 license_option = click.option(
     "--license",
     "licenses",

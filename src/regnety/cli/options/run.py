@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class PerChannelType(click.ParamType[Any]):
-    """One number, or one for each channel with commas between; what is allowed the model says."""
+    """One number, or one per channel separated by commas; how many the model has is checked later."""
 
     name = "numbers"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
         """`0.5` or `0.485,0.456,0.406` to a tuple of numbers."""
-        if not isinstance(value, str):
+        if not isinstance(value, str):  # click converts defaults too
             return value
         try:
             return tuple(float(number) for number in value.split(","))

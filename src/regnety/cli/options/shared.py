@@ -11,15 +11,16 @@ from regnety.images.formats import MAX_PIXELS
 from regnety.inference.engines.registry import AUTO, ENGINES, PRECISIONS
 
 ENGINE_NAMES = (AUTO, *ENGINES)
+# other spellings, in no list: earlier versions had some of them, and so has torch
 LONG_PRECISIONS = {"float32": "f32", "fp32": "f32", "bfloat16": "bf16", "float16": "f16", "fp16": "f16"}
-"""Other spellings of precisions, which no list shows: earlier releases used them in places, and so does torch."""
 
 
 def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names, and where none fits the shell's own files and folders."""
+    """Names of models; if none fits, the shell completes files and folders."""
     from regnety.catalog.models import list_models
     from regnety.catalog.published import list_weights
 
+    # names with tags only once a dot is typed: 61 of them would bury the models
     known = [*list_models(), *(list_weights() if "." in incomplete else [])]
     names = [CompletionItem(name) for name in known if name.startswith(incomplete)]
     return names or [CompletionItem(incomplete, type="file")]
@@ -52,7 +53,7 @@ max_pixels_option = click.option(
 
 
 class PrecisionType(click.Choice[str]):
-    """One of these precisions, in any spelling of it."""
+    """One of these precisions, in any spelling."""
 
     def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
         """The short spelling."""
@@ -60,7 +61,7 @@ class PrecisionType(click.Choice[str]):
 
 
 def _hush(context: click.Context, parameter: click.Parameter, quiet: bool) -> bool:
-    """Also what the cache would say."""
+    # warnings that the cache cannot be used are notices too; other warnings of the library are not
     if quiet:
         logging.getLogger("regnety.cache").setLevel(logging.ERROR)
     return quiet
@@ -81,7 +82,7 @@ resume_option = click.option("--resume", is_flag=True, help="Continue an interru
 
 
 def precision_option(default: str | None, *, shown: str | None = None) -> Callable[[Command], Command]:
-    """--precision, whose default is not everywhere the same; `shown` says it where it depends on the model."""
+    """--precision with its default; `shown` is the help's word for a default that depends on the model."""
     return click.option(
         "--precision",
         type=PrecisionType(PRECISIONS),

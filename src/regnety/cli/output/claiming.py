@@ -1,4 +1,4 @@
-"""What a command writes with --output: claimed before the work, and what is replaced is said (`jobs/claims.py`)."""
+"""Places of outputs: claimed before the work begins, so that no two processes write one (`jobs/claims.py`)."""
 
 import os
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def claim(
     resume: bool = False,
     check: Callable[[], object] = lambda: None,
 ) -> "Place":
-    """The place of an output that no other process writes until this command ends; arguments as for `claims.claimed`.
+    """Claim the place of an output until this command ends; arguments as for `claims.claimed`.
 
     Raises:
         JobError: another process is writing it, or an unfinished job stands beside it.
@@ -32,12 +32,12 @@ def claim(
 
 
 def claim_file(output: str | Path | None, *, check: Callable[[], object] = lambda: None) -> "Place | None":
-    """The same for a file that is written beside what is printed, if any; a device or a pipe is nobody's."""
+    """The same for an optional file; a device or a pipe cannot be claimed."""
     return None if output is None or is_stream(output) else claim(output, check=check)
 
 
 def say_replaced(place: "Place | None", *, quiet: bool = False) -> None:
-    """When the work begins: something stands at its place."""
+    """Say that a file will be replaced, before the work begins: there is still time for Ctrl-C."""
     if place is not None and place.replaces and not quiet:
         say(f"{place.name}: already exists; it is replaced when the new one is complete")
 

@@ -1,19 +1,17 @@
-"""How results are printed: a table for people, the rest for programs. The same names everywhere."""
+"""The formats of results: a table for people, the others for programs; the same names in every command."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from regnety.errors import RegNetYError
-
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class RowFormat(StrEnum):
-    """Of commands that answer row by row."""
+    """Formats of commands that give rows."""
 
     table = "table"
     json = "json"
@@ -22,48 +20,53 @@ class RowFormat(StrEnum):
     parquet = "parquet"
 
 
-ROWS_OF_SUFFIXES = (RowFormat.json, RowFormat.jsonl, RowFormat.csv, RowFormat.parquet)
-"""Those that a file's suffix names."""
-
-
 class ReportFormat(StrEnum):
-    """Of commands that answer with one report."""
+    """Formats of commands that give one report."""
 
     table = "table"
     json = "json"
 
 
 def row_format(chosen: RowFormat | None, output: str | None) -> RowFormat:
-    """What --format and the suffix of --output say together; a table where neither says anything.
+    """The format that --format and the suffix of --output agree on; a table if neither is given.
 
     Raises:
-        RegNetYError: they contradict each other, the suffix says nothing, or Parquet has no --output.
+        UsageError: they contradict each other, the suffix says nothing, or Parquet has no --output.
     """
     if output is None:
         if chosen is RowFormat.parquet:
-            raise RegNetYError("parquet cannot be printed; name a file with --output")
+            raise click.UsageError("parquet cannot be printed; name a file with --output")
         return chosen or RowFormat.table
     path = Path(output)
-    if "://" not in output and not path.parent.is_dir():
-        raise RegNetYError(f"{output}: there is no folder {path.parent}")
+    if "://" not in output and not path.parent.is_dir():  # said now, and not after an hour of work
+        raise click.UsageError(f"{output}: there is no folder {path.parent}")
     suffix = path.suffix.lower().removeprefix(".")
-    of_suffix = RowFormat(suffix) if suffix in ROWS_OF_SUFFIXES else None
+    of_suffix = RowFormat(suffix) if suffix in {*RowFormat} - {RowFormat.table} else None
     if of_suffix is None and chosen is None:
-        raise RegNetYError(f"{output}: name it .json, .jsonl, .csv or .parquet, or say which with --format")
+        raise click.UsageError(f"{output}: name it .json, .jsonl, .csv or .parquet, or say which with --format")
     if of_suffix is not None and chosen is not None and chosen is not of_suffix:
-        raise RegNetYError(f"{output}: the suffix says {of_suffix}, --format says {chosen}")
+        raise click.UsageError(f"{output}: the suffix says {of_suffix}, --format says {chosen}")
     return chosen or of_suffix or RowFormat.table
 
 
-def _format_option(formats: Iterable[StrEnum]) -> Callable[[Command], Command]:
-    return click.option(
+def row_output_options(command: Command) -> Command:
+    """--format and --output of a command that gives rows."""
+    output = click.option(
+        "--output",
+        "-o",
+        type=click.Path(),
+        metavar="FILE",
+        help="Write a .json, .jsonl, .csv or .parquet file here; an address works too.",
+    )
+    output_format = click.option(
         "--format",
         "output_format",
-        type=click.Choice([*formats]),
-        default="table",
-        help="Output format.",
+        type=click.Choice([*RowFormat]),
+        help="Output format; by default that of --output, else a table.",
     )
+    return output_format(output(command))
 
 
-row_format_option = _format_option(name for name in RowFormat if name is not RowFormat.parquet)
-report_format_option = _format_option(ReportFormat)
+report_format_option = click.option(
+    "--format", "output_format", type=click.Choice([*ReportFormat]), default="table", help="Output format."
+)

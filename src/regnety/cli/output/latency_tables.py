@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from regnety.cli.output.rows import Listing, kinds_of, listing_of
-from regnety.cli.output.tables import print_table
+from regnety.cli.output.rows import Listing, kinds_of, listing_of, print_table
 
 if TYPE_CHECKING:
     from regnety.inference.latency.timing import LatencyRow
@@ -14,14 +13,14 @@ COLUMNS = ("model", "top1", "size", "engine", "", "batch", "p50 ms", "p99 ms", "
 
 
 def latency_listing(rows: "Sequence[LatencyRow]") -> Listing:
-    """Measurements in every form."""
+    """Measurements in all formats."""
     from regnety.inference.latency.timing import LatencyRow
 
     return listing_of([row.as_dict() for row in rows], kinds_of(LatencyRow), lambda stream: _print_table(rows, stream))
 
 
 def _print_table(rows: "Sequence[LatencyRow]", stream: TextIO) -> None:
-    """What a batch job takes is a column where it was measured."""
+    # the memory of a batch job is measured by `pick --memory-mib` alone
     columns, cells = list(COLUMNS), [list(_cells(row)) for row in rows]
     if any(row.job_memory_mib is not None for row in rows):
         place = COLUMNS.index("MiB") + 1

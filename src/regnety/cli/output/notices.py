@@ -16,16 +16,16 @@ def say(text: str) -> None:
 
 
 def say_notice(bundle: "Bundle", *, quiet: bool = False) -> None:
-    """What was assumed of a model whose files do not say everything."""
+    """Say what was assumed of a model whose files do not say everything."""
     if bundle.notice is not None and not quiet:
         say(bundle.notice)
 
 
 class EngineNotice:
-    """The line on what answers, when there is a first answer.
+    """Says which engine answers, after the first answer: only then is it known.
 
     Args:
-        of: what answers.
+        of: the predictor or embedder.
         quiet: say nothing.
     """
 
@@ -35,7 +35,7 @@ class EngineNotice:
         self._said = False
 
     def text(self) -> str:
-        """Of a few images only the engine, of many how it was found best to run it, and what would be faster."""
+        """The engine; for many images also the plan that was found fastest, and what would be faster."""
         from regnety.inference.engines.selection import describe_engine, faster_engine
 
         engine, plan = self._of.engine, self._of.plan
@@ -49,7 +49,7 @@ class EngineNotice:
         return text if faster is None else f"{text}; {faster.title} would be faster here: {faster.how_to_install()}"
 
     def say(self, *, answered: bool) -> None:
-        """After each image; it was answered or not."""
+        """Call this after each image."""
         if answered and not self._quiet and self._of.plan is not None and not self._said:
             self._said = True
             say(self.text())

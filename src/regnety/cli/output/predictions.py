@@ -1,11 +1,11 @@
-"""Predictions on stdout or in a file, written one by one as they come: for people or for programs."""
+"""Predictions on stdout or in a file, written as they come: a table for people, the others for programs."""
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from regnety.cli.output import terminal
 from regnety.cli.output.formats import RowFormat
@@ -18,21 +18,25 @@ if TYPE_CHECKING:
 PROBABILITY = "probability"
 
 
-class Writer(Protocol):
+class Writer:
     """Writes one prediction after the other."""
-
-    def write(self, prediction: "Prediction") -> None:
-        """Add one."""
-
-    def end(self) -> None:
-        """There are no more; whatever came is whole."""
-
-
-class JsonWriter:
-    """One array, an entry a prediction."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+
+    def write(self, prediction: "Prediction") -> None:
+        """Add one."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Close what is open, also after Ctrl-C: what has come is a whole file."""
+
+
+class JsonWriter(Writer):
+    """One array with an entry per prediction."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
         self._separator = "["
 
     def write(self, prediction: "Prediction") -> None:
@@ -46,58 +50,34 @@ class JsonWriter:
         self._stream.write("[]\n" if self._separator == "[" else "\n]\n")
 
 
-class JsonLinesWriter:
-    """A line a prediction."""
+class LinesWriter(Writer):
+    """Predictions that stand alone, one or more lines each."""
 
-    def __init__(self, stream: TextIO) -> None:
-        from regnety.inference.jobs.row_files import json_line
-
-        self._stream = stream
-        self._line = json_line
+    def __init__(self, stream: TextIO, lines_of: "Callable[[Prediction], str]") -> None:
+        super().__init__(stream)
+        self._lines_of = lines_of
 
     def write(self, prediction: "Prediction") -> None:
-        """Add a line."""
-        self._stream.write(self._line(prediction.as_dict()))
-
-    def end(self) -> None:
-        """Nothing is open."""
+        """Add its lines."""
+        self._stream.write(self._lines_of(prediction))
 
 
-class CsvWriter:
-    """Rows, as in a file of them."""
-
-    def __init__(self, stream: TextIO, rows: "PredictionRows") -> None:
-        from regnety.inference.jobs.row_files import csv_text
-
-        self._stream = stream
-        self._rows = rows
-        self._text = csv_text
-        stream.write(csv_text([[column.name for column in self._rows.columns]]))
-
-    def write(self, prediction: "Prediction") -> None:
-        """Add the rows of a prediction."""
-        self._stream.write(self._text(self._rows.rows_of(prediction)))
-
-    def end(self) -> None:
-        """Nothing is open."""
-
-
-class TableWriter:
-    """Aligned columns for people; errors go to stderr. In a narrow window names lose their middle, in a pipe nothing.
+class TableWriter(Writer):
+    """Aligned columns for people; errors go to stderr.
 
     Args:
         stream: where the table goes.
-        names: of all images, so that the first row is as wide as the last.
-        labels: of all classes; None where the index is shown.
+        names: names of all images, as the first row is written before the last is known.
+        labels: names of all classes; None if indexes are shown.
     """
 
     def __init__(self, stream: TextIO, names: Iterable[str], labels: Sequence[str] | None) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._bold = terminal.has_colours(stream)
         name = max([len("image"), *(terminal.columns_of(printable(name)) for name in names)])
         label = max([len("class"), *(terminal.columns_of(printable(label)) for label in labels or ())])
         limit = terminal.width() if stream is sys.stdout else None
-        if limit is not None:
+        if limit is not None:  # half the window for either; what one of them does not need is the other's
             spare = limit - len(PROBABILITY) - 4
             label = max(5, min(label, spare - min(name, spare // 2)))
             name = max(5, min(name, spare - label))
@@ -112,12 +92,9 @@ class TableWriter:
         for entry in prediction.predictions:
             label = str(entry.index) if entry.label is None else entry.label
             self._line(name, label, f"{100 * entry.prob:.1f} %")
-            name = ""
+            name = ""  # it stands in the first line alone
         if not prediction.predictions:
             self._line(name, "-", "")
-
-    def end(self) -> None:
-        """Nothing is open."""
 
     def _line(self, name: str, label: str, probability: str) -> None:
         if not self._begun:
@@ -141,18 +118,22 @@ def make_writer(
     labels: Sequence[str] | None,
     rows: "PredictionRows | None" = None,
 ) -> Writer:
-    """The writer of a format; `names` and `labels` are as for the table, `rows` those of CSV, which needs them."""
+    """The writer of a format; `names` and `labels` are for the table, `rows` for CSV."""
     if output_format is RowFormat.table:
         return TableWriter(stream, names, labels)
-    if output_format is RowFormat.csv:
-        assert rows is not None
-        return CsvWriter(stream, rows)
-    return JsonWriter(stream) if output_format is RowFormat.json else JsonLinesWriter(stream)
+    if output_format is RowFormat.json:
+        return JsonWriter(stream)
+    from regnety.inference.jobs.row_files import csv_text, json_line
+
+    if rows is None:
+        return LinesWriter(stream, lambda prediction: json_line(prediction.as_dict()))
+    stream.write(csv_text([[column.name for column in rows.columns]]))
+    return LinesWriter(stream, lambda prediction: csv_text(rows.rows_of(prediction)))
 
 
 @contextmanager
 def output_stream(output: Path | None) -> Iterator[TextIO]:
-    """Stdout, or a file that comes to its place when all is written, or when Ctrl-C ends the writing."""
+    """Stdout, or a file that appears at its place when all is written or Ctrl-C ends the writing."""
     if output is None:
         yield sys.stdout
         return
@@ -162,6 +143,7 @@ def output_stream(output: Path | None) -> Iterator[TextIO]:
         with output.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             yield file
         return
+    # `replacing` throws away what an exception cuts short; but the answers until Ctrl-C are worth keeping
     interrupted = False
     with replacing(output) as beside, beside.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         try:

@@ -1,4 +1,4 @@
-"""Rows of a command on stdout or in a file, in every format: what all commands share that answer with rows."""
+"""The one writer of rows: what a command found goes to stdout or into a file, in every format."""
 
 import io
 import json
@@ -11,8 +11,8 @@ from typing import IO, TYPE_CHECKING, Any, TextIO, get_args, get_type_hints
 import click
 
 from regnety.cli.output.claiming import claim, is_stream, say_replaced
-from regnety.cli.output.formats import Command, RowFormat, row_format
-from regnety.errors import RegNetYError
+from regnety.cli.output.formats import RowFormat, row_format
+from regnety.text import printable
 
 if TYPE_CHECKING:
     from regnety.inference.jobs.rows import Column
@@ -20,50 +20,32 @@ if TYPE_CHECKING:
 STANDARD_OUTPUT = "-"
 
 
-def row_output_options(command: Command) -> Command:
-    """--format and --output, which `RowOutput` takes."""
-    output = click.option(
-        "--output",
-        "-o",
-        type=click.Path(),
-        metavar="FILE",
-        help="Write a .json, .jsonl, .csv or .parquet file here; an address works too.",
-    )
-    output_format = click.option(
-        "--format",
-        "output_format",
-        type=click.Choice([*RowFormat]),
-        help="Output format; by default that of --output, else a table.",
-    )
-    return output_format(output(command))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """What a command has to say."""
+    """What a command found, in the forms that the formats need."""
 
     columns: "Sequence[Column]"
-    """Of CSV and Parquet."""
+    """For CSV and Parquet."""
     rows: Iterable[Sequence[Any]]
-    """Of CSV and Parquet, a value a column."""
+    """For CSV and Parquet, a value per column."""
     table: Callable[[TextIO], None]
     """Prints it for people."""
     lines: Sequence[Mapping[str, Any]]
-    """Of JSON lines."""
+    """For JSON lines."""
     whole: Any = None
-    """All as JSON; a list of the lines where it is nothing else."""
+    """For JSON; None is a list of `lines`."""
 
 
 class RowOutput:
-    """Where rows go, and as what: said before the work, so that nothing is worked for in vain.
+    """Where rows go and in which format, checked before the work: an hour of it must not end in a refusal.
 
     Args:
-        output_format: of the command line.
-        output: of the command line; a file is claimed until the command ends.
-        quiet: do not say that something is replaced.
+        output_format: --format.
+        output: --output; a file is claimed until the command ends.
+        quiet: do not say that a file is replaced.
 
     Raises:
-        RegNetYError: the format and the name contradict each other, or no file can be written there.
+        UsageError: the format and the name contradict each other, or no file can be written there.
     """
 
     def __init__(self, output_format: RowFormat | None, output: str | None, *, quiet: bool = False) -> None:
@@ -75,21 +57,21 @@ class RowOutput:
             from regnety.inference.jobs.row_files import row_file
             from regnety.inference.jobs.rows import PlainRows
 
-            row_file("parquet", PlainRows(()), {})  # it needs a package
+            row_file("parquet", PlainRows(()), {})  # raises now if pyarrow is missing
         if self._output is None:
             return
         if "://" in self._output or not is_stream(self._output):
             self._place = claim(self._output)
         elif self.format is RowFormat.parquet:
-            raise RegNetYError(f"{output}: is a device or a pipe; parquet needs a file")
+            raise click.UsageError(f"{output}: is a device or a pipe; parquet needs a file")
 
     @property
     def is_table(self) -> bool:
-        """Whether it is printed for people."""
+        """Whether the format is for people."""
         return self.format is RowFormat.table
 
     def write(self, listing: Listing) -> None:
-        """All of it."""
+        """Write all of it."""
         if self._output is None:
             self._write_text(listing, sys.stdout)
             return
@@ -110,10 +92,11 @@ class RowOutput:
             written = row_file("parquet", PlainRows(listing.columns), {"regnety_version": __version__})
             file.write(written.encode(list(listing.rows)))
             return
+        # a file name that is not UTF-8 must not fail; newlines are the format's own, on Windows too
         text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
         self._write_text(listing, text)
         text.flush()
-        text.detach()
+        text.detach()  # or it would close the file, which `replacing` still syncs
 
     def _write_text(self, listing: Listing, stream: TextIO) -> None:
         from regnety.inference.jobs.row_files import csv_text, json_line
@@ -134,10 +117,10 @@ KINDS = {str: "text", int: "integer", float: "real", bool: "flag"}
 
 
 def kinds_of(row_type: type, counts: Sequence[str] = ()) -> dict[str, str]:
-    """The kind of column of each field of a dataclass; `counts` may be too large for 32 bits."""
+    """The kind of column for each field of a dataclass; `counts` are integers that may exceed 32 bits."""
     kinds = {}
     for name, hint in get_type_hints(row_type).items():
-        plain = (get_args(hint) or (hint,))[0]  # of `float | None`; what a Literal lists are texts
+        plain = (get_args(hint) or (hint,))[0]  # float of `float | None`; a Literal has texts in place of types
         kinds[name] = "count" if name in counts else KINDS.get(plain, "text")
     return kinds
 
@@ -150,14 +133,14 @@ def listing_of(
     lines: Sequence[Mapping[str, Any]] | None = None,
     whole: Any = None,
 ) -> Listing:
-    """A listing of rows that are flat.
+    """A listing of flat rows.
 
     Args:
-        rows: each with all fields, in their order.
-        kinds: field to the kind of its column; also where there is no row.
+        rows: each with all fields.
+        kinds: field to the kind of its column, in their order.
         table: prints them for people.
-        lines: of JSON lines, where they are not the rows.
-        whole: all as JSON, where it is not the list of the lines.
+        lines: for JSON lines, if not the rows.
+        whole: for JSON, if not a list of the lines.
     """
     from regnety.inference.jobs.rows import Column
 
@@ -169,3 +152,23 @@ def listing_of(
         lines=rows if lines is None else lines,
         whole=whole,
     )
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    stream: TextIO | None = None,
+) -> None:
+    """Print aligned columns to a stream, by default stdout; those named in `right` are numbers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(printable, row))
+    # rich would cut what is wider than the window: a long path is worth more whole than on one line
+    Console(file=stream, width=1000, highlight=False, markup=False).print(table)

@@ -8,7 +8,7 @@ from typing import TextIO
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
-    """Whether a person looks at a stream; stdout where none is named."""
+    """Whether a person reads a stream, by default stdout."""
     stream = stream or sys.stdout
     return stream.isatty()
 
@@ -34,9 +34,10 @@ def columns_of(text: str) -> int:
 
 
 def shortened(text: str, limit: int) -> str:
-    """A text in at most `limit` columns, its middle left away: the end of a path says more than its middle."""
+    """A text in at most `limit` columns, its middle omitted: the end of a path says more."""
     if columns_of(text) <= limit:
         return text
+    # one character more from the front and from the back in turn, as the widths of characters differ
     head = tail = ""
     for position in range(len(text)):
         step = text[: position // 2 + 1], text[len(text) - (position + 1) // 2 :]
@@ -47,6 +48,6 @@ def shortened(text: str, limit: int) -> str:
 
 
 def padded(text: str, size: int, *, right: bool = False) -> str:
-    """A text filled up with spaces to `size` columns."""
+    """A text padded with spaces to `size` columns; str.ljust would count characters."""
     filling = " " * (size - columns_of(text))
     return filling + text if right else text + filling

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from regnety.inference.similarity import THRESHOLD
 from regnety.inference.similarity.embedding_files import Embeddings
 from regnety.inference.similarity.neighbours import FloatArray, SimilarImage, normalised
 from regnety.progress import Progress
 
-THRESHOLD = 0.99
-"""Cosine from which on images count as nearly the same; measured in `docs/tutorials/embeddings.md`."""
 ROUNDING = 1e-6  # of a cosine in float32: that of an image with itself may come out as 1 - 1e-7
 BOUND_ROUNDING = 1e-5  # of the bound on a cosine
 BLOCK_ROWS = 1024
