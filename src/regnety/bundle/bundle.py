@@ -55,9 +55,9 @@ class Bundle(Model):
 
     @classmethod
     def _of(cls, model: Model) -> Self:
-        """A model that a reader made, which checked it."""
         if isinstance(model, cls):
             return model
+        # Not by the constructor: the reader's own constructor has compared all keys and shapes.
         bundle = object.__new__(cls)
         bundle.__dict__.update(model.__dict__)
         return bundle
@@ -98,10 +98,12 @@ class Bundle(Model):
         Raises:
             WeightsError: it is quantized to int8, and its graph is gone.
         """
+        # What the files do not say: the caller may have changed the name.
         facts = {"name": self.name, "notice": self.notice, "training_files": self.training_files}
         fingerprint = self.fingerprint()
         if self.path is not None:
             path = Path(os.path.abspath(self.path))  # the other process may run in another folder
+            # A large model travels as its path, and each worker maps the same file.
             if _is_there(path, self.metadata, fingerprint):
                 return _read_again, (path, self.metadata, fingerprint, facts)
         if self.is_quantized:
@@ -119,13 +121,14 @@ def _is_there(path: Path, metadata: ModelMetadata, fingerprint: str) -> bool:
 
 def _read(path: Path, metadata: ModelMetadata, facts: Mapping[str, Any]) -> Bundle:
     found = resolve(path)
+    # With the metadata that was sent: labels and preprocessing may be other ones than the file's.
     weights: Mapping[str, Array] = {} if metadata.is_quantized else found.weights
     return Bundle(metadata, weights, path=found.path, files=found.files, graph=found.graph, **facts)
 
 
 def _read_again(path: Path, metadata: ModelMetadata, fingerprint: str, facts: Mapping[str, Any]) -> Bundle:
     bundle = _read(path, metadata, facts)
-    if bundle.fingerprint() != fingerprint:
+    if bundle.fingerprint() != fingerprint:  # a training may have replaced it meanwhile
         raise WeightsError(f"{path}: has changed since the model was sent to this process; load it again")
     return bundle
 

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regnety.architecture.counting import complexity
-from regnety.bundle.front_matter import front_matter
 from regnety.bundle.model import Model
 from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.model_page import CITATION, PageEntry
 from regnety.catalog.models import is_name
-from regnety.catalog.published import LICENCES, PublishedWeights
+from regnety.catalog.published import LICENCES, ImageNetAccuracy, PublishedWeights
 from regnety.metadata.calibration import Calibration
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.text import counted, one_line, printable
@@ -37,7 +36,7 @@ def card_text(
         notice: what was assumed.
     """
     parts = [
-        f"---\n{_yaml(front_matter(metadata, published))}---",
+        f"---\n{_yaml(_front_matter(metadata, published))}---",
         f"# {title}",
         _introduction(model, metadata, published),
         _facts(metadata),
@@ -48,9 +47,52 @@ def card_text(
         _usage(model, metadata),
         *([_page_section(page)] if page else ()),
         f"## Citation\n\n```bibtex\n{CITATION}```",
+        # In a comment, as on the model page: its text is for programs.
         *([f"<!--\n{_yaml(page.model_index())}-->"] if page else ()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(metadata: ModelMetadata, published: PublishedWeights | None) -> dict[str, Any]:
+    """What the Hub reads: https://huggingface.co/docs/hub/model-cards. Published weights name their accuracy."""
+    fields: dict[str, Any] = {
+        "library_name": "regnety",
+        "pipeline_tag": "image-classification" if metadata.num_classes else "image-feature-extraction",
+    }
+    licence = metadata.provenance.get("license")
+    if isinstance(licence, str):
+        fields |= _license(licence)
+    if published is None:
+        return fields
+    fields["tags"] = ["regnet", published.model.partition("_")[0]]
+    data = {"in1k": "imagenet-1k", "in12k": "imagenet-12k"}
+    if datasets := [name for word, name in data.items() if word in published.tag.split("_")]:
+        fields["datasets"] = datasets
+    if published.imagenet:
+        fields["model-index"] = [{"name": published.name, "results": [_result(row) for row in published.imagenet]}]
+    return fields
+
+
+def _license(name: str) -> dict[str, str]:
+    link = LICENCES[name].link if name in LICENCES else None
+    return {"license": "other", "license_name": name, "license_link": link} if link else {"license": name}
+
+
+def _result(row: ImageNetAccuracy) -> dict[str, Any]:
+    # The Hub distinguishes results by task and data set alone, so the size is in the data set's `config`.
+    return {
+        "task": {"type": "image-classification", "name": "Image Classification"},
+        "dataset": {
+            "type": "imagenet-1k",
+            "name": "ImageNet",
+            "config": f"image_size {row.image_size}, crop_pct {row.crop_pct:g}",
+            "split": "validation",
+        },
+        "metrics": [
+            {"type": "accuracy", "value": row.top1, "name": "Top 1 Accuracy"},
+            {"type": "accuracy", "value": row.top5, "name": "Top 5 Accuracy"},
+        ],
+    }
 
 
 def title_of(model: Model) -> str:
@@ -58,6 +100,7 @@ def title_of(model: Model) -> str:
     if model.path is None or model.name != str(model.path):
         return printable(one_line(model.name))
     place = model.path.resolve()
+    # Each run has its model in RUN/bundle, so the folder's own name says nothing.
     is_of_run = place.name == "bundle" and (place.parent / "recipe.yaml").is_file()
     return printable(one_line(place.parent.name if is_of_run else place.name))
 
@@ -79,19 +122,19 @@ def _restriction(licence: object) -> list[str]:
 def _facts(metadata: ModelMetadata) -> str:
     preprocessing, design = metadata.preprocessing, metadata.design
     size, test = preprocessing.image_size, preprocessing.at_test_size()
-    counted = complexity(design.architecture(metadata.num_classes, metadata.in_chans), image_size=size)
+    work = complexity(design.architecture(metadata.num_classes, metadata.in_chans), image_size=size)
     shown = f"{size}x{size}, crop_pct {preprocessing.crop_pct:g}, {preprocessing.interpolation}"
     if test != preprocessing:
         shown += f"; best at {test.image_size}x{test.image_size}, crop_pct {test.crop_pct:g}"
     rows = {
         "design": ", ".join(f"{field}={value}" for field, value in design.as_dict().items() if field != "stages"),
         "stages (width x depth)": ", ".join(f"{stage.width}x{stage.depth}" for stage in design.fitted_stages()),
-        "parameters": f"{counted.num_params:,}",
-        f"multiply-adds at {size}x{size}": f"{counted.macs:,}",
+        "parameters": f"{work.num_params:,}",
+        f"multiply-adds at {size}x{size}": f"{work.macs:,}",
         "input": shown,
     }
     table = _table(("", ""), [*rows.items(), *((f.replace("_", " "), v) for f, v in metadata.provenance.items())])
-    if metadata.labels is not None and len(metadata.labels) <= 100:
+    if metadata.labels is not None and len(metadata.labels) <= 100:  # ImageNet's thousand would bury the rest
         table += f"\n\nClasses: {', '.join(metadata.labels)}."
     return table
 
@@ -119,6 +162,7 @@ def _accuracy(published: PublishedWeights) -> str:
 
 def _usage(model: str, metadata: ModelMetadata) -> str:
     quoted = json.dumps(model, ensure_ascii=False)
+    # timm's rule: a name alone means random weights, while a folder or file means its own.
     pretrained = ", pretrained=True" if is_name(model) or split_address(model)[0] == HUB else ""
     answer = "index" if metadata.labels is None else "label"
     ask = f"""\
@@ -144,7 +188,7 @@ import regnety
 model = regnety.create_model({quoted}{pretrained}).eval()
 transform = regnety.create_transform(**regnety.resolve_data_config({{}}, model=model))
 ```"""
-    if metadata.is_quantized:
+    if metadata.is_quantized:  # there are no weights for a torch module
         return f"## Use\n\n{ask.rstrip()}"
     return f"## Use\n\n{ask if metadata.num_classes else ''}{build}"
 
@@ -171,6 +215,7 @@ def _cell(value: object) -> str:
         return ", ".join(f"{field} {_cell(item)}" for field, item in value.items())
     if isinstance(value, list):
         return ", ".join(_cell(item) for item in value)
+    # A line break or a bare | would end the cell.
     return one_line(value).replace("|", "\\|")
 
 

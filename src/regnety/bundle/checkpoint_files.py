@@ -47,6 +47,7 @@ def read_checkpoint(
 
         if (of_run := checkpoint_model(checkpoint, describe)) is not None:
             return of_run
+    # The shapes decide, not a name in the settings, which may be that of the model it was fine-tuned from.
     match = match_shapes(checkpoint.shapes, source=str(path))
     assumed = assumed or _assumed_weights(match, checkpoint)
     architecture = match.architecture
@@ -100,7 +101,7 @@ def _notice(
     if trained and trained.unusable:
         notice += f"; its settings have {listed(trained.unusable)}, which cannot be used"
     rest = "the rest of " if said else ""
-    if assumed is None:
+    if assumed is None:  # shapes do not show strides: a design without a name is given the usual ones
         known = "strides of 2 are" if is_whole else f"{rest}ImageNet's preprocessing, and strides of 2, are"
         return f"{notice}; {known} assumed"
     return notice if is_whole else f"{notice}; {rest}the preprocessing of {assumed.name} is assumed"

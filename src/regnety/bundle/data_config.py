@@ -51,6 +51,7 @@ def resolve_data_config(
     published = pretrained_cfg or (_pretrained_cfg(model) if model is not None else {})
     input_size, in_chans = _input_size(args, published, use_test_size)
     test_crop_pct = published.get("test_crop_pct") if use_test_size else None
+    # `or`, as in timm, and not a comparison with None: an empty text or 0 also means that nothing was given.
     config = {
         "input_size": input_size,
         "interpolation": args.get("interpolation") or published.get("interpolation") or "bicubic",
@@ -93,7 +94,7 @@ def pretrained_cfg_of(
     origin: dict[str, Any] = {}
     published = model_info(model).published if isinstance(model, str) and is_name(model) else None
     if isinstance(model, Preprocessing):
-        preprocessing, own_classes = model, 1000
+        preprocessing, own_classes = model, 1000  # ImageNet's, timm's default
     elif published is None:
         bundle = resolve(model)
         preprocessing, own_classes = bundle.preprocessing, bundle.metadata.num_classes

@@ -28,7 +28,7 @@ def find_design(text: str) -> AnyDesign:
     """
     if text.lstrip().startswith("{"):
         return design_from_dict(_table(text, ".json", "the design"))
-    path = Path(os.path.expanduser(text))
+    path = Path(os.path.expanduser(text))  # shells do not expand the ~ of --design=~/mine.json
     if path.suffix.lower() not in SUFFIXES:
         return parse_design(text)
     if not path.exists():
@@ -56,7 +56,7 @@ def _table(content: str, suffix: str, what: str) -> Any:
         raise InvalidDesignError(f"{what} is not JSON: {one_line(error)}") from None
     except Exception as error:  # yaml's own class, which is imported only above
         raise InvalidDesignError(f"{what} is not YAML: {one_line(error)}") from None
-    for name in ("regnety", "design"):
+    for name in ("regnety", "design"):  # config.json has the one in the other
         if isinstance(values, Mapping) and isinstance(values.get(name), Mapping):
             values = values[name]
     return values

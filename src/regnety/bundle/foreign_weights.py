@@ -68,12 +68,13 @@ class ForeignWeights(Mapping[str, Array]):
         Raises:
             WeightsError: the file cannot be run, or its outputs differ.
         """
+        # A new release may match or build networks in another way, so it compares again.
         facts = f"{__version__}\n{BOUND}\n{self._files.identity}"
         place = cache_directory() / "compared" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.txt"
         if place.exists():
             return
         difference = _difference(self._graph, self._files, self._model, self._image_size)
-        if not difference <= BOUND:
+        if not difference <= BOUND:  # written so that NaN is refused
             raise WeightsError(
                 f"{self._graph.path}: looks like a RegNet, but its outputs differ from that network's by "
                 f"{difference:.2g} standard deviations; it has operations that regnety does not know"
@@ -90,6 +91,7 @@ def _difference(graph: StoredGraph, files: ModelFiles, model: ForeignModel, imag
     assert graph.input_shape is not None
     batch, channels, height, width = graph.input_shape
     shape = (batch or 1, channels or model.architecture.in_chans, height or image_size, width or image_size)
+    # Noise, not an image: every channel of every layer should matter.
     images = np.random.default_rng(0).standard_normal(shape, np.float32)
     network = graph_bytes(build_graph(model.architecture, model.weights, input="float"))
     answers = []

@@ -33,7 +33,7 @@ def read_graph_file(path: str | Path) -> Model:
 
         graph = read_onnx(path)
     files = ModelFiles(graph.mapped)
-    if KEY not in graph.properties:
+    if KEY not in graph.properties:  # the same JSON as in a bundle's config.json
         return _foreign_model(graph, files)
     metadata = metadata_from_json(graph.properties[KEY], source=str(path))
     return Model(metadata, weights_in(graph, metadata), name=str(path), path=path, files=files, graph=graph)
@@ -53,7 +53,7 @@ def _foreign_model(graph: StoredGraph, files: ModelFiles) -> Model:
         num_classes=model.architecture.num_classes,
         in_chans=model.architecture.in_chans,
         preprocessing=preprocessing.for_channels(model.architecture.in_chans),
-        provenance={"source": graph.path.name},
+        provenance={"source": graph.path.name},  # not the path, which a saved bundle should not tell others
     )
     notice = (
         f"{graph.path} was not written by regnety; it fits {model.name}; {size}the preprocessing of {assumed.name} is "
@@ -82,6 +82,6 @@ def _preprocessing(graph: StoredGraph, assumed: Preprocessing) -> tuple[Preproce
         preprocessing = replace(assumed, image_size=size, test_image_size=None, test_crop_pct=None)
     except WeightsError as error:
         raise WeightsError(f"{graph.path}: {error}") from None
-    if size == assumed.test_image_size:
+    if size == assumed.test_image_size:  # then the crop that goes with it is known, too
         preprocessing = assumed.at_test_size()
     return preprocessing, f"it takes {size}x{size} pixels; for the rest "

@@ -99,6 +99,7 @@ def inspect_model(path: str | Path, *, state_dict: str | None = None) -> Inspect
     folder = place if place.is_dir() else folder_of(place)
     if folder is not None or place.suffix.lower() in GRAPH_SUFFIXES:
         return _inspect_whole_model(place, folder, state_dict)
+    # In two steps: a file that can be opened has a container to report, even if no RegNet is in it.
     try:
         content = read_file(place)
     except WeightsError as error:
@@ -119,6 +120,7 @@ def _inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
             match = match_shapes(checkpoint.shapes, source=str(checkpoint.path))
             model, architecture = match.model, match.architecture
             missing = [key for key in architecture.state_dict_shapes() if key not in checkpoint.shapes]
+            # No bare file has class names; regnety never makes them up from their number.
             missing += ["class names" if architecture.num_classes else "a classifier"]
             assumed = Preprocessing().for_channels(architecture.in_chans)
             missing += [] if training_preprocessing(checkpoint.facts, assumed).is_whole else ["preprocessing"]
@@ -150,6 +152,7 @@ def _inspect_whole_model(path: Path, folder: Path | None, state_dict: str | None
     except WeightsError as error:
         owner = None if folder is None else owner_of(folder)
         return _unusable(path, _files_of(path), f"{owner} folder" if owner else _kind(path), error)
+    # Only files that belong to the model: a card or a graph for others may be there, too.
     beside = [] if folder is None else [folder / CONFIG_FILE, folder / PROCESSOR_FILE]
     weights = bundle.graph.files if bundle.graph else checkpoint.file.files if checkpoint else ()
     files = (*(file for file in beside if file.is_file()), *weights)
@@ -236,6 +239,7 @@ def _as_json(value: Any) -> Any:
         return {name: _as_json(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_as_json(item) for item in value]
+    # Python's json would write NaN, which is not JSON: jq and JavaScript refuse it.
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

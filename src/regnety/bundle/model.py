@@ -49,7 +49,7 @@ class Model:
         self.notice = notice
         self.graph = graph
         self.training_files = training_files
-        if not self.is_quantized:
+        if not self.is_quantized:  # by names and shapes alone: no value is read for it
             check_fit(self.architecture, weights, source=str(path or name))
         elif graph is None:
             raise WeightsError(f"{path or name}: is quantized to int8, but there is no int8 graph")
@@ -114,6 +114,7 @@ class Model:
 
     def _with(self, **changes: Any) -> Self:
         """The same model with changed metadata, but the same design and weights: these were checked already."""
+        # `architecture` is copied along if it was computed: design and channels do not change here.
         changed = object.__new__(type(self))
         changed.__dict__.update(self.__dict__, metadata=replace(self.metadata, **changes))
         return changed
@@ -128,8 +129,10 @@ class Model:
         import json
 
         metadata = self.metadata.as_dict()
+        # `calibration` distinguishes an int8 graph from the same design in float.
         facts = {name: metadata[name] for name in ("design", "num_classes", "in_chans", "calibration")}
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode("ascii"))
+        # Sorted, as files differ in the order of their tensors.
         for key in () if self.is_quantized else sorted(self.stored_keys()):
             value = np.asarray(self.weights[key])
             data = value.reshape(-1)

@@ -12,6 +12,7 @@ from regnety.catalog.addresses import HUB, LOCAL, split_address
 from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle, how_to_find, is_name, model_info
 from regnety.errors import UnknownModelError, WeightsError
 from regnety.metadata.model_metadata import ModelMetadata
+from regnety.text import one_line
 
 if TYPE_CHECKING:
     from regnety.catalog.published import PublishedWeights
@@ -21,6 +22,8 @@ GRAPH_SUFFIXES = (".onnx", ".xml")
 """Suffixes of files that are models by themselves, in lower or upper case. A checkpoint is known by its content."""
 RECIPE_FILE = "recipe.yaml"
 """By which the folder of a run of `regnety train` is known."""
+# Of `timm/regnety_002` nobody can say whether it is a path or a repository: the message for a path that is not there
+# mentions the Hub.
 _REPOSITORY = re.compile(r"[A-Za-z][\w.-]*/[\w.-]+")
 ACCEPTED = "a model is a name, hf-hub:owner/name, a folder, a checkpoint or an .onnx or .xml file"
 
@@ -53,8 +56,8 @@ def resolve(
     if isinstance(model, Model):
         return model
     if not isinstance(model, str | Path):
-        raise UnknownModelError(f"{ACCEPTED}, got {type(model).__name__} {' '.join(reprlib.repr(model).split())}")
-    if model == EMBEDDED_MODEL:
+        raise UnknownModelError(f"{ACCEPTED}, got {type(model).__name__} {one_line(reprlib.repr(model))}")
+    if model == EMBEDDED_MODEL:  # the default of every command: before anything is imported or read for other models
         return read_bundle(embedded_bundle(), name=EMBEDDED_MODEL)
     if isinstance(model, str):
         published = published_weights(model)
@@ -62,7 +65,7 @@ def resolve(
             try:
                 return _resolve_published(published, quiet=quiet)
             except UnknownModelError as error:
-                if os.path.isdir(model):
+                if os.path.isdir(model):  # the user may have meant a folder of the same name
                     raise UnknownModelError(f"{error} (the folder of that name is ./{model})") from error
                 raise
         if split_address(model)[0] == HUB:
@@ -190,7 +193,7 @@ def _resolve_place(model: str | Path, assumed: "PublishedWeights | None", state_
         return read_folder(path, state_dict=state_dict)
     if os.path.isfile(path):
         return _resolve_file(path, assumed, state_dict)
-    if os.path.exists(path) and model != "":
+    if os.path.exists(path) and model != "":  # Path("") is the current folder
         raise WeightsError(f"{model}: is a device or a pipe; {ACCEPTED}")
     raise _nothing_there(model)
 
@@ -217,6 +220,7 @@ def _nothing_there(model: str | Path) -> UnknownModelError:
     if isinstance(model, str) and split_address(model)[0] == LOCAL:
         model = Path(text := split_address(model)[1])
     endings = (*CHECKPOINT_SUFFIXES, *GRAPH_SUFFIXES)
+    # What looks like a path is not compared with names, and the other way round: one good hint instead of two.
     if isinstance(model, Path) or os.sep in text or "/" in text or text.lower().endswith(endings):
         on_hub = (
             f" (on the Hub it would be {HUB}{text})" if isinstance(model, str) and _REPOSITORY.fullmatch(model) else ""

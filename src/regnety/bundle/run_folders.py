@@ -36,6 +36,7 @@ def place_in_run(folder: Path) -> Path:
         return folder
     if is_bundle(folder / BUNDLE_FOLDER):
         return folder / BUNDLE_FOLDER
+    # Names have four digits at least, so the last by name is the last epoch of all but very long runs.
     newest = max((folder / CHECKPOINT_FOLDER).glob("epoch-*.pt"), default=None)
     if newest is None:
         raise WeightsError(f"{folder}: is a run of regnety train that has not finished an epoch; it has no model yet")
@@ -75,6 +76,7 @@ def _metadata_in_recipe(path: Path, checkpoint: Checkpoint, describe: Describe) 
     """Design and preprocessing from the recipe of a run; None where it is damaged or incomplete."""
     import yaml
 
+    # A hint, not the model: whatever is wrong with the recipe, the checkpoint is then read as a bare file.
     try:
         values: Any = yaml.safe_load(path.read_text("utf-8"))
         design, preprocessing = values["design"], Preprocessing()
@@ -91,7 +93,7 @@ def _metadata_in_recipe(path: Path, checkpoint: Checkpoint, describe: Describe) 
                 preprocessing.for_channels(3),
                 image_size=values["image_size"],
                 crop_pct=values["crop_pct"],
-                exif_orientation=True,
+                exif_orientation=True,  # training always turns images upright
             ),
         )
     except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError, RegNetYError):

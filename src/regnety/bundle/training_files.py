@@ -74,6 +74,7 @@ class TrainingFiles:
         values = self.values
         if fingerprint is None or not len(values):
             return False
+        # Beyond the largest that was kept, files that were trained on have no fingerprint here.
         if not self.is_complete and fingerprint > int(values[-1]):
             return None
         place = int(np.searchsorted(values, np.uint64(fingerprint)))
@@ -94,6 +95,7 @@ def fingerprints(files: Sequence[str | Path], *, quiet: bool = False) -> Iterabl
     """The fingerprint of each file, in order, None for one that cannot be read. Reads with one thread per core."""
     from concurrent.futures import ThreadPoolExecutor  # no prediction needs it here
 
+    # Threads suffice: reading and hashing release the interpreter's lock.
     with (
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
         Progress("fingerprints of images", total=len(files), quiet=quiet) as progress,

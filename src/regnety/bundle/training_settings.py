@@ -63,6 +63,7 @@ def training_preprocessing(facts: Mapping[str, Any], assumed: Preprocessing) -> 
             unusable.append(f"{place} {value}")
         else:
             said.append(f"{name} {_shown(values[field])}")
+    # torchvision's scripts say it as two sizes.
     if "crop_pct" not in values and {"val_crop_size", "val_resize_size"} <= settings.keys():
         try:
             crop, resize = _size(settings["val_crop_size"][1]), _size(settings["val_resize_size"][1])
@@ -71,6 +72,7 @@ def training_preprocessing(facts: Mapping[str, Any], assumed: Preprocessing) -> 
         else:
             values["crop_pct"] = crop_pct_between(crop, resize)
             said.append(f"val_resize_size {resize}")
+    # timm's `squash` and `border` are not what regnety does; the center is used and the notice says so.
     if settings.get("crop_mode", ("", "center"))[1] != "center":
         unusable.append("{} {}".format(*settings["crop_mode"]))
     if values.get("image_size", assumed.image_size) != assumed.image_size:
@@ -111,6 +113,7 @@ def _numbers(value: Any) -> tuple[float, ...]:
     if isinstance(value, str):
         value = re.sub(r"[\[\](),x]", " ", value).split()
     values = value if isinstance(value, list | tuple) else (value,)
+    # float(True) is 1.0, which would be a size of one pixel
     if not values or any(isinstance(number, bool) for number in values):
         raise ValueError("no numbers")
     return tuple(float(number) for number in values)

@@ -10,6 +10,7 @@ from regnety.catalog import class_names
 from regnety.datasets.samples import Sample
 from regnety.errors import DataError
 
+# Labels such as 7, -1 or 2.5: digits of MNIST, ratings, angles.
 _NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
 _WNID = re.compile("n[0-9]{8}")
 
@@ -33,6 +34,7 @@ class ClassMatcher:
         self._labels = None if labels is None else tuple(unicodedata.normalize("NFC", label) for label in labels)
         known = None if self._labels is None else class_names.label_set_of(self._labels)
         self._wnids = None if known is None else class_names.wnids(known)
+        # In the order of precedence: a model's own label wins over the same text as a WordNet ID.
         self._tables = [_places(self._labels or ())]
         if known is not None and self._wnids is not None:
             self._tables += [_places(class_names.labels(known)), _places(self._wnids)]
@@ -46,6 +48,7 @@ class ClassMatcher:
         """
         name = unicodedata.normalize("NFC", name)
         found = next((table[name] for table in self._tables if name in table), ())
+        # isascii(): other scripts' digits are decimal too
         if not found and self._takes_indices and name.isascii() and name.isdecimal() and int(name) < self._num_classes:
             found = (int(name),)
         if len(found) == 1:
@@ -92,7 +95,7 @@ def class_indices(bundle: Bundle, samples: Sequence[Sample]) -> list[int]:
         DataError: a name means no class of the model's, or several; the message begins with its folder.
     """
     matcher = matcher_of(bundle)
-    indices: dict[str, int] = {}
+    indices: dict[str, int] = {}  # looked up once for each class, not for each image
     for sample in samples:
         if sample.label not in indices:
             try:

@@ -33,7 +33,7 @@ def read_training_folder(root: str | Path) -> DataSplits:
     root = _existing_folder(root)
     train = split_folder(root, "train")
     others = {split: split_folder(root, split) for split in ("val", "test")}
-    if train is None:
+    if train is None:  # val/ and test/ alone would otherwise be read as two classes of these names
         for folder in filter(None, others.values()):
             raise DataError(f"{root}: has {folder.name}/ but no train/")
     folders = (train or root, *others.values())
@@ -69,6 +69,7 @@ def split_folder(root: Path, split: str) -> Path | None:
     for name in SPLIT_FOLDERS.get(split, (split,)):
         if (root / name).is_dir():
             return root / name
+        # A broken link would otherwise be taken for a missing split, and another one scored instead.
         if (root / name).is_symlink() and not (root / name).exists():
             raise DataError(f"{root / name}: {BROKEN_LINK}")
     return None
@@ -87,7 +88,7 @@ def read_class_folders(folder: Path) -> tuple[Sample, ...]:
     for name in _subfolders(folder):
         # macOS hands out names in decomposed form (NFD): two folders that differ in that alone are one class.
         label = unicodedata.normalize("NFC", name)
-        if folder_id(str(folder / name)) in visited[label]:
+        if folder_id(str(folder / name)) in visited[label]:  # a second link of the same class
             continue
         found = _image_files(folder / name, visited[label])
         if not found:
@@ -133,7 +134,7 @@ def _subfolders(folder: Path) -> list[str]:
 def _image_files(folder: Path, visited: dict[FolderId, str]) -> list[Path]:
     files = []
     for source in images_in(str(folder), recursive=True, visited=visited):
-        if isinstance(source, Unreadable):
+        if isinstance(source, Unreadable):  # a class with files missing should not be trained on in silence
             raise DataError(f"{source.name}: {source.reason}")
         files.append(Path(source))
     return files

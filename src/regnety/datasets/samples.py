@@ -66,6 +66,7 @@ def hold_out(samples: Sequence[Sample], fraction: float, *, seed: int) -> tuple[
     held: set[Path] = set()
     for label in sorted(by_label):  # a fixed order, so that a seed always gives the same split
         members = by_label[label]
+        # never all of a class: what is not in training cannot be learned
         count = min(max(1, round(len(members) * fraction)), len(members) - 1)
         held.update(sample.path for sample in generator.sample(members, count))
     kept = tuple(sample for sample in samples if sample.path not in held)

@@ -6,7 +6,7 @@ from typing import Any
 
 def class_names(names: Any, num_classes: int) -> tuple[str, ...] | None:
     """A list, or a table by index; None where there are none or not as many as classes."""
-    if isinstance(names, Mapping):
+    if isinstance(names, Mapping):  # JSON's keys are texts, even those that were numbers in Python
         names = [names.get(str(index), names.get(index)) for index in range(num_classes)]
     if not isinstance(names, list) or len(names) != num_classes or not all(isinstance(name, str) for name in names):
         return None

@@ -46,6 +46,7 @@ def read_bundle(folder: Path, *, name: str | None = None) -> Model:
     metadata = metadata_from_dict(read_config(folder).get(KEY), source=str(folder / CONFIG_FILE))
     name = name or str(folder)
     training_files = stored_training_files(folder)
+    # A folder with both is read by its weights: mapping them is faster than parsing the graph, and they are the same.
     only_graph = (folder / GRAPH_FILE).exists() and not (folder / WEIGHTS_FILE).exists()
     if not only_graph and not metadata.is_quantized:
         weights = SafetensorsWeights(folder / WEIGHTS_FILE)
@@ -121,11 +122,12 @@ def save_bundle(
     card = card_text(model.metadata, title=title_of(model), notice=model.notice)
     with replacing_folder(folder) as beside:
         _write_weights(model, beside, stored_type(dtype))
+        # Not ASCII: class names should be legible to people who open the file.
         (beside / CONFIG_FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
         (beside / CARD_FILE).write_text(card, "utf-8")
         if model.training_files is not None:
             model.training_files.write(beside)
-        if add_files is not None:
+        if add_files is not None:  # last: exports compare what is there before it takes its place
             add_files(beside)
     return folder
 

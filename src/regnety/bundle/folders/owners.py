@@ -64,6 +64,7 @@ def folder_of(path: Path) -> Path | None:
     if path.name not in WEIGHTS_FILES:
         return None
     owner = owner_of(path.parent)
+    # Our bundles have one file of weights; any other file beside it is another model.
     return path.parent if owner and (owner != "regnety" or path.name == WEIGHTS_FILE) else None
 
 
@@ -73,7 +74,7 @@ def owner_of(folder: Path) -> str | None:
         config = read_config(folder)
     except WeightsError:
         return None
-    if KEY in config:
+    if KEY in config:  # first, since a bundle that timm can load has `architecture` too
         return "regnety"
     if "architecture" in config:
         return "timm"
@@ -97,6 +98,7 @@ def _read_foreign(folder: Path, config: dict[str, Any]) -> tuple[ModelMetadata, 
     source, kind = folder / CONFIG_FILE, config.keys() & {"architecture", "model_type"}
     if not kind:
         raise WeightsError(f"{source}: has no table under the key {KEY!r}, and is no config of timm or transformers")
+    # Outside of the try below, as its errors name its own file.
     processor = None if "architecture" in kind else _read_processor(folder)
     try:
         if "architecture" in kind:

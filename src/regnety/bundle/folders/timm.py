@@ -52,6 +52,7 @@ def read_timm(config: Mapping[str, Any]) -> ModelMetadata:
     if not isinstance(cfg, Mapping) or not isinstance(arguments, Mapping):
         raise WeightsError("pretrained_cfg and model_args must be tables")
     in_chans = whole("in_chans", arguments.get("in_chans", _axis(cfg.get("input_size"), 0) or 3), 1, MAX_WIDTH)
+    # timm repeats num_classes: at the top the classifier's, in pretrained_cfg that of the weights it began with.
     num_classes = whole("num_classes", config.get("num_classes", cfg.get("num_classes", 1000)), 0, MAX_WIDTH)
     # timm 1.0 writes label_names, in pretrained_cfg or beside it; up to 0.8 it wrote labels.
     labels = cfg.get("label_names") or config.get("label_names") or config.get("labels")
@@ -93,6 +94,7 @@ def timm_preprocessing(cfg: Mapping[str, Any]) -> Preprocessing:
         "interpolation": cfg.get("interpolation"),
         "mean": numbers(cfg.get("mean")),
         "std": numbers(cfg.get("std")),
+        # Preprocessing has a test size only where it differs.
         "test_image_size": test_size if test_size != size else None,
         "test_crop_pct": test_crop_pct if test_crop_pct != crop_pct else None,
     }

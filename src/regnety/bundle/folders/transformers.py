@@ -39,6 +39,7 @@ def read_transformers(
         raise WeightsError(f"model_type is {config['model_type']!r}; expected regnet")
     if config.get("hidden_act", "relu") != "relu":
         raise WeightsError(f"hidden_act is {config['hidden_act']!r}; a RegNet's is relu")
+    # What a config leaves out has the default of transformers' RegNetConfig, here and below: 2 labels, 3 channels.
     names = config.get("id2label")
     classes = len(names) if isinstance(names, Mapping) and names else config.get("num_labels", 2)
     classes = whole("num_labels", classes, 0, MAX_WIDTH)
@@ -46,7 +47,7 @@ def read_transformers(
         names, classes = None, 0
     in_chans = whole("num_channels", config.get("num_channels", 3), 1, MAX_WIDTH)
     metadata = ModelMetadata(
-        design=simplest_design(_design(config)),
+        design=simplest_design(_design(config)),  # six numbers where they give the same stages
         num_classes=classes,
         in_chans=in_chans,
         preprocessing=_preprocessing(processor or {}).for_channels(in_chans),
@@ -72,6 +73,7 @@ def _design(config: Mapping[str, Any]) -> AnyNetDesign:
         se_ratio=0.0 if config.get("layer_type", "y") == "x" else 0.25,
         stem_width=config.get("embedding_size", 32),
     )
+    # Fitting would round such widths, and the network would be another one than the weights are of.
     if [stage.width for stage in design.fitted_stages()] != list(widths):
         raise WeightsError(f"hidden_sizes {list(widths)} are not multiples of groups_width {group_width}")
     return design
@@ -135,6 +137,7 @@ def transformers_config(architecture: Architecture, labels: Sequence[str] | None
         "hidden_act": "relu",
         "downsample_in_first_stage": first.stride == 2,
         "id2label": {str(index): name for index, name in enumerate(names)},
+        # Of two classes with one name the last is kept; id2label has both.
         "label2id": {name: index for index, name in enumerate(names)},
         "dtype": "float32",
         MARK: __version__,
