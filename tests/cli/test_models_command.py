@@ -62,6 +62,8 @@ def test_a_row_has_all_figures(tmp_path: Path) -> None:
         "test_top5": 96.426,
         "license": "apache-2.0",
         "source": "https://huggingface.co/timm/regnety_032.ra_in1k",
+        "url": "https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-weights/"
+        "regnety_032_ra-7f2439f9.pth",
     }
 
 

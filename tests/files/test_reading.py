@@ -59,7 +59,7 @@ FOREIGN = {
     "a PNG picture": b"\x89PNG\r\n\x1a\n" + bytes(64),
     "text": b"Dear reader,\nno weights today.\n",
     "JSON": b"[1, 2]",
-    "nothing that is known": b"\xfe\xfe" * 100,
+    "no known format": b"\xfe\xfe" * 100,
 }
 
 

@@ -52,6 +52,9 @@ class ModelRow:
     test_top5: float | None
     license: str | None
     source: str | None
+    """The page of the weights on the Hub, from which they are fetched."""
+    url: str | None
+    """Where their authors publish another file of them, if anywhere."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, in the fields of `regnety models --format json`."""
@@ -98,6 +101,7 @@ def _published_row(name: str) -> ModelRow:
         test_top5=test_accuracy.top5 if test_accuracy else None,
         license=published.license,
         source=f"https://huggingface.co/{published.hub_repo}",
+        url=published.url,
         **facts,
     )
 
@@ -118,6 +122,7 @@ def _embedded_row() -> ModelRow:
         test_top5=None,
         license=bundle.provenance.get("license"),
         source=None,
+        url=None,
         **_facts(bundle.architecture, bundle.preprocessing) | {"weights_bytes": weights.stat().st_size},
     )
 

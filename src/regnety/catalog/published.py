@@ -73,7 +73,7 @@ class PublishedWeights:
     hub_repo: str
     """Its repository on the Hugging Face Hub."""
     url: str | None
-    """Where its authors keep the file; None if only the Hub has it."""
+    """Where its authors publish the file; None if only the Hub has it. A fact: it is fetched from the Hub."""
     num_classes: int
     """Outputs of the classifier; 0 if it has none and gives features."""
     preprocessing: Preprocessing
@@ -101,7 +101,7 @@ class PublishedWeights:
 
     @property
     def url_path(self) -> Path | None:
-        """Where the file of `url` is expected, under its own name; None without a `url`."""
+        """Where the file of `url` may be put by hand, under its own name; None if there is no address."""
         return None if self.url is None else self.cache_path.with_name(self.url.rpartition("/")[2])
 
     @property

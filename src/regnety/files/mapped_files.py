@@ -27,7 +27,7 @@ class MappedFile:
     def is_in_place(self) -> bool:
         """Whether its path still leads to it and it is unchanged, as far as its times tell."""
         try:
-            return same_status(self.status, self.path.stat())
+            return facts_of(self.status) == facts_of(self.path.stat())
         except OSError:
             return False
 
@@ -55,11 +55,6 @@ def map_file(path: Path) -> MappedFile:
     except OSError as error:
         reason = str(error) if isinstance(error, SpecialFileError) else f"cannot be read: {reason_of(error)}"
         raise WeightsError(f"{path}: {reason}") from error
-
-
-def same_status(one: os.stat_result, other: os.stat_result) -> bool:
-    """Whether two statuses are of one file that nobody has written to between them."""
-    return facts_of(one) == facts_of(other)
 
 
 def facts_of(status: os.stat_result) -> tuple[int, int, int, int, int]:

@@ -5,7 +5,7 @@ import re
 LONGEST_HEAD = 512
 """Bytes that are enough to tell."""
 
-UNKNOWN = "nothing that is known"
+UNKNOWN = "no known format"
 
 _BEGINNINGS = {
     b"version https://git-lfs": "a Git LFS pointer; the file itself was not downloaded (git lfs pull)",

@@ -100,6 +100,7 @@ def _fetch_without_our_cache(published: PublishedWeights, our_error: OSError, qu
 
 
 def _fetch(published: PublishedWeights, quiet: bool) -> Path:
+    # Imported here: huggingface_hub takes 0.13 s to import, and a file that is on this disk does not need it.
     from regnety.weights.fetching.hub import fetch_from_hub, offline_mode
 
     missing = f"{published.name}: the weights of this model are not on this disk, and"
