@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from regnety.cli.main import terminated_as
 from regnety.cli.output.notices import EngineNotice, say
@@ -13,14 +13,10 @@ from regnety.text import counted, kept, printable
 
 if TYPE_CHECKING:
     from regnety.inference.jobs.answering import Answering
+    from regnety.inference.jobs.rows import Answer
 
 LISTED_ERRORS = 20
 """Unreadable images that are named on stderr; the output names all of them."""
-
-
-class _Answer(Protocol):
-    @property
-    def error(self) -> str | None: ...
 
 
 def run_batch_job(
@@ -43,7 +39,7 @@ def run_batch_job(
     notice = EngineNotice(model, quiet=quiet)
     with Progress(description, total=total, quiet=quiet) as progress:
 
-        def see(answer: _Answer) -> None:
+        def see(answer: "Answer") -> None:
             nonlocal answered, failed
             if answer.error is not None:
                 failed += 1

@@ -116,12 +116,6 @@ class Embedded:
 class EmbeddedRows:
     columns = (Column("filename", "text"), Column("embedding", "vector", 3), Column("error", "text"))
 
-    def filename(self, record: Embedded) -> str:
-        return record.filename
-
-    def error(self, record: Embedded) -> str | None:
-        return record.error
-
     def rows_of(self, record: Embedded) -> list[tuple[object, ...]]:
         return [(record.filename, record.embedding, record.error)]
 

@@ -18,11 +18,11 @@ from regnety.inference.jobs.identity import identities
 from regnety.inference.jobs.parts import Part, Parts, check_settings, refuse_unfinished
 from regnety.inference.jobs.places import Place, place_of
 from regnety.inference.jobs.row_files import RowFile, row_file
-from regnety.inference.jobs.rows import Rows
+from regnety.inference.jobs.rows import Answer, Rows
 from regnety.text import counted, kept, reason_of
 from regnety.version import __version__
 
-Record = TypeVar("Record")
+Record = TypeVar("Record", bound=Answer)
 # A part ends after so many records or seconds, whichever comes first. It bounds what a kill may lose, and the memory.
 PART_RECORDS = 4096
 PART_SECONDS = 10.0
@@ -195,8 +195,8 @@ def _answers(job: Job[Record], sources: Iterable[ImageSource], done: DoneNames, 
     records = job.answer(waiting(), count)
     try:
         for record in records:
-            if not asked or job.rows.filename(record) != asked.popleft():
-                raise RuntimeError(f"the answers are out of order: {job.rows.filename(record)} came before its turn")
+            if not asked or record.filename != asked.popleft():
+                raise RuntimeError(f"the answers are out of order: {record.filename} came before its turn")
             yield record
         if asked:
             raise RuntimeError(f"{len(asked)} images have no answer, {asked[0]} is the first")
@@ -238,11 +238,11 @@ class _Log(Generic[Record]):
 
     def keep(self) -> None:
         """Keep the open part, unless a part could not be kept before: the disk is full, or the store is gone."""
-        part, rows = self._open, self._job.rows
+        part = self._open
         # Ctrl-C between `append` and the new `_OpenPart` leaves a part open that is kept already: its number says so
         if part.number == self._parts.count and part.records and not self._failed:
-            names = tuple(rows.filename(record) or "" for record in part.records)
-            unreadable = sum(rows.error(record) is not None for record in part.records)
+            names = tuple(record.filename or "" for record in part.records)
+            unreadable = sum(record.error is not None for record in part.records)
             try:
                 with _reported(self._parts):
                     data = self._file.encode(part.records)

@@ -21,6 +21,18 @@ class Column:
     """Number of values of a vector."""
 
 
+class Answer(Protocol):
+    """What a job has of each image: `Prediction`, `Embedding`."""
+
+    @property
+    def filename(self) -> str | None:
+        """The name of the image, as it was given."""
+
+    @property
+    def error(self) -> str | None:
+        """Why there is no answer, in one line; None if there is one."""
+
+
 class Rows(Protocol[Record]):
     """How the answers of one kind are written."""
 
@@ -28,21 +40,15 @@ class Rows(Protocol[Record]):
     def columns(self) -> tuple[Column, ...]:
         """The columns of every row."""
 
-    def filename(self, record: Record) -> str | None:
-        """The name of the image, as it was given."""
-
-    def error(self, record: Record) -> str | None:
-        """Why there is no answer, in one line; None if there is one."""
-
     def rows_of(self, record: Record) -> Iterable[Sequence[Any]]:
-        """At least one row, a value a column: str, int, float, a float32 array [size], or None."""
+        """At least one row, with a value per column: str, int, float, a float32 array [size], or None."""
 
     def as_dict(self, record: Record) -> Mapping[str, Any]:
         """Plain JSON values."""
 
 
 class PredictionRows:
-    """A row a file and rank. A file without an answer is one row: with its error, or with nothing probable enough."""
+    """One row per file and rank. A file without an answer has one row: with its error, or with nothing probable enough."""
 
     columns: tuple[Column, ...] = (
         Column("filename", "text"),
@@ -53,16 +59,8 @@ class PredictionRows:
         Column("error", "text"),
     )
 
-    def filename(self, record: "Prediction") -> str | None:
-        """As it was given."""
-        return record.filename
-
-    def error(self, record: "Prediction") -> str | None:
-        """Why there is no answer."""
-        return record.error
-
     def rows_of(self, record: "Prediction") -> Iterable[Sequence[Any]]:
-        """A row a rank, from 1."""
+        """One row per rank, from 1."""
         if not record.predictions:
             return [(record.filename, None, None, None, None, record.error)]
         return [
@@ -76,7 +74,7 @@ class PredictionRows:
 
 
 class WidePredictionRows(PredictionRows):
-    """A row a file, for a spreadsheet: `label_1`, `prob_1`, `label_2` and so on, the most probable first.
+    """One row per file, for a spreadsheet: `label_1`, `prob_1`, `label_2` and so on, the most probable first.
 
     The label of a model without class names is the index.
 
@@ -111,14 +109,6 @@ class PlainRows:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = tuple(columns)
-
-    def filename(self, record: Sequence[Any]) -> str | None:
-        """None."""
-        return None
-
-    def error(self, record: Sequence[Any]) -> str | None:
-        """None."""
-        return None
 
     def rows_of(self, record: Sequence[Any]) -> Iterable[Sequence[Any]]:
         """The row."""

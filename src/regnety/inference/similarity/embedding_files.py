@@ -42,14 +42,6 @@ class EmbeddingRows:
             Column("error", "text"),
         )
 
-    def filename(self, record: Embedding) -> str | None:
-        """As it was given."""
-        return record.filename
-
-    def error(self, record: Embedding) -> str | None:
-        """Why there is no embedding."""
-        return record.error
-
     def rows_of(self, record: Embedding) -> Iterable[Sequence[Any]]:
         """The one row."""
         return [(record.filename, record.values, record.error)]
