@@ -7,10 +7,14 @@ and engines that outlive a call register here, and are reset in the child before
 import os
 import sys
 import threading
+import time
 import weakref
 from collections import Counter
 from types import TracebackType
 from typing import Protocol
+
+LONGEST_IMPORT_S = 5.0
+"""After which a fork no longer waits for an import of another thread, which may itself wait for the one that forks."""
 
 
 class ProcessBound(Protocol):
@@ -63,6 +67,25 @@ def never_free(thing: object) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
+def _wait_for_imports() -> None:
+    """Let the imports of other threads end before a fork: their modules would stay locked in the child for ever.
+
+    A worker imports Pillow at its first PNG, and an engine is imported when it starts.
+    """
+    own: set[str | None] = set()  # what this thread is in the middle of importing cannot end before the fork
+    frame = sys._getframe()
+    while frame is not None:
+        own.add(frame.f_globals.get("__name__"))
+        frame = frame.f_back  # type: ignore[assignment]
+    end = time.monotonic() + LONGEST_IMPORT_S
+    while time.monotonic() < end and any(
+        getattr(getattr(module, "__spec__", None), "_initializing", False)
+        for name, module in list(sys.modules.items())
+        if name not in own
+    ):
+        time.sleep(0.001)
+
+
 def _after_fork_in_child() -> None:
     _forks_since_loaded.update(name for name in ("torch",) if name in sys.modules)
     for thing in list(_bound):  # a copy: resetting one may register others
@@ -70,4 +93,4 @@ def _after_fork_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_wait_for_imports, after_in_child=_after_fork_in_child)

@@ -64,7 +64,7 @@ def test_one_like_another_is_shown_the_same() -> None:
         ({"workers": 0}, ValueError, "workers must be a whole number of at least 1, got 0"),
         ({"max_pixels": None}, ValueError, "max_pixels must be a whole number of at least 1, got None"),
         ({"pixels": "best"}, ValueError, "pixels must be one of fast, exact, draft, got 'best'"),
-        ({"mean": 124}, WeightsError, "mean is 124, of values from 0 to 255; it is given for values from 0 to 1 here"),
+        ({"mean": 124}, WeightsError, "mean is 124, as for values from 0 to 255; here it is for values from 0 to 1"),
         (
             {"image_size": 64, "use_test_size": True},
             ValueError,
