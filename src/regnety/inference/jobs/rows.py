@@ -48,7 +48,7 @@ class Rows(Protocol[Record]):
 
 
 class PredictionRows:
-    """One row per file and rank. A file without an answer has one row: with its error, or with nothing probable enough."""
+    """One row per file and rank. A file without an answer has one row, with its error or with nothing at all."""
 
     columns: tuple[Column, ...] = (
         Column("filename", "text"),
