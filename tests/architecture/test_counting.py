@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import designs
 import goldens
 from numerics import lively_network, random_images, run_torch
-from regnety.architecture.counting import complexity, model_index_flops, output_shapes, weights_bytes
+from regnety.architecture.counting import complexity, model_index_flops, weights_bytes
 from regnety.catalog.models import model_info
 from regnety.errors import InvalidDesignError
 from regnety.network.creation import create_model
@@ -56,12 +56,12 @@ def test_weights_take_as_many_bytes_as_torchs(num_classes: int, in_chans: int) -
 def test_output_shapes_are_those_of_torch(name: str, image_size: int) -> None:
     network = lively_network(name)
     outputs = run_torch(network, random_images(1, 3, image_size, image_size))
-    shapes = output_shapes(network.architecture, image_size)
+    shapes = network.architecture.output_shapes(image_size)
     assert list(shapes.items()) == [(output, value.shape[1:]) for output, value in outputs.items()]
 
 
 def test_output_shapes_without_a_size_are_named() -> None:
-    shapes = output_shapes(model_info("regnety_002").design.architecture(num_classes=0))
+    shapes = model_info("regnety_002").design.architecture(num_classes=0).output_shapes()
     assert shapes["s2"] == (56, "s2_height", "s2_width")
     assert list(shapes) == ["stem", "s1", "s2", "s3", "s4", "pre_logits"]
 
@@ -83,7 +83,7 @@ def test_a_rectangle_is_counted_as_torch_computes_it(name: str, size: tuple[int,
     network = lively_network(name)
     counted = complexity(network.architecture, size)
     outputs = run_torch(network, random_images(1, 3, *size))
-    assert output_shapes(network.architecture, size) == {key: value.shape[1:] for key, value in outputs.items()}
+    assert network.architecture.output_shapes(size) == {key: value.shape[1:] for key, value in outputs.items()}
     assert (counted.macs, counted.activations) == hooked_counts(network, size)
 
 

@@ -5,11 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from regnety.architecture import validation
-from regnety.architecture.description import AnyDesign, Architecture
-from regnety.architecture.layers import Block, ConvNorm, SqueezeExcitation
-
-MAX_SIDE = 1 << 16
-"""Of a picture, in pixels; beyond it the counts would mean nothing."""
+from regnety.architecture.description import MAX_SIDE, AnyDesign, Architecture
+from regnety.architecture.layers import Block, ConvNorm, SqueezeExcitation, output_side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +53,7 @@ def model_index_flops(architecture: Architecture | AnyDesign) -> int:
     height, width = 224, 286
     flops = sum(conv.macs for conv in _convolutions(architecture, height, width))
     for stride in _strides(architecture):
-        height, width = _out(height, stride), _out(width, stride)
+        height, width = output_side(height, stride), output_side(width, stride)
     return flops + (height * width + 1) * architecture.num_features
 
 
@@ -74,7 +71,7 @@ class _Convolution:
 
 def _convolutions(architecture: Architecture, height: int, width: int) -> Iterator[_Convolution]:
     def conv(layer: ConvNorm, height: int, width: int) -> _Convolution:
-        elements = _out(height, layer.stride) * _out(width, layer.stride) * layer.width_out
+        elements = output_side(height, layer.stride) * output_side(width, layer.stride) * layer.width_out
         return _Convolution(layer.kernel_size**2 * layer.width_in // layer.groups * elements, elements)
 
     def block_convolutions(block: Block, height: int, width: int) -> Iterator[_Convolution]:
@@ -82,15 +79,15 @@ def _convolutions(architecture: Architecture, height: int, width: int) -> Iterat
         yield conv(block.conv2, height, width)
         if block.se is not None:
             yield _se_convolutions(block.se)
-        yield conv(block.conv3, _out(height, block.stride), _out(width, block.stride))
+        yield conv(block.conv3, output_side(height, block.stride), output_side(width, block.stride))
         if block.downsample is not None:
             yield conv(block.downsample, height, width)
 
     yield conv(architecture.stem, height, width)
-    height, width = _out(height, architecture.stem.stride), _out(width, architecture.stem.stride)
+    height, width = output_side(height, architecture.stem.stride), output_side(width, architecture.stem.stride)
     for block in architecture.blocks:
         yield from block_convolutions(block, height, width)
-        height, width = _out(height, block.stride), _out(width, block.stride)
+        height, width = output_side(height, block.stride), output_side(width, block.stride)
 
 
 def _se_convolutions(se: SqueezeExcitation) -> _Convolution:  # on 1x1 pictures, each with a bias
@@ -102,36 +99,3 @@ def _strides(architecture: Architecture) -> Iterator[int]:
     yield architecture.stem.stride
     for block in architecture.blocks:
         yield block.stride
-
-
-def _out(size: int, stride: int) -> int:
-    """Output size of a 3x3 convolution with padding 1, and of a 1x1 without."""
-    return (size - 1) // stride + 1
-
-
-def output_shapes(
-    architecture: Architecture, image_size: int | tuple[int, int] | None = None
-) -> dict[str, tuple[int | str, ...]]:
-    """Shape of every output of a description, without the batch.
-
-    Args:
-        architecture: the network.
-        image_size: side of a square input in pixels, or (height, width); None gives the height and width of
-            feature maps as words.
-    """
-    shapes: dict[str, tuple[int | str, ...]] = {}
-    sides = None if image_size is None else validation.sides("image_size", image_size, MAX_SIDE)
-    for name, channels, strides in (
-        ("stem", architecture.stem.width_out, (architecture.stem.stride,)),
-        *((stage.name, stage.width, tuple(block.stride for block in stage.blocks)) for stage in architecture.stages),
-    ):
-        if sides is None:
-            shapes[name] = (channels, f"{name}_height", f"{name}_width")
-            continue
-        for stride in strides:
-            sides = (_out(sides[0], stride), _out(sides[1], stride))
-        shapes[name] = (channels, *sides)
-    shapes["pre_logits"] = (architecture.num_features,)
-    if architecture.num_classes:
-        shapes["logits"] = (architecture.num_classes,)
-    return shapes

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from regnety.architecture import validation
-from regnety.architecture.layers import Block, ConvNorm, Head, Layer, Shapes, SqueezeExcitation, Stage
+from regnety.architecture.layers import Block, ConvNorm, Head, Layer, Shapes, SqueezeExcitation, Stage, output_side
 from regnety.architecture.stages import MAX_STRIDE, MAX_WIDTH, StageDesign, assign
 from regnety.errors import InvalidDesignError
+
+MAX_SIDE = 1 << 16
+"""Of a picture, in pixels; beyond it a count would mean nothing."""
 
 
 class AnyDesign(ABC):
@@ -99,6 +102,30 @@ class Architecture:
         """Names of the outputs that can be asked for: `stem`, `s1` and so on, `pre_logits`, `logits`."""
         logits = ("logits",) if self.num_classes else ()
         return ("stem", *(stage.name for stage in self.stages), "pre_logits", *logits)
+
+    def output_shapes(self, image_size: int | tuple[int, int] | None = None) -> dict[str, tuple[int | str, ...]]:
+        """Shape of every output, without the batch.
+
+        Args:
+            image_size: side of a square input in pixels, or (height, width); None gives the height and width of
+                feature maps as words.
+        """
+        shapes: dict[str, tuple[int | str, ...]] = {}
+        sides = None if image_size is None else validation.sides("image_size", image_size, MAX_SIDE)
+        for name, channels, strides in (
+            ("stem", self.stem.width_out, (self.stem.stride,)),
+            *((stage.name, stage.width, tuple(block.stride for block in stage.blocks)) for stage in self.stages),
+        ):
+            if sides is None:
+                shapes[name] = (channels, f"{name}_height", f"{name}_width")
+                continue
+            for stride in strides:
+                sides = (output_side(sides[0], stride), output_side(sides[1], stride))
+            shapes[name] = (channels, *sides)
+        shapes["pre_logits"] = (self.num_features,)
+        if self.num_classes:
+            shapes["logits"] = (self.num_classes,)
+        return shapes
 
     def layers(self) -> Iterator[Layer]:
         """Every layer that has weights, in the order of its keys."""

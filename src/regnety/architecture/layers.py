@@ -155,3 +155,8 @@ class Head:
 
 
 Layer: TypeAlias = ConvNorm | SqueezeExcitation | Head
+
+
+def output_side(side: int, stride: int) -> int:
+    """Height or width after a 3x3 convolution with padding 1, or a 1x1 convolution without."""
+    return (side - 1) // stride + 1

@@ -29,7 +29,7 @@ class Description:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, in the fields of `regnety describe --format json`."""
         architecture, design = self.architecture, self.architecture.design
-        shapes = counting.output_shapes(architecture, self.image_size)
+        shapes = architecture.output_shapes(self.image_size)
         return {
             "name": self.name,
             "design": design.as_dict(),

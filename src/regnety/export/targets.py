@@ -8,8 +8,8 @@ from regnety.bundle.bundle import Bundle
 from regnety.bundle.folders.ours import check_replaceable as check_folder_replaceable
 from regnety.errors import ExportError, WeightsError
 from regnety.export import TARGETS
+from regnety.graph.onnx_files import read_properties
 from regnety.graph.openvino_files import DATA_SUFFIX, read_openvino
-from regnety.graph.properties import read_properties
 from regnety.metadata.model_metadata import KEY
 from regnety.weights.checkpoint import open_checkpoint
 

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from regnety.architecture.counting import output_shapes
 from regnety.architecture.description import Architecture
 from regnety.architecture.layers import BATCH_NORM_EPS, Block, ConvNorm, Head, SqueezeExcitation
 from regnety.architecture.tensor_shapes import check_shape
@@ -68,7 +67,7 @@ def assemble(
         missing.discard(name)
         if not missing:  # nodes behind it would compute what nobody asked for
             break
-    shapes = output_shapes(architecture, image_size)
+    shapes = architecture.output_shapes(image_size)
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,

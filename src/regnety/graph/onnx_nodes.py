@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 
 from regnety.errors import WeightsError
 from regnety.files.mapped_files import Buffer
-from regnety.graph.onnx_files import GRAPH_NODE, ArrayReader
-from regnety.graph.properties import scan_model
+from regnety.graph.onnx_files import GRAPH_NODE, ArrayReader, scan_model
 from regnety.graph.protobuf import Field
 from regnety.graph.stored_graph import StoredArray, StoredGraph
 

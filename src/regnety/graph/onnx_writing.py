@@ -12,8 +12,7 @@ import onnx
 
 from regnety.graph.assembly import Assembly
 from regnety.graph.graph_arrays import little_endian
-from regnety.graph.onnx_files import GRAPH_INITIALIZER, TENSOR_RAW
-from regnety.graph.properties import MODEL_GRAPH
+from regnety.graph.onnx_files import GRAPH_INITIALIZER, MODEL_GRAPH, TENSOR_RAW
 from regnety.graph.protobuf import BYTES, scan
 
 DATA_ALIGNMENT = 4096

@@ -10,7 +10,7 @@ from bundles import small_bundle
 from commands import python
 from regnety.errors import WeightsError
 from regnety.graph.builder import build_graph, graph_bytes, write_graph
-from regnety.graph.properties import read_properties
+from regnety.graph.onnx_files import read_properties
 from regnety.metadata.model_metadata import KEY, metadata_from_json
 
 BUNDLE = small_bundle(("Käse", "鮭", "a\nb", "🦆"))
@@ -37,7 +37,7 @@ def test_as_onnx_reads_them(tmp_path: Path) -> None:
 
 def test_neither_onnx_nor_an_engine_is_imported(path: Path) -> None:
     code = (
-        "import sys, json; from regnety.graph.properties import read_properties\n"
+        "import sys, json; from regnety.graph.onnx_files import read_properties\n"
         "print(json.dumps([list(read_properties(sys.argv[1])), sorted({'onnx', 'onnxruntime'} & sys.modules.keys())]))"
     )
     assert json.loads(python(code, path).stdout) == [[KEY], []]
