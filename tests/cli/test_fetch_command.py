@@ -96,7 +96,7 @@ def test_all_begins_with_what_it_comes_to(hub: WebServer, tmp_path: Path) -> Non
     result = regnety("fetch", "--all", REGNETY_OFFLINE="1")
     summary, *failed = [line for line in result.stderr.splitlines() if "commercial use" not in line]
     assert summary == (
-        f"regnety: 61 published weights, {total / 1e9:.1f} GB in float32; 1 here, {(total - size) / 1e9:.1f} GB missing"
+        f"regnety: 61 published weights, {total / 1e9:.1f} GB in f32; 1 here, {(total - size) / 1e9:.1f} GB missing"
     )
     assert result.returncode == 1
     assert result.stdout == f"{folder}/regnety_640.seer.safetensors: 0.3 MB\n"

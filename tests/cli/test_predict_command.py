@@ -17,7 +17,7 @@ from pictures import encoded, noise
 from regnety import Predictor
 from regnety.images.formats import READABLE
 
-ENGINE = f"regnety: answered by ONNX Runtime {onnxruntime.__version__} in float32\n"
+ENGINE = f"regnety: answered by ONNX Runtime {onnxruntime.__version__} in f32\n"
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ def told(monkeypatch: pytest.MonkeyPatch, plan: Plan, version: str | None, *, fl
 
 FEW = Plan("onnxruntime", "f32", workers=2, threads=1, batch=1)
 MANY = Plan("onnxruntime", "f32", workers=2, threads=1, batch=8)
-TOLD = "answered by ONNX Runtime 1.32.0 in float32"
+TOLD = "answered by ONNX Runtime 1.32.0 in f32"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ TOLD = "answered by ONNX Runtime 1.32.0 in float32"
             "2026.4.1",
             "avx512f",
             True,
-            "answered by OpenVINO 2026.4.1 in bfloat16, 4 images at a time on 1 thread",
+            "answered by OpenVINO 2026.4.1 in bf16, 4 images at a time on 1 thread",
         ),
         (Plan("openvino", "int8", workers=4, threads=1, batch=4), None, "", True, "answered by OpenVINO in int8"),
         (
@@ -51,7 +51,7 @@ TOLD = "answered by ONNX Runtime 1.32.0 in float32"
             "2.13.0",
             "",
             True,
-            "answered by PyTorch 2.13.0 in float32",
+            "answered by PyTorch 2.13.0 in f32",
         ),
     ],
 )

@@ -57,9 +57,7 @@ def test_it_answers_where_it_is_named() -> None:
     assert plain.outputs is not None
     np.testing.assert_array_equal(output.outputs["logits"], -plain.outputs["logits"])
     assert predictor.plan is not None
-    assert (
-        describe_engine(predictor.plan.engine, predictor.plan.precision, "1.0") == "The made-up engine 1.0 in float32"
-    )
+    assert describe_engine(predictor.plan.engine, predictor.plan.precision, "1.0") == "The made-up engine 1.0 in f32"
 
 
 def test_everything_that_knows_engines_knows_it() -> None:

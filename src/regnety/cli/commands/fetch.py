@@ -81,7 +81,7 @@ def _check(name: str) -> None:
 def _summary(names: list[str]) -> str:
     missing = [name for name in names if not _is_here(name)]
     here = len(names) - len(missing)
-    return f"{len(names)} published weights, {_gigabytes(names)} in float32; {here} here, {_gigabytes(missing)} missing"
+    return f"{len(names)} published weights, {_gigabytes(names)} in f32; {here} here, {_gigabytes(missing)} missing"
 
 
 def _is_here(name: str) -> bool:

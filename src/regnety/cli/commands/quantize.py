@@ -128,6 +128,6 @@ def _print(result: "Quantized") -> None:
         accuracy = f"{measured.top1_float:.2f} % before, {measured.top1_int8:.2f} % in int8"
         print(printable(f"top1         {accuracy}, on {counted(measured.count, 'image')} of {measured.data}"))
     print(f"same answer  {result.agreement:.1f} % of the {calibration.num_images} calibration images")
-    print(f"in float32   {counted(len(calibration.float_layers), 'layer')}")
+    print(f"in f32       {counted(len(calibration.float_layers), 'layer')}")
     for speed in result.speeds:
         print(f"speed        {speed.latency_ms:.2f} ms an image  {speed.engine}, {speed.precision}")

@@ -22,9 +22,6 @@ from regnety.inference.engines.registry import (
 )
 from regnety.storage import cache_directory
 
-ARITHMETIC = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "int8": "int8"}
-"""What people call them."""
-
 logger = logging.getLogger("regnety")
 
 
@@ -164,8 +161,8 @@ def installed_engines() -> dict[str, str | None]:
 
 
 def describe_engine(name: str, precision: str, version: str | None) -> str:
-    """`ONNX Runtime 1.32.0 in float32`."""
-    return f"{' '.join(filter(None, (ENGINES[name].title, version)))} in {ARITHMETIC[precision]}"
+    """`ONNX Runtime 1.32.0 in f32`."""
+    return f"{' '.join(filter(None, (ENGINES[name].title, version)))} in {precision}"
 
 
 def faster_engine(*, than: str = DEFAULT_ENGINE, precision: str = "f32") -> EngineRow | None:
