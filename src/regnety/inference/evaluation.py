@@ -94,6 +94,7 @@ def evaluate(
     class_indices(bundle, samples)  # refuses unknown classes before `scored_samples` hashes every file
     scored = scored_samples(bundle, samples, held_out_only=held_out_only, quiet=quiet)
     samples, indices = scored.samples, class_indices(bundle, scored.samples)
+    # Not those of `Predictor`: a figure is compared with published ones, which come from timm's pixels in float32.
     own = RunOptions(
         precision="int8" if bundle.is_quantized else "f32",
         pixels="exact",
@@ -116,6 +117,7 @@ def evaluate(
                 logits = output.outputs["logits"]
                 targets.append(target)
                 trained_on.append(trained)
+                # Stable: of equal logits the first class counts as the answer, as in `predict`.
                 ranks.append(int(np.flatnonzero(np.argsort(-logits, kind="stable") == target)[0]))
                 # A probability may underflow to 0, whose logarithm would make the mean infinite.
                 losses.append(-float(np.log(max(softmax(logits)[target], np.finfo(np.float64).tiny))))
@@ -134,7 +136,7 @@ def evaluate(
             names[number]: ClassAccuracy(
                 count=int((target_of == number).sum()), top1=_percent(rank[target_of == number] < 1)
             )
-            for number in sorted(set(targets))
+            for number in sorted(set(targets))  # classes without a photograph have no accuracy
         },
         errors=tuple(errors),
         trained_on=None if bundle.training_files is None else trained_on.count(True),

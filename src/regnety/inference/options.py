@@ -9,6 +9,7 @@ from regnety.inference.engines.registry import AUTO, PRECISIONS, engine_row
 from regnety.preprocessing import PerChannel, Preprocessing, per_channel
 
 
+# Written twice, once for type checkers, which cannot derive it from the dataclass; a test compares the two.
 class RunFields(TypedDict, total=False):
     """The fields of `RunOptions` as keywords, for what takes them one by one: `Predictor(engine="openvino")`."""
 
@@ -69,7 +70,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         if self.engine != AUTO:
-            engine_row(self.engine)
+            engine_row(self.engine)  # refuses a name that is not in the table; whether it is installed is asked later
         if self.precision not in PRECISIONS:
             raise EngineError(f"no precision named {self.precision!r}; there are {', '.join(PRECISIONS)}")
         for name, number in (("workers", 1 if self.workers is None else self.workers), ("max_pixels", self.max_pixels)):

@@ -82,7 +82,7 @@ class Predictor:
         labels: str | Path | Sequence[str] | None = None,
         **changes: Unpack[RunFields],
     ) -> None:
-        options = replace(options or RunOptions(), **changes)
+        options = replace(options or RunOptions(), **changes)  # a misspelt keyword fails here, before any file is read
         bundle = Bundle.load(model)
         if not bundle.metadata.num_classes:
             raise WeightsError(f"{bundle.name}: has no classifier; create_model gives its features")
@@ -90,6 +90,7 @@ class Predictor:
             from regnety.bundle.label_files import find_labels
 
             bundle = bundle.with_labels(find_labels(labels))
+        # Pickle hands on this bundle with the same options: to apply them twice changes nothing more.
         self.bundle = bundle.with_preprocessing(options.preprocessing(bundle.preprocessing))
         self._runner = Runner(self.bundle, options)
 
@@ -160,7 +161,7 @@ class Predictor:
             ImageError: as `predict`.
             ValueError: as `predict`.
         """
-        check_question(top_k, min_probability, on_error)
+        check_question(top_k, min_probability, on_error)  # now, as the generator below begins at its first `next`
         sources: Iterable[ImageSource] = [images] if is_single_image(images) else images  # type: ignore[list-item, assignment]
         count = len(sources) if isinstance(sources, Sized) else count
         return self._predictions(sources, top_k, min_probability, on_error, count)
@@ -225,7 +226,8 @@ def check_question(top_k: int, min_probability: float, on_error: str) -> None:
 
 
 def largest(values: npt.NDArray[Any], count: int) -> npt.NDArray[np.intp]:
-    """Indices of the largest values, the largest first, of equal ones the first; all are not sorted for it."""
+    """Indices of the largest values, the largest first; of equal ones the first."""
+    # Partitioned, as mostly 5 of 1,000 are asked for. All that equal the least stay until the stable sort orders them.
     if count < len(values):
         least = np.partition(values, len(values) - count)[len(values) - count]
         places = np.flatnonzero(values >= least)
@@ -236,6 +238,7 @@ def largest(values: npt.NDArray[Any], count: int) -> npt.NDArray[np.intp]:
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Logits [num_classes] -> probabilities that sum to 1."""
+    # Without the largest logit, whose exponential would overflow; in float64, so that they sum to 1 in all digits.
     exponentials = np.exp(logits.astype(np.float64) - float(logits.max()))
     probabilities: npt.NDArray[np.float64] = exponentials / exponentials.sum()
     return probabilities

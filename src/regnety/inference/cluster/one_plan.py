@@ -63,16 +63,17 @@ def for_all_nodes(options: RunOptions, bundle: Bundle, nodes: Iterable[Node]) ->
     engine, precision = options.engine, options.precision
     if precision == AUTO and not all(bf16) and not bundle.is_quantized:
         precision = "f32"
+    # The node that tries the engines may be one that has more than others. With bf16 all need an engine that has it.
     if engine == AUTO and len(set(installed)) > 1 and precision != "bf16":
         engine = DEFAULT_ENGINE
     return replace(options, engine=engine, precision=precision)
 
 
 def _found_best(model: ShippedModel, options: RunOptions, first: list[ImageSource], count: float) -> Plan | str:
-    """How so many images are answered best on this machine; or in one line why they cannot be."""
+    """How `count` images are answered best on this machine; or in one line why they cannot be."""
     try:
         return Predictor(model.bundle(), options=options).plan_for(first, count)
-    except (RegNetYError, OSError) as error:
+    except (RegNetYError, OSError) as error:  # a line, as Ray would wrap an exception in pages of traceback
         return one_line(error)
 
 
@@ -80,6 +81,7 @@ def _remote(model: ShippedModel, options: RunOptions, first: list[ImageSource], 
     """The same on any node."""
     import ray
 
+    # Asks for as many processors as a worker will have, so that the plan is tried with a worker's threads.
     threads = options.workers or 1
     task: Any = ray.remote(num_cpus=threads)(_found_best)
     found: Plan | str = ray.get(task.remote(model, options, first, count))
@@ -98,6 +100,7 @@ def _nodes() -> list[Node]:
     library: Any = ray
     asked = []
     for node in library.nodes():
+        # Pinned to the node; soft, so that one that dies meanwhile does not make the question wait for ever.
         if node["Alive"] and node["Resources"].get("CPU"):
             there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)
             asked.append(library.remote(num_cpus=0, scheduling_strategy=there)(_here).remote())

@@ -39,7 +39,7 @@ class ShippedModel:
             WeightsError: the file is damaged.
             OSError: the cache of the worker's machine cannot be written.
         """
-        if self.version != __version__:
+        if self.version != __version__:  # pickled classes of another release may not fit, or answer otherwise
             raise ClusterError(f"the worker has regnety {__version__}, the command {self.version}; install the same")
         bundle = self._in_place() or Bundle.load(self._unpack())
         return Bundle(
@@ -68,7 +68,7 @@ class ShippedModel:
         import ray
 
         folder = cache_directory() / "graphs" / f"shipped-{self.digest}"
-        with locked(folder):
+        with locked(folder):  # the workers of a machine start at the same time
             if not folder.is_dir():
                 with replacing_folder(folder) as beside:
                     for name, data in self.files:
@@ -94,9 +94,10 @@ def ship(bundle: Bundle, *, same_machine: bool) -> ShippedModel:
         contents = [("model.onnx", graph)]
         place, stamp = None, None
     else:
-        graph = Path(os.path.abspath(graph))
+        graph = Path(os.path.abspath(graph))  # workers have another current folder
         stored = read_onnx(graph)
         place, stamp = str(graph), ModelFiles(stored.mapped).identity
+        # Copied out of the mapped files now: Ray serialises what it is given, and the files may change.
         contents = [] if same_machine else [(file.path.name, bytes(file.data[:])) for file in stored.mapped]
     digest, files = None, []
     if contents:

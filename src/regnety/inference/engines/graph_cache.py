@@ -72,10 +72,10 @@ def _built(bundle: Bundle, outputs: tuple[str, ...], *, rebuild: bool) -> Path |
     path = cache_directory() / "graphs" / f"{key}.onnx"
     try:
         if rebuild or not path.exists():
-            require_onnx()
+            require_onnx()  # says in one line why onnx cannot be imported
             from regnety.graph.builder import write_graph
 
-            _check_unchanged(bundle)
+            _check_unchanged(bundle)  # weights are read only now, perhaps long after the bundle was loaded
             path.parent.mkdir(parents=True, exist_ok=True)
             weights, options = bundle.weights, _options(bundle, outputs)
             write_graph(path, bundle.architecture, weights, largest_file=LARGEST_CACHED_FILE, **options)
@@ -87,7 +87,7 @@ def _built(bundle: Bundle, outputs: tuple[str, ...], *, rebuild: bool) -> Path |
         return path
     except OSError as error:
         say_not_kept(path, error)
-        return _in_memory(bundle, outputs)
+        return _in_memory(bundle, outputs)  # a full disk or a read-only home costs time, not the answer
 
 
 def _is_its_own_graph(bundle: Bundle, outputs: tuple[str, ...], suffixes: tuple[str, ...]) -> bool:
@@ -97,6 +97,7 @@ def _is_its_own_graph(bundle: Bundle, outputs: tuple[str, ...], suffixes: tuple[
         return False
     if graph.input_kind != "uint8" or not set(outputs) <= set(graph.outputs):
         return False
+    # Mean and std are inside the graph, the size is its input's; crop and filter are applied before it.
     inside = metadata_from_json(graph.properties[KEY], source=str(graph.path)).preprocessing
     wanted = bundle.preprocessing
     return graph.takes(wanted.image_size) and (inside.mean, inside.std) == (wanted.mean, wanted.std)
@@ -152,5 +153,6 @@ def _cache_key(bundle: Bundle, outputs: tuple[str, ...]) -> str | None:
         return None
     metadata = bundle.metadata
     design = json.dumps([metadata.design.as_dict(), metadata.num_classes, metadata.in_chans], sort_keys=True)
+    # The release too: what `build_graph` writes may change with it.
     facts = f"{__version__}\n{FORMAT_VERSION}\n{design}\n{bundle.preprocessing}\n{outputs}\n{bundle.stamp}"
     return hashlib.sha256(facts.encode()).hexdigest()[:32]

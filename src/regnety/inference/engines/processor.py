@@ -13,6 +13,7 @@ NOTED_FLAGS = ("avx", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_f
 """What decides how fast a network runs, oldest first."""
 
 CPUINFO = Path("/proc/cpuinfo")
+# The full path, as /usr/sbin is not on every PATH.
 SYSCTL = ("/usr/sbin/sysctl", "machdep.cpu", "hw.optional")
 SYSCTL_TIMEOUT_S = 5
 MAC_FLAGS = {"avx1_0": "avx", "avx512bf16": "avx512_bf16", "avx512vnni": "avx512_vnni"}
@@ -48,7 +49,7 @@ def processor() -> Processor:
         return _of_linux()
     if sys.platform == "darwin":
         return _of_macos()
-    return Processor(os.environ.get("PROCESSOR_IDENTIFIER") or None, None)
+    return Processor(os.environ.get("PROCESSOR_IDENTIFIER") or None, None)  # Windows; it does not list the flags
 
 
 def has_bf16() -> bool | None:
@@ -87,6 +88,7 @@ def from_sysctl(lines: Iterable[str]) -> Processor:
 
 def _from_values(values: Mapping[str, str], *, name_keys: Iterable[str], flag_keys: Iterable[str]) -> Processor:
     names = [values[key] for key in name_keys if values.get(key)]
+    # macOS writes AVX1.0 and AVX512BF16, Linux avx and avx512_bf16.
     words = [word.lower().replace(".", "_") for key in flag_keys for word in values.get(key, "").split()]
     flags = frozenset(MAC_FLAGS.get(word, word) for word in words)
     return Processor(names[0] if names else None, flags or None)

@@ -40,7 +40,7 @@ def choose_engine(engine: str = AUTO, precision: str = AUTO, bundle: Bundle | No
     row = None if engine == AUTO else engine_row(engine)
     if precision not in PRECISIONS:
         raise EngineError(f"no precision named {precision!r}; there are {', '.join(PRECISIONS)}")
-    if bundle is not None and bundle.is_quantized:
+    if bundle is not None and bundle.is_quantized:  # its arithmetic is in the graph, whatever is asked for
         return _engine_for_quantized(bundle, row, precision), "int8"
     if precision == "int8":
         name = "the model" if bundle is None else bundle.name
@@ -156,7 +156,7 @@ def can_run(row: EngineRow, bundle: Bundle | None) -> bool:
 
 
 def installed_engines() -> dict[str, str | None]:
-    """Every engine's version by its name, None where it is not installed; nothing is imported for it."""
+    """Every engine's version by its name, None if it is not installed; no engine is imported."""
     return {row.name: _version(row) for row in ENGINES.values()}
 
 
@@ -182,7 +182,7 @@ def _engine_for_quantized(bundle: Bundle, row: EngineRow | None, precision: str)
             f"{bundle.name}: is quantized and computes in int8, not in {precision}; leave the precision at auto, or "
             "name the model that it was made from"
         )
-    if row is None:  # a graph in an engine's own format is for that engine
+    if row is None:  # the first that reads it; a graph in an engine's own format is for that engine
         return next((row.name for row in ENGINES.values() if can_run(row, bundle)), DEFAULT_ENGINE)
     if "int8" not in row.precisions:
         raise EngineError(f"{bundle.name}: is quantized, which the engine {row.name} does not run; take another one")
@@ -192,7 +192,8 @@ def _engine_for_quantized(bundle: Bundle, row: EngineRow | None, precision: str)
 def _engine_with(precision: str) -> tuple[str, Precision]:
     """The first engine that is installed and has a precision."""
     rows = [row for row in ENGINES.values() if precision in row.precisions]
-    taken = [_checked(row, precision) for row in rows]  # says first what the processor lacks
+    # Checked for all, installed or not: a processor without bf16 is the better reason than a missing extra.
+    taken = [_checked(row, precision) for row in rows]
     for row in rows:
         if row.is_installed:
             return row.name, taken[0]

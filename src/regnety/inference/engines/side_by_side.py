@@ -30,13 +30,14 @@ class SideBySideEngine:
         self.input_shape: tuple[int | None, ...] = (None, *engine.input_shape[1:])
         self.input_dtype = engine.input_dtype
         self._engine = engine
-        self._piece = engine.input_shape[0] or 1
+        self._piece = engine.input_shape[0] or 1  # a free batch is run image by image
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="regnety")
 
     def run(self, images: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
         """A batch of images of any number -> every output by its name, in their order."""
         pieces = [images[start : start + self._piece] for start in range(0, len(images), self._piece)]
         if pieces and (missing := self._piece - len(pieces[-1])):
+            # The engine is compiled for whole pieces.
             filling = np.zeros((missing, *images.shape[1:]), images.dtype)
             pieces[-1] = np.concatenate([pieces[-1], filling])
         answers = list(self._pool.map(self._engine.run, pieces))

@@ -26,8 +26,8 @@ def system_info() -> dict[str, Any]:
 
     Returns:
         Plain JSON values, in the fields of `regnety info --format json`: `engines`, `libraries` and `extras` are
-        versions by name, None where it is not installed; `auto` is what answers a few images by default; `bf16` is
-        None where the system does not say; `cache` is None where there is no place for one.
+        versions by name, None if it is not installed; `auto` is what answers a few images by default; `bf16` is
+        None if the system does not say; `cache` is None if there is no place for one.
     """
     here, (engine, precision) = processor(), choose_engine()
     cache = cache_directory()
