@@ -151,7 +151,7 @@ def test_many_images_killed_at_random(count: int, kills: int, longest_s: float, 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that one process may send another as Ctrl-C")
 @pytest.mark.parametrize("runs", [pytest.param(40, marks=pytest.mark.slow), pytest.param(500, marks=pytest.mark.soak)])
 def test_every_run_of_a_small_folder_ends_well(runs: int, tmp_path: Path) -> None:
-    """In turn all readable, one unreadable, finished already, interrupted at any moment and gone on with."""
+    """In turn all readable, one unreadable, finished already, interrupted at any moment and resumed."""
     small_bundle().save(tmp_path / "bundle")
     for kind in ("good", "bad"):
         (tmp_path / kind).mkdir()

@@ -1,4 +1,4 @@
-"""One process at a time, nothing unfinished is lost, and whoever replaces something knows it."""
+"""One process at a time, nothing unfinished is lost, and replacing is announced."""
 
 import multiprocessing
 import os

@@ -128,7 +128,7 @@ def test_the_head_tells_what_the_job_is() -> None:
 
 
 def test_the_command_writes_to_an_address(bucket: str, tmp_path: Path) -> None:
-    """As a process of its own, which is told by the environment where the store is."""
+    """As a process, which finds the store by the environment."""
     for number in range(3):
         noise(40, 30, seed=number).save(tmp_path / f"{number}.png")
     (tmp_path / "3.png").write_bytes(b"text")

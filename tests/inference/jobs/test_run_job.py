@@ -1,4 +1,4 @@
-"""A batch job as a function: whatever ends it, and whatever changed meanwhile, no row is lost and none is double."""
+"""A batch job as a function: however it ends, and whatever has changed since, no row is lost and none is doubled."""
 
 import csv
 import io

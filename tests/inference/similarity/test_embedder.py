@@ -1,4 +1,4 @@
-"""Images in, pooled features out: the network's own, whatever it was read from, and comparable only with those."""
+"""Images in, pooled features out: those of the network, from whatever file, and comparable only with each other."""
 
 import shutil
 from dataclasses import replace

@@ -21,9 +21,7 @@ ROUNDING = 1e-6  # of a cosine in float32: that of an image with itself may come
 BOUND_ROUNDING = 1e-5  # of the bound on a cosine
 BLOCK_ROWS = 1024
 SUBSPACE = 32  # fewer dimensions rule out fewer pairs, more cost more; measured on 256 and 368 features
-SAMPLE_ROWS = (
-    8192  # the subspace is fitted to so many; any subspace gives the same answer, a fitted one gives it sooner
-)
+SAMPLE_ROWS = 8192  # to which the subspace is fitted: any subspace gives the same answer, a fitted one gives it sooner
 
 Indices = npt.NDArray[np.intp]
 
