@@ -4,7 +4,7 @@ The names below are imported when they are first used, so that `import regnety` 
 """
 
 # ruff: noqa: I001
-# (ruff would give each `X as X` an import of its own; one to a module is half as long)
+# (ruff would write an import for each `X as X`; one per module is half as long)
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -190,13 +190,12 @@ _HOMES = {
     "regnety.weights.fetching.published": ("fetch_weights",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
+# refused with the extra's name; the ImportError of their modules would not say how to install it
 _NEEDS_TORCH = {"RunResult", "create_model", "create_transform", "load_checkpoint", "train"}
-_TIMMS_ROOMS = ("data", "models")
-"""Where code that was written for timm looks for names: `regnety.data.create_transform`."""
+_TIMMS_ROOMS = ("data", "models")  # where code that was written for timm looks: `regnety.data.create_transform`
 _TIMMS_OTHER_ROOMS = ("layers", "loss", "optim", "scheduler", "utils")
 
-_SPELLINGS = {"find_neighbors": "find_neighbours"}
-"""Other spellings, which no list shows."""
+_SPELLINGS = {"find_neighbors": "find_neighbours"}  # accepted, in no list
 
 __all__ = sorted([*_HOME, "__version__"])
 
@@ -214,7 +213,7 @@ def __getattr__(name: str) -> Any:
 
         import_extra("torch", feature=name, extra="torch")
     value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
+    globals()[name] = value  # the next access does not come here
     return value
 
 

@@ -148,3 +148,11 @@ def test_the_help_has_an_example_that_works(tmp_path: Path) -> None:
 
 def test_everything_that_can_be_written_is_offered() -> None:
     assert convert_command.TARGETS == TARGETS
+
+
+def test_the_output_is_named_once(tmp_path: Path) -> None:
+    for places in ([], [tmp_path / "a.pth", "-o", tmp_path / "b.pth"]):
+        line = one_line(regnety("convert", "regnety_cifar10", *places, "--to", "pycls"))
+        assert line == "name one place to write to: --output PATH (regnety convert --help)"
+    assert regnety("convert", "regnety_cifar10", "-o", tmp_path / "b.pth", "--to", "pycls", "-q").returncode == 0
+    assert (tmp_path / "b.pth").is_file()

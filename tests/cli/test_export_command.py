@@ -116,3 +116,11 @@ def test_an_onnx_file_answers_without_the_package_onnx(folder: Path, tmp_path: P
     result = python(code, "predict", folder / "1.png", "--model", tmp_path / "model.onnx", **cache)
     assert result.returncode == 0, result.stderr
     assert not (tmp_path / "cache" / "graphs").exists()
+
+
+@pytest.mark.parametrize("option", [("--precision", "f16"), ("--precision", "float16"), ("--fp16",)])
+def test_half_precision_in_every_spelling(option: tuple[str, ...], folder: Path, tmp_path: Path) -> None:
+    whole, half = tmp_path / "whole.onnx", tmp_path / "half.onnx"
+    for file, options in ((whole, ()), (half, option)):
+        assert regnety("export", folder / "bundle", "-o", file, "-q", *options).returncode == 0
+    assert half.stat().st_size < 0.75 * whole.stat().st_size

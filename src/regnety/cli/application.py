@@ -89,7 +89,7 @@ def run_command(arguments: Sequence[str]) -> int:
     logger, handler = logging.getLogger("regnety"), _Warnings(logging.WARNING)
     logger.addHandler(handler)
     try:
-        # a command returns its status, or nothing where it is 0; standalone mode would print errors in click's own form
+        # a command returns its status, or nothing for 0; in standalone mode click would print errors in its own form
         return int(application.main(list(arguments), prog_name="regnety", standalone_mode=False) or 0)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "regnety"

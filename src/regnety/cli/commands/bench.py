@@ -72,6 +72,7 @@ def bench(
     ]
     if plot is not None and all(model.top1 is None for model in timed):
         raise click.UsageError("--plot needs accuracies, and none is known for these models at this size")
+    # for the progress: each model may have other engines and precisions, an int8 one for example
     pairs = [engines_to_time(engines, precisions, model.bundle) for model in timed]
     total = len(set(batch_sizes)) * sum(map(len, pairs))
     if not quiet and any(model.has_random_weights for model in timed):

@@ -19,5 +19,5 @@ def completion(shell: str) -> None:
     from regnety.cli.application import COMPLETION, application
 
     kind = get_completion_class(shell)
-    assert kind is not None
+    assert kind is not None  # click has all of SHELLS
     print(kind(application, {}, "regnety", COMPLETION).source())

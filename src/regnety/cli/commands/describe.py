@@ -128,6 +128,7 @@ def describe(
         _print_report(reports[0], stream) if len(reports) == 1 else _print_table(reports, stream)
 
     rows = [row_of(found) for found in reports]
+    # one model is an object, so that `jq .macs` works; several are a list
     whole = reports[0] if len(reports) == 1 else reports
     written.write(listing_of(rows, KINDS, table, lines=reports, whole=whole))
 

@@ -1,7 +1,7 @@
 """`regnety embed`."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,9 @@ from regnety.cli.options.shared import model_option, quiet_option, recursive_opt
 from regnety.cli.output.claiming import claim, say_replaced
 from regnety.cli.output.formats import RowFormat, row_format
 from regnety.cli.output.notices import say, say_notice
+
+if TYPE_CHECKING:
+    from regnety.inference.options import RunFields
 
 SUFFIX = ".parquet"
 
@@ -31,7 +34,7 @@ SUFFIX = ".parquet"
     help=f"A {SUFFIX} file to write; an address works too.",
 )
 @resume_option
-@run_options("f32")
+@run_options("f32")  # a file of embeddings is kept and compared with others; bf16 would round them
 @quiet_option
 def embed(
     images: tuple[str, ...],
@@ -41,7 +44,7 @@ def embed(
     recursive: bool,
     output: str,
     resume: bool,
-    how: dict[str, Any],
+    how: "RunFields",
     quiet: bool,
 ) -> int:
     """Write embeddings of photographs, to find similar ones.

@@ -64,6 +64,7 @@ def evaluate(
     if labels is not None:
         bundle = bundle.with_labels(find_labels(labels))
     say_notice(bundle, quiet=quiet)
+    # a split that is named is measured whole; otherwise images of the training must not flatter the model
     result = evaluate_bundle(
         bundle, read_evaluation_folder(data, split), held_out_only=split is None, quiet=quiet, **how
     )

@@ -55,7 +55,7 @@ def export(
     input_kind: Literal["uint8", "float"],
     preprocessing: dict[str, Any],
     outputs: str,
-    precision: str,
+    precision: Literal["f32", "f16"],
     fp16: bool,
     labels: str | None,
     quiet: bool,
@@ -71,6 +71,7 @@ def export(
     from regnety.export.model_export import export_model
     from regnety.export.targets import check_export_target, check_not_its_source
 
+    # asked before the model is loaded, which may be a download
     is_folder = check_export_target(output) == "folder"
     place = claim(output, is_folder=is_folder, check=lambda: check_export_target(output))
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
@@ -82,7 +83,8 @@ def export(
         output,
         input=input_kind,
         outputs=[name.strip() for name in outputs.split(",")],
-        fp16=fp16 or precision == "f16",
+        precision=precision,
+        fp16=fp16,
         **preprocessing,
     )
     if not quiet:

@@ -53,7 +53,7 @@ def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> int:
             continue
         try:
             path = fetch_model(name, quiet=quiet)
-        except (RegNetYError, OSError) as error:
+        except (RegNetYError, OSError) as error:  # one that fails does not stop the others
             if every and isinstance(error, UnreachableError):
                 unanswered[name] = error
                 continue

@@ -39,7 +39,7 @@ def inspect(path: str, state_dict: str | None, output_format: ReportFormat) -> i
         print(json.dumps(found.as_dict(), indent=2))  # in ASCII: what a file says may have power over a terminal
     else:
         _print(found)
-    return 1 if found.problem else 0
+    return 1 if found.problem else 0  # so that a script can ask
 
 
 def _print(found: "Inspection") -> None:

@@ -32,7 +32,7 @@ COLUMNS = {"filename": "text", "rank": "integer", "neighbour": "text", "similari
 @recursive_option
 @row_output_options
 @engine_option
-@precision_option("f32")
+@precision_option("f32")  # as in `embed`: cosines of two precisions are not quite comparable
 @workers_option
 @max_pixels_option
 @quiet_option
@@ -78,6 +78,7 @@ def neighbours(
         max_pixels=max_pixels,
     )
     sources = named_images(images, lists, recursive=recursive)
+    # all are embedded before the file is searched, which is read once for all of them
     queries = list(embedder.stream(sources, on_error="record"))
     answers = find_neighbours(embedder.stacked(queries), stored, top_k)
     remaining = iter(answers)  # one for each query that could be read; the others have an error

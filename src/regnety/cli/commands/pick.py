@@ -94,6 +94,7 @@ def pick(
         say(f"the most accurate that fits is {found[0].model}{runner_up}; {fetch}")
         if found[0].job_memory_mib is not None:
             how = f"--engine {found[0].engine} --precision {found[0].precision}"
+            # in a job every thread has images of its own, in a batch they share it: the option has another name
             workers = f" --workers {threads}" if threads else ""
             say(f"a batch job of it with {how}{workers} takes {found[0].job_memory_mib:,.0f} MiB")
     return 0

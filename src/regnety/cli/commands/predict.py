@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from regnety.bundle.bundle import Bundle
     from regnety.inference.cluster.ray_predictor import RayPredictor
     from regnety.inference.jobs.rows import PredictionRows
+    from regnety.inference.options import RunFields
     from regnety.inference.predictor import Prediction, Predictor
 
     AnyPredictor: TypeAlias = Predictor | RayPredictor
@@ -91,7 +92,7 @@ def predict(
     resume: bool,
     output_format: RowFormat | None,
     wide: bool,
-    how: dict[str, Any],
+    how: "RunFields",
     labels: str | None,
     ray: str | None,
     ray_workers: int | None,
@@ -219,13 +220,14 @@ def _write(
         writer = make_writer(output_format, stream, names, predictor.bundle.labels, rows)
         try:
             # closed before the writer ends, so that after Ctrl-C no thread reads on
+            # closed at once when Ctrl-C or a reader that has gone ends the loop: its threads would work on
             with closing(answers) as predictions:  # type: ignore[type-var]
                 for prediction in predictions:
                     notice.say(answered=prediction.error is None)
                     writer.write(prediction)
                     if prediction.error is not None:
                         failed = True
-                        if output_format is RowFormat.table or output is not None:
+                        if output_format is RowFormat.table or output is not None:  # else it stands among the rows
                             print(f"regnety: {printable(prediction.error)}", file=sys.stderr)
         finally:
             writer.end()

@@ -86,6 +86,7 @@ def quantize(
         raise click.UsageError("--max-drop needs labelled photographs to measure accuracy on: give --data")
     if calibrate is None and not lists:
         raise click.UsageError("name photographs to calibrate on: a folder with --calibrate, or a list with --from")
+    # all refusals come before the model is loaded, which may be a download
     if check_export_target(output) != "folder":
         raise ExportError(f"{output}: an int8 model is a folder; name one without a suffix")
     place = claim(output, is_folder=True, check=lambda: check_export_target(output))
@@ -114,6 +115,7 @@ def quantize(
         _print(result)
     if result.notice is not None and not quiet:
         say(result.notice)
+    # unreadable photographs are omitted: the model is made, and the status says that something was wrong
     for error in result.errors:
         say(error)
     return int(bool(result.errors))

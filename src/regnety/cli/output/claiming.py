@@ -28,7 +28,7 @@ def claim(
     from regnety.inference.jobs.claims import claimed
 
     claimed_place = claimed(output, is_folder=is_folder, resume=resume, check=check)
-    return click.get_current_context().with_resource(claimed_place)
+    return click.get_current_context().with_resource(claimed_place)  # given up when the command ends, also by an error
 
 
 def claim_file(output: str | Path | None, *, check: Callable[[], object] = lambda: None) -> "Place | None":
@@ -43,5 +43,6 @@ def say_replaced(place: "Place | None", *, quiet: bool = False) -> None:
 
 
 def is_stream(output: str | Path) -> bool:
-    """Whether an output is a device or a pipe (/dev/stdout, a named pipe), which is written as it comes."""
+    """Whether an output is a device or a pipe, such as /dev/stdout."""
+    # nothing can be written beside it and renamed: it takes rows as they come
     return os.path.exists(output) and not (os.path.isfile(output) or os.path.isdir(output))

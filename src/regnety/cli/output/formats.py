@@ -34,7 +34,7 @@ def row_format(chosen: RowFormat | None, output: str | None) -> RowFormat:
         UsageError: they contradict each other, the suffix says nothing, or Parquet has no --output.
     """
     if output is None:
-        if chosen is RowFormat.parquet:
+        if chosen is RowFormat.parquet:  # binary, and its footer needs a file that can be sought in
             raise click.UsageError("parquet cannot be printed; name a file with --output")
         return chosen or RowFormat.table
     path = Path(output)

@@ -33,7 +33,7 @@ def _print_table(rows: "Sequence[LatencyRow]", stream: TextIO) -> None:
 def figures(row: "LatencyRow") -> str:
     """One row in a few words."""
     memory = "" if row.memory_mib is None else f", {row.memory_mib:,.0f} MiB"
-    if row.job_memory_mib is not None:
+    if row.job_memory_mib is not None:  # what the budget of `pick` is held against
         memory = f", a batch job {row.job_memory_mib:,.0f} MiB"
     return (
         f"{row.model} {row.engine} {row.precision} batch {row.batch_size}: "

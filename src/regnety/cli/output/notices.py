@@ -42,7 +42,7 @@ class EngineNotice:
         assert plan is not None
         version = None if engine is None else engine.version  # it may be another machine's
         text = f"answered by {describe_engine(plan.engine, plan.precision, version)}"
-        if engine is None or plan.batch == 1:
+        if engine is None or plan.batch == 1:  # nothing was tuned here
             return text
         text += f", {plan.batch} images at a time on {counted(plan.workers, 'thread')}"
         faster = faster_engine(than=plan.engine, precision=plan.precision)
