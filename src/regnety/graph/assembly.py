@@ -40,6 +40,11 @@ class Assembly:
     arrays: tuple[GraphArray, ...]
     """The initializers, in their order."""
 
+    @property
+    def num_bytes(self) -> int:
+        """Of all arrays."""
+        return sum(array.num_bytes for array in self.arrays)
+
     def whole(self) -> onnx.ModelProto:
         """The model with its arrays inside."""
         model = onnx.ModelProto()

@@ -1,6 +1,5 @@
 """`build_graph` and `write_graph`: an ONNX model from a description and NumPy weights."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -56,10 +55,10 @@ def build_graph(
     Raises:
         WeightsError: weights do not fit, an argument is not allowed, or the model would pass 2 GiB (use `write_graph`).
     """
-    arguments = _GraphArguments(architecture, weights, image_size, dtype, preprocessing, labels, provenance)
-    if arguments.size > LARGEST_FILE:
-        raise WeightsError(f"the weights take {arguments.size} bytes, over protobuf's 2 GiB; use write_graph")
-    return arguments.assemble(weights, input, outputs).whole()
+    assembly = _assembled(architecture, weights, input, image_size, outputs, dtype, preprocessing, labels, provenance)
+    if assembly.num_bytes > LARGEST_FILE:
+        raise WeightsError(f"the weights take {assembly.num_bytes} bytes, over protobuf's 2 GiB; use write_graph")
+    return assembly.whole()
 
 
 def write_graph(
@@ -99,12 +98,10 @@ def write_graph(
         WeightsError: as `build_graph`, size excepted.
     """
     path = Path(path)
-    arguments = _GraphArguments(architecture, weights, image_size, dtype, preprocessing, labels, provenance)
-
-    assembly = arguments.assemble(weights, input, outputs)
+    assembly = _assembled(architecture, weights, input, image_size, outputs, dtype, preprocessing, labels, provenance)
     data_name = path.name + DATA_SUFFIX
     with replacing_together(path, companions=[data_name]) as beside:
-        if arguments.size <= (LARGEST_FILE if largest_file is None else largest_file):
+        if assembly.num_bytes <= (LARGEST_FILE if largest_file is None else largest_file):
             write_one_file(beside, assembly)
         else:
             write_two_files(beside, beside.with_name(data_name), assembly)
@@ -117,52 +114,38 @@ def graph_bytes(model: onnx.ModelProto) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-class _GraphArguments:
-    """The arguments that both functions take, checked."""
-
-    def __init__(
-        self,
-        architecture: Architecture | AnyDesign,
-        weights: Mapping[str, npt.NDArray[Any]],
-        image_size: int | None,
-        dtype: str,
-        preprocessing: Preprocessing | None,
-        labels: Sequence[str] | None,
-        provenance: Mapping[str, Any] | None,
-    ) -> None:
-        self.architecture = architecture.architecture()
-        self.image_size = image_size
-        self.dtype = stored_type(dtype)
-        check_keys(self.architecture, weights.keys(), source="weights")
-        if image_size is not None and (type(image_size) is not int or not 1 <= image_size <= 8192):
-            raise WeightsError(f"image_size must be a whole number from 1 to 8192 pixels, or None, got {image_size!r}")
-        if isinstance(labels, str):
-            raise WeightsError("labels must be a list of class names")
-        self.metadata = ModelMetadata(
-            design=self.architecture.design,
-            num_classes=self.architecture.num_classes,
-            in_chans=self.architecture.in_chans,
-            preprocessing=preprocessing or _imagenet_preprocessing(self.architecture.in_chans),
-            labels=None if labels is None else tuple(labels),
-            provenance=dict(provenance or {}),
-        )
-        self.size = (2 if self.dtype == "float16" else 4) * sum(
-            math.prod(shape) for shape in self.architecture.state_dict_shapes().values()
-        )
-
-    def assemble(self, weights: Mapping[str, npt.NDArray[Any]], input_kind: str, outputs: Sequence[str]) -> Assembly:
-        """The graph with that input and those outputs."""
-        return assemble(
-            self.architecture,
-            weights,
-            self.metadata,
-            input_kind=input_kind,
-            image_size=self.image_size,
-            outputs=outputs,
-            dtype=self.dtype,
-        )
-
-
-def _imagenet_preprocessing(in_chans: int) -> Preprocessing:
-    """ImageNet's mean and std, repeated over the channels as timm's adapted stems expect them."""
-    return Preprocessing().for_channels(in_chans)
+def _assembled(
+    architecture: Architecture | AnyDesign,
+    weights: Mapping[str, npt.NDArray[Any]],
+    input: str,
+    image_size: int | None,
+    outputs: Sequence[str],
+    dtype: str,
+    preprocessing: Preprocessing | None,
+    labels: Sequence[str] | None,
+    provenance: Mapping[str, Any] | None,
+) -> Assembly:
+    """Check the arguments that both functions take, and put the graph together."""
+    architecture = architecture.architecture()
+    check_keys(architecture, weights.keys(), source="weights")
+    if image_size is not None and (type(image_size) is not int or not 1 <= image_size <= 8192):
+        raise WeightsError(f"image_size must be a whole number from 1 to 8192 pixels, or None, got {image_size!r}")
+    if isinstance(labels, str):  # which is a sequence of letters
+        raise WeightsError("labels must be a list of class names")
+    metadata = ModelMetadata(
+        design=architecture.design,
+        num_classes=architecture.num_classes,
+        in_chans=architecture.in_chans,
+        preprocessing=preprocessing or Preprocessing().for_channels(architecture.in_chans),
+        labels=None if labels is None else tuple(labels),
+        provenance=dict(provenance or {}),
+    )
+    return assemble(
+        architecture,
+        weights,
+        metadata,
+        input_kind=input,
+        image_size=image_size,
+        outputs=outputs,
+        dtype=stored_type(dtype),
+    )
