@@ -18,7 +18,7 @@ from regnety.inference import runner as runner_module
 from regnety.inference import tuning
 from regnety.inference.engines import registry
 from regnety.inference.engines.processor import has_bf16
-from regnety.inference.engines.selection import choose_engine, start_chosen
+from regnety.inference.engines.selection import choose_engine, start_engine
 from regnety.inference.options import RunOptions
 from regnety.inference.runner import MANY, Runner
 from regnety.inference.tuning import Plan, candidates, images_per_s, remembered_plan, tune, untuned_plan
@@ -109,12 +109,12 @@ def test_an_engine_that_is_far_behind_is_spared_batches(rates: dict[tuple[str, i
 def test_an_engine_that_does_not_start_is_said_and_passed_over(
     rates: dict[tuple[str, int], float], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def start(bundle: Bundle, engine: str, *arguments: Any, **options: Any) -> Any:
+    def start(bundle: Bundle, *, engine: str, **options: Any) -> Any:
         if engine == "openvino":
             raise EngineError("openvino is installed but cannot be imported: no reason")
-        return start_chosen(bundle, engine, *arguments, **options)
+        return start_engine(bundle, engine=engine, **options)
 
-    monkeypatch.setattr(runner_module, "start_chosen", start)
+    monkeypatch.setattr(runner_module, "start_engine", start)
     assert tuned(small_bundle(), "auto", "auto").engine == "onnxruntime"
     assert "openvino cannot be tried: openvino is installed but cannot be imported: no reason" in caplog.text
 

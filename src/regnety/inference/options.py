@@ -1,6 +1,6 @@
 """`RunOptions`: how a model is run and what it is shown, as one value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from regnety.errors import EngineError
@@ -84,6 +84,17 @@ class RunOptions:
             value = getattr(self, name)
             if value is not None:  # a list or an array cannot be hashed; photographs have 3 channels
                 object.__setattr__(self, name, per_channel(name, value, 3))
+
+    def kept_to(self, engine: str, precision: str) -> "RunOptions":
+        """The same with one engine in one precision, where they leave that open.
+
+        Raises:
+            EngineError: they name another engine or precision.
+        """
+        for asked, needed in ((self.engine, engine), (self.precision, precision)):
+            if asked not in (AUTO, needed):
+                raise EngineError(f"{needed} is needed, but {asked} is asked for")
+        return replace(self, engine=engine, precision=precision)
 
     def preprocessing(self, own: Preprocessing) -> Preprocessing:
         """What the model is shown, where `own` is what it has itself.

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import closing, suppress
-from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from regnety.errors import ImageError, WeightsError
 from regnety.forks import ProcessLock, bind, never_free
 from regnety.images.sources import ImageSource, NamedImage, read_image_file
 from regnety.inference.engines.registry import ENGINES, Engine
-from regnety.inference.engines.selection import check_open, choose_engine, start_chosen
+from regnety.inference.engines.selection import choose_engine, start_engine
 from regnety.inference.options import RunOptions
 from regnety.inference.pipeline import Output, Pipeline
 from regnety.inference.tuning import Plan, remembered_plan, tune, untuned_plan
@@ -91,13 +90,11 @@ class Runner:
             EngineError: they are unavailable here, or others were asked for when this was made.
             MissingExtraError: the engine is not installed.
         """
-        check_open(self.options.engine, self.options.precision, engine, precision)
-        chosen = choose_engine(engine, precision, self.bundle)
+        options, chosen = self.options.kept_to(engine, precision), choose_engine(engine, precision, self.bundle)
         row = ENGINES[chosen[0]]
         if not row.is_installed:
             raise row.missing()
-        self._chosen = chosen
-        self.options = replace(self.options, engine=row.name, precision=chosen[1])
+        self.options, self._chosen = options, chosen
 
     def plan_for(self, sources: Iterable[ImageSource], count: float) -> Plan:
         """How `count` images would be answered, of which these are the first."""
@@ -169,11 +166,11 @@ class Runner:
 
     def _new_pipeline(self, plan: Plan, *, keep_compiled: bool = True) -> Pipeline:
         def start() -> Engine:
-            return start_chosen(
+            return start_engine(
                 self.bundle,
-                plan.engine,
-                plan.precision,
                 outputs=self._outputs,
+                engine=plan.engine,
+                precision=plan.precision,
                 threads=plan.threads,
                 workers=plan.workers,
                 batch=plan.batch,

@@ -25,7 +25,6 @@ from regnety.inference.cluster.connection import AUTO, connected
 from regnety.inference.cluster.one_plan import one_plan
 from regnety.inference.cluster.shipped_model import ShippedModel, ship
 from regnety.inference.engines.registry import Engine
-from regnety.inference.engines.selection import check_open
 from regnety.inference.options import RunFields, RunOptions
 from regnety.inference.pipeline import Output
 from regnety.inference.predictor import Prediction, Predictor, check_question
@@ -194,8 +193,7 @@ class RayPredictor:
 
     def keep_to(self, engine: str, precision: str) -> None:
         """As for `Predictor`; workers without that engine say so themselves."""
-        check_open(self.options.engine, self.options.precision, engine, precision)
-        self.options = replace(self.options, engine=engine, precision=precision)
+        self.options = self.options.kept_to(engine, precision)
 
     def _one_plan(self, images: list[ImageSource], model: ShippedModel) -> Plan:
         try:

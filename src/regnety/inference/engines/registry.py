@@ -4,6 +4,7 @@ A new engine is one file beside this one, with a class like `Engine`, and one ro
 command line's choices included, reads the table. Standard library only, as the command line reads it at every start.
 """
 
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, get_args
@@ -79,7 +80,7 @@ class EngineRow(NamedTuple):  # a dataclass takes four times as long to make, at
         """What is raised where its package is not here."""
         return MissingExtraError(f"the engine {self.name}", self.extra or self.package)
 
-    def load(self) -> Any:
+    def load(self) -> "Callable[..., Engine]":
         """Import the class that starts it.
 
         Raises:
@@ -88,13 +89,14 @@ class EngineRow(NamedTuple):  # a dataclass takes four times as long to make, at
         """
         module, _, name = self.start.partition(":")
         try:
-            return getattr(import_module(module), name)
+            start: Callable[..., Engine] = getattr(import_module(module), name)
         except RegNetYError:
             raise
         except Exception as error:  # a broken package raises whatever its parts do: OSError for a missing library
             if isinstance(error, ModuleNotFoundError) and error.name == self.package:
                 raise self.missing() from None
             raise EngineError(does_not_work(self.package, error)) from error
+        return start
 
 
 ENGINES = {

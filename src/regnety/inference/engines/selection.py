@@ -65,7 +65,17 @@ def start_engine(
     batch: int = 1,
     keep_compiled: bool = True,
 ) -> Engine:
-    """The engine that is asked for (`choose_engine`), ready to run images of the bundle's own size.
+    """The engine that is asked for, ready to run images of the bundle's own size.
+
+    Args:
+        bundle: the model.
+        outputs: of the graph: `logits`, `pre_logits`.
+        engine: as for `choose_engine`.
+        precision: as for `choose_engine`.
+        threads: threads within one run.
+        workers: threads that will call `run` at once; with more than one, `threads` should be 1.
+        batch: images in each run.
+        keep_compiled: whether to keep what the engine compiles in the cache.
 
     Raises:
         EngineError: there is no such engine or precision, or not here.
@@ -73,57 +83,17 @@ def start_engine(
         WeightsError: the model's graph cannot be loaded.
     """
     name, taken = choose_engine(engine, precision, bundle)
-    return start_chosen(
-        bundle, name, taken, outputs=outputs, threads=threads, workers=workers, batch=batch, keep_compiled=keep_compiled
-    )
-
-
-def start_chosen(
-    bundle: Bundle,
-    engine: str,
-    precision: Precision,
-    *,
-    outputs: tuple[str, ...],
-    threads: int,
-    workers: int,
-    batch: int,
-    keep_compiled: bool = True,
-) -> Engine:
-    """The engine that `choose_engine` gave, ready to run images of the bundle's own size.
-
-    Args:
-        bundle: the model.
-        engine: its name.
-        precision: what it computes in.
-        outputs: of the graph: `logits`, `pre_logits`.
-        threads: threads within one run.
-        workers: threads that will call `run` at once; with more than one, `threads` should be 1.
-        batch: images in each run.
-        keep_compiled: whether to keep what the engine compiles in the cache.
-
-    Raises:
-        EngineError: the engine cannot be loaded.
-        MissingExtraError: it is not installed.
-        WeightsError: the model's graph cannot be loaded.
-    """
-    row = ENGINES[engine]
+    row = ENGINES[name]
     start = row.load()
     if not row.runs_graphs:
-        started: Engine = start(bundle, outputs=outputs, precision=precision, threads=threads)
-        return started
+        return start(bundle, outputs=outputs, precision=taken, threads=threads)
     cache = cache_directory() / "compiled" if keep_compiled else None
 
     def start_on(graph: Path | bytes) -> Engine:
-        on_graph: Engine = start(
-            graph,
-            precision=precision,
-            threads=threads,
-            workers=workers,
-            batch=batch,
-            cache=cache,
-            identity=identity_of(graph, bundle),
+        identity = identity_of(graph, bundle)
+        return start(
+            graph, precision=taken, threads=threads, workers=workers, batch=batch, cache=cache, identity=identity
         )
-        return on_graph
 
     graph = graph_of(bundle, outputs=outputs, suffixes=row.suffixes)
     try:
@@ -134,17 +104,6 @@ def start_chosen(
             raise
         logger.warning("%s; it is built again", error)
         return start_on(graph_of(bundle, outputs=outputs, rebuild=True))
-
-
-def check_open(engine: str, precision: str, needed_engine: str, needed_precision: str) -> None:
-    """See that what is asked for leaves room for what is needed.
-
-    Raises:
-        EngineError: it does not.
-    """
-    for asked, needed in ((engine, needed_engine), (precision, needed_precision)):
-        if asked not in (AUTO, needed):
-            raise EngineError(f"{needed} is needed, but {asked} is asked for")
 
 
 def can_run(row: EngineRow, bundle: Bundle | None) -> bool:
