@@ -71,7 +71,7 @@ def _run_command() -> int:
         from regnety.errors import RegNetYError
 
         if isinstance(error, ImportError):
-            error = _named(error)
+            error = _installation_error(error)
         if os.environ.get("REGNETY_DEBUG") or not isinstance(error, RegNetYError | OSError):
             raise
         if isinstance(error, BrokenPipeError):
@@ -82,7 +82,7 @@ def _run_command() -> int:
         return 2
 
 
-def _named(error: ImportError) -> Exception:
+def _installation_error(error: ImportError) -> Exception:
     """An error that names the missing or broken package; the error itself if the package is not to blame."""
     import traceback
 

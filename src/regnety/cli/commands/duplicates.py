@@ -48,10 +48,10 @@ def duplicates(
     groups = find_duplicates(stored, threshold, quiet=quiet)
     rows.write(_listing(groups))
     if not quiet:
-        say(_told(stored.num_images, groups, threshold))
+        say(_summary(stored.num_images, groups, threshold))
 
 
-def _told(num_images: int, groups: "list[tuple[SimilarImage, ...]]", threshold: float) -> str:
+def _summary(num_images: int, groups: "list[tuple[SimilarImage, ...]]", threshold: float) -> str:
     if not groups:
         return f"{counted(num_images, 'image')}, no two of them similar at {threshold:g}"
     spare = sum(len(group) - 1 for group in groups)

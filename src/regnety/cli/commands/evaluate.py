@@ -26,7 +26,7 @@ KINDS = {"class": "text", "count": "integer", "top1": "real"}
     type=click.Path(path_type=Path),
     required=True,
     metavar="FOLDER",
-    help="Folder of class folders, or of test/ or val/ with class folders.",
+    help="Folder of class folders, or of test/ or val/ that has them.",
 )
 @model_option
 @state_dict_option

@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 @preprocessing_options(test_size=False)
 @click.option(
     "--outputs",
-    metavar="LIST",
+    metavar="NAME,...",
     default="logits",
-    help="Any of stem, s1, s2, s3, s4, pre_logits and logits, with commas.",
+    help="One or more of stem, s1, s2, s3, s4, pre_logits, logits.",
 )
 @click.option(
     "--precision",
     type=PrecisionType(["f32", "f16"]),
     default="f32",
-    help="Of the weights in the file; f16 halves its size, computing stays in f32.",
+    help="Precision of the weights; f16 halves the file, computing stays f32.",
 )
 @click.option("--fp16", is_flag=True, hidden=True)  # the earlier spelling, still accepted
 @labels_option

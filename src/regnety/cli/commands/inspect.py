@@ -27,8 +27,8 @@ LONGEST_VALUE = 100  # columns, of a key or of what a file says of itself: it ma
 def inspect(path: str, state_dict: str | None, output_format: ReportFormat) -> int:
     """Say what a checkpoint, graph or folder contains.
 
-    That is: the library whose names it has, the design, and what is missing. No code in the file is run. The exit
-    status is 1 if it is no usable model.
+    It shows which library's layer names the file has, the design, and what is missing. No code in the file is run.
+    The exit status is 1 if it is no usable model.
 
     Example:  regnety inspect model_best.pth.tar
     """

@@ -23,7 +23,7 @@ LISTED_ERRORS = 20  # unreadable images that are named; a folder of thousands ma
     type=click.Path(path_type=Path),
     required=True,
     metavar="FOLDER",
-    help="Folder of class folders, or of train/, val/ and test/ with class folders.",
+    help="Folder of class folders, or of train/, val/ and test/ that have them.",
 )
 @click.option(
     "--output",

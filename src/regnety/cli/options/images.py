@@ -93,7 +93,7 @@ def named_images(
             sources.append(NamedImage(STANDARD_INPUT, sys.stdin.buffer.read()))
         else:
             sources += list_images([place], recursive=recursive)
-    images = ImageList(sources, _opened(lists), recursive=recursive)
+    images = ImageList(sources, _path_lists(lists), recursive=recursive)
     # one unreadable file among others is a row; if nothing can be read, the command has nothing to do
     if all(isinstance(source, Unreadable) for source in images):
         first = next(iter(images))
@@ -102,7 +102,7 @@ def named_images(
     return images
 
 
-def _opened(lists: "Sequence[str]") -> "list[PathList]":
+def _path_lists(lists: "Sequence[str]") -> "list[PathList]":
     if not lists:
         return []
     from regnety.images.path_lists import PathList
