@@ -28,7 +28,7 @@ class PublicNames(SphinxDirective):
         names = [name for name in regnety.__all__ if f"{_home(name)}.".startswith(tuple(f"{room}." for room in rooms))]
         order = [*self.content, *names]
         names.sort(key=order.index)
-        directives = "\n".join(f".. {_directive(name)}:: regnety.{name}" for name in names)
+        directives = "\n".join(map(_directive, names))
         return self.parse_text_to_nodes(f"```{{eval-rst}}\n{directives}\n```\n")
 
 
@@ -38,9 +38,11 @@ def _home(name: str) -> str:
 
 def _directive(name: str) -> str:
     value = getattr(regnety, name)
-    if inspect.isclass(value):
-        return "autoexception" if issubclass(value, Exception) else "autoclass"
-    return "autofunction" if callable(value) else "autodata"
+    if inspect.isclass(value) and not issubclass(value, Exception):
+        # what Bundle and Design have from a base class of ours belongs to them; that class is not public
+        return f".. autoclass:: regnety.{name}\n   :inherited-members: object, ABC, Protocol, Generic"
+    kind = "autoexception" if inspect.isclass(value) else "autofunction" if callable(value) else "autodata"
+    return f".. {kind}:: regnety.{name}"
 
 
 def _check(app: Sphinx, environment: BuildEnvironment) -> None:

@@ -123,15 +123,15 @@ def _facts(metadata: ModelMetadata) -> str:
     preprocessing, design = metadata.preprocessing, metadata.design
     size, test = preprocessing.image_size, preprocessing.at_test_size()
     work = complexity(design.architecture(metadata.num_classes, metadata.in_chans), image_size=size)
-    shown = f"{size}x{size}, crop_pct {preprocessing.crop_pct:g}, {preprocessing.interpolation}"
+    fed = f"{size}x{size}, crop_pct {preprocessing.crop_pct:g}, {preprocessing.interpolation}"
     if test != preprocessing:
-        shown += f"; best at {test.image_size}x{test.image_size}, crop_pct {test.crop_pct:g}"
+        fed += f"; best at {test.image_size}x{test.image_size}, crop_pct {test.crop_pct:g}"
     rows = {
         "design": ", ".join(f"{field}={value}" for field, value in design.as_dict().items() if field != "stages"),
         "stages (width x depth)": ", ".join(f"{stage.width}x{stage.depth}" for stage in design.fitted_stages()),
         "parameters": f"{work.num_params:,}",
         f"multiply-adds at {size}x{size}": f"{work.macs:,}",
-        "input": shown,
+        "input": fed,
     }
     table = _table(("", ""), [*rows.items(), *((f.replace("_", " "), v) for f, v in metadata.provenance.items())])
     if metadata.labels is not None and len(metadata.labels) <= 100:  # ImageNet's thousand would bury the rest
@@ -140,7 +140,7 @@ def _facts(metadata: ModelMetadata) -> str:
 
 
 def _quantization(calibration: Calibration) -> str:
-    images = counted(calibration.num_images, "photograph")
+    images = counted(calibration.num_images, "image")
     text = (
         "## int8\n\nThis model is quantized: `model.onnx` computes in int8, and there are no float weights. "
         f"It was calibrated on {images} ({calibration.method}, NNCF {calibration.version}). "

@@ -91,6 +91,7 @@ def _notice(
     notice = f"{checkpoint.path} {keys}fits {match} by its shapes"
     if checkpoint.taken.others:
         notice += f"; state dict {listed([checkpoint.taken.name])} is read, not {listed(checkpoint.taken.others)}"
+    # Counters are in many files and say nothing about the model.
     passed_over = [key for key in checkpoint.network.passed_over if key.rpartition(".")[2] not in COUNTERS]
     if passed_over:
         notice += f"; {listed(passed_over)} {'is' if len(passed_over) == 1 else 'are'} passed over"

@@ -45,6 +45,7 @@ def resolve_data_config(
         UnknownModelError: the name is not known, or the file or folder is not there.
         WeightsError: there is nothing to resolve, or an argument is not allowed.
     """
+    # timm answers even this with its defaults, which would hide a forgotten argument.
     if model is None and not args and not pretrained_cfg:
         raise WeightsError("a data config needs a model: resolve_data_config(model='regnety_040')")
     args = args or {}

@@ -26,7 +26,7 @@ def find_design(text: str) -> AnyDesign:
     Raises:
         InvalidDesignError: it is not a design; the message begins with the file's name, if there is a file.
     """
-    if text.lstrip().startswith("{"):
+    if text.lstrip().startswith("{"):  # no path begins so, and no list of fields
         return design_from_dict(_table(text, ".json", "the design"))
     path = Path(os.path.expanduser(text))  # shells do not expand the ~ of --design=~/mine.json
     if path.suffix.lower() not in SUFFIXES:

@@ -94,15 +94,17 @@ def _difference(graph: StoredGraph, files: ModelFiles, model: ForeignModel, imag
     # Noise, not an image: every channel of every layer should matter.
     images = np.random.default_rng(0).standard_normal(shape, np.float32)
     network = graph_bytes(build_graph(model.architecture, model.weights, input="float"))
-    answers = []
+    outputs = []
     for source in (files.source(), network):
         session = open_session(source, threads=1)
         try:
-            answers.append(session.run(None, {session.get_inputs()[0].name: images})[0])
+            outputs.append(session.run(None, {session.get_inputs()[0].name: images})[0])
         except Exception as error:  # the bindings raise their own classes, which have no public base
             raise WeightsError(f"{graph.path}: cannot be run: {one_line(error)}") from error
-    found, wanted = answers
-    return relative_difference(found, wanted) if found.shape == wanted.shape else float("inf")
+    file_outputs, network_outputs = outputs
+    if file_outputs.shape != network_outputs.shape:
+        return float("inf")
+    return relative_difference(file_outputs, network_outputs)
 
 
 def _remember(place: Path, architecture: Architecture, difference: float) -> None:

@@ -75,7 +75,7 @@ def _preprocessing(graph: StoredGraph, assumed: Preprocessing) -> tuple[Preproce
             f"{graph.path}: takes images of {height}x{width} pixels, but regnety feeds square ones; export it with a "
             "free or a square height and width"
         )
-    size = height or width
+    size = height or width  # exporters may leave one of them free
     if size is None or size == assumed.image_size:
         return assumed, ""
     try:

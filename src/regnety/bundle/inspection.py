@@ -94,8 +94,8 @@ def inspect_model(path: str | Path, *, state_dict: str | None = None) -> Inspect
     else:
         place = place_on_disk(path)
     if not os.path.exists(place) or path == "":
-        shown = split_address(path)[1] if isinstance(path, str) else path
-        raise UnknownModelError(f"{shown}: no such file or folder")
+        missing = split_address(path)[1] if isinstance(path, str) else path  # without `local-dir:`
+        raise UnknownModelError(f"{missing}: no such file or folder")
     folder = place if place.is_dir() else folder_of(place)
     if folder is not None or place.suffix.lower() in GRAPH_SUFFIXES:
         return _inspect_whole_model(place, folder, state_dict)

@@ -62,7 +62,7 @@ def find_labels(named: str | Path | Sequence[str]) -> tuple[str, ...]:
     """
     if not isinstance(named, str | Path):
         return tuple(named)
-    if isinstance(named, str) and named in label_sets():
+    if isinstance(named, str) and named in label_sets():  # a file of that name is ./imagenet-1k
         return labels(named)
     if not Path(named).suffix and not Path(named).exists():
         raise DataError(f"{named}: no such file of class names, and no such set; sets are {', '.join(label_sets())}")
@@ -75,7 +75,7 @@ def _read_text(path: Path) -> str:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise DataError(f"{path}: {reason_of(error)}; expected a file of class names") from None
-    if len(data) > MAX_BYTES:
+    if len(data) > MAX_BYTES:  # most likely weights or an archive, named by mistake
         raise DataError(f"{path}: is over {MAX_BYTES >> 20} MiB, too large for class names")
     try:
         return data.decode("utf-8-sig")

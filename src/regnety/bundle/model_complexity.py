@@ -136,7 +136,7 @@ def find_architecture(model: Any, *, state_dict: str | None = None) -> tuple[Arc
         UnknownModelError: there is no such model.
         WeightsError: the folder or file is no model.
     """
-    if isinstance(model, Design | AnyNetDesign | Architecture):
+    if isinstance(model, Design | AnyNetDesign | Architecture):  # which do not say an image size: the paper's is 224
         return model.architecture(), Preprocessing().image_size
     if isinstance(model, str | Path | Model):
         metadata = describe_model(model, state_dict=state_dict)

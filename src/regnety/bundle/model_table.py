@@ -107,7 +107,7 @@ def _published_row(name: str) -> ModelRow:
 
 
 def _embedded_row() -> ModelRow:
-    """Its accuracy is CIFAR-10's, not ImageNet's: it stands on the model's card and not here."""
+    """Its accuracy is CIFAR-10's, not ImageNet's: it is on the model's card instead."""
     bundle, weights = Bundle.load(EMBEDDED_MODEL), embedded_bundle() / WEIGHTS_FILE
     return ModelRow(
         name=EMBEDDED_MODEL,

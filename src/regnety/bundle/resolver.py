@@ -22,8 +22,7 @@ GRAPH_SUFFIXES = (".onnx", ".xml")
 """Suffixes of files that are models by themselves, in lower or upper case. A checkpoint is known by its content."""
 RECIPE_FILE = "recipe.yaml"
 """By which the folder of a run of `regnety train` is known."""
-# Of `timm/regnety_002` nobody can say whether it is a path or a repository: the message for a path that is not there
-# mentions the Hub.
+# `timm/regnety_002` may be a path or a repository: the message for a missing path mentions the Hub, too.
 _REPOSITORY = re.compile(r"[A-Za-z][\w.-]*/[\w.-]+")
 ACCEPTED = "a model is a name, hf-hub:owner/name, a folder, a checkpoint or an .onnx or .xml file"
 
@@ -105,7 +104,7 @@ def describe_model(model: "str | Path | Model", *, quiet: bool = False, state_di
     if not isinstance(model, str) or state_dict is not None:
         return resolve(model, quiet=quiet, state_dict=state_dict).metadata
     published = published_weights(model)
-    if published is not None:
+    if published is not None:  # the catalogue knows it all, so `describe` works offline
         return published_metadata(published)
     if split_address(model)[0] != HUB:
         return resolve(model, quiet=quiet).metadata
@@ -169,7 +168,7 @@ def _resolve_published(published: "PublishedWeights", *, quiet: bool) -> Model:
     from regnety.weights.checkpoint import open_checkpoint
 
     path = published.cached_file
-    # Also where the file is here: a licence is shown before the first use, a file put there by hand is checked once.
+    # Even if the file is here: a licence notice is due before the first use, a file put there by hand is checked once.
     if path is None or published.noncommercial or path == published.url_path:
         from regnety.weights.fetching.published import fetch
 

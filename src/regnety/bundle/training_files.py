@@ -77,6 +77,7 @@ class TrainingFiles:
         # Beyond the largest that was kept, files that were trained on have no fingerprint here.
         if not self.is_complete and fingerprint > int(values[-1]):
             return None
+        # as uint64: NumPy would compare a Python int with the array in float64, which has 53 bits
         place = int(np.searchsorted(values, np.uint64(fingerprint)))
         return place < len(values) and int(values[place]) == fingerprint
 

@@ -1,1 +1,1 @@
-"""Labelled photographs on disk."""
+"""Labelled images on disk."""

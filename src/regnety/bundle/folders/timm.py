@@ -1,6 +1,6 @@
 """A folder of timm's: config.json as timm writes it, read and written.
 
-What a file does not say is not guessed; what it says and no RegNet of ours can do is refused by name.
+Nothing is guessed: what the file leaves open has timm's default, what regnety cannot do is refused by name.
 """
 
 from collections.abc import Mapping
