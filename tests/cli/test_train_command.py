@@ -119,7 +119,7 @@ def test_what_the_user_names_is_what_is_trained(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "x", "--design", DESIGN], "--model and --design exclude each other: name the one to train"),
+        (["--model", "x", "--design", DESIGN], "--model and --design exclude each other; name one of them"),
         (["--recipe", "imagenet"], "no recipe named 'imagenet', and no such file; named recipes: scratch, finetune"),
         (["--recipe", "{tmp}/mine.yaml"], "{tmp}/mine.yaml: no such recipe file"),
         (["--recipe", "scratch", "--set", "epochs"], "--set takes key=value, got 'epochs'"),
@@ -130,10 +130,10 @@ def test_what_the_user_names_is_what_is_trained(
         (["--epochs", "0"], "--epochs: epochs must be at least 1, got 0"),
         (["--lr", "-0.1"], "--lr: optimizer.lr must be above 0, got -0.1"),
         (["--batch-size", "1"], "--batch-size: batch_size must be at least 2, got 1"),
-        (["--epochs", "3", "--set", "epochs=3"], "--epochs and --set epochs are two words for the same; give one"),
-        (["--lr", "0.1", "--set", " optimizer.lr = 0.2"], "--lr and --set optimizer.lr are two words for the same"),
-        (["--batch-size", "8", "--set", "batch_size=8"], "--batch-size and --set batch_size are two words"),
-        (["--seed", "8", "--set", "seed=7"], "--seed and --set seed are two words for the same; give one of them"),
+        (["--epochs", "3", "--set", "epochs=3"], "--epochs and --set epochs are the same setting; give one"),
+        (["--lr", "0.1", "--set", " optimizer.lr = 0.2"], "--lr and --set optimizer.lr are the same setting"),
+        (["--batch-size", "8", "--set", "batch_size=8"], "--batch-size and --set batch_size are the same setting"),
+        (["--seed", "8", "--set", "seed=7"], "--seed and --set seed are the same setting; give one of them"),
         (["--model", "regnetz"], "no model named 'regnetz'"),
         (["--model", "regnety_040"], "regnety_040.pycls_in1k: the weights of this model are not on this disk"),
         (["--design", "depth=1"], "Design lacks w0"),
@@ -179,7 +179,7 @@ def test_an_unreadable_picture_is_one_line(tmp_path: Path, capfd: pytest.Capture
     result = regnety_here(capfd, *command(tmp_path / "data", tmp_path / "run"), "--quiet")
     assert one_line(result) == (
         f"{tmp_path}/data/red/bad.jpg: is not an image that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC); "
-        "mend or remove it, or go on without it: --skip-unreadable"
+        "repair or remove it, or train without it: --skip-unreadable"
     )
     assert not (tmp_path / "run").exists()
 
@@ -193,11 +193,11 @@ def test_of_many_unreadable_pictures_twenty_are_named(tmp_path: Path, capfd: pyt
     assert result.stderr.splitlines() == [
         *(f"regnety: {tmp_path}/data/red/bad{number:02d}.jpg: is empty" for number in range(20)),
         "regnety: and 3 more",
-        "regnety: 23 of 35 pictures cannot be read; mend or remove them, or go on without them: --skip-unreadable",
+        "regnety: 23 of 35 pictures cannot be read; repair or remove them, or train without them: --skip-unreadable",
     ]
     again = regnety_here(capfd, *command(tmp_path / "data", tmp_path / "run", "epochs=1"), "--skip-unreadable")
     assert again.returncode == 0, again.stderr
-    assert ", 23 left out that cannot be read\n" in again.stderr
+    assert ", 23 left out as unreadable\n" in again.stderr
     assert Bundle.load(tmp_path / "run").provenance["left_out"] == "23 pictures that cannot be read"
 
 
@@ -225,13 +225,13 @@ def test_what_a_run_says_when_it_starts(data: Path, tmp_path: Path, capfd: pytes
         "regnety: no --model given; fine-tuning regnety_cifar10",
         f"regnety: {data}: 9 photographs of 3 classes to train on, 3 of them held out to choose the best epoch",
         "regnety: the model sees 32x32 pixels, the size of regnety_cifar10; --set image_size=PIXELS changes it",
-        "regnety: starts from the weights of regnety_cifar10 with a new classifier, as its classes are others",
+        "regnety: starts from the weights of regnety_cifar10 with a new classifier, as its classes differ",
     ]
     assert re.fullmatch(r"regnety: 2 epochs of 3 steps, about (a second|\d+ seconds|\d+ minutes) to go", lines[4])
     assert [line.partition(":")[0] for line in lines[5:]] == ["epoch 1/2", "epoch 2/2"]
     result = regnety_here(capfd, *named, "--resume")
     assert result.returncode == 0
-    assert result.stderr == f"regnety: {tmp_path}/run: has ended already, after 2 epochs; nothing is left to do\n"
+    assert result.stderr == f"regnety: {tmp_path}/run: has already finished, after 2 epochs; nothing to do\n"
     assert result.stdout.startswith(f"{tmp_path}/run/bundle: val top1 ")
 
 
@@ -242,18 +242,19 @@ def test_more_epochs_make_an_ended_run_longer(data: Path, tmp_path: Path, capfd:
     assert one_line(fewer) == f"{output}: the run has epochs=3, --resume can make it longer, not shorter (2)"
     unsaid = regnety_here(capfd, "train", "--data", data, "-o", output, "--resume", "--design", DESIGN)
     assert one_line(unsaid) == (
-        f"{output}: the run has epochs=3, the recipe scratch has 100; --epochs 3 goes on, more make the run longer"
+        f"{output}: the run has epochs=3, the recipe scratch has 100; "
+        "--epochs 3 continues it, a larger number extends it"
     )
     longer = regnety_here(capfd, "train", "--data", data, "-o", output, "--resume", "--set", "epochs=5")
     assert longer.returncode == 0, longer.stderr
     assert (
-        f"regnety: {output}: was made longer (3 epochs, after epoch 3 laid over 5); its weights will not be those of a "
-        "run that was begun for 5 epochs\n"
+        f"regnety: {output}: was extended (3 epochs, extended to 5 after epoch 3); its weights will differ from "
+        "those of a run that was started with 5 epochs\n"
     ) in longer.stderr
     assert epochs_of(output) == [1, 2, 3, 4, 5]
     assert read_recipe(output / "recipe.yaml").epochs == 5
     provenance = Bundle.load(output / "bundle").provenance
-    assert (provenance["epochs"], provenance["schedule"]) == (5, "3 epochs, after epoch 3 laid over 5")
+    assert (provenance["epochs"], provenance["schedule"]) == (5, "3 epochs, extended to 5 after epoch 3")
     assert regnety_here(capfd, "train", "--data", data, "-o", output, "--resume").returncode == 0
 
 

@@ -113,7 +113,7 @@ def test_pictures_that_the_run_began_with_cannot_be_left_out_later(data: Path, t
     with pytest.raises(UnreadablePicturesError) as error:
         run(data, output, "epochs=2", resume=True, skip_unreadable=True)
     assert str(error.value).startswith(f"{broken}: cannot be decoded: image file is truncated")
-    assert str(error.value).endswith("; the run began with it; put it back, or begin another run")
+    assert str(error.value).endswith("; the run began with it; put it back, or start another run")
     broken.write_bytes(picture)
     assert run(data, output, "epochs=2", resume=True).epochs == 2
 
@@ -139,7 +139,7 @@ def test_a_picture_that_goes_away_during_the_run_is_named(
     monkeypatch.setattr(training_pictures, "check_image", lambda path: gone.unlink(missing_ok=True))
     with pytest.raises(ImageError) as error:
         run(data, tmp_path / "run")
-    assert str(error.value) == f"{gone}: no such file; the run began with it: put it back, and --resume goes on"
+    assert str(error.value) == f"{gone}: no such file; the run began with it: put it back, then continue with --resume"
 
 
 def test_looking_at_a_picture_and_decoding_it_come_to_the_same() -> None:

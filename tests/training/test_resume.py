@@ -254,7 +254,7 @@ def test_a_damaged_checkpoint_is_one_line_and_the_one_before_will_do(
     with pytest.raises(RecipeError) as error:
         run(splits, three_epochs, resume=True)
     assert str(error.value).startswith(f"{newest}: cannot be resumed from: ")
-    assert str(error.value).endswith("; remove it to go on from the one before")
+    assert str(error.value).endswith("; remove it to continue from the one before")
     assert "\n" not in str(error.value)
     newest.unlink()
     assert run(splits, three_epochs, resume=True).epochs == 3
@@ -306,14 +306,14 @@ def test_a_resumed_run_keeps_what_it_holds_out(three_epochs: Path, splits: Path,
     with pytest.raises(DataError) as error:
         run(data, three_epochs, resume=True)
     assert str(error.value) == (
-        f"{data}: holds other pictures than the run in {three_epochs} began with (29, then 30); put them back, or "
-        f"begin another run, from its weights with --model {three_epochs}"
+        f"{data}: has other pictures than when the run in {three_epochs} began (29 now, 30 then); put them back, or "
+        f"start another run from its weights with --model {three_epochs}"
     )
     (three_epochs / "pictures.json").unlink()  # as in a run of an earlier release
     with pytest.raises(DataError) as error:
         run(data, three_epochs, resume=True)
     assert str(error.value) == (
-        f"{data}: lacks pictures that {three_epochs}/split.json holds out; the data is not what the run began with"
+        f"{data}: lacks pictures that {three_epochs}/split.json holds out; the data has changed since the run began"
     )
 
 
@@ -325,7 +325,7 @@ def test_a_resumed_run_keeps_its_pictures(change: str, three_epochs: Path, split
         shutil.copy(red / "001.png", red / "new.png")
     else:
         (red / "001.png").rename((red if change == "renamed" else data / "train" / "blue") / "new.png")
-    with pytest.raises(DataError, match=f"^{data}: holds other pictures than the run in {three_epochs} began with "):
+    with pytest.raises(DataError, match=f"^{data}: has other pictures than when the run in {three_epochs} began "):
         run(data, three_epochs, "epochs=5", resume=True)
 
 
@@ -341,7 +341,7 @@ def test_a_longer_run_that_is_killed_goes_on_to_the_same_weights(
     assert killed(arguments, output, after_epoch=8, delay_s=0)
     result = regnety_here(capfd, "train", "--data", data, "--output", output, "--resume")
     assert result.returncode == 0, result.stderr
-    assert "was made longer (3 epochs, after epoch 3 laid over 4, after epoch 4 laid over 40); " in result.stderr
+    assert "was extended (3 epochs, extended to 4 after epoch 3, extended to 40 after epoch 4); " in result.stderr
     assert weights_of(output) == weights_of(tmp_path / "alone")
     assert epochs_of(output) == list(range(1, 41))
     run(data, tmp_path / "begun so", "epochs=40")
@@ -355,7 +355,7 @@ def test_a_run_without_checkpoints_cannot_be_made_longer(three_epochs: Path, spl
     with pytest.raises(RecipeError) as error:
         run(splits, three_epochs, "epochs=5", resume=True)
     assert str(error.value) == (
-        f"{three_epochs}: holds no checkpoint to go on from; begin another run, from its weights with "
+        f"{three_epochs}: has no checkpoint to continue from; start another run from its weights with "
         f"--model {three_epochs}"
     )
 
@@ -366,7 +366,7 @@ def test_a_checkpoint_of_an_earlier_release_is_gone_on_with(three_epochs: Path, 
         del state["regnety"], state["progression"]["lengths"]
         torch.save(state, path)
     assert run(splits, three_epochs, "epochs=4", resume=True).epochs == 4
-    assert Bundle.load(three_epochs).provenance["schedule"] == "3 epochs, after epoch 3 laid over 4"
+    assert Bundle.load(three_epochs).provenance["schedule"] == "3 epochs, extended to 4 after epoch 3"
 
 
 def test_a_run_without_resume_is_refused_as_a_command(
@@ -374,5 +374,5 @@ def test_a_run_without_resume_is_refused_as_a_command(
 ) -> None:
     result = regnety_here(capfd, *command(splits, three_epochs))
     assert one_line(result) == (
-        f"{three_epochs}: holds a run already; add --resume to go on with it, or name another --output"
+        f"{three_epochs}: holds a run already; add --resume to continue it, or name another --output"
     )

@@ -255,7 +255,7 @@ def test_a_loss_that_is_not_finite_is_one_line(colours: Path, tmp_path: Path) ->
     ("changes", "message"),
     [
         ({"design": None}, "recipe small: names neither a model nor a design; give --model or --design"),
-        ({"pretrained": True}, "recipe small: pretrained wants a model to take the weights from; give --model"),
+        ({"pretrained": True}, "recipe small: pretrained needs a model with weights; give --model"),
     ],
 )
 def test_a_recipe_that_contradicts_itself(changes: dict[str, Any], message: str, colours: Path, tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_output_that_is_taken(colours: Path, tmp_path: Path) -> None:
     for name, message in (
         ("file", "is a file; --output names a folder"),
         ("other", "is not empty and holds no run; name another --output"),
-        ("run", "holds a run already; add --resume to go on with it, or name another --output"),
+        ("run", "holds a run already; add --resume to continue it, or name another --output"),
     ):
         with pytest.raises(RecipeError) as error:
             run(colours, tmp_path / name)

@@ -1,4 +1,8 @@
-"""Training pictures in batches, cropped and flipped on uint8; the same seed and epoch give the same batches."""
+"""Training pictures in batches, cropped and flipped on uint8.
+
+Which samples form a batch, and how they are changed, depends on seed, epoch and step alone, never on threads or on what
+was read before. So a run that is killed and resumed ends with the same weights.
+"""
 
 import math
 from collections import deque
@@ -25,17 +29,18 @@ Batch: TypeAlias = tuple[Pixels, Targets]
 """uint8 [N, height, width, 3] in RGB, and class indices [N]."""
 
 MEMORY_LIMIT = 4 << 30
-"""Bytes of pictures that are kept in memory at most."""
+"""Bytes of pictures that are kept in memory at most: 1.4 million of 32 pixels, 28,000 of 224."""
 BATCHES_AHEAD = 3
+"""Batches that are decoded while the network trains on another; more only take memory."""
 
 
 class TrainingBatches(Protocol):
-    """Where the loop takes its pictures from."""
+    """Pictures for the loop."""
 
     steps_per_epoch: int
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of an epoch, counted from 0."""
+        """The batches of an epoch; epochs count from 0."""
 
 
 def training_batches(
@@ -48,10 +53,10 @@ def training_batches(
     seed: int,
     quiet: bool = False,
 ) -> TrainingBatches:
-    """The batches that an augmentation asks for.
+    """The batches for an augmentation: decoded in every epoch for `resized` crops, kept in memory for `shift`.
 
     Raises:
-        DataError: pictures that are to be kept in memory do not fit.
+        DataError: the pictures do not fit into memory.
         ImageError: a picture cannot be read.
     """
     targets = class_indices(samples, classes)
@@ -93,7 +98,7 @@ def load_all(samples: Sequence[Sample], preprocessing: Preprocessing, *, quiet: 
             for _ in pool.map(load, range(len(samples))):
                 progress.advance()
     finally:
-        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the rest
+        pool.shutdown(cancel_futures=True)  # otherwise Ctrl-C would wait for all pictures in the queue
     return pixels
 
 
@@ -110,7 +115,7 @@ def evaluation_batches(
 
 
 class _EpochPlan:
-    """Which samples form which batch, and the random numbers of each: functions of seed, epoch and batch alone."""
+    """Which samples form each batch, and the random numbers for it: functions of seed, epoch and step alone."""
 
     def __init__(self, count: int, batch_size: int, seed: int) -> None:
         self.batch_size = min(batch_size, count)
@@ -120,15 +125,18 @@ class _EpochPlan:
 
     def batches(self, epoch: int) -> Iterator[tuple[npt.NDArray[np.intp], np.random.Generator]]:
         order = np.random.default_rng((self._seed, epoch)).permutation(self._count)
-        for step in range(self.steps_per_epoch):  # a last, smaller batch would disturb batch norm; the order changes
+        # The last, incomplete batch is dropped: its statistics would disturb batch norm. Which samples it has changes
+        # with each epoch.
+        for step in range(self.steps_per_epoch):
             chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
             yield chosen, np.random.default_rng((self._seed, epoch, step))
 
 
 class _ShiftedBatches:
-    """Pictures in memory, moved by a few pixels with their border mirrored."""
+    """Pictures in memory, moved by a few pixels, with the border mirrored."""
 
     def __init__(self, pixels: Pixels, targets: Targets, augmentation: Augmentation, plan: _EpochPlan) -> None:
+        # Padded once, so that a move and a flip are only indices into it.
         margin = (augmentation.shift, augmentation.shift)
         self._padded = (
             np.pad(pixels, ((0, 0), margin, margin, (0, 0)), mode="reflect") if augmentation.shift else pixels
@@ -144,13 +152,14 @@ class _ShiftedBatches:
         for chosen, generator in self._plan.batches(epoch):
             top, left = generator.integers(0, 2 * self._augmentation.shift + 1, (2, len(chosen), 1))
             flipped = generator.random((len(chosen), 1)) < (0.5 if self._augmentation.flip else 0)
-            rows = top + across
-            columns = left + np.where(flipped, across[::-1], across)
+            rows = top + across  # [N, side]
+            columns = left + np.where(flipped, across[::-1], across)  # [N, side]
+            # Indices of shape [N, 1, 1], [N, side, 1] and [N, 1, side] together take [N, side, side, 3] in one copy.
             yield self._padded[chosen[:, None, None], rows[:, :, None], columns[:, None, :]], self._targets[chosen]
 
 
 class _StreamedBatches:
-    """Pictures decoded anew in every epoch, by threads, a few batches ahead of the loop."""
+    """Pictures decoded again in every epoch, by threads, a few batches ahead of the loop."""
 
     def __init__(
         self,
@@ -172,6 +181,7 @@ class _StreamedBatches:
         with ThreadPoolExecutor(available_cores()) as pool:
             try:
                 for chosen, generator in self._plan.batches(epoch):
+                    # Drawn here and not by the threads: which thread takes which picture is chance.
                     numbers = generator.random((len(chosen), 5))
                     futures = [pool.submit(self._load, i, row) for i, row in zip(chosen, numbers, strict=True)]
                     waiting.append((futures, self._targets[chosen]))
@@ -186,6 +196,7 @@ class _StreamedBatches:
         image = load_image(self._samples[index].path, exif_orientation=self._preprocessing.exif_orientation)
         box = random_box(image.width, image.height, self._augmentation.min_area, numbers[:4])
         side = self._preprocessing.image_size
+        # Crop and resize in one call: with `box` Pillow also takes fractions of pixels.
         image = image.resize((side, side), FILTERS[self._preprocessing.interpolation], box=box)
         if self._augmentation.flip and numbers[4] < 0.5:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -204,8 +215,10 @@ def random_box(
         width: of the picture.
         height: of the picture.
         min_area: smallest share of the area.
-        numbers: four uniform ones in [0, 1).
+        numbers: four uniform ones in [0, 1): area, aspect ratio, left, top.
     """
+    # torchvision draws again until a box fits, and takes the centre after ten failures. One draw that is cut to the
+    # picture needs the same count of numbers for each, and so does not depend on the picture.
     area = (min_area + (1 - min_area) * numbers[0]) * width * height
     aspect = math.exp((2 * numbers[1] - 1) * math.log(4 / 3))
     box_width = min(math.sqrt(area * aspect), width)

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: whole or not there, read back without running anything in them."""
+"""Checkpoints of a run: complete or absent, and read without running anything in them."""
 
 import io
 import pickle
@@ -21,24 +21,24 @@ FOLDER = "checkpoints"
 
 @dataclass(slots=True, kw_only=True)
 class Progression:
-    """How far a run has come: plain values, kept with the weights."""
+    """The progress of a run: plain values, kept with the weights."""
 
     epochs_done: int
     history: list[dict[str, Any]]
-    """One row an epoch, as in metrics.jsonl."""
+    """One row per epoch, as in metrics.jsonl."""
     best_epoch: int
     best_top1: float
     seconds: float
-    """Time spent so far, over all sessions of the run."""
+    """Time spent so far, before and after interruptions."""
     lengths: list[list[int]] = field(default_factory=list)
-    """[epochs that were done, epochs of the run from then on]; a run that was made longer has several."""
+    """[epochs that were done, epochs of the run from then on]; several if the run was extended."""
 
-    def told_lengths(self) -> str | None:
-        """How a run was made longer, in words; None for one that has its first length."""
+    def extensions(self) -> str | None:
+        """How a run was extended, in words; None if it was not."""
         if len(self.lengths) < 2:
             return None
         (_, first), *others = self.lengths
-        return f"{first} epochs, " + ", ".join(f"after epoch {done} laid over {length}" for done, length in others)
+        return f"{first} epochs, " + ", ".join(f"extended to {length} after epoch {done}" for done, length in others)
 
 
 def save_checkpoint(
@@ -54,7 +54,7 @@ def save_checkpoint(
 ) -> Path:
     """Write `checkpoints/epoch-NNNN.pt`, and remove all but the newest `keep`.
 
-    With the metadata of the best weights, as text, the file is a model wherever one is asked for.
+    It has the metadata of the best weights too, as text, so that the file can be used as a MODEL.
     """
     folder = run / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def save_checkpoint(
         "average": None if average is None else {"updates": average.updates, "state": average.state},
         "best": best,
     }
-    buffer = io.BytesIO()  # torch's own file writer hides what the operating system said, a full disk for one
+    buffer = io.BytesIO()  # torch's own file writer hides the operating system's error, as that the disk is full
     torch.save(state, buffer)
     with replacing(path) as beside:
         beside.write_bytes(buffer.getbuffer())
@@ -84,14 +84,14 @@ def checkpoints(run: Path) -> list[Path]:
 def load_checkpoint(
     path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage | None
 ) -> tuple[Progression, dict[str, torch.Tensor]]:
-    """Put a run back to where the checkpoint was written; the answer is its progress and its best weights so far.
+    """Restore a run from a checkpoint; the answer is its progress and its best weights so far.
 
     Raises:
         RecipeError: the file is damaged, or belongs to another network.
     """
     try:
         _check_whole(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)  # nothing in the file is run
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         if average is not None:
@@ -111,12 +111,12 @@ def load_checkpoint(
     ) as error:
         first_line = str(error).strip().partition("\n")[0]
         raise RecipeError(
-            f"{path}: cannot be resumed from: {first_line}; remove it to go on from the one before"
+            f"{path}: cannot be resumed from: {first_line}; remove it to continue from the one before"
         ) from error
 
 
 def _check_whole(path: Path) -> None:
-    """torch reads its zip files without looking at their checksums; a changed byte would train on unnoticed."""
+    """torch reads its zip files without comparing their checksums; a changed byte would go unnoticed."""
     with open_file(path) as file, zipfile.ZipFile(file) as archive:
         damaged = archive.testzip()
     if damaged is not None:

@@ -1,4 +1,4 @@
-"""How long a run will take, measured on its first steps."""
+"""How much longer a run will take, measured on its first steps."""
 
 import math
 import time
@@ -7,15 +7,15 @@ from regnety.text import counted
 from regnety.training.recipes.recipe import Recipe
 
 MEASURED_S = 2.0
-"""Seconds of steps that are enough to tell."""
+"""Seconds of steps that are measured."""
 FORWARD_SHARE = 1 / 3
-"""Of a step's time, what a batch of validation takes."""
+"""Time of a validation batch, as a share of a training step: the backward pass takes about twice the forward pass."""
 
 
 class Duration:
-    """Tells once how long the rest of a run will take.
+    """Says once how long the rest of a run will take.
 
-    The first step is left away: it also waits for the first pictures, and for memory.
+    The first step does not count: it also waits for the first pictures and for memory.
 
     Args:
         recipe: of the run.
@@ -32,7 +32,7 @@ class Duration:
         self._told = False
 
     def after_step(self, step: int) -> str | None:
-        """What is to be said after a step, counted over the whole run; None where nothing is."""
+        """The line to print after a step, counted over the whole run; None if there is nothing to say."""
         if self._told:
             return None
         if self._first_step is None:
@@ -53,7 +53,8 @@ class Duration:
         return f"{epochs} of {counted(self._steps_per_epoch, 'step')}, {spoken(step_s * left)} to go"
 
     def _cost(self, epoch: int) -> float:
-        """Of a step of an epoch, beside one on pictures at their size: the first epochs may have smaller ones."""
+        """Time of a step in an epoch, as a share of one at full size: the first epochs may have smaller pictures."""
+        # The time of a convolution goes with the number of pixels, that is with the square of the side.
         recipe = self._recipe
         if epoch >= recipe.small_epochs or recipe.image_size is None:
             return 1.0
@@ -61,7 +62,7 @@ class Duration:
 
 
 def spoken(seconds: float) -> str:
-    """A duration as people say it."""
+    """A duration in words."""
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= 1.5 * size:
             return f"about {seconds / size:.0f} {unit}s"

@@ -38,12 +38,12 @@ def train_epoch(
     """One pass over the batches; yields facts, and the caller decides what to print or keep."""
     model.train()
     for step, (pixels, targets) in enumerate(batches, start=first_step):
-        images, labels = normalize(torch.from_numpy(pixels)), torch.from_numpy(targets)
+        images, labels = normalize(torch.from_numpy(pixels)), torch.from_numpy(targets)  # [N, 3, H, W], [N]
         lr = schedule(step)
         set_lr(optimizer, lr)
         with autocast(arithmetic):
-            logits = model(images)
-        loss = criterion(logits.float(), labels)
+            logits = model(images)  # [N, num_classes]
+        loss = criterion(logits.float(), labels)  # bf16 has 8 bits of mantissa, too few for a sum of exponentials
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -61,7 +61,7 @@ def top1_of(
     normalize: InputNormalization,
     arithmetic: Literal["f32", "bf16"],
 ) -> tuple[float, float]:
-    """(top-1 in percent, cross-entropy) of a network in evaluation mode on pictures as evaluation sees them."""
+    """(top-1 in percent, cross-entropy) of a network in evaluation mode."""
     model.eval()
     correct = count = 0
     loss = 0.0
@@ -70,6 +70,7 @@ def top1_of(
         with autocast(arithmetic):
             logits = model(normalize(torch.from_numpy(pixels)))
         correct += int((logits.argmax(1) == labels).sum())
+        # A sum, divided once at the end: the last batch may be smaller.
         loss += float(nn.functional.cross_entropy(logits.float(), labels, reduction="sum"))
         count += len(labels)
     return 100 * correct / count, loss / count

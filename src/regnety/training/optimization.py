@@ -1,4 +1,4 @@
-"""What moves the weights: optimiser, learning-rate schedule, the averaged weights, and the arithmetic."""
+"""What changes the weights: optimiser, learning-rate schedule, averaged weights, and the arithmetic's precision."""
 
 import math
 from collections.abc import Callable
@@ -23,15 +23,16 @@ def make_optimizer(model: nn.Module, recipe: Optimizer) -> torch.optim.SGD:
         ],
         lr=recipe.lr,
         momentum=recipe.momentum,
-        nesterov=recipe.momentum > 0,
-        fused=True,
+        nesterov=recipe.momentum > 0,  # torch refuses Nesterov without momentum
+        fused=True,  # one pass over the weights instead of several
     )
 
 
 def make_schedule(recipe: Recipe, steps_per_epoch: int) -> Callable[[int], float]:
     """Learning rate of a step: a half-period cosine, times a warm-up that grows linearly from 0.1 to 1.
 
-    The warm-up takes at most a fifth of the run, so that a shortened run still trains.
+    The paper's schedule, changed at each step and not once an epoch. The warm-up takes at most a fifth of the run, so
+    that a shortened run still trains.
     """
     steps = recipe.epochs * steps_per_epoch
     warmup_steps = min(recipe.warmup_epochs * steps_per_epoch, steps / 5)
@@ -65,14 +66,16 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Take in the model's weights of now."""
+        """Add the model's present weights to the average."""
         self.updates += 1
+        # Without the ramp the first weights would stay in the average for 1 / (1 - decay) steps, 10,000 by default.
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         current = model.state_dict()
         floating = [key for key, value in self.state.items() if value.is_floating_point()]
+        # One call for all tensors: a loop over 300 small ones would spend its time in Python.
         torch._foreach_lerp_([self.state[key] for key in floating], [current[key] for key in floating], 1 - decay)
         for key in self.state.keys() - floating:
-            self.state[key].copy_(current[key])
+            self.state[key].copy_(current[key])  # counters of batches
 
 
 def arithmetic_of(precision: str) -> Literal["f32", "bf16"]:
@@ -101,7 +104,8 @@ class InputNormalization(nn.Module):
         self.std = torch.tensor(std).view(1, -1, 1, 1) * 255
 
     def forward(self, images: Tensor, image_size: int | None = None) -> Tensor:
-        """image_size resizes the pictures, antialiased."""
+        """The pictures as float32, resized to `image_size` with antialiasing if it is given."""
+        # uint8 up to here: a batch in float32 takes four times the memory, in the queue of decoded batches too.
         x = (images.permute(0, 3, 1, 2).float() - self.mean) / self.std
         if image_size is not None and image_size != x.shape[-1]:
             size = (image_size, image_size)

@@ -1,4 +1,4 @@
-"""Which pictures a run is trained on: all are looked at before the first step, and a run keeps those it began with."""
+"""Which pictures a run trains on: all are checked before the first step, and a resumed run keeps the same ones."""
 
 import hashlib
 import json
@@ -18,11 +18,11 @@ from regnety.training.run_folder import PICTURES_FILE
 
 
 class UnreadablePicturesError(ImageError):
-    """Pictures that are to be trained on cannot be read.
+    """Some training or validation pictures cannot be read.
 
     Args:
         errors: a line for each.
-        count: how many pictures were looked at.
+        count: number of pictures that were checked.
         advice: what to do.
     """
 
@@ -34,18 +34,18 @@ class UnreadablePicturesError(ImageError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPictures:
-    """The pictures of a run, and what it writes down about them."""
+    """The pictures of a run, and what its folder records about them."""
 
     splits: DataSplits
-    """Without those that are left out."""
+    """Without the unreadable ones."""
     unreadable: tuple[str, ...]
-    """Those, by their paths below the data folder; a run that is gone on with leaves them out too."""
+    """Paths below the data folder that were left out; a resumed run leaves them out too."""
     digest: str
-    """Of the paths of the others: what a step sees is decided by their order."""
+    """Of the paths of the others: their order decides what each step sees."""
     seen: str
-    """Of their sizes and times too, as they were when all of them could be read."""
+    """Of their paths, sizes and times when all of them could be read."""
     looked_at: bool
-    """Whether that was now, because it is new or has changed."""
+    """Whether they were decoded now, because they are new or have changed."""
 
     def write(self, run: Path) -> None:
         """Keep it in the run's folder."""
@@ -63,20 +63,20 @@ class RunPictures:
 def look_at_pictures(
     splits: DataSplits, run: Path, *, begun: bool, skip_unreadable: bool, quiet: bool = False
 ) -> RunPictures:
-    """See that every picture to train on and to validate with can be read, and that they are those of the run.
+    """Check that every training and validation picture can be read, and that a resumed run has the same ones.
 
-    Pictures that have not changed since they were last looked at are not decoded again.
+    Pictures that have not changed since the last check are not decoded again.
 
     Args:
-        splits: what the data folder holds.
+        splits: of the data folder.
         run: the run's folder.
-        begun: whether the run has finished an epoch; then it goes on with what it began with.
-        skip_unreadable: leave out what cannot be read.
+        begun: whether the run has finished an epoch; then its pictures must be the same.
+        skip_unreadable: leave out pictures that cannot be read.
         quiet: no progress.
 
     Raises:
         UnreadablePicturesError: some cannot be read.
-        DataError: the pictures are not those that the run began with, or a class has none that can be read.
+        DataError: the pictures have changed since the run began, or a class has none that can be read.
     """
     stored = _read(run / PICTURES_FILE) if begun else {}
     left_out = set(stored.get("unreadable", ()))
@@ -87,18 +87,18 @@ def look_at_pictures(
     if stored.get("sha256", digest) != digest:
         before = stored.get("train", 0) + stored.get("val", 0)
         raise DataError(
-            f"{splits.root}: holds other pictures than the run in {run} began with ({len(samples)}, then {before}); "
-            f"put them back, or begin another run, from its weights with --model {run}"
+            f"{splits.root}: has other pictures than when the run in {run} began ({len(samples)} now, {before} then); "
+            f"put them back, or start another run from its weights with --model {run}"
         )
     looked_at = stored.get("seen_sha256") != seen
     if looked_at:
         errors = _errors(samples, quiet=quiet)
         it = "it" if len(errors) == 1 else "them"
         if errors and begun:
-            advice = f"the run began with {it}; put {it} back, or begin another run"
+            advice = f"the run began with {it}; put {it} back, or start another run"
             raise UnreadablePicturesError(list(errors.values()), len(samples), advice)
         if errors and not skip_unreadable:
-            advice = f"mend or remove {it}, or go on without {it}: --skip-unreadable"
+            advice = f"repair or remove {it}, or train without {it}: --skip-unreadable"
             raise UnreadablePicturesError(list(errors.values()), len(samples), advice)
         if errors:
             return _skipping(splits, errors)
@@ -123,7 +123,7 @@ def _skipping(splits: DataSplits, errors: dict[Path, str]) -> RunPictures:
 
 
 def _errors(samples: Sequence[Sample], *, quiet: bool) -> dict[Path, str]:
-    """What is wrong with each picture that cannot be read, in the order of the pictures."""
+    """The error of each picture that cannot be read, in the order of the pictures."""
 
     def error_of(sample: Sample) -> str | None:
         try:
@@ -141,7 +141,7 @@ def _errors(samples: Sequence[Sample], *, quiet: bool) -> dict[Path, str]:
                 if error is not None:
                     errors[sample.path] = error
     finally:
-        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the rest
+        pool.shutdown(cancel_futures=True)  # otherwise Ctrl-C would wait for all pictures in the queue
     return errors
 
 
@@ -164,7 +164,7 @@ def _name(sample: Sample, splits: DataSplits) -> str:
 
 
 def _stamp(sample: Sample) -> str:
-    """Size and time of a file; nothing for one that is gone."""
+    """Size and modification time of a file; nothing for one that is gone, which is found when it is decoded."""
     try:
         status = sample.path.stat()
     except OSError:
@@ -175,16 +175,16 @@ def _stamp(sample: Sample) -> str:
 def _digest(lines: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for line in lines:
-        digest.update(line.encode("utf-8", "surrogateescape") + b"\0")
+        digest.update(line.encode("utf-8", "surrogateescape") + b"\0")  # a name may have line ends, but no NUL
     return digest.hexdigest()
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What `write` wrote; nothing in a run of an earlier release."""
+    """What `write` wrote; nothing in a run of an earlier release, which had no such file."""
     try:
         values = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {error}; it says which pictures the run is trained on") from error
+        raise DataError(f"{path}: cannot be read: {error}; it says which pictures the run trains on") from error
     return values if isinstance(values, dict) else {}

@@ -69,20 +69,19 @@ def train(
         )
     elif model is not None or design is not None or settings:
         raise RecipeError(f"recipe {recipe.name}: a Recipe is followed as it is; give model, design or settings in it")
-    arithmetic_of(recipe.precision)  # refuses what this processor does not have, before anything is written
+    # Everything that can be refused is refused before anything is written: here a precision that this processor lacks.
+    arithmetic_of(recipe.precision)
     start = resolve_recipe(recipe)
     recipe = start.recipe
     stored = check_run(run, recipe, resume=resume)
     if stored is not None and (ended := finished_result(run, recipe)) is not None:
-        _say(
-            f"regnety: {run}: has ended already, after {counted(recipe.epochs, 'epoch')}; nothing is left to do", quiet
-        )
+        _say(f"regnety: {run}: has already finished, after {counted(recipe.epochs, 'epoch')}; nothing to do", quiet)
         return ended
     pictures = look_at_pictures(
         read_training_folder(data), run, begun=has_begun(run), skip_unreadable=skip_unreadable, quiet=quiet
     )
     with alone_in(run):
-        check_run(run, recipe, resume=resume)  # another process may have begun it meanwhile
+        check_run(run, recipe, resume=resume)  # another process may have begun it while the pictures were checked
         open_run(run, recipe)
         return _train(run, start, pictures, stored=stored, keep=keep, quiet=quiet, command=command)
 
@@ -97,7 +96,7 @@ def _train(
     quiet: bool,
     command: str | None,
 ) -> RunResult:
-    """The epochs that are left, and the bundle; `stored` is the recipe that the run was begun with, if it was."""
+    """The remaining epochs, and the bundle. `stored` is the recipe that the run began with, if it is resumed."""
     recipe, splits = start.recipe, pictures.splits
     train_samples, val_samples = validation_split(run, splits, recipe)
     pictures.write(run)
@@ -127,10 +126,10 @@ def _train(
         _say(f"resuming after epoch {session.progression.epochs_done} of {recipe.epochs}", quiet)
     else:
         _say(f"regnety: {begins_with}", quiet)
-    if longer := session.progression.told_lengths():
+    if extensions := session.progression.extensions():
         _say(
-            f"regnety: {run}: was made longer ({longer}); its weights will not be those of a run that was begun for "
-            f"{recipe.epochs} epochs",
+            f"regnety: {run}: was extended ({extensions}); its weights will differ from those of a run that was "
+            f"started with {recipe.epochs} epochs",
             quiet,
         )
     bundle = RunBundle(
@@ -144,11 +143,12 @@ def _train(
         command=command,
     )
     if session.progression.epochs_done:
-        write_history(run, session.progression.history)  # a kill right after a checkpoint leaves it a row short,
-        bundle.write()  # and the bundle an epoch behind
+        # A kill right after a checkpoint leaves the history a row short and the bundle an epoch behind.
+        write_history(run, session.progression.history)
+        bundle.write()
     while session.progression.epochs_done < recipe.epochs:
         row = _advance(session)
-        session.save(run, bundle.metadata(), keep=keep)
+        session.save(run, bundle.metadata(), keep=keep)  # first: an epoch counts once its checkpoint is there
         write_history(run, session.progression.history)
         if session.found_better:
             bundle.write()
@@ -163,7 +163,7 @@ def _advance(session: Session) -> dict[str, Any]:
     try:
         return session.advance()
     except ImageError as error:
-        raise ImageError(f"{error}; the run began with it: put it back, and --resume goes on") from error
+        raise ImageError(f"{error}; the run began with it: put it back, then continue with --resume") from error
 
 
 def _say_what_is_trained(
@@ -175,7 +175,7 @@ def _say_what_is_trained(
     if splits.test:
         parts.append(f"{len(splits.test)} to test")
     if num_unreadable:
-        parts.append(f"{num_unreadable} left out that cannot be read")
+        parts.append(f"{num_unreadable} left out as unreadable")
     size = start.preprocessing.image_size
     _say(f"regnety: {splits.root}: {', '.join(parts)}", quiet=False)
     _say(f"regnety: the model sees {size}x{size} pixels, {start.why_this_size}", quiet=False)

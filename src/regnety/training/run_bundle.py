@@ -1,4 +1,4 @@
-"""The bundle of a run, there from the first epoch on: the weights of the best one so far, and what is told of them."""
+"""The bundle of a run, from the first epoch on: the weights of the best epoch so far, and their provenance."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,12 @@ from regnety.training.run_folder import BUNDLE_FOLDER
 from regnety.training.session import Session
 
 UNFINISHED = "unfinished"
-"""The fact in the provenance of a bundle whose run has not ended."""
+"""The fact in the provenance of a bundle by which its run has not finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """What a run ended with."""
+    """The result of a finished run."""
 
     bundle: Path
     epochs: int
@@ -43,11 +43,11 @@ class RunBundle:
 
     Args:
         run: the run's folder.
-        session: whose best weights it has.
-        splits: what is trained on.
-        training_files: the fingerprints of that.
+        session: the best weights.
+        splits: the data.
+        training_files: fingerprints of the training pictures.
         num_unreadable: pictures that were left out.
-        command: the command line; a run that is gone on with keeps the one that began it.
+        command: the command line; a resumed run keeps the one that began it.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class RunBundle:
             "epochs": progression.epochs_done,
             "weights": f"of epoch {progression.best_epoch}{', averaged over the training' * bool(recipe.ema_decay)}",
             UNFINISHED: None if finished else f"{progression.epochs_done} of {recipe.epochs} epochs are done",
-            "schedule": progression.told_lengths(),
+            "schedule": progression.extensions(),
             "minutes": round(progression.seconds / 60, 1),
             "arithmetic": arithmetic_of(recipe.precision),
             "trained_with": f"regnety {version.__version__}, torch {torch.__version__}, "
@@ -100,7 +100,7 @@ class RunBundle:
         )
 
     def write(self, *, finished: bool = False, more: Mapping[str, Any] | None = None) -> Path:
-        """Put the best weights so far in the place of those that stand there."""
+        """Replace the bundle with the best weights so far."""
         weights = {key: value.contiguous().numpy() for key, value in self._session.best.items()}
         bundle = Bundle(
             self.metadata(finished=finished, more=more), weights, name=self._name, training_files=self._training_files
@@ -108,13 +108,14 @@ class RunBundle:
         return bundle.save(self.folder, dtype=stored_type(self._session.recipe.bundle_dtype))
 
     def finish(self, *, quiet: bool) -> tuple[RunResult, tuple[str, ...]]:
-        """Score the bundle once on the test split, where there is one, and write it for good.
+        """Score the bundle once on the test split, if there is one, and write it for the last time.
 
         Returns:
-            What the run ended with, and a line for each test picture that could not be read.
+            The result, and a line for each test picture that could not be read.
         """
         tested: Evaluation | None = None
         if self._splits.test:
+            # The bundle as it is on disk, as everybody will run it: with f16 weights, and the engine of `eval`.
             tested = evaluate(Bundle.load(self.write()), self._splits.test, quiet=quiet)
         self.write(
             finished=True,
@@ -132,7 +133,7 @@ class RunBundle:
 
 
 def finished_result(run: Path, recipe: Recipe) -> RunResult | None:
-    """What a run that has ended came to, by its bundle; None where there is something left to do."""
+    """The result of a finished run, from its bundle; None if something is left to do."""
     folder = run / BUNDLE_FOLDER
     facts = _facts_of(folder)
     if UNFINISHED in facts or facts.get("epochs") != recipe.epochs:
@@ -149,13 +150,13 @@ def finished_result(run: Path, recipe: Recipe) -> RunResult | None:
 def training_files_of(
     run: Path, samples: Sequence[Sample], *, base: Bundle | None, looked_at: bool, quiet: bool
 ) -> TrainingFiles:
-    """The fingerprints of what a run is trained on, and of what its base was; those that the run has serve again.
+    """Fingerprints of the pictures that a run trains on, and of those that its base was trained on.
 
     Args:
-        run: the run's folder.
-        samples: what it is trained on.
-        base: whose weights it starts from.
-        looked_at: whether files have changed since the run wrote them down.
+        run: the run's folder; the fingerprints in its bundle are used again if no file has changed.
+        samples: the training pictures.
+        base: the model that it starts from.
+        looked_at: whether files have changed since the run recorded them.
         quiet: no progress.
     """
     stored = stored_training_files(run / BUNDLE_FOLDER)
@@ -166,7 +167,7 @@ def training_files_of(
 
 
 def _facts_of(folder: Path) -> Mapping[str, Any]:
-    """What the bundle of a run says of it; nothing where there is none, or none that is whole."""
+    """The provenance in the bundle of a run; nothing if there is none, or it is damaged."""
     try:
         return Bundle.load(folder).provenance if folder.is_dir() else {}
     except WeightsError:

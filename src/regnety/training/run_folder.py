@@ -1,4 +1,4 @@
-"""The folder of a run: opened once, refused where it would be mixed up, its tables written whole."""
+"""The folder of a run: who may train in it, what is in it already, and the tables that are written there."""
 
 import csv
 import io
@@ -22,30 +22,31 @@ SPLIT_FILE = "split.json"
 PICTURES_FILE = "pictures.json"
 BUNDLE_FOLDER = "bundle"
 BEFORE_THE_FIRST_EPOCH = (RECIPE_FILE, SPLIT_FILE, PICTURES_FILE)
-"""What a run has written by then."""
+"""Files that a run has written before it has anything to lose."""
 LOCK = ".run.lock"
-"""As `storage.locked` calls it."""
+"""The name that `storage.locked` gives to the lock of `run`."""
 
 
 def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
-    """See that a run may be begun in a folder, or gone on with there; nothing is changed.
+    """Check that a run may begin in a folder, or be resumed there; nothing is changed.
 
     Returns:
-        The recipe of the run that stands there, which may be shorter; None where one is to be begun.
+        The recipe of the run that is there, which may have fewer epochs; None if a new one begins.
 
     Raises:
-        RecipeError: something else stands there, there is a run without `resume`, or its recipe is another.
+        RecipeError: the folder holds something else, or a run without `resume`, or one with another recipe.
     """
     if run.exists() and not run.is_dir():
         raise RecipeError(f"{run}: is a file; --output names a folder")
     if not has_begun(run):
         own = {CHECKPOINT_FOLDER, LOCK, *(BEFORE_THE_FIRST_EPOCH if (run / RECIPE_FILE).exists() else ())}
         names = {entry.name for entry in run.iterdir()} if run.exists() else set()
+        # `.NAME.part` and `.NAME.old` are what a killed process leaves of a file that it was writing.
         if any(not name.startswith(".") or not name.endswith((".part", ".old")) for name in names - own):
             raise RecipeError(f"{run}: is not empty and holds no run; name another --output")
         return None
     if not resume:
-        raise RecipeError(f"{run}: holds a run already; add --resume to go on with it, or name another --output")
+        raise RecipeError(f"{run}: holds a run already; add --resume to continue it, or name another --output")
     stored = read_recipe(run / RECIPE_FILE)
     before, after = stored.as_dict(), {**recipe.as_dict(), "epochs": stored.epochs}
     if before != after:
@@ -57,22 +58,22 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
         )
     if recipe.epochs > stored.epochs and not checkpoints(run):
         raise RecipeError(
-            f"{run}: holds no checkpoint to go on from; begin another run, from its weights with --model {run}"
+            f"{run}: has no checkpoint to continue from; start another run from its weights with --model {run}"
         )
     return stored
 
 
 def has_begun(run: Path) -> bool:
-    """Whether there is a run that has finished an epoch; before that it holds nothing that could be lost."""
+    """Whether there is a run that has finished an epoch; before that there is nothing to lose."""
     return (run / RECIPE_FILE).exists() and (bool(checkpoints(run)) or (run / BUNDLE_FOLDER).exists())
 
 
 @contextmanager
 def alone_in(run: Path) -> Iterator[None]:
-    """Be the only process that trains in a folder, which is made; that ends with the process, however it ends.
+    """Be the only process that trains in a folder, which is created. A killed process does not keep it locked.
 
     Raises:
-        RecipeError: another one trains there, or the folder cannot be made or written to.
+        RecipeError: another process trains there, or the folder cannot be created or written to.
     """
 
     def refuse() -> None:
@@ -82,12 +83,12 @@ def alone_in(run: Path) -> Iterator[None]:
         try:
             stack.enter_context(locked(run / "run", on_wait=refuse))
         except OSError as error:
-            raise RecipeError(f"{run}: cannot be made or written to: {reason_of(error)}") from error
+            raise RecipeError(f"{run}: cannot be created or written to: {reason_of(error)}") from error
         yield
 
 
 def open_run(run: Path, recipe: Recipe) -> None:
-    """Prepare the folder that `check_run` has seen, within `alone_in`; its recipe is written down.
+    """Prepare a folder that `check_run` has accepted, within `alone_in`, and write the recipe there.
 
     Raises:
         RecipeError: the folder cannot be written to.
@@ -107,7 +108,7 @@ def open_run(run: Path, recipe: Recipe) -> None:
 
 
 def validation_split(run: Path, splits: DataSplits, recipe: Recipe) -> tuple[Sequence[Sample], Sequence[Sample]]:
-    """(train, validation): the data's own `val/`, or a stratified share of train that is written down in the run.
+    """(train, validation): the data's own `val/`, or a stratified share of train that is recorded in the run.
 
     Raises:
         DataError: the data lacks pictures that the run holds out.
@@ -126,13 +127,15 @@ def validation_split(run: Path, splits: DataSplits, recipe: Recipe) -> tuple[Seq
         raise DataError(f"{path}: cannot be read: {error}; it says which pictures the run holds out") from error
     held_out = [sample.path.relative_to(splits.root).as_posix() in held_names for sample in splits.train]
     if sum(held_out) != len(held_names):
-        raise DataError(f"{splits.root}: lacks pictures that {path} holds out; the data is not what the run began with")
+        raise DataError(
+            f"{splits.root}: lacks pictures that {path} holds out; the data has changed since the run began"
+        )
     kept = [sample for sample, out in zip(splits.train, held_out, strict=True) if not out]
     return kept, [sample for sample, out in zip(splits.train, held_out, strict=True) if out]
 
 
 def write_history(run: Path, history: list[dict[str, Any]]) -> None:
-    """metrics.jsonl and summary.csv, a row an epoch, whole each time: a resumed run has no row twice."""
+    """metrics.jsonl and summary.csv, one row per epoch. They are written whole, so that a resume repeats no row."""
     with replacing(run / "metrics.jsonl") as beside:
         beside.write_text("".join(json.dumps(row) + "\n" for row in history), "utf-8")
     table = io.StringIO()

@@ -1,4 +1,4 @@
-"""Which recipe a run follows, from what its user named."""
+"""Which recipe a run follows, by the user's choices."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -22,10 +22,10 @@ def select_recipe(
     options: Mapping[str, int | float | None],
     resume: bool,
 ) -> Recipe:
-    """The recipe of a run, with the user's choices laid over it.
+    """The recipe of a run, with the user's values in place of its own.
 
-    A design without a recipe is trained from scratch, a model without one is fine-tuned, and with neither the model
-    that comes with the package is fine-tuned. A resumed run whose user names nothing keeps its own recipe.
+    Without a recipe a design is trained from scratch and a model is fine-tuned; with neither, the model that comes with
+    the package is fine-tuned. A resumed run keeps its own recipe unless the user names one.
 
     Args:
         output: the run's folder.
@@ -33,7 +33,7 @@ def select_recipe(
         design: `--design`.
         recipe: `--recipe`.
         settings: `--set`, each `key=value`.
-        options: fields of the recipe that have an option of their own; None where it was not given.
+        options: values of fields that have their own option; None if it was not given.
         resume: `--resume`.
 
     Raises:
@@ -41,14 +41,14 @@ def select_recipe(
         InvalidDesignError: the design is not allowed.
     """
     if model is not None and design is not None:
-        raise RecipeError("--model and --design exclude each other: name the one to train")
+        raise RecipeError("--model and --design exclude each other; name one of them")
     stored = output / RECIPE_FILE
     if resume and stored.exists() and recipe is None and model is None and design is None:
         chosen = read_recipe(stored)
     else:
         chosen = load_recipe(recipe or ("scratch" if design is not None else "finetune"))
     if design is not None:
-        chosen = dataclasses.replace(chosen, model=None, pretrained=False, design=find_design(design).as_dict())
+        chosen = dataclasses.replace(chosen, model=None, pretrained=False, design=find_design(design))
     elif model is not None:
         chosen = dataclasses.replace(chosen, model=model, design=None)
     elif chosen.model is None and chosen.design is None:
@@ -59,14 +59,14 @@ def select_recipe(
     for key, value in given.items():
         option = "--" + key.rpartition(".")[2].replace("_", "-")
         if key in map(_key, settings):
-            raise RecipeError(f"{option} and --set {key} are two words for the same; give one of them")
+            raise RecipeError(f"{option} and --set {key} are the same setting; give one of them")
         chosen = with_settings(chosen, [f"{key}={value}"], source=option)
     if resume and has_begun(output) and "epochs" not in fixed:
         epochs = read_recipe(stored).epochs
         if chosen.epochs != epochs:
             raise RecipeError(
                 f"{output}: the run has epochs={epochs}, the recipe {chosen.name} has {chosen.epochs}; "
-                f"--epochs {epochs} goes on, more make the run longer"
+                f"--epochs {epochs} continues it, a larger number extends it"
             )
     return chosen
 

@@ -32,16 +32,16 @@ from regnety.training.recipes.recipe import Recipe
 
 
 class Session:
-    """A network, its optimiser and its averaged weights, and how far they have come.
+    """A network, its optimiser, its averaged weights, and their progress.
 
     Args:
         model: the network to begin with.
-        recipe: what to do, resolved.
+        recipe: the values, resolved (`starting_point.resolve_recipe`).
         batches: the training pictures.
-        validation: the pictures that choose the best epoch; none takes the last.
+        validation: the pictures that choose the best epoch; without any the last one is kept.
         classes: names of the classes by index.
-        preprocessing: how evaluation shows pictures.
-        quiet: say nothing on stderr.
+        preprocessing: of evaluation.
+        quiet: print nothing on stderr.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Session:
         self.progression = Progression(epochs_done=0, history=[], best_epoch=0, best_top1=-1.0, seconds=0.0)
         self.progression.lengths.append([0, recipe.epochs])
         self.best: dict[str, Tensor] = self.model.state_dict()
-        """Weights of the epoch that is kept."""
+        """Weights of the best epoch so far; before the first those at the start."""
         self._batches = batches
         self._validation = validation
         self._classes = classes
@@ -72,29 +72,30 @@ class Session:
         self._schedule = make_schedule(recipe, batches.steps_per_epoch)
         self._criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self._average = WeightAverage(self.model, recipe.ema_decay) if recipe.ema_decay else None
+        # Averaged weights are evaluated in a network of their own: training goes on with the raw ones.
         self._evaluated = copy.deepcopy(self.model)
         self._duration = Duration(recipe, batches.steps_per_epoch, num_validation=len(validation))
 
     def restore(self, run: Path, *, begun_for: int) -> None:
-        """Go back to the newest checkpoint of a run, if it has one.
+        """Restore the newest checkpoint of a run, if it has one.
 
         Args:
             run: the run's folder.
-            begun_for: epochs of the run so far; where the recipe has more, the schedule is laid over those from now on.
+            begun_for: epochs of the run until now; if the recipe has more, the schedule covers those from here on.
         """
         if found := checkpoints(run):
             self.progression, self.best = load_checkpoint(
                 found[-1], model=self.model, optimizer=self._optimizer, average=self._average
             )
             lengths = self.progression.lengths
-            if not lengths:  # a checkpoint of an earlier release
+            if not lengths:  # a checkpoint of an earlier release, which did not keep them
                 lengths.append([0, begun_for])
             if lengths[-1][1] != self.recipe.epochs:
                 lengths.append([self.progression.epochs_done, self.recipe.epochs])
 
     @property
     def found_better(self) -> bool:
-        """Whether the last epoch is the one that is kept."""
+        """Whether the last epoch is the best so far."""
         return self.progression.best_epoch == self.progression.epochs_done
 
     def save(self, run: Path, metadata: ModelMetadata, *, keep: int) -> None:
@@ -111,7 +112,7 @@ class Session:
         )
 
     def advance(self) -> dict[str, Any]:
-        """Train the next epoch and validate it; the answer is its row of metrics.jsonl.
+        """Train and validate the next epoch; the answer is its row of metrics.jsonl.
 
         Raises:
             RecipeError: the loss is not finite.
@@ -122,6 +123,7 @@ class Session:
         kept = self.model.state_dict() if self._average is None else self._average.state
         if self._validation:
             row |= self._validate(kept)
+        # Of epochs with the same accuracy the later one: its weights were trained and averaged for longer.
         if not self._validation or row["val_top1"] >= self.progression.best_top1:
             self.best = {key: value.clone() for key, value in kept.items()}
             self.progression.best_epoch, self.progression.best_top1 = epoch + 1, row.get("val_top1", -1.0)

@@ -1,4 +1,4 @@
-"""What a run starts from: the sizes that its recipe leaves to the model, and the network with or without weights."""
+"""What a run starts from: the sizes that its recipe leaves open, and the network with or without weights."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from regnety.architecture.description import Architecture
-from regnety.architecture.notation import design_from_dict
 from regnety.bundle.bundle import Bundle
 from regnety.errors import RecipeError
 from regnety.network.creation import create_model
@@ -20,20 +19,20 @@ from regnety.training.recipes.recipe import Recipe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartingPoint:
-    """A recipe in which nothing is left open, and what it takes the network from."""
+    """A recipe in which nothing is left open, and where its network comes from."""
 
     recipe: Recipe
     preprocessing: Preprocessing
-    """How evaluation shows pictures."""
+    """Of evaluation."""
     bundle: Bundle | None
-    """Whose weights the run starts from; None for random ones."""
+    """The model whose weights the run starts from; None for random ones."""
     why_this_size: str
-    """Where the image size comes from, for people."""
+    """Where the image size comes from, for the user."""
 
     def network(self, classes: Sequence[str]) -> tuple[RegNet, str]:
-        """The network that training starts from, for these classes, and a line that says what is in it.
+        """The network that training starts from, for these classes, and a line about its weights.
 
-        The classifier of the weights is kept where it is of the same classes, by their names, whatever their order.
+        The classifier is kept if its classes have the same names, in any order.
         """
         recipe = self.recipe
         generator = torch.Generator().manual_seed(recipe.seed)
@@ -43,15 +42,17 @@ class StartingPoint:
             return network, f"starts from random weights, seed {recipe.seed}"
         name, labels = self.bundle.name, self.bundle.labels
         if labels is not None:
-            labels = tuple(unicodedata.normalize("NFC", label) for label in labels)  # as class folders are called
+            # Class folders are read as NFC; macOS stores names of files as NFD.
+            labels = tuple(unicodedata.normalize("NFC", label) for label in labels)
         if labels is not None and sorted(labels) == sorted(classes):
-            network = create_model(self.bundle, in_chans=3)  # as photographs have
+            network = create_model(self.bundle, in_chans=3)  # photographs have three
             _put_in_order(network, [labels.index(label) for label in classes])
             return network, f"starts from the weights of {name} and its classifier, as the classes are the same"
+        # Without a classifier first: the log would warn of one that does not fit, and a new one is intended.
         network = create_model(self.bundle, num_classes=0, in_chans=3)
         network.reset_classifier(len(classes))
         initialize_classifier(_classifier_of(network), generator=generator)
-        why = "it names no classes" if labels is None else "its classes are others"
+        why = "it has no class names" if labels is None else "its classes differ"
         return network, f"starts from the weights of {name} with a new classifier, as {why}"
 
 
@@ -60,10 +61,10 @@ def resolve_recipe(recipe: Recipe) -> StartingPoint:
 
     Raises:
         RecipeError: the recipe contradicts itself.
-        UnknownModelError: there is no such model, or its weights cannot be had.
+        UnknownModelError: there is no such model, or its weights are unavailable.
     """
     if recipe.pretrained and recipe.model is None:
-        raise RecipeError(f"recipe {recipe.name}: pretrained wants a model to take the weights from; give --model")
+        raise RecipeError(f"recipe {recipe.name}: pretrained needs a model with weights; give --model")
     if recipe.model is None and recipe.design is None:
         raise RecipeError(f"recipe {recipe.name}: names neither a model nor a design; give --model or --design")
     if recipe.image_size is not None:
@@ -85,7 +86,7 @@ def resolve_recipe(recipe: Recipe) -> StartingPoint:
 
 
 def _at_size(preprocessing: Preprocessing, image_size: int | None) -> Preprocessing:
-    """The same at the size of training. What was its best size belongs to the size that it was trained at before."""
+    """The same at the size of training; the best test size goes, as it belonged to the size of the earlier training."""
     if image_size is None or image_size == preprocessing.image_size:
         return preprocessing
     if image_size == preprocessing.test_image_size:
@@ -94,15 +95,16 @@ def _at_size(preprocessing: Preprocessing, image_size: int | None) -> Preprocess
 
 
 def _architecture_of(recipe: Recipe, *, num_classes: int) -> Architecture:
-    """The network of a recipe without its weights, also where its model is a file that brings some."""
+    """The network of a recipe without weights, even if its model is a file that has some."""
     if recipe.model is None:
-        return design_from_dict(recipe.design or {}).architecture(num_classes)
+        assert recipe.design is not None  # `resolve_recipe` refuses a recipe with neither
+        return recipe.design.architecture(num_classes)
     source = find_source(recipe.model, pretrained=None, checkpoint_path=None)
-    return source.architecture.design.architecture(num_classes, 3)
+    return source.architecture.design.architecture(num_classes, 3)  # 3: photographs, whatever the model takes
 
 
 def _put_in_order(network: RegNet, order: Sequence[int]) -> None:
-    """Give the classifier's outputs another order."""
+    """Reorder the classifier's outputs."""
     with torch.no_grad():
         for values in _classifier_of(network).parameters():
             values.copy_(values[list(order)].clone())

@@ -28,7 +28,7 @@ def test_awkward_values_come_back(tmp_path: Path) -> None:
     recipe = Recipe(
         name="naïve: 猫 # no comment",
         model="null",
-        design=SMALL_DESIGN.as_dict(),
+        design=SMALL_DESIGN,
         optimizer=Optimizer(lr=1e-7, weight_decay=5e-05),
         seed=2**63 - 1,
     )
@@ -130,7 +130,7 @@ def test_a_wrong_setting_names_its_field(setting: str, message: str) -> None:
         ("name: a\noptimizer: {rate: 3}", "optimizer has no field 'rate'; it has lr, "),
         ("name: a\noptimizer: 3", "optimizer must be a table of fields, got 3"),
         ("name: a\nepochs: '3'", "epochs must be a whole number, got '3'"),
-        ("name: a\ndesign: 3", "design must be a table, got 3"),
+        ("name: a\ndesign: 3", "a design must be a table of fields, got 3"),
         ("name: a\ndesign: {depth: 2}", "Design lacks "),
         ("name: !!python/object/apply:os.getcwd []", "cannot be read as YAML: "),
     ],

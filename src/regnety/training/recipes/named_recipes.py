@@ -42,7 +42,7 @@ def cifar10() -> Recipe:
     design = Design(depth=8, w0=64, wa=32.0, wm=2.0, group_width=64, stem_stride=1, stage_strides=(2, 2, 2))
     return Recipe(
         name="cifar10",
-        design=design.as_dict(),
+        design=design,
         image_size=32,
         crop_pct=1.0,
         epochs=36,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import yaml
 
+from regnety.architecture.description import AnyDesign
 from regnety.architecture.notation import design_from_dict, parse_design
 from regnety.errors import InvalidDesignError, RecipeError
 from regnety.files.opening import read_file_text
@@ -66,7 +67,7 @@ class Recipe:
     """Recorded with the run; any text."""
     model: str | None = None
     """MODEL that gives the design, and with `pretrained` the weights too."""
-    design: dict[str, Any] | None = None
+    design: AnyDesign | None = None
     """Design to train, if there is no `model`."""
     pretrained: bool = False
     """Start from the model's weights."""
@@ -119,12 +120,11 @@ class Recipe:
             _require("image_size", 8 <= self.image_size <= 8192, "from 8 to 8192 pixels", self.image_size)
         if self.crop_pct is not None:
             _require("crop_pct", 0.01 <= self.crop_pct <= 1, "from 0.01 to 1", self.crop_pct)
-        if self.design is not None:
-            design_from_dict(self.design)
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain YAML values."""
-        return dataclasses.asdict(self)
+        design = None if self.design is None else self.design.as_dict()
+        return {**dataclasses.asdict(self), "design": design}
 
 
 def recipe_from_dict(values: Any, *, source: str) -> Recipe:
@@ -134,7 +134,7 @@ def recipe_from_dict(values: Any, *, source: str) -> Recipe:
         RecipeError: a field is unknown or of the wrong type; the message begins with the source.
     """
     try:
-        return from_plain(Recipe, values, name="a recipe", error=RecipeError)
+        return from_plain(Recipe, values, name="a recipe", error=RecipeError, decoders={AnyDesign: design_from_dict})
     except (RecipeError, InvalidDesignError) as error:
         raise RecipeError(f"{source}: {error}") from error
 
