@@ -2,6 +2,7 @@
 
 import json
 import logging
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pictures import noise
 from regnety import Bundle, Design, Predictor, WeightsError
 from regnety.architecture.design import AnyNetDesign
 from regnety.architecture.stages import StageDesign
+from regnety.bundle import model
 from regnety.preprocessing import Preprocessing
 
 TIMM_FIELDS = {"num_classes", "num_features", "pretrained_cfg", "regnety"}
@@ -292,3 +294,25 @@ def test_weights_that_do_not_fit_are_refused_in_memory() -> None:
     weights = {**bundle.weights, "stem.conv.weight": np.zeros((32, 4, 3, 3), np.float32)}
     with pytest.raises(WeightsError, match=r"^mine: stem.conv.weight is \(32, 4, 3, 3\)"):
         Bundle(bundle.metadata, weights, name="mine")
+
+
+def test_every_way_to_a_model_leads_to_the_public_class(folder: Path, tmp_path: Path) -> None:
+    bundle = Bundle.load(folder)
+    ways = [
+        bundle,
+        Bundle.load(bundle),
+        Bundle.load(folder / "model.safetensors"),
+        Bundle.load("regnety_cifar10"),
+        bundle.with_labels(None),
+        pickle.loads(pickle.dumps(bundle)),
+        pickle.loads(pickle.dumps(small_bundle())),
+    ]
+    assert {type(way) for way in ways} == {Bundle}
+    assert Bundle.__module__ == "regnety.bundle.bundle"
+
+
+def test_keys_and_shapes_are_compared_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+    monkeypatch.setattr(model, "check_fit", lambda *_, source: compared.append(source))
+    Bundle.load(folder).with_labels(None).with_preprocessing(Preprocessing(image_size=64))
+    assert compared == [str(folder)]
