@@ -92,7 +92,7 @@ def pretrained_cfg_of(
         UnknownModelError: the name is not known, or the file or folder is not there.
         WeightsError: the file or folder is no model.
     """
-    origin: dict[str, Any] = {}
+    origin: dict[str, Any] = {}  # only a published name has one: a folder's is in its own config.json
     published = model_info(model).published if isinstance(model, str) and is_name(model) else None
     if isinstance(model, Preprocessing):
         preprocessing, own_classes = model, 1000  # ImageNet's, timm's default
@@ -119,7 +119,7 @@ class PretrainedCfg(dict[str, Any]):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # as copy and pickle look for
             raise AttributeError(name)
-        return self.get(name)
+        return self.get(name)  # timm's is a dataclass in which every field has a default, most of them None
 
     def to_dict(self) -> dict[str, Any]:
         """A plain table."""
@@ -169,6 +169,7 @@ def _input_size(
 ) -> tuple[tuple[int, ...], int]:
     """(channels, height, width), and how many values a mean and a std need."""
     in_chans = next((args[name] for name in ("in_chans", "chans") if args.get(name) is not None), 3)
+    # timm's order of precedence: input_size, img_size, the model's own.
     size, side = args.get("input_size"), args.get("img_size")
     if size is not None:
         if not isinstance(size, list | tuple) or len(size) != 3:

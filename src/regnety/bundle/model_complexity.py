@@ -78,6 +78,7 @@ def describe(
     architecture, own_size = find_architecture(model, state_dict=state_dict)
     architecture = architecture.architecture(num_classes)
     size = own_size if image_size is None else image_size
+    # A bundle has a name; designs and architectures have none.
     name = str(model) if isinstance(model, str | Path) else getattr(model, "name", None)
     return Description(
         name=name, architecture=architecture, image_size=size, complexity=counting.complexity(architecture, size)

@@ -72,6 +72,7 @@ def model_table(pattern: str = "*") -> list[ModelRow]:
         UnknownModelError: nothing matches.
     """
     pattern = our_name(pattern)
+    # First: it is the one that is here on every machine.
     rows = [_embedded_row()] if EMBEDDED_MODEL in list_models([pattern]) else []
     rows += map(_published_row, list_weights(pattern))
     if not rows:

@@ -28,7 +28,7 @@ DESIGN_FIELDS = {
     "bottle_ratio": "bottleneck_multiplier",
     "se_ratio": "se_ratio",
     "stem_width": "stem_width",
-    "group_min_ratio": "group_min_ratio",
+    "group_min_ratio": "group_min_ratio",  # 0.9 is torchvision's rule of fitting widths to groups
 }
 """timm's `model_args` to the fields of a design."""
 HARMLESS = {"in_chans", "num_classes", "drop_rate", "drop_path_rate", "pretrained", "img_size"}

@@ -135,7 +135,7 @@ def transformers_config(architecture: Architecture, labels: Sequence[str] | None
         "groups_width": groups_width(architecture),
         "layer_type": "x" if first.blocks[0].se is None else "y",
         "hidden_act": "relu",
-        "downsample_in_first_stage": first.stride == 2,
+        "downsample_in_first_stage": first.stride == 2,  # the later stages always have stride 2
         "id2label": {str(index): name for index, name in enumerate(names)},
         # Of two classes with one name the last is kept; id2label has both.
         "label2id": {name: index for index, name in enumerate(names)},
