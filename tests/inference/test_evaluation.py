@@ -1,6 +1,7 @@
 """Accuracy, against the same figures computed by hand from torch's logits."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 import regnety
 from bundles import SMALL, small_bundle
 from pictures import colour, write_colours
-from regnety import Bundle, DataError, WeightsError, create_model
+from regnety import Bundle, DataError, RunOptions, WeightsError, create_model
 from regnety.bundle import training_files
 from regnety.bundle.training_files import TrainingFiles, fingerprint_of
 from regnety.datasets.folders import read_class_folders
@@ -57,6 +58,16 @@ def test_the_figures_are_torchs(bundle: Bundle, folder: Path) -> None:
     assert {name: of.count for name, of in found.per_class.items()} == {"red": 2, "green": 6, "blue": 9}
     for name, of in found.per_class.items():
         assert of.top1 == pytest.approx(100 * right[targets == CLASSES.index(name)].float().mean().item())
+
+
+def test_a_model_and_a_folder_by_their_places(
+    bundle: Bundle, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    saved = bundle.save(tmp_path_factory.mktemp("models") / "saved")
+    by_place = regnety.evaluate(saved, str(folder), workers=1, quiet=True)
+    options = RunOptions(engine="onnxruntime", precision="f32", pixels="exact", exif_orientation=False)
+    found = regnety.evaluate(bundle, read_class_folders(folder), options=options, quiet=True)
+    assert replace(by_place, model="small") == found
 
 
 def test_classes_are_matched_by_name_where_the_folder_lacks_some(tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ class EngineRow(NamedTuple):  # a dataclass takes four times as long to make, at
     precisions: tuple[Precision, ...]
     """What it computes in, the most exact first."""
     suffixes: tuple[str, ...]
-    """Of the model files that it reads by itself. Without any, it runs the weights of a bundle instead of a graph."""
+    """Of the model files that it reads by itself, `.onnx` among them, as that is what is built for it. Without any, it
+    runs the weights of a bundle instead of a graph."""
     start: str
     """Module and class that start it: `start_engine` has the arguments. Imported when the engine is taken."""
     devices: tuple[str, ...] = ("cpu",)
@@ -119,7 +120,7 @@ ENGINES = {
             precisions=("f32", "bf16", "int8"),
             suffixes=(".onnx", ".xml"),
             start="regnety.inference.engines.openvino:OpenVinoEngine",
-            faster_with="avx512f",  # measured: docs/reference/engines.md
+            faster_with="avx512f",  # measured on processors with AVX-512 only
         ),
         EngineRow(
             name="torch",
@@ -129,7 +130,7 @@ ENGINES = {
             precisions=("f32", "bf16"),
             suffixes=(),
             start="regnety.inference.engines.torch:TorchEngine",
-            tried=False,  # seconds to import, and slower than both on every processor that was tried
+            tried=False,  # seconds to import, and slower than both (docs/reference/engines.md)
         ),
     )
 }
