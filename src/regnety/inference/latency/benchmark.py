@@ -47,6 +47,7 @@ def engines_to_time(
         try:
             pairs.append(choose_engine(row.name, precision, bundle))
         except EngineError as error:
+            # an engine may lack a precision: that is an error only if no pair is left
             refusals.append(error)
     if not pairs:
         raise refusals[0]
@@ -89,6 +90,7 @@ def bench(
         timed = model if isinstance(model, TimedModel) else timed_model(model)
         pairs = engines_to_time(engines, precisions, timed.bundle)
         with Timing(timed, threads=threads, fresh=fresh) as timing:
+            # dict.fromkeys: a size that is given twice is measured once, and their order stays
             for batch_size in dict.fromkeys(batch_sizes):
                 rivals = []
                 for engine, precision in pairs:
@@ -98,6 +100,7 @@ def bench(
                         failures.append(error)
                     else:
                         on_row(rivals[-1])
+                # only rows of one batch size are rivals: they are settled together
                 rows += timing.settled(rivals)
         if not rows and failures:
             raise failures[0]

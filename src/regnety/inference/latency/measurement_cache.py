@@ -10,6 +10,7 @@ from regnety.inference.engines.processor import available_cores, processor
 from regnety.storage import cache_directory, replacing, say_not_kept
 from regnety.version import __version__
 
+# Part of the name of each file: with another number the old files are not found, and none is misread.
 FORMAT_VERSION = 1
 FIELDS = ("latency_p50_ms", "latency_p99_ms", "memory_mib", "runs", "engine_version", "date")
 
@@ -17,6 +18,7 @@ FIELDS = ("latency_p50_ms", "latency_p99_ms", "memory_mib", "runs", "engine_vers
 def machine() -> dict[str, Any]:
     """The machine, as far as it decides how long something takes."""
     here = processor()
+    # flags too: a virtual machine may hide instructions that a processor of the same name has
     return {"processor": here.name, "flags": sorted(here.flags or ()), "cores": available_cores()}
 
 
@@ -26,6 +28,7 @@ def measurement_path(facts: Mapping[str, Any]) -> Path:
     Args:
         facts: graph, engine and its version, precision, batch, threads, as plain JSON values.
     """
+    # with our version, as another release may build another graph; sorted, as the order of the facts means nothing
     key = json.dumps([FORMAT_VERSION, __version__, machine(), dict(facts)], sort_keys=True)
     return cache_directory() / "latency" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
@@ -42,6 +45,7 @@ def read_measurement(facts: Mapping[str, Any], fields: Sequence[str] = FIELDS) -
 def keep_measurement(facts: Mapping[str, Any], measured: Mapping[str, Any]) -> None:
     """Write a measurement. If the cache cannot be written, that is logged and nothing else happens."""
     path = measurement_path(facts)
+    # `of` and `machine` are for people: the name of the file stands for both
     content = {"measured": dict(measured), "of": dict(facts), "machine": machine()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

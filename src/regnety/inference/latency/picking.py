@@ -78,6 +78,7 @@ def pick(
     asked = published_candidates() if candidates is None else candidates
     for model in asked:
         row = None
+        # one after the other: the files of the largest are gigabytes, and go when its turn ends
         with Timing(model, threads=threads, fresh=fresh) as timing:
             try:
                 row = _fitting_row(timing, budget, pairs, batch_size)
@@ -100,6 +101,7 @@ def _fitting_row(
 ) -> LatencyRow | None:
     """The fastest way to run a model within a budget."""
     if budget.memory_mib is not None:
+        # known without a measurement: what cannot fit is not even written
         weights_mib = BYTES_PER_PARAMETER * timing.model.num_params / (1 << 20)
         if weights_mib > budget.memory_mib:
             return None
@@ -109,6 +111,7 @@ def _fitting_row(
             continue
         rows.append(timing.row(engine, precision, batch_size=batch_size, limit_ms=budget.latency_ms))
     fitting = [row for row in with_auto(timing.settled(rows)) if budget.may_admit(row)]
+    # A batch job takes longest to measure: only of what fits alone, and of the fastest first.
     for row in sorted(fitting, key=lambda row: row.latency_p50_ms):
         if budget.memory_mib is None:
             return row
@@ -121,8 +124,10 @@ def _fitting_row(
 def _part_is_too_slow(timing: Timing, budget: _Budget, engine: str, precision: Precision, batch_size: int) -> bool:
     """Whether the first part of a large network alone takes longer than the whole may."""
     model, limit_ms = timing.model, budget.latency_ms
+    # torch, which is not `tried`, runs the whole network whichever output is asked for: it has no part
     if limit_ms is None or model.num_params < PARTS_FROM_PARAMS or not ENGINES[engine].tried:
         return False
+    # `any` stops at the first part that is too slow, and the next, larger one is not written
     return any(
         timing.part_ms(engine, precision, batch_size=batch_size, output=output, limit_ms=limit_ms)
         > PART_MARGIN * limit_ms

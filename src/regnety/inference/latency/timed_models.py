@@ -61,6 +61,7 @@ class TimedModel:
 
     def digest(self, engine: str, output: str | None = None) -> str:
         """Identifies the computation without the values of the weights: models that take equally long share it."""
+        # of a graph that an engine runs itself we know no design: all bytes of its files count
         if self.bundle.graph is not None and self.own_graph(engine) is not None:
             content = hashlib.sha256()
             for file in self.bundle.graph.mapped:
@@ -126,6 +127,7 @@ def timed_model(
             provenance={},
         )
         weights = RandomWeights(info.design.architecture(published.num_classes))
+        # the accuracy at exactly this size and crop; if only the crop differs, the best one at the size
         rows = [row.top1 for row in published.imagenet if row.image_size == preprocessing.image_size]
         accuracy = published.accuracy(preprocessing)
         top1 = accuracy.top1 if accuracy is not None else max(rows, default=None)
@@ -142,11 +144,13 @@ def models_to_time(patterns: Iterable[str]) -> list[str]:
     """
     models: list[str] = []
     for pattern in patterns:
+        # a path may have brackets in it
         if not any(character in pattern for character in "*?[") or Path(pattern).exists():
             models.append(pattern)
             continue
+        # without the embedded model: it is the fastest because its images have 32 pixels, which says nothing
         names = [name for name in list_models(pattern) if name != EMBEDDED_MODEL]
-        names = names or list_weights(pattern)
+        names = names or list_weights(pattern)  # a pattern with a tag: *.pycls_in1k
         if not names:
             raise UnknownModelError(f"no model matches {pattern!r}; {how_to_find(pattern)}")
         models += names

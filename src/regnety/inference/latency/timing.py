@@ -86,6 +86,7 @@ def schedules(batch_size: int, threads: int) -> list[Schedule]:
     whole = Schedule(1, threads, batch_size)
     if batch_size == 1 or threads == 1:
         return [whole]
+    # an image at a time, or one equal piece for each thread; -(-a // b) rounds up
     pieces = {1, -(-batch_size // threads)}
     return [*(Schedule(min(threads, -(-batch_size // piece)), 1, piece) for piece in sorted(pieces)), whole]
 
@@ -106,6 +107,7 @@ class Timing:
         self.model = model
         self._threads = threads or available_cores()
         self._fresh = fresh
+        # rows from the cache are not measured again: a second call of `bench` answers at once
         self._just_measured: set[Path] = set()
         self._written: dict[tuple[tuple[bool, str], str], Path] = {}
         self._stack = ExitStack()
@@ -133,10 +135,7 @@ class Timing:
         return self._as_row(engine, precision, batch_size, schedule, measured)
 
     def settled(self, rows: list[LatencyRow]) -> list[LatencyRow]:
-        """Rows of one batch; those near the best that are not from the cache are measured once more.
-
-        Of two times the shorter one counts, as other work on the machine can only slow a run down.
-        """
+        """Rows of one batch; those near the best that are not from the cache are measured once more."""
         best_ms = min((row.latency_p50_ms for row in rows), default=0.0)
         near = [row for row in rows if row.latency_p50_ms <= NEAR * best_ms]
         return rows if len(near) < 2 else [self._again(row) if row in near else row for row in rows]
@@ -194,11 +193,9 @@ class Timing:
         return best
 
     def _measured(self, facts: dict[str, Any], output: str, give_up_ms: float | None) -> dict[str, Any]:
-        """From the cache if it is there, else from a process.
-
-        A measurement that was given up says only that the model takes longer than the limit of then. It is kept apart,
-        and serves again while the limit is no higher.
-        """
+        """From the cache if it is there, else from a process."""
+        # A measurement that was given up says only that the model takes longer than the limit of then. It is kept
+        # apart, and serves again while the limit is below what it found.
         cut_short = {**facts, "cut_short": True}
         if not self._fresh:
             known = read_measurement(facts)
@@ -223,7 +220,9 @@ class Timing:
             measured = self._asked(facts, self.model.output, None)
         except EngineError:  # short of memory, perhaps; the first measurement stands
             return row
+        # always false here, as there was no limit; a row has no such field
         del measured["cut_short"]
+        # of two times the shorter one counts: other work on the machine can only slow a run down
         if measured["latency_p50_ms"] >= row.latency_p50_ms:
             return row
         keep_measurement(facts, measured)
@@ -282,7 +281,7 @@ class Timing:
         )
 
 
-@cache
+@cache  # two seconds for 12 megapixels
 def photograph() -> bytes:
     """A JPEG of `PHOTOGRAPH`'s size, with noise like a camera's: flat colours would be decoded too fast."""
     from PIL import Image

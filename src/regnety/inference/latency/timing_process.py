@@ -53,10 +53,12 @@ def run_timing_process(request: dict[str, Any], *, name: str) -> dict[str, Any]:
     )
     answer: dict[str, Any] = {}
     if result.returncode == 0 and result.stdout:
+        # the last line: an engine may have printed lines of its own before
         answer = json.loads(result.stdout.splitlines()[-1])
     if "engine_version" in answer:
         return answer
     last = (result.stderr.strip().splitlines() or [""])[-1]
+    # a negative status is the signal that ended the process
     killed = "was killed, perhaps for lack of memory" if result.returncode < 0 else f"ended with {result.returncode}"
     reason = answer.get("error") or f"its process {killed} {last}".rstrip()
     raise EngineError(f"{name} cannot be timed: {reason}")
@@ -94,6 +96,7 @@ def measure_job(request: dict[str, Any]) -> dict[str, Any]:
     The graph is built, the fastest way to run it is looked for, and every thread answers some photographs.
     """
     with tempfile.TemporaryDirectory(prefix="regnety-job.") as folder:
+        # an empty cache: in the user's own, the graph and the fastest way may stand ready
         os.environ["REGNETY_CACHE"] = str(Path(folder) / "cache")
         from regnety.inference.jobs.job import Job, run_job
         from regnety.inference.jobs.rows import PredictionRows
@@ -164,6 +167,7 @@ def enough(times: Sequence[float], seconds: float, give_up_ms: float | None = No
 
 def is_over(times: Sequence[float], give_up_ms: float | None) -> bool:
     """Whether even the fastest run is over a limit; None is no limit."""
+    # the fastest, not the median: one run under the limit shows that the model can do it
     return give_up_ms is not None and min(times) > give_up_ms
 
 
@@ -183,10 +187,11 @@ def peak_memory_mib() -> float | None:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
         return None
-    if sys.platform == "win32":
+    if sys.platform == "win32":  # it has no module `resource`
         return None
     import resource
 
+    # macOS counts it in bytes; Linux would count KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
 
 
