@@ -30,15 +30,18 @@ def claimed(
     Raises:
         JobError: another process is writing it, or it has an unfinished job and `resume` is not set.
     """
+    # `place_of` would refuse a folder that exists: only a command that writes folders may replace one
     place = LocalPlace(output, is_folder=True) if is_folder else place_of(output)
     with place.locked():
         try:
             if not resume:
                 refuse_unfinished(place)
+            # within the lock, so that no other command puts something there between the check and the rename
             check()
             # with resume a finished output is left as it is, unless there is an unfinished job that will replace it
             place.replaces = place.is_finished() and (not resume or is_unfinished(place))
             yield place
         finally:
+            # parts are the one thing that a later --resume needs; anything else in the folder is ours to remove
             if not is_unfinished(place):
                 place.remove_folder()

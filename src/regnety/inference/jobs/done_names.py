@@ -9,6 +9,7 @@ import numpy as np
 
 def name_hash(name: str) -> int:
     """64 bits of a name."""
+    # surrogatepass: names of files that are not UTF-8 have lone surrogates in them
     return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
@@ -25,6 +26,7 @@ class DoneNames:
     def __init__(self, hashes: "array[int]") -> None:
         unique, counts = np.unique(np.array(hashes, np.uint64), return_counts=True)
         # arrays, not NumPy's: for a single number a bisection in them takes half as long as searchsorted
+        # uintc: C's unsigned int, which array("I") holds on every platform
         self._hashes, self._counts = array("Q", unique.tobytes()), array("I", counts.astype(np.uintc).tobytes())
         self.left = len(hashes)
         """How many are not taken."""

@@ -31,10 +31,11 @@ class FinishedRows:
         identity, hashes = identities(), array("Q")
         try:
             stored = file.facts(stream)
+            # what only one of them knows is not compared: another release may have more settings, and CSV has none
             for name in stored.keys() & settings.keys():
                 if stored[name] != settings[name]:
                     raise ValueError(f"it was written with another {name}")
-            stream.seek(0)
+            stream.seek(0)  # Parquet's metadata is at the end of the file
             for name, failed in file.images(stream):
                 hashes.append(name_hash(spelled(identity(name))))  # CSV and Parquet have names only as they spell them
                 self.unreadable += failed

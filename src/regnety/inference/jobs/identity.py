@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from functools import lru_cache
 
-FILE_ADDRESSES = ("file://", "local://")
+FILE_ADDRESSES = ("file://", "local://")  # fsspec has two for this disk
 FOLDERS = 1024  # whose real paths are remembered: a listing names many files of one folder in a row
 
 
@@ -34,6 +34,8 @@ def identities(base: str = "") -> Callable[[str], str]:
         folder, last = os.path.split(name)
         if last in ("", os.curdir, os.pardir):  # a folder: it has a row if it cannot be listed
             return real(name)
+        # The last part is not resolved: a link and its target are both in a listing, and both have rows.
+        # normcase: on Windows capitals and slashes of either kind mean the same file.
         return os.path.join(real(folder), os.path.normcase(last))
 
     return identity

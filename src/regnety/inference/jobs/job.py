@@ -128,9 +128,11 @@ def run_job(
                 return _finished(place, file, settings, sources)
             _begin(parts, stored, settings, about, resume)
             if job.model is not None:
+                # before the first image: an engine that is missing here must cost no answer
                 keep_engine(job.model, parts.facts, place.name)
             earlier = parts.images
             on_start(earlier)
+            # only says whether it pays to look for the fastest way to run: a listing that has changed does no harm
             count = len(sources) - earlier if isinstance(sources, Sized) else None
             started = time.monotonic()
             log = _Log(parts, file, job)
@@ -139,12 +141,14 @@ def run_job(
                 for record in records:
                     log.add(record)
                     on_record(record)
+            # Only now, in one go: a reader never sees an output with some of the rows.
             with _reported(parts), place.output() as stream:
                 file.join(parts.data(), stream)
             parts.remove()  # a kill before this leaves parts and output: --resume then joins the parts once more
         except KeyboardInterrupt:
             raise JobInterrupted(parts.images) from None
         finally:
+            # a wrong model or a missing package must not leave an unfinished job behind
             parts.remove_if_empty()
     return JobSummary(parts.images, parts.unreadable, earlier, time.monotonic() - started)
 
@@ -177,11 +181,7 @@ def _finished(
 
 
 def _answers(job: Job[Record], sources: Iterable[ImageSource], done: DoneNames, count: int | None) -> Generator[Record]:
-    """The records of the images that are not done.
-
-    Each record is compared with the image that was asked for, so that no engine, thread or cluster can give an image
-    the answer of its neighbour.
-    """
+    """The records of the images that are not done, each compared with the image that was asked for."""
     asked: deque[str] = deque()
     identity = identities()
 
@@ -195,12 +195,14 @@ def _answers(job: Job[Record], sources: Iterable[ImageSource], done: DoneNames, 
     records = job.answer(waiting(), count)
     try:
         for record in records:
+            # no engine, thread or cluster may give an image the answer of its neighbour
             if not asked or record.filename != asked.popleft():
                 raise RuntimeError(f"the answers are out of order: {record.filename} came before its turn")
             yield record
         if asked:
             raise RuntimeError(f"{len(asked)} images have no answer, {asked[0]} is the first")
     finally:
+        # else its threads would read on until the garbage collector finds it
         if isinstance(records, Generator):
             records.close()
 
@@ -248,6 +250,7 @@ class _Log(Generic[Record]):
                     data = self._file.encode(part.records)
                     self._parts.append(Part(names, unreadable, facts=self._job.facts()), data)
             except JobError:
+                # `_kept` calls this once more on the way out: a full disk would be tried, and reported, twice
                 self._failed = True
                 raise
         self._open = _OpenPart(self._parts.count, time.monotonic())
@@ -271,4 +274,5 @@ def _reported(parts: Parts) -> Iterator[None]:
         name = parts.place.name
         reason = reason_of(error)
         rest = f"; {kept(parts.images)}, continue with --resume" if parts.images else ""
+        # a place's own errors begin with its name already
         raise JobError(f"{name}: {reason.removeprefix(f'{name}: ')}{rest}") from error

@@ -21,9 +21,9 @@ from regnety.inference.jobs.identity import identities
 from regnety.inference.jobs.places import Place
 from regnety.text import counted
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 1  # a job with a later one is refused, not guessed at
 HEAD = "job.json"
-_SIDECAR = re.compile(r"(\d{6,})\.json")
+_SIDECAR = re.compile(r"(\d{6,})\.json")  # seven digits from the millionth part on
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,7 @@ class Parts:
                     raise self._damaged(name)
             part = self.read(number)
             self._parts.append((len(part.names), part.unreadable))
+            # of the first part that has any: one of unreadable images alone was answered by no engine
             self.facts = self.facts or part.facts
         return settings
 
@@ -110,6 +111,7 @@ class Parts:
             "images": len(part.names),
             "unreadable": part.unreadable,
             "facts": part.facts,
+            # of each part: a job may be resumed from another folder
             "base": self.place.base(),
             "names": part.names,
         }
@@ -155,8 +157,8 @@ class Parts:
             yield self.place.read(_rows(number, self._row_format))
 
     def remove(self) -> None:
-        """Remove all of it, the head first: if a kill stops this halfway, what is left is no job."""
-        self.place.remove(HEAD)
+        """Remove all of it."""
+        self.place.remove(HEAD)  # first: if a kill stops this halfway, what is left is no job
         self.place.remove_folder()
 
     def remove_if_empty(self) -> None:
@@ -197,6 +199,7 @@ def refuse_unfinished(place: Place) -> None:
         JobError: it has; the message says how to resume it, and how to start over.
     """
     if is_unfinished(place):
+        # no rows are read, so their format does not matter
         parts = Parts(place, "")
         parts.open()
         raise JobError(
@@ -219,6 +222,7 @@ def check_settings(stored: Mapping[str, Any], wanted: Mapping[str, Any], place: 
     Raises:
         JobError: one differs; the message names it.
     """
+    # a setting that is missing counts as null: jobs of a release that did not have it are resumed
     for name in dict.fromkeys((*stored, *wanted)):
         if stored.get(name) != wanted.get(name):
             raise JobError(

@@ -67,6 +67,7 @@ class Place(Protocol):
 
 def is_address(place: str | Path) -> bool:
     """Whether it is an address for fsspec, like s3://bucket/labels.csv, and not a path."""
+    # text alone: a Path has already made one slash of the two
     return isinstance(place, str) and "://" in place
 
 
@@ -102,12 +103,14 @@ class LocalPlace:
             raise JobError(f"{output}: is a folder, a device or a pipe, not a file that may be replaced")
         if not is_folder and not self._output.parent.is_dir():
             raise JobError(f"{output}: there is no folder {Path(output).parent}")
+        # beside the output, as a rename needs the same disk; the dot hides it from `ls`
         self._folder = self._output.with_name(f".{self._output.name}.job")
         self.folder_name = str(Path(output).with_name(self._folder.name))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """The lock is a file in the folder, and is removed with it."""
+        # folders that are created only for the lock; they go again if nothing is written
         parents = [folder for folder in self._folder.parents if not folder.exists()] if self._is_folder else []
         with ExitStack() as stack:
             for _ in range(LOCK_TRIES):
@@ -117,7 +120,7 @@ class LocalPlace:
                 self._refuse()
             self.is_locked, self._is_removed = True, False
             try:
-                remove_leftovers(self._folder)
+                remove_leftovers(self._folder)  # nobody else can be writing in it now
                 yield
             finally:
                 self.is_locked = False
@@ -132,6 +135,7 @@ class LocalPlace:
             stack.enter_context(locked(self._folder / "job", on_wait=self._refuse))
         except (FileExistsError, FileNotFoundError) as error:
             if self._folder.is_file() or not self._folder.parent.is_dir():
+                # the user knows the output, and not our folder
                 error.filename = str(Path(self.name))
                 raise
             return False
@@ -211,6 +215,8 @@ class LocalPlace:
         whole = self._folder / JOINED
         with replacing(whole) as beside, beside.open("wb") as file:
             yield file
+        # the rename would fail too, with another error on each system
         if self._output.is_dir():
             raise OSError(errno.EISDIR, "is a folder now", self.name)
+        # `replacing` has flushed it to the disk: after a power cut a name never stands for an empty file
         whole.replace(self._output)

@@ -60,6 +60,7 @@ def write_predictions(
         ValueError: as `Predictor.predict`, or `wide` is set for JSON lines.
     """
     check_question(top_k, min_probability, "record")
+    # all that can be wrong with the arguments is said before a model is loaded
     row_format = row_format or _format_of(output)
     if row_format not in ROW_FORMATS:
         raise ValueError(f"row_format must be one of {', '.join(ROW_FORMATS)}, got {row_format!r}")
@@ -76,6 +77,7 @@ def write_predictions(
             **_model_settings(predictor),
             "top_k": top_k,
             "min_probability": min_probability,
+            # only where it is set: jobs that began before there was such an option are resumed
             **({"wide": True} if wide else {}),
         },
         about={"model": predictor.bundle.name},

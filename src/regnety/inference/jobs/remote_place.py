@@ -29,6 +29,7 @@ class RemotePlace:
         self.is_locked = self.replaces = False
         with self._reported():
             self._files = file_system(output)
+            # the underscore is fsspec's own: there is no public name for it
             self._output = self._files._strip_protocol(output)
         parent, name = posixpath.split(self._output)
         if not name or output.endswith("/"):
@@ -101,7 +102,7 @@ class RemotePlace:
         """The folder with its objects."""
         with self._reported():
             self._files.invalidate_cache()
-            if self._files.exists(self._folder):
+            if self._files.exists(self._folder):  # rm would fail without it
                 self._files.rm(self._folder, recursive=True)
 
     @contextmanager

@@ -74,6 +74,7 @@ def csv_text(rows: Iterable[Sequence[Any]]) -> str:
     lines: list[str] = []
     # csv quotes a carriage return only if lines end with one; it is taken off again below
     writer = csv.writer(_Lines(lines), lineterminator="\r\n")
+    # A name that begins with = stays as it is, though a spreadsheet computes it: a program must find the file.
     writer.writerows(rows)
     return "".join([f"{line[:-2]}\n" for line in lines])
 
@@ -98,6 +99,7 @@ class CsvFile(Generic[Record]):
 
     def encode(self, records: Sequence[Record]) -> bytes:
         """Rows without a header."""
+        # without a header, so that parts are joined as they are
         return _utf8(csv_text(row for record in records for row in self._rows.rows_of(record)))
 
     def join(self, parts: Iterable[bytes], file: IO[bytes]) -> None:
@@ -113,13 +115,14 @@ class CsvFile(Generic[Record]):
     def images(self, file: IO[bytes]) -> Iterator[tuple[str, bool]]:
         """One per row of rank 1 or without a rank."""
         names = [column.name for column in self._rows.columns]
+        # newline="": else a line break within quotes would be changed before csv sees it
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         rows = csv.reader(text, strict=True)
         try:
             _check_columns(next(rows, []), names)
             for row in rows:  # strict: rows of another width are another program's, or a damaged file's
                 values = dict(zip(names, row, strict=True))
-                if values.get("rank", "") in ("", "1"):
+                if values.get("rank", "") in ("", "1"):  # wide rows have no rank, and errors an empty one
                     yield values["filename"], values["error"] != ""
         except csv.Error as error:
             raise ValueError(str(error)) from error
@@ -226,6 +229,7 @@ class ParquetFile(Generic[Record]):
 
         waiting: list[pyarrow.Table] = []
         for part in parts:
+            # not pq.read_table, which imports Arrow's data sets: 36 MiB more
             waiting.append(pq.ParquetFile(pa.BufferReader(part)).read(use_threads=False))
             if (
                 sum(table.num_rows for table in waiting) >= ROW_GROUP_ROWS
@@ -243,6 +247,7 @@ def spelled(name: str) -> str:
 
 
 def _utf8(text: str) -> bytes:
+    # a lone surrogate becomes \udce9: in JSON that is its very escape, and `json` reads the name back
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -255,6 +260,7 @@ def _arrow_type(column: Column) -> "pyarrow.DataType":
     import pyarrow as pa
 
     if column.kind == "vector":
+        # -1: Arrow's size of a list of any length
         return pa.list_(pa.float32(), -1 if column.size is None else column.size)
     kinds = {
         "text": pa.string(),

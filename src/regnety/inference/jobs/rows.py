@@ -101,6 +101,7 @@ class WidePredictionRows(PredictionRows):
 
 def prediction_rows(top_k: int, num_classes: int, *, wide: bool) -> PredictionRows:
     """The rows of answers with the `top_k` best classes, or as many as there are."""
+    # no columns for classes that the model does not have
     return WidePredictionRows(min(top_k, num_classes)) if wide else PredictionRows()
 
 

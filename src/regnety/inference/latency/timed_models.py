@@ -61,7 +61,7 @@ class TimedModel:
 
     def digest(self, engine: str, output: str | None = None) -> str:
         """Identifies the computation without the values of the weights: models that take equally long share it."""
-        # of a graph that an engine runs itself we know no design: all bytes of its files count
+        # a graph that is run as it is may compute anything, whatever design it names: all bytes of its files count
         if self.bundle.graph is not None and self.own_graph(engine) is not None:
             content = hashlib.sha256()
             for file in self.bundle.graph.mapped:
