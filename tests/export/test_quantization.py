@@ -172,7 +172,7 @@ def test_what_it_is_is_said(folder: Path, result: Any) -> None:
     assert found.calibration == result.calibration.as_dict()
     assert found.dtypes["int8"] >= 9
     card = model_card(folder / "int8")
-    assert "Ranges were measured on 32 photographs (nncf.quantize, NNCF " in card
+    assert "It was calibrated on 32 images (nncf.quantize, NNCF " in card
     assert "| 60 | 100.00 | " in card
     assert "create_model" not in card
 
@@ -244,7 +244,7 @@ def test_it_is_not_quantized_again(folder: Path, result: Any, tmp_path: Path) ->
         ({"max_drop": 1.0}, DataError, "^max_drop is a loss of accuracy, .*; give data too$"),
         ({"max_drop": -1.0, "data": "data"}, ValueError, "^max_drop is in points of top-1, from 0 to 100, got -1.0$"),
         ({"samples": 7}, ValueError, "^samples must be a whole number of at least 8, got 7$"),
-        ({"calibrate": PICTURES[:7]}, DataError, "^calibrate: calibration needs at least 8 photographs, here are 7$"),
+        ({"calibrate": PICTURES[:7]}, DataError, "^calibrate: calibration needs at least 8 photographs, there are 7$"),
         ({"calibrate": "nowhere"}, DataError, "^nowhere: there is no such folder of photographs to calibrate on$"),
         ({"data": "nowhere"}, DataError, "^nowhere: there is no such folder$"),
         ({"path": "model.onnx"}, ExportError, "^model.onnx: an int8 model is a folder; name one without a suffix$"),
@@ -269,7 +269,7 @@ def test_photographs_that_cannot_be_read_are_named_and_others_taken(folder: Path
     assert made.calibration.num_images == 9
     assert [error.startswith(f"{tmp_path / 'damaged.jpg'}: ") for error in made.errors] == [True]
     (tmp_path / "none").mkdir()
-    with pytest.raises(DataError, match="none: calibration needs at least 8 photographs, here are 0; the first that "):
+    with pytest.raises(DataError, match="none: calibration needs at least 8 photographs, there are 0; the first that "):
         quantize_model(folder / "float", tmp_path / "other", calibrate=tmp_path / "none", quiet=True)
 
 

@@ -1,6 +1,6 @@
-"""timm's `timm.data`, as far as it is here: the same names at the same places, for code that was written for timm.
+"""The part of `timm.data` that exists here: the same names at the same places, for code that was written for timm.
 
-What is done by them stands elsewhere; they are imported when they are first used.
+They are defined in other rooms, and imported when they are first used.
 """
 
 import importlib
@@ -32,7 +32,7 @@ _INSTEAD = {
     "Mixup": "timm.data.Mixup works with networks of create_model",
     "ImageNetInfo": "regnety.labels('imagenet-1k') has the names of the classes",
 }
-"""timm's names that are not here, to what there is."""
+"""timm's names that do not exist here, and what to use instead."""
 
 
 def __getattr__(name: str) -> Any:

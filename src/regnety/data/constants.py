@@ -1,4 +1,4 @@
-"""`timm.data.constants`: what the published weights are shown."""
+"""`timm.data.constants`: the crop and normalisation of the published weights."""
 
 from regnety.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 

@@ -1,7 +1,7 @@
-"""An exported file held against its source: both answer the same pictures.
+"""An exported file compared with its source: both answer the same pictures.
 
-The source is the model in float32 with a free size and a normalised input, and its pixels are normalised here, in
-NumPy. So a file with a wrong normalisation, size, order of channels or outputs differs, not only a damaged one.
+The source is the model in f32 with a free size and a normalised input, and its pixels are normalised here, in NumPy. So
+a file with a wrong normalisation, size, order of channels or outputs differs too, not only a damaged one.
 """
 
 import math
@@ -52,7 +52,10 @@ class Exported:
 
 
 def sample_pictures(image_size: int, in_chans: int) -> list[npt.NDArray[np.uint8]]:
-    """Noise, and pictures with the soft shades and hard edges of photographs: uint8 [1, size, size, in_chans]."""
+    """Noise, and pictures with the soft shades and hard edges of photographs: uint8 [1, size, size, in_chans].
+
+    Noise alone would leave untested what photographs have most of, their low frequencies.
+    """
     generator = np.random.default_rng(0)
     shape = (image_size, image_size, in_chans)
     noise = generator.integers(0, 256, shape, np.uint8)
@@ -70,7 +73,7 @@ def sample_pictures(image_size: int, in_chans: int) -> list[npt.NDArray[np.uint8
 
 
 def source_outputs(bundle: Bundle, pictures: Sequence[npt.NDArray[np.uint8]], names: Sequence[str]) -> Outputs:
-    """What the model itself answers, in float32."""
+    """The model's own outputs, in f32."""
     with tempfile.TemporaryDirectory(prefix="regnety-") as folder:
         graph = write_graph(
             Path(folder) / "source.onnx",
@@ -90,10 +93,10 @@ def largest_difference(
     """Run an exported file and compare every output.
 
     Args:
-        engine: with the file.
+        engine: an engine that has loaded the file.
         bundle: its source.
         pictures: uint8 [1, height, width, in_chans].
-        wanted: of `source_outputs`, for the same pictures.
+        wanted: `source_outputs` for the same pictures.
 
     Returns:
         The largest difference, in standard deviations of the output; NaN where a value is not finite.
@@ -105,7 +108,7 @@ def largest_difference(
     inputs = [_normalized(picture, bundle) if floats else picture for picture in pictures]
     try:
         found = [engine.run(image) for image in inputs]
-    except Exception as error:  # the bindings raise their own classes, which have no public base
+    except Exception as error:  # each engine raises its own classes, which have no public base
         raise ExportError(f"cannot be run: {one_line(error)}") from error
     differences = []
     for name in wanted[0]:
@@ -115,7 +118,7 @@ def largest_difference(
         if outputs.shape != sources.shape:
             raise ExportError(f"gives {name} of shape {outputs.shape[1:]}, its source gives {sources.shape[1:]}")
         differences.append(relative_difference(outputs, sources))
-    return float(np.max(differences))
+    return float(np.max(differences))  # NumPy's max keeps NaN, which Python's loses
 
 
 def _normalized(picture: npt.NDArray[np.uint8], bundle: Bundle) -> npt.NDArray[Any]:

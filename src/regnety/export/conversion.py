@@ -1,7 +1,7 @@
-"""`convert_model`: a model's weights under another code base's names, in the file that its own programs read.
+"""`convert_model`: a model's weights under another library's names, in a file that its programs read.
 
-What is written is read back and compared, byte by byte, before it takes its place. Memory holds one layer at a time,
-however large the model is.
+The file is read back and compared byte by byte before it takes its place. Memory holds one layer at a time, however
+large the model is.
 """
 
 import json
@@ -26,7 +26,7 @@ from regnety.weights.dialects.registry import DIALECTS, in_dialect
 from regnety.weights.dialects.timm import TIMM
 
 OURS = replace(TIMM, name="regnety", owner="ours", obstacle=lambda _: None)
-"""timm's names for whatever can be described, also where timm could not build it."""
+"""timm's names for every design, also for those that timm cannot build."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +34,15 @@ class Converted:
     """What was written."""
 
     path: Path
-    """The file or folder that was asked for."""
+    """The file or folder that was named."""
     files: tuple[Path, ...]
-    """All that were written."""
+    """All files that were written."""
     to: str
     """Whose names the weights have now."""
     num_tensors: int
-    """How many the model has, all of them compared with what was written."""
+    """Number of tensors; all of them were compared with what was written."""
     keeps_metadata: bool
-    """Whether labels and preprocessing are in it too; a checkpoint file has weights alone."""
+    """Whether labels and preprocessing were written too; a checkpoint file has weights alone."""
 
 
 def convert_model(model: str | Path | Bundle, path: str | Path, *, to: str, overwrite: bool | None = None) -> Converted:
@@ -95,6 +95,7 @@ def convert_model(model: str | Path | Bundle, path: str | Path, *, to: str, over
 
 def _write_bundle(path: Path, bundle: Bundle) -> None:
     """A folder that regnety and, where it can build the design, timm load."""
+    # `add_files` is called before the folder takes its place: a file that differs never gets there.
     bundle.save(path, add_files=lambda beside: compare_checkpoint(beside / WEIGHTS_FILE, bundle, dtype="float32"))
 
 
@@ -116,7 +117,7 @@ def _write_checkpoint(path: Path, bundle: Bundle, dialect: Dialect, form: Litera
 
 
 def _write_graph(path: Path, bundle: Bundle) -> None:
-    outputs = bundle.architecture.output_names[-1:]  # logits, or what a classifier would be given
+    outputs = bundle.architecture.output_names[-1:]  # logits, or pre_logits without a classifier
     write_graph(
         path,
         bundle.architecture,

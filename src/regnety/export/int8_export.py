@@ -1,4 +1,4 @@
-"""A model that is quantized in the forms that others read. Its graph is all that there is of it: it is copied."""
+"""Exports of a quantized model. Its graph is all there is of it, so it is copied, not built from weights."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,17 +20,17 @@ from regnety.inference.engines.registry import Engine
 from regnety.storage import replacing_together
 
 BOUNDS: dict[ExportForm, float] = {"onnx": 1e-4, "folder": 1e-4, "openvino": 5e-2}
-"""Largest difference, in deviations of the output. The same engine runs the same graph; OpenVINO moves the roundings
-of its own form a little, and what is not quantized it may compute in bf16."""
+"""Largest difference, in standard deviations of the output. ONNX Runtime runs the same graph twice; OpenVINO places
+some roundings differently in its own format, and may compute what is not quantized in bf16."""
 
 
 def export_quantized(
     bundle: Bundle, path: Path, form: ExportForm, *, input: str, outputs: Sequence[str], precision: str
 ) -> Exported:
-    """`export_model` for a model that is quantized.
+    """`export_model` for a quantized model.
 
     Raises:
-        ExportError: it cannot be had so, something else stands at that place, or the file answers otherwise.
+        ExportError: it cannot be written so, or the file's outputs differ.
         WeightsError: the graph has no such output or size, or it is an OpenVINO model.
     """
     if input != "uint8":
@@ -38,9 +38,9 @@ def export_quantized(
     if precision == "f16":
         raise ExportError(f"{bundle.name}: is quantized to int8, which is smaller than f16; omit f16")
     if bundle.graph is not None and bundle.graph.path.suffix.lower() == ".xml":
-        raise ExportError(f"{bundle.name}: is an int8 model of OpenVINO's, of which no other file is made; copy it")
+        raise ExportError(f"{bundle.name}: is an OpenVINO model in int8, which cannot be converted; copy its files")
     source = graph_of(bundle, outputs=tuple(outputs))
-    assert isinstance(source, Path)  # a model that is quantized is a file
+    assert isinstance(source, Path)  # never bytes: a quantized model was read from its graph's file
     if form == "folder":
         compared: list[tuple[Engine, float]] = []
         bundle.save(path, add_files=lambda beside: compared.append(_compare(source, beside / GRAPH_FILE, bundle, form)))

@@ -1,4 +1,4 @@
-"""Labelled photographs as a quantizer wants them: again and again, in any order. None is held in memory."""
+"""Labelled photographs for a quantizer, which reads them many times and in any order. None stays in memory."""
 
 from collections.abc import Sequence
 from typing import overload
@@ -15,7 +15,7 @@ from regnety.progress import Progress
 
 
 class LabelledPictures(Sequence[tuple[npt.NDArray[np.uint8], int]]):
-    """Each is pixels [1, image_size, image_size, 3] and the index of its class; those that cannot be read are left out.
+    """Pairs of pixels [1, image_size, image_size, 3] and class index; photographs that cannot be read are left out.
 
     Args:
         bundle: the model; every label names one of its classes (`ClassMatcher`).
@@ -31,7 +31,7 @@ class LabelledPictures(Sequence[tuple[npt.NDArray[np.uint8], int]]):
                 try:
                     self._read(sample)
                     self._samples.append((sample, index))
-                except ImageError:  # whoever evaluates on the same photographs says so
+                except ImageError:  # `quantize_model` evaluates the same photographs, and reports them there
                     pass
                 progress.advance()
 

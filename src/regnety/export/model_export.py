@@ -1,4 +1,4 @@
-"""`export_model`: a model as an ONNX file, as an OpenVINO model or as a folder, compared with its source."""
+"""`export_model`: a model as an ONNX file, an OpenVINO model or a bundle's folder, compared with its source."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ def export_model(
     precision: Literal["f32", "f16"] = "f32",
     fp16: bool = False,
 ) -> Exported:
-    """Write a model for others to run. The file is run and compared with the model before it takes its place.
+    """Write a model that runs without regnety. The file is run and compared with the model before it takes its place.
 
         export_model("regnety_cifar10", "model.onnx")
 
@@ -92,7 +92,7 @@ def export_model(
 
 
 class _Export:
-    """One model on its way into one file."""
+    """The export of one model: writes a file in either form, and keeps what the comparison found."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class _Export:
         self._shapes: dict[str, tuple[int, ...]] = {}
 
     def complete_folder(self, folder: Path) -> None:
-        """The ONNX file of a bundle, checked, and the weights that stand there already compared with the model's."""
+        """Add the checked ONNX file to a bundle's folder, and compare its weights with the model's."""
         kept = SafetensorsWeights(folder / WEIGHTS_FILE)
         for key, array in kept.items():
             if not np.array_equal(array, np.asarray(self._bundle.weights[key]).astype(array.dtype)):
@@ -145,7 +145,7 @@ class _Export:
         self._check_answers(OpenVinoEngine(beside, threads=available_cores()), beside.name)
 
     def result(self, path: Path, files: tuple[Path, ...]) -> Exported:
-        """What a caller is told."""
+        """The answer of `export_model`, after a file has been written and checked."""
         assert self._engine is not None
         return Exported(
             path=path,

@@ -1,7 +1,7 @@
-"""NNCF, kept quiet: it quantizes an ONNX graph, and everything that it would say, send or show is kept back.
+"""NNCF, kept quiet: it quantizes an ONNX graph, without its progress bars, log lines and telemetry.
 
-It is loaded without torch where nobody has loaded torch yet: it needs none for ONNX graphs, and takes three seconds
-less. A program that quantizes torch modules with NNCF too imports torch before.
+It is loaded without torch unless torch is loaded already: ONNX graphs need none, and NNCF loads three seconds faster
+without. A program that also quantizes torch modules with NNCF must import torch first.
 """
 
 import io
@@ -29,12 +29,12 @@ from regnety.inference.predictor import softmax
 from regnety.text import one_line
 
 NORMALIZATION = ("centered/Sub", "normalized/Mul")
-"""Nodes that turn pixels into normalised values: quantized they would round the picture before anything is computed."""
+"""Nodes that normalise the pixels. They stay in f32: quantized they would round the picture before the first layer."""
 NO_TELEMETRY = "NNCF_CI"
-"""The variable with which NNCF sends nothing."""
+"""The variable that turns NNCF's telemetry off."""
 PRESET = "mixed"
-"""Activations that may be below zero have a zero point of their own, all others begin at zero; weights have a scale for
-each channel."""
+"""NNCF's name: symmetric ranges for weights, with a scale for each channel, asymmetric ones for activations that may be
+below zero."""
 
 Picture: TypeAlias = npt.NDArray[np.uint8]
 """[1, height, width, channels]"""
@@ -53,7 +53,7 @@ def load_nncf() -> Any:
             nncf = _import("nncf")
             _import("nncf.onnx.quantization.quantize_model")
     finally:
-        logging.setLoggerClass(logger_class)  # it sets its own for everybody
+        logging.setLoggerClass(logger_class)  # NNCF sets its own for the whole process
     logging.getLogger("nncf").setLevel(logging.CRITICAL)
     return nncf
 
@@ -63,9 +63,9 @@ def _import(module: str) -> Any:
 
 
 def quantize_graph(nncf: Any, graph: onnx.ModelProto, pictures: Sequence[Picture]) -> onnx.ModelProto:
-    """Quantize convolutions, sums and the classifier; the ranges of activations are measured on some pictures.
+    """Quantize convolutions, sums and the classifier; the ranges of activations are measured on pictures.
 
-    The squeeze-excitations stay in float32: they work on a single value a channel, and cost next to nothing.
+    Squeeze-excitations stay in f32: they work on one value per channel, and take next to no time.
 
     Raises:
         ExportError: NNCF cannot do it.
@@ -83,13 +83,13 @@ def quantize_graph_within(
     *,
     max_drop: float,
 ) -> onnx.ModelProto:
-    """The same; then layers go back to float32, the most harmful first, until no more accuracy is lost than is allowed.
+    """The same; then layers return to f32, the most harmful first, until the loss of accuracy is within the limit.
 
     Args:
-        nncf: what `load_nncf` gave.
-        graph: the model in float32.
-        pictures: on which ranges are measured.
-        labelled: pictures with the index of their class, on which the loss is measured.
+        nncf: the package, from `load_nncf`.
+        graph: the model in f32.
+        pictures: for the ranges of activations.
+        labelled: pictures with their class index, for the accuracy.
         max_drop: points of top-1 that may be lost.
 
     Raises:
@@ -120,7 +120,7 @@ def quantize_graph_within(
 
 
 def float_layers(graph: onnx.ModelProto, architecture: Architecture) -> tuple[str, ...]:
-    """The convolutions and linear layers whose weights a quantized graph keeps in float32, by our names."""
+    """The convolutions and linear layers whose weights a quantized graph has in f32, by our names."""
     arrays = {array.name for array in graph.graph.initializer}
     names = []
     for layer in architecture.layers():
@@ -143,7 +143,7 @@ def _calibration(nncf: Any, pictures: Sequence[Picture]) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Its bars go to stdout, where results belong; and it looks for torch wherever it is called."""
+    """Catch its progress bars, which go to stdout, where results belong; and hide torch, which each call looks for."""
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), hidden("torch"):
         warnings.simplefilter("ignore")
         yield
@@ -151,7 +151,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _telemetry_off() -> Iterator[None]:
-    """NNCF asks once, when it is imported; and where OpenVINO's telemetry is loaded already, hiding it does nothing."""
+    """NNCF reads the variable once, at import. Hiding OpenVINO's telemetry does not help if it is loaded already."""
     before = os.environ.get(NO_TELEMETRY)
     os.environ[NO_TELEMETRY] = "1"
     try:
@@ -169,5 +169,5 @@ def _named_errors() -> Iterator[None]:
         yield
     except (MemoryError, OSError, RegNetYError):
         raise
-    except Exception as error:  # what it raises has no common base
+    except Exception as error:  # its errors have no common base
         raise ExportError(f"NNCF cannot quantize the model: {one_line(error)}") from error

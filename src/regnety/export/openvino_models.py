@@ -1,4 +1,4 @@
-"""OpenVINO's own form of a graph: the .xml with the layers, the .bin with the arrays."""
+"""OpenVINO's own format: an .xml with the layers, a .bin with the arrays."""
 
 import errno
 import tempfile
@@ -12,7 +12,7 @@ from regnety.metadata.model_metadata import KEY
 
 
 def write_openvino(path: Path, bundle: Bundle, *, precision: Literal["f32", "f16"], **options: Any) -> None:
-    """Convert the ONNX graph with OpenVINO's own reader. Labels and preprocessing stand in the model's `rt_info`.
+    """Convert the ONNX graph with OpenVINO's own reader. Labels and preprocessing go into the model's `rt_info`.
 
     Args:
         path: of the .xml.
@@ -23,14 +23,14 @@ def write_openvino(path: Path, bundle: Bundle, *, precision: Literal["f32", "f16
     Raises:
         MissingExtraError: OpenVINO is not installed.
     """
-    load_openvino_package()  # before anything is written
+    load_openvino_package()  # raises before anything is written
     with tempfile.TemporaryDirectory(prefix="regnety-") as folder:
         graph = write_graph(Path(folder) / "model.onnx", bundle.architecture, bundle.weights, **options)
         write_openvino_model(graph, path, bundle, precision=precision)
 
 
 def write_openvino_model(graph: Path, path: Path, bundle: Bundle, *, precision: Literal["f32", "f16"]) -> None:
-    """The same for an ONNX file that there is already.
+    """The same for an existing ONNX file.
 
     Raises:
         MissingExtraError: OpenVINO is not installed.
@@ -40,5 +40,5 @@ def write_openvino_model(graph: Path, path: Path, bundle: Bundle, *, precision: 
     model.set_rt_info(bundle.metadata.as_json(), KEY)
     try:
         openvino.save_model(model, str(path), compress_to_fp16=precision == "f16")
-    except RuntimeError as error:  # all that it says of a full disk
+    except RuntimeError as error:  # it raises nothing more precise, not even when the disk is full
         raise OSError(errno.EIO, f"OpenVINO could not write it: {error}", str(path)) from error

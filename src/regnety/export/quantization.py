@@ -1,4 +1,4 @@
-"""`quantize_model`: a model that computes in int8, as a bundle: calibrated, measured beside its source, then kept."""
+"""`quantize_model`: a model that computes in int8, as a bundle: calibrated, compared with its source, then kept."""
 
 import hashlib
 import math
@@ -41,32 +41,33 @@ from regnety.preprocessing import PerChannel
 from regnety.progress import Progress
 
 SAMPLES = 300
-"""Calibration images, NNCF's own number: more change the ranges of activations by next to nothing."""
+"""Calibration images; NNCF's default. More hardly change the ranges of activations."""
 FEWEST_SAMPLES = 8
+"""With fewer, one odd picture would decide the ranges."""
 MEASURED_ON = "onnxruntime"
-"""The engine by which accuracy is compared: it is always there, and NNCF runs it too."""
+"""The engine on which accuracy is compared: it is always installed, and NNCF uses it too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantized:
-    """What was written, and what it costs and gains."""
+    """What was written, and what it changes."""
 
     path: Path
     """The bundle."""
     calibration: Calibration
-    """As it stands in the bundle; `measured` has the accuracy before and after."""
+    """As stored in the bundle; `measured` has the accuracy before and after."""
     float_bytes: int
-    """Of the graph before."""
+    """Size of the graph before."""
     int8_bytes: int
-    """Of the graph now."""
+    """Size of the graph now."""
     agreement: float
-    """On how many of the calibration images the answer is the one before, in percent."""
+    """Share of the calibration images with the same answer as before, in percent."""
     speeds: tuple[Speed, ...]
-    """Of both models, for each engine that is installed and each precision that it has."""
+    """Of both models, for each installed engine and each precision that it has."""
     errors: tuple[str, ...]
     """A line for each photograph that could not be read."""
     notice: str | None
-    """As of an evaluation, of the photographs that accuracy was measured on."""
+    """What an evaluation has to say about the photographs that accuracy was measured on; None if nothing."""
 
 
 def quantize_model(
@@ -91,21 +92,21 @@ def quantize_model(
 
         quantize_model("regnety_cifar10", "cifar10-int8", calibrate="photos/")
 
-    Weights are rounded for each channel, activations by the ranges that they have on some photographs, which need no
-    labels. The squeeze-excitations stay in float32. Where something fails, or more is lost than allowed, nothing is
-    kept. NNCF is loaded without torch unless that is loaded already: whoever quantizes torch modules with it in the
-    same process imports torch first.
+    Weights are rounded with a scale for each channel, activations by their ranges on some photographs, which need no
+    labels. Squeeze-excitations stay in f32. If something fails, or more accuracy is lost than allowed, nothing is kept.
+    NNCF is loaded without torch unless torch is loaded already: to quantize torch modules with it in the same process,
+    import torch first.
 
     Args:
-        model: whatever a model may be, in floating point.
-        path: the folder of the new bundle. What stands there is replaced if it was a bundle.
-        calibrate: photographs like those that the model will meet: a folder, looked through with its sub-folders, or
-            images of any kind.
+        model: any MODEL in floating point.
+        path: the folder of the new bundle; one that regnety wrote is replaced.
+        calibrate: photographs like those that the model will see: a folder, searched with its sub-folders, or images of
+            any kind.
         data: class folders, or a folder of them with splits, on which accuracy is measured before and after.
-        split: which split of `data`; None is `test`, else `val`, without what the model was trained on.
-        max_drop: points of top-1 that may be lost on `data`: the most harmful layers go back to float32 until no more
-            are, which takes a hundred times as long where a plain quantization loses more.
-        samples: photographs for calibration, drawn from those that there are.
+        split: which split of `data`; None is `test`, else `val`, without the model's training pictures.
+        max_drop: points of top-1 that may be lost on `data`. If plain quantization loses more, the most harmful layers
+            return to f32 until the loss is within the limit, which takes a hundred times as long.
+        samples: number of photographs for calibration, drawn at random.
         seed: of that draw.
         image_size: height and width that the model is shown, in pixels; None is its own. An int8 model has one size.
         crop_pct: share of the shorter side that the crop keeps; None is the model's own.
@@ -116,12 +117,12 @@ def quantize_model(
         quiet: no progress.
 
     Raises:
-        DataError: there are fewer photographs than calibration needs, or `data` cannot be evaluated on; or `max_drop`
-            comes without `data`.
-        ExportError: the model is quantized already or too large, NNCF cannot quantize it, the path is the model's own,
-            or more was lost than `max_drop` allows.
+        DataError: there are fewer photographs than calibration needs, `data` cannot be evaluated on, or `max_drop` is
+            given without `data`.
+        ExportError: the model is quantized already or too large, NNCF cannot quantize it, what is at the path may not
+            be replaced or is the model itself, or more was lost than `max_drop` allows.
         WeightsError: the model is damaged.
-        UnknownModelError: the name is not known, or its weights cannot be had.
+        UnknownModelError: the name is unknown, or its weights are unavailable.
         MissingExtraError: NNCF is not installed.
         ValueError: `samples` or `max_drop` is not allowed, or both `image_size` and `use_test_size` are given.
     """
@@ -197,7 +198,7 @@ def _check_arguments(path: str | Path, data: str | Path | None, max_drop: float 
 
 
 def _source(model: str | Path | Bundle, path: Path) -> Bundle:
-    """The model, once it is known that it can be quantized."""
+    """The model, if it can be quantized."""
     bundle = Bundle.load(model)
     check_not_its_source(path, bundle)
     if bundle.is_quantized:
@@ -205,7 +206,8 @@ def _source(model: str | Path | Bundle, path: Path) -> Bundle:
     if bundle.metadata.in_chans != 3:
         raise WeightsError(f"{bundle.name}: takes {bundle.metadata.in_chans} input channels, photographs have 3")
     if not bundle.metadata.num_classes:
-        raise WeightsError(f"{bundle.name}: has no classifier, so nothing says whether int8 answers as it did")
+        raise WeightsError(f"{bundle.name}: has no classifier, so that int8's answers cannot be compared")
+    # protobuf's limit: NNCF takes the graph as one message, without arrays in files beside it.
     size = 4 * sum(math.prod(shape) for shape in bundle.architecture.state_dict_shapes().values())
     if size > LARGEST_FILE:
         raise ExportError(f"{bundle.name}: has {size / 2**30:.2f} GiB of weights, NNCF quantizes graphs up to 2 GiB")
@@ -227,7 +229,7 @@ def _float_graph(bundle: Bundle) -> onnx.ModelProto:
 def _calibration_pictures(
     bundle: Bundle, calibrate: str | Path | Iterable[ImageSource], samples: int, seed: int, *, quiet: bool
 ) -> tuple[list[Picture], list[str]]:
-    """As many as are wanted of those that can be read, drawn at random, and a line for each that cannot."""
+    """`samples` pictures that can be read, drawn at random, and a line for each that cannot."""
     place = calibrate if isinstance(calibrate, str | Path) else None
     if place is not None and not Path(place).exists():
         raise DataError(f"{place}: there is no such folder of photographs to calibrate on")
@@ -235,6 +237,7 @@ def _calibration_pictures(
     pictures: list[Picture] = []
     errors: list[str] = []
     with Progress("calibration images", total=min(samples, len(sources)), quiet=quiet) as progress:
+        # A whole shuffle, and not a draw of `samples`: pictures that cannot be read are replaced by the next ones.
         for source in random.Random(seed).sample(sources, len(sources)):
             if len(pictures) == samples:
                 break
@@ -247,7 +250,7 @@ def _calibration_pictures(
         first = f"; the first that cannot be read: {errors[0]}" if errors else ""
         raise DataError(
             f"{'calibrate' if place is None else place}: calibration needs at least {FEWEST_SAMPLES} photographs, "
-            f"here {'is' if len(pictures) == 1 else 'are'} {len(pictures)}{first}"
+            f"there {'is' if len(pictures) == 1 else 'are'} {len(pictures)}{first}"
         )
     return pictures, errors
 
@@ -268,7 +271,7 @@ def _written(path: Path, quantized: onnx.ModelProto, bundle: Bundle, calibration
 
 
 def _agreement(bundle: Bundle, made: Bundle, pictures: Sequence[Picture]) -> float:
-    """On how many pictures both give the same answer, in percent."""
+    """Share of the pictures with the same answer from both, in percent."""
     answers = []
     for model in (bundle, made):
         engine = start_engine(
@@ -276,7 +279,7 @@ def _agreement(bundle: Bundle, made: Bundle, pictures: Sequence[Picture]) -> flo
         )
         logits = np.concatenate([engine.run(picture)["logits"] for picture in pictures])
         if not np.isfinite(logits).all():
-            raise ExportError(f"{model.name}: its answers are not finite numbers; nothing was kept")
+            raise ExportError(f"{model.name}: its outputs are not finite numbers; nothing was kept")
         answers.append(logits.argmax(axis=1))
     return 100 * float(np.mean(answers[0] == answers[1]))
 
@@ -293,6 +296,7 @@ def _measured(before: Evaluation, after: Evaluation, data: str) -> MeasuredDrop:
 
 def _check_drop(calibration: Calibration, path: Path) -> None:
     measured, allowed = calibration.measured, calibration.max_drop
+    # NNCF has measured too, but this figure, from `evaluate`, is what the bundle records: it must be within the limit.
     if measured is not None and allowed is not None and measured.drop > allowed + 1e-9:
         raise ExportError(
             f"{path}: loses {measured.drop:.2f} points on {measured.data}, {allowed:g} are allowed; nothing was kept"

@@ -1,6 +1,6 @@
-"""What was written, read back and held against its source, tensor by tensor and byte by byte.
+"""A written file, read back and compared with its source, tensor by tensor and byte by byte.
 
-No more than a layer is in memory at a time, however large the model is.
+Memory holds one layer at a time, however large the model is.
 """
 
 from collections.abc import Sequence
@@ -18,16 +18,16 @@ from regnety.metadata.model_metadata import KEY, metadata_from_json
 from regnety.weights.checkpoint import open_checkpoint
 
 COMPARED_AT_A_TIME = 1 << 20
-"""Elements."""
+"""Elements of a tensor: converted and copied whole, the largest would take gigabytes."""
 
 
 def compare_checkpoint(path: Path, bundle: Bundle, *, dtype: str | None = None) -> None:
-    """Read a checkpoint as anybody's and compare every tensor with the model's.
+    """Read a checkpoint like a stranger's file and compare every tensor with the model's.
 
     Args:
         path: a file of any dialect.
         bundle: its source.
-        dtype: the floating-point type that the file was to have; None is the model's own.
+        dtype: the floating-point type that the file should have; None is the model's own.
 
     Raises:
         ExportError: a tensor is missing or differs.
@@ -42,10 +42,10 @@ def compare_checkpoint(path: Path, bundle: Bundle, *, dtype: str | None = None) 
 
 
 def compare_graph(path: Path, bundle: Bundle, *, outputs: Sequence[str]) -> None:
-    """Read an ONNX file, fold the model's weights once more, and compare every array; and what the file says of itself.
+    """Read an ONNX file, fold the model's weights again, and compare every array and the metadata.
 
     Args:
-        path: an ONNX file in float32.
+        path: an ONNX file in f32.
         bundle: its source.
         outputs: names of its outputs.
 
@@ -71,7 +71,8 @@ def compare_graph(path: Path, bundle: Bundle, *, outputs: Sequence[str]) -> None
 
 
 def _same(found: Array, wanted: Array, dtype: npt.DTypeLike) -> bool:
-    """Whether one array has the other's shape and, converted to `dtype`, its bytes: NaN is a value like any other."""
+    """Whether one array has the other's shape and, converted to `dtype`, its bytes."""
+    # Bytes, and not values: a NaN in the model must be the same NaN in the file.
     if (found.shape, found.dtype) != (wanted.shape, dtype):
         return False
     found, wanted = np.atleast_1d(found), np.atleast_1d(wanted)

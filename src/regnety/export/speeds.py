@@ -1,4 +1,4 @@
-"""How fast a model is before and after, on every engine that is installed."""
+"""How fast a model is before and after quantization, on every installed engine."""
 
 import statistics
 import time
@@ -16,7 +16,7 @@ from regnety.inference.engines.registry import ENGINES, Engine, Precision
 from regnety.inference.engines.selection import start_engine
 
 ROUNDS, RUNS = 9, 3
-"""Engines take turns, so that what else the machine does meets all alike."""
+"""Engines take turns, so that other work on the machine slows all of them alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""timm's `timm.models`, as far as it is here: the same names at the same places, for code that was written for timm.
+"""The part of `timm.models` that exists here: the same names at the same places, for code that was written for timm.
 
 `regnety.models.regnety_002(pretrained=True)` is `regnety.create_model("regnety_002", pretrained=True)`.
 """
@@ -44,7 +44,7 @@ _INSTEAD = {
     "load_state_dict": "Bundle.load(FILE).weights has the arrays of a checkpoint, under timm's keys",
     "build_model_with_cfg": "give create_model a Design",
 }
-"""timm's names that are not here, to what there is."""
+"""timm's names that do not exist here, and what to use instead."""
 
 
 def __getattr__(name: str) -> Any:
@@ -56,7 +56,8 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(_HOMES[name]), name)
     if name.startswith("_"):
         raise AttributeError(f"module 'regnety.models' has no attribute {name!r}")
-    regnet = importlib.import_module("regnety.models.regnet")  # `from` would first ask here for it
+    # `from regnety.models import regnet` would first ask this function for the name, without end.
+    regnet = importlib.import_module("regnety.models.regnet")
     return regnet if name == "regnet" else getattr(regnet, name)
 
 

@@ -1,4 +1,4 @@
-"""`timm.models.regnet`: a function for each name of a model, and the class of the networks."""
+"""`timm.models.regnet`: a function for each model's name, and the class of the networks."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 class Entrypoint(Protocol):
-    """`create_model` of one name."""
+    """`create_model` for one name."""
 
     def __call__(self, pretrained: bool = False, **arguments: Any) -> "RegNet | FeatureExtractor":
         """The network; arguments as for `create_model`."""
 
 
 def model_entrypoint(model_name: str, module_filter: str | None = None) -> Entrypoint:
-    """The function that makes a model, as timm's function of this name gives it.
+    """The function that creates a model, like timm's function of this name.
 
     Args:
-        model_name: a name; a tag behind it is passed over.
-        module_filter: timm's file of the model, `regnet`; in any other there is none.
+        model_name: a name; a tag after it is ignored.
+        module_filter: timm's module of the model, `regnet`; no other has any.
 
     Raises:
-        UnknownModelError: there is no such model, or none in that file.
+        UnknownModelError: there is no such model, or not in that module.
     """
     if not is_model(model_name):
         raise UnknownModelError(f"no model named {model_name!r}; {how_to_find(model_name)}")
