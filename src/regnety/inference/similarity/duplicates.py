@@ -19,7 +19,7 @@ from regnety.progress import Progress
 
 ROUNDING = 1e-6  # of a cosine in float32: that of an image with itself may come out as 1 - 1e-7
 BOUND_ROUNDING = 1e-5  # of the bound on a cosine
-BLOCK_ROWS = 1024
+BLOCK_ROWS = 1024  # the cosines of two blocks take 4 MiB
 SUBSPACE = 32  # fewer dimensions rule out fewer pairs, more cost more; measured on 256 and 368 features
 SAMPLE_ROWS = 8192  # to which the subspace is fitted: any subspace gives the same answer, a fitted one gives it sooner
 
@@ -50,6 +50,7 @@ def find_duplicates(
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be above 0 and at most 1, got {threshold!r}")
     filenames, values = embeddings.load()
+    # in place, a block at a time: a second array would double the memory
     for start in range(0, len(values), BLOCK_ROWS):
         values[start : start + BLOCK_ROWS] = normalised(values[start : start + BLOCK_ROWS])
     blocks = -(-len(values) // BLOCK_ROWS)
@@ -75,6 +76,7 @@ def _linked(groups: "_Groups", values: FloatArray, threshold: float) -> Iterator
     starts = range(0, len(values), BLOCK_ROWS)
     for first in starts:
         some = slice(first, first + BLOCK_ROWS)
+        # each pair of blocks once: a cosine is the same both ways
         for second in starts[first // BLOCK_ROWS :]:
             others = slice(second, second + BLOCK_ROWS)
             possible = _at_least(bounds[some], bounds[others], threshold - BOUND_ROUNDING)
@@ -101,11 +103,11 @@ def _bounding(values: FloatArray) -> FloatArray:
     size = min(SUBSPACE, values.shape[1])
     sample = values[:: max(1, len(values) // SAMPLE_ROWS)]
     basis = np.random.default_rng(0).standard_normal((values.shape[1], size), np.float32)
-    for _ in range(
-        3
-    ):  # subspace iteration, towards the directions with most of their length; three rounds are near enough
+    # subspace iteration, towards the directions with most of their length; three rounds are near enough
+    for _ in range(3):
         basis = np.linalg.qr(sample.T @ (sample @ basis))[0]
     inside = values @ basis
+    # of a row within the subspace, rounding may leave a little less than nothing
     rest = np.sqrt(np.maximum(0, _squared_lengths(values) - _squared_lengths(inside)))
     return np.concatenate([inside, rest[:, None]], axis=1)
 
@@ -141,5 +143,6 @@ class _Groups:
         """The rows of each group of at least two, in order."""
         sizes = np.bincount(self._first, minlength=1)
         members = np.flatnonzero(sizes[self._first] > 1)
+        # stable: the images of a group stay in the order of the file
         order = members[np.argsort(self._first[members], kind="stable")]
         return np.split(order, np.cumsum(sizes[sizes > 1])[:-1]) if len(order) else []

@@ -167,6 +167,7 @@ class Embedder:
         options = replace(options or RunOptions(precision="f32"), **changes)
         embedder = cls(
             bundle.with_preprocessing(origin.preprocessing),
+            # one by one: size, crop and the rest of what the model is shown are the origin's, whatever `options` say
             options=RunOptions(
                 engine=options.engine,
                 precision=options.precision,
@@ -176,6 +177,7 @@ class Embedder:
                 max_pixels=options.max_pixels,
             ),
         )
+        # compared by its content: a name or a path may stand for another model by now
         found = embedder.origin
         if found.weights != origin.weights:
             sizes = "" if found.num_features == origin.num_features else f" ({found.num_features} features)"

@@ -23,7 +23,7 @@ from regnety.text import one_line
 if TYPE_CHECKING:
     import pyarrow
 
-KEY = "regnety"
+KEY = "regnety"  # under which `row_files` keeps what is known of a whole file
 KIND = "embeddings"
 BLOCK_BYTES = 8 << 20  # of embeddings that are read at once
 
@@ -79,6 +79,7 @@ def write_embeddings(
         answer=lambda waiting, count: embedder.stream(waiting, on_error="record", count=count),
         rows=EmbeddingRows(embedder.num_features),
         row_format="parquet",
+        # max_pixels too: it decides which images have an error in place of an embedding
         settings={"kind": KIND, **embedder.origin.settings, "max_pixels": embedder.options.max_pixels},
         about={"model": embedder.origin.model},
         model=embedder,
@@ -146,6 +147,7 @@ class Embeddings:
             DataError: the file is damaged.
         """
         filenames: list[str] = []
+        # a row for each image of the file; those without an embedding leave the last ones unused
         values = np.empty((self.num_images, self.num_features), np.float32)
         for block in self.blocks():
             values[len(filenames) : len(filenames) + len(block.values)] = block.values

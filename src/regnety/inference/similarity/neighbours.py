@@ -44,6 +44,7 @@ def find_neighbours(queries: FloatArray, embeddings: Embeddings, top_k: int = 5)
         raise ValueError(f"top_k must be a whole number of at least 1, got {top_k!r}")
     if queries.ndim != 2 or queries.shape[1] != embeddings.num_features:
         raise ValueError(f"queries must be [number, {embeddings.num_features}], got {queries.shape}")
+    # at most as many as there are: the best are held for every query, and --top-k may be a million
     nearest = _Nearest(normalised(queries), min(top_k, max(1, embeddings.num_images)))
     for block in embeddings.blocks():
         nearest.look_at(block)
@@ -73,15 +74,18 @@ class _Nearest:
     def _merge(self, some: slice, stored: FloatArray, block: EmbeddingBlock) -> None:
         similarities = self._queries[some] @ stored.T
         # most blocks have nothing better for most queries: only the others are sorted
+        # strictly better: of equals, the one that came first in the file stays
         better = np.flatnonzero(similarities.max(axis=1) > self._similarities[some, -1])
         if not len(better):
             return
         similarities = similarities[better]
         columns = _largest_columns(similarities, self._top_k)
         similarities = np.take_along_axis(similarities, columns, axis=1)
+        # only of these the names become texts: the others stay Arrow's bytes
         names = np.array(block.filenames(columns.ravel()), object).reshape(columns.shape)
         rows = better + some.start
         found = np.concatenate([self._similarities[rows], similarities], axis=1)
+        # negated, as argsort goes upwards; reversed, a stable order would turn equals round
         order = np.argsort(-found, axis=1, kind="stable")[:, : self._top_k]
         self._similarities[rows] = np.take_along_axis(found, order, axis=1)
         self._names[rows] = np.take_along_axis(np.concatenate([self._names[rows], names], axis=1), order, axis=1)
