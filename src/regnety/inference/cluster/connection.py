@@ -76,9 +76,11 @@ def connected(address: str = AUTO) -> Iterator[Cluster]:
     if address == AUTO:
         address = os.environ.get("RAY_ADDRESS") or AUTO
     if address not in (AUTO, LOCAL):
+        # before Ray is imported, which takes seconds
         _check_reachable(address)
     ray = _import_ray()
     if ray.is_initialized():
+        # somebody else's connection: it stays open after us
         yield _describe(ray, started=False)
         return
     try:
@@ -91,6 +93,7 @@ def connected(address: str = AUTO) -> Iterator[Cluster]:
 
 def _import_ray() -> Any:
     for name, value in ENVIRONMENT.items():
+        # before the import, at which Ray reads some of them; what the user has set stays
         os.environ.setdefault(name, value)
     import_extra("ray.data", feature="--ray", extra="ray", parts=("pandas", "pyarrow"))
     import ray
@@ -112,10 +115,11 @@ def _connect(ray: Any, address: str) -> bool:
                         raise
             ray.init(
                 address=LOCAL,
+                # Ray would count all of the machine's, also those that taskset keeps from this process
                 num_cpus=available_cores(),
                 _node_ip_address="127.0.0.1",  # not the network's: anyone who reaches a Ray can run code in it
                 object_store_memory=OBJECT_STORE_BYTES,
-                include_dashboard=False,
+                include_dashboard=False,  # it would be a web server with an open port
                 **quiet,
             )
             return True
@@ -155,6 +159,7 @@ def _check_reachable(address: str) -> None:
             "from elsewhere `ray job submit` brings it there"
         )
     try:
+        # an IPv6 address stands in brackets before its port
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
     except (OSError, OverflowError) as error:
         reason = reason_of(error)
@@ -174,6 +179,7 @@ def _silence() -> None:
 
     for name in ("ray", "ray.data"):
         for handler in logging.getLogger(name).handlers:
+            # a FileHandler is a StreamHandler too
             if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
                 handler.setLevel(SILENT)
     context = DataContext.get_current()

@@ -86,6 +86,7 @@ class RayPredictor:
         try:
             self.ray_workers, self.workers = self.cluster.workers(ray_workers, self.options.workers)
         except BaseException:
+            # else an instance that was started here would outlive the error
             self.close()
             raise
 
@@ -187,6 +188,7 @@ class RayPredictor:
                 self.plan = plan
                 answered += 1
                 yield answer
+            # a block that came twice or never would give all later images the answers of others
             if answered != len(window):
                 raise ClusterError(f"Ray gave {counted(answered, 'answer')} to {counted(len(window), 'image')}")
             number += answered
@@ -268,6 +270,7 @@ class _Ledger:
 def _start_ledger() -> Any:
     import ray
 
+    # no processor of its own: workers may need all that there are
     return ray.remote(num_cpus=0)(_Ledger).remote(ATTEMPTS)
 
 
@@ -321,13 +324,15 @@ def _mapped(
     import pyarrow as pa
     import ray.data
 
+    # a copy: whatever else this process does with Ray Data keeps its settings
     context = ray.data.DataContext.get_current().copy()
-    context.execution_options.preserve_order = True
+    context.execution_options.preserve_order = True  # else the fastest worker's blocks come first
     with ray.data.DataContext.current(context):
+        # pickled, as a source may be a name, bytes or an array, of which Arrow makes no column
         tables = [pa.table({"block": [number], "images": [pickle.dumps(block)]}) for number, block in blocks.items()]
         dataset = ray.data.from_blocks(tables).map_batches(
             _Worker,
-            batch_size=None,
+            batch_size=None,  # a table is a block, whole
             batch_format="pyarrow",
             concurrency=workers,
             num_cpus=threads,

@@ -55,6 +55,7 @@ class ShippedModel:
         """The file at its own place, if this machine has the same one there."""
         if self.place is None:
             return None
+        # none there, or another file of that name: then it comes through the object store
         with suppress(WeightsError):
             bundle = Bundle.load(self.place)
             if bundle.stamp == self.stamp:
@@ -105,6 +106,7 @@ def ship(bundle: Bundle, *, same_machine: bool) -> ShippedModel:
 
         summed = hashlib.sha256()
         for name, data in contents:
+            # names count too: a graph names the files of its arrays
             summed.update(name.encode() + b"\0" + data)
             files.append((name, ray.put(data)))
         digest = summed.hexdigest()[:32]
