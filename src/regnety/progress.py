@@ -31,14 +31,18 @@ class Progress:
         self.done = done
         self._quiet = quiet
         self._bar: Any = None
+        # Counted from here, so that short work prints no line. Monotonic: a clock may be set during a night's work.
         self._last_line = time.monotonic()
 
     def __enter__(self) -> Self:
+        # not stdout: results may go into a pipe while a person watches the bar
         if not self._quiet and sys.stderr.isatty():
             from rich.console import Console  # 90 ms, spent only where a bar is seen
             from rich.progress import Progress as RichProgress
 
+            # transient: a bar that is full says nothing beside the result
             self._bar = RichProgress(*self._columns(), console=Console(stderr=True), transient=True)
+            # facts: the column that shows them fails for a task without them
             self._task = self._bar.add_task(self.description, total=self.total, completed=self.done, facts="")
             self._bar.start()
         return self

@@ -92,6 +92,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield beside
         _give_ordinary_mode(beside)
+        # before the rename: else a power cut can leave the new name with nothing in it
         _flush(beside)
         beside.replace(place)
     except BaseException as error:
@@ -139,6 +140,7 @@ def _bring(main: Path, others: list[Path], companions: set[str], place: Path) ->
     old = main.parent / ".old"
     old.mkdir()
     coming = [file.name for file in (*others, main)]
+    # the main file leaves first and comes last: without it nobody reads the others
     leaving = [main.name, *coming[:-1], *sorted(companions - {*coming})] if others else []
     try:
         for name in leaving:
@@ -199,7 +201,7 @@ def locked(path: Path, *, on_wait: Callable[[], None] = lambda: None) -> Iterato
         path: the place; the lock stands beside it.
         on_wait: called before waiting for a lock that somebody else holds; it may raise instead.
     """
-    from filelock import FileLock, Timeout
+    from filelock import FileLock, Timeout  # late: start-up takes no lock
 
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"))
@@ -274,12 +276,13 @@ def _size(folder: Path) -> int | None:
     for parent, _, names in os.walk(folder):
         for name in names:
             with suppress(OSError):  # another process may have removed it meanwhile
+                # lstat: a link to weights on another disk takes no room here
                 total += os.lstat(os.path.join(parent, name)).st_size
     return total
 
 
 def _flush(path: Path) -> None:
-    with path.open("rb+") as file:
+    with path.open("rb+") as file:  # Windows flushes only what is open for writing
         os.fsync(file.fileno())
 
 
