@@ -56,7 +56,7 @@ def sample_pictures(image_size: int, in_chans: int) -> list[npt.NDArray[np.uint8
 
     Noise alone would leave untested what photographs have most of, their low frequencies.
     """
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(0)  # the same pictures each time: a file passes or fails for good
     shape = (image_size, image_size, in_chans)
     noise = generator.integers(0, 256, shape, np.uint8)
     position = np.linspace(0, 1, image_size)
@@ -79,7 +79,7 @@ def source_outputs(bundle: Bundle, pictures: Sequence[npt.NDArray[np.uint8]], na
             Path(folder) / "source.onnx",
             bundle.architecture,
             bundle.weights,
-            input="float",
+            input="float",  # normalised here in NumPy, so that the file's own normalisation is tested too
             outputs=names,
             preprocessing=bundle.preprocessing,
         )
@@ -124,5 +124,5 @@ def largest_difference(
 def _normalized(picture: npt.NDArray[np.uint8], bundle: Bundle) -> npt.NDArray[Any]:
     """uint8 [N, H, W, C] -> float32 [N, C, H, W]."""
     mean, std = np.array(bundle.preprocessing.mean), np.array(bundle.preprocessing.std)
-    values = (picture / 255 - mean) / std
+    values = (picture / 255 - mean) / std  # in float64, rounded once at the end
     return np.ascontiguousarray(values.transpose(0, 3, 1, 2), dtype=np.float32)

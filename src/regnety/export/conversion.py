@@ -25,6 +25,7 @@ from regnety.weights.dialects.dialect import Dialect
 from regnety.weights.dialects.registry import DIALECTS, in_dialect
 from regnety.weights.dialects.timm import TIMM
 
+# The registry's timm refuses designs that timm cannot build; for a file of ours that is no obstacle.
 OURS = replace(TIMM, name="regnety", owner="ours", obstacle=lambda _: None)
 """timm's names for every design, also for those that timm cannot build."""
 
@@ -68,10 +69,10 @@ def convert_model(model: str | Path | Bundle, path: str | Path, *, to: str, over
         ExportError: the path and `to` do not go together, something else stands there, the other code base cannot
             express the model, or what was written is not the model.
         WeightsError: the model is damaged.
-        UnknownModelError: the name is not known, or its weights cannot be had.
+        UnknownModelError: the name is unknown, or its weights are unavailable.
         OSError: the file cannot be written.
     """
-    form = check_conversion_target(path, to)
+    form = check_conversion_target(path, to)  # before the model is loaded, which may have to be fetched
     path = Path(path)
     bundle = Bundle.load(model)
     check_not_its_source(path, bundle)
@@ -87,6 +88,7 @@ def convert_model(model: str | Path | Bundle, path: str | Path, *, to: str, over
                 _write_graph(beside, bundle)
             else:
                 _write_checkpoint(beside, bundle, dialect, form)
+            # `beside` is alone in a folder of its own: whatever is there now belongs to this model.
             files = sorted(path.with_name(file.name) for file in beside.parent.iterdir())
     return Converted(
         path=path, files=tuple(files), to=to, num_tensors=len(bundle.weights), keeps_metadata=form in ("folder", "onnx")

@@ -47,6 +47,7 @@ def export_quantized(
         return _exported(bundle, path, tuple(sorted(path.iterdir())), outputs, *compared[0])
     with replacing_together(path) as beside:
         if form == "openvino":
+            # OpenVINO reads a file, so the copy with the chosen outputs is written first, and removed after.
             copied = beside.with_suffix(".onnx")
             copy_quantized(source, copied, bundle.metadata, outputs=outputs)
             write_openvino_model(copied, beside, bundle, precision="f32")
@@ -73,7 +74,7 @@ def _compare(source: Path, file: Path, bundle: Bundle, form: ExportForm) -> tupl
     for name in engines[1].output_names:
         wanted, found = (np.concatenate([engine.run(picture)[name] for picture in pictures]) for engine in engines)
         difference = float(np.max([difference, relative_difference(found, wanted)]))
-    if not difference <= BOUNDS[form]:
+    if not difference <= BOUNDS[form]:  # `not <=`: NaN is refused too
         raise ExportError(
             f"{file.name}: differs from the model by {difference:.2g} of the deviation of its outputs, "
             f"{BOUNDS[form]:g} is allowed; nothing was kept"

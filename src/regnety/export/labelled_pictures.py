@@ -28,6 +28,7 @@ class LabelledPictures(Sequence[tuple[npt.NDArray[np.uint8], int]]):
         self._samples: list[tuple[Sample, int]] = []
         with Progress("labelled photographs", total=len(samples), quiet=quiet) as progress:
             for sample, index in zip(samples, class_indices(bundle, samples), strict=True):
+                # Decoded now only to see that it can be: NNCF would stop at the first picture that cannot.
                 try:
                     self._read(sample)
                     self._samples.append((sample, index))

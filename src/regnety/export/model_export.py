@@ -74,7 +74,7 @@ def export_model(
     )
     precision = "f16" if fp16 else precision
     if bundle.is_quantized:
-        from regnety.export.int8_export import export_quantized
+        from regnety.export.int8_export import export_quantized  # most exports do without it
 
         return export_quantized(bundle, path, form, input=input, outputs=outputs, precision=precision)
     export = _Export(bundle, input, outputs, precision)
@@ -169,7 +169,7 @@ class _Export:
             difference = largest_difference(engine, bundle, pictures, wanted)
         except ExportError as error:
             raise ExportError(f"{name}: {error}; nothing was kept") from error
-        if not difference <= BOUNDS[self.precision]:
+        if not difference <= BOUNDS[self.precision]:  # `not <=`: NaN is refused too
             raise ExportError(
                 f"{name}: differs from the model by {difference:.2g} of the deviation of its outputs, "
                 f"{BOUNDS[self.precision]:g} is allowed; nothing was kept"

@@ -113,7 +113,7 @@ def quantize_graph_within(
             validation_dataset=nncf.Dataset(labelled, lambda item: {INPUT_NAME: item[0]}),
             validation_fn=validate,
             max_drop=max_drop,
-            drop_type=nncf.DropType.ABSOLUTE,
+            drop_type=nncf.DropType.ABSOLUTE,  # points of top-1, not a share of the accuracy
             **_options(nncf, pictures),
         )
     return quantized
@@ -133,6 +133,7 @@ def _options(nncf: Any, pictures: Sequence[Picture]) -> dict[str, Any]:
     return {
         "preset": nncf.QuantizationPreset(PRESET),
         "subset_size": len(pictures),
+        # Squeeze-excitations need no entry: NNCF knows that pattern, and leaves it alone by itself.
         "ignored_scope": nncf.IgnoredScope(names=list(NORMALIZATION)),
     }
 
@@ -167,7 +168,7 @@ def _telemetry_off() -> Iterator[None]:
 def _named_errors() -> Iterator[None]:
     try:
         yield
-    except (MemoryError, OSError, RegNetYError):
+    except (MemoryError, OSError, RegNetYError):  # these name their reason already
         raise
     except Exception as error:  # its errors have no common base
         raise ExportError(f"NNCF cannot quantize the model: {one_line(error)}") from error

@@ -138,9 +138,11 @@ def quantize_model(
         std=std,
         interpolation=interpolation,
     )
+    # The graph has one size: a better one for testing would be a size that this model cannot take.
     bundle = bundle.with_preprocessing(replace(shown, test_image_size=None, test_crop_pct=None))
     labelled = None if data is None else read_evaluation_folder(data, split)
     measure = partial(evaluate, held_out_only=split is None, engine=MEASURED_ON, quiet=quiet)
+    # The slow steps last: a wrong folder or a damaged model is found before anything is quantized.
     before = None if labelled is None else measure(bundle, labelled)
     pictures, errors = _calibration_pictures(bundle, calibrate, samples, seed, quiet=quiet)
     graph = _float_graph(bundle)
@@ -170,6 +172,7 @@ def quantize_model(
             after = measure(made, labelled)
             calibration = replace(calibration, measured=_measured(before, after, str(data)))
             _check_drop(calibration, path)
+            # Written again, as the calibration in its metadata now has the figures.
             made = _written(Path(folder) / "measured.onnx", quantized, bundle, calibration)
             errors += after.errors
         speeds = measure_speeds(bundle, made, pictures)

@@ -84,6 +84,7 @@ def check_replaceable(path: Path, form: ExportForm | ConversionForm) -> None:
     Raises:
         ExportError: the message names the file or folder.
     """
+    # An OpenVINO model is two files. A lone .bin may be anything, also another program's data.
     if form == "openvino" and not path.exists() and path.with_suffix(DATA_SUFFIX).exists():
         raise ExportError(f"{path.with_suffix(DATA_SUFFIX)}: exists without {path.name}; name another file")
     if not path.exists():
@@ -98,7 +99,7 @@ def check_replaceable(path: Path, form: ExportForm | ConversionForm) -> None:
     else:
         try:
             properties = read_properties(path) if form == "onnx" else read_openvino(path).properties
-        except WeightsError:
+        except WeightsError:  # damaged, or no model at all: not ours
             properties = {}
         if KEY not in properties:
             raise ExportError(f"{path}: exists and was not written by regnety; name another file")

@@ -64,6 +64,7 @@ def save_checkpoint(
         "progression": {name: getattr(progression, name) for name in Progression.__slots__},
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
+        # "model" and "best" differ: training continues from the last weights, the bundle has the best ones.
         "average": None if average is None else {"updates": average.updates, "state": average.state},
         "best": best,
     }
@@ -71,14 +72,14 @@ def save_checkpoint(
     torch.save(state, buffer)
     with replacing(path) as beside:
         beside.write_bytes(buffer.getbuffer())
-    for old in checkpoints(run)[: -max(1, keep)]:
+    for old in checkpoints(run)[: -max(1, keep)]:  # after the new one is in place, so that one is always there
         old.unlink()
     return path
 
 
 def checkpoints(run: Path) -> list[Path]:
     """The checkpoints of a run, oldest first."""
-    return sorted((run / FOLDER).glob("epoch-*.pt"))
+    return sorted((run / FOLDER).glob("epoch-*.pt"))  # four digits: by name is by age, up to 9999 epochs
 
 
 def load_checkpoint(

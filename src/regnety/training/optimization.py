@@ -100,6 +100,7 @@ class InputNormalization(nn.Module):
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
+        # Times 255, in place of dividing each pixel by it.
         self.mean = torch.tensor(mean).view(1, -1, 1, 1) * 255
         self.std = torch.tensor(std).view(1, -1, 1, 1) * 255
 
@@ -110,4 +111,4 @@ class InputNormalization(nn.Module):
         if image_size is not None and image_size != x.shape[-1]:
             size = (image_size, image_size)
             x = nn.functional.interpolate(x, size, mode="bilinear", antialias=True)
-        return x.contiguous(memory_format=torch.channels_last)
+        return x.contiguous(memory_format=torch.channels_last)  # the layout in which oneDNN's convolutions are fastest

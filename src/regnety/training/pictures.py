@@ -84,6 +84,7 @@ def look_at_pictures(
     samples = (*splits.train, *splits.val)
     names = [_name(sample, splits) for sample in samples]
     digest, seen = _digest(names), _digest([*names, *map(_stamp, samples)])
+    # Names decide the order, and so what each step sees; times may change by a copy without harm.
     if stored.get("sha256", digest) != digest:
         before = stored.get("train", 0) + stored.get("val", 0)
         raise DataError(

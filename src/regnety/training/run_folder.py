@@ -48,6 +48,7 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
     if not resume:
         raise RecipeError(f"{run}: holds a run already; add --resume to continue it, or name another --output")
     stored = read_recipe(run / RECIPE_FILE)
+    # All fields but the number of epochs, which may grow.
     before, after = stored.as_dict(), {**recipe.as_dict(), "epochs": stored.epochs}
     if before != after:
         field, was, wanted = _first_difference("", before, after)
@@ -98,7 +99,7 @@ def open_run(run: Path, recipe: Recipe) -> None:
             remove_leftovers(folder)
     except OSError as error:
         raise RecipeError(f"{run}: cannot be written to: {reason_of(error)}") from error
-    if not has_begun(run):
+    if not has_begun(run):  # killed in its first epoch: the split and the pictures are chosen again
         for name in BEFORE_THE_FIRST_EPOCH:
             (run / name).unlink(missing_ok=True)
     text = recipe_text(recipe)

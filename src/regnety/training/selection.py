@@ -56,7 +56,7 @@ def select_recipe(
     given = {key: value for key, value in options.items() if value is not None}
     fixed = {*given, *map(_key, settings)}
     chosen = with_settings(chosen, settings)
-    for key, value in given.items():
+    for key, value in given.items():  # one by one, so that an error names the option
         option = "--" + key.rpartition(".")[2].replace("_", "-")
         if key in map(_key, settings):
             raise RecipeError(f"{option} and --set {key} are the same setting; give one of them")

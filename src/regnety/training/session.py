@@ -154,6 +154,7 @@ class Session:
                 correct += int(record.correct)
                 count += record.count
                 lr = record.lr
+                # A sum keeps a NaN of any step. Reading it waits for the step, which on a processor is done anyway.
                 if not math.isfinite(loss):
                     lr_now = self.recipe.optimizer.lr
                     raise RecipeError(f"the loss is not finite in epoch {epoch + 1}; lower optimizer.lr ({lr_now:g})")

@@ -74,6 +74,7 @@ def resolve_recipe(recipe: Recipe) -> StartingPoint:
         why += "; --set image_size=PIXELS changes it"
     bundle = Bundle.load(recipe.model) if recipe.pretrained and recipe.model is not None else None
     preprocessing = _at_size(Preprocessing() if bundle is None else bundle.preprocessing, recipe.image_size)
+    # Published weights were trained without EXIF orientation; what is trained here sees pictures upright.
     preprocessing = replace(
         preprocessing.for_channels(3), exif_orientation=True, crop_pct=recipe.crop_pct or preprocessing.crop_pct
     )
