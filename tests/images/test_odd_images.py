@@ -229,12 +229,12 @@ def bad_ones() -> Iterator[tuple[str, bytes, str]]:
     yield (
         "32 bits of grey",
         encoded(Image.fromarray(np.full((9, 9), 70_000, np.int32)), "TIFF"),
-        "has pixels of 32 bits",
+        "has 32-bit pixels",
     )
     yield (
         "floating-point grey",
         encoded(Image.fromarray(np.full((9, 9), 0.5, np.float32)), "TIFF"),
-        "has pixels of 32 bits",
+        "has 32-bit pixels",
     )
     for width, height in ((100_000, 100_000), (2**31 - 1, 1), (20_000, 10_001)):
         yield f"bomb {width}x{height}", png_that_claims(width, height), "pixels are over the limit of 200000000"

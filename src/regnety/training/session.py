@@ -72,7 +72,7 @@ class Session:
         self._schedule = make_schedule(recipe, batches.steps_per_epoch)
         self._criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self._average = WeightAverage(self.model, recipe.ema_decay) if recipe.ema_decay else None
-        # Averaged weights are evaluated in a network of their own: training goes on with the raw ones.
+        # Averaged weights are evaluated in a network of their own: the raw ones continue to be trained.
         self._evaluated = copy.deepcopy(self.model)
         self._duration = Duration(recipe, batches.steps_per_epoch, num_validation=len(validation))
 
