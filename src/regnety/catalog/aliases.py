@@ -40,7 +40,7 @@ _TORCHVISION = {
     "regnet_y_8gf": "regnety_080_tv.tv2_in1k",
     "regnet_y_16gf": "regnety_160.tv2_in1k",
     "regnet_y_32gf": "regnety_320.tv2_in1k",
-    "regnet_y_128gf": "regnety_1280.swag_ft_in1k",
+    "regnet_y_128gf": "regnety_1280.swag_ft_in1k",  # there are no tv2 weights of it
 }
 
 

@@ -54,8 +54,9 @@ def label_set_of(names: Sequence[str]) -> str | None:
     WordNet IDs, as timm's label_names are.
     """
     for known in label_sets():  # files from timm and transformers name classes in ways of their own
-        if len(names) == len(labels(known)) and (
+        if len(names) == len(labels(known)) and (  # cheap, and enough to tell most models apart
             tuple(names) == wnids(known)
+            # with the comma: else hen-of-the-woods would pass for hen
             or all(f"{name}, ".startswith(f"{own}, ") for name, own in zip(names, labels(known), strict=True))
         ):
             return known
@@ -63,6 +64,7 @@ def label_set_of(names: Sequence[str]) -> str | None:
 
 
 def _lines(folder: Path, name: str) -> tuple[str, ...]:
+    # before it becomes a path: a name such as ../x must read no other file
     if name not in label_sets():
         raise DataError(f"no class names called {name!r}; there are {', '.join(label_sets())}")
     return tuple((folder / f"{name}.txt").read_text("utf-8").splitlines())

@@ -60,6 +60,7 @@ class PageEntry:
                 {
                     "Task": "Image Classification",
                     "Dataset": "ImageNet",
+                    # g: the page writes 80.8%, not 80.80%
                     "Metrics": {"Top 1 Accuracy": f"{self.top1:g}%", "Top 5 Accuracy": f"{self.top5:g}%"},
                 }
             ],
@@ -84,6 +85,7 @@ def page_entry(model: str) -> PageEntry | None:
         name=model,
         collection=page["collection"],
         metadata={
+            # in the page's order: what follows takes the places that null keeps for it here
             **page["metadata"],
             "FLOPs": model_index_flops(design),
             "Parameters": round(complexity(design).num_params, -4),  # the page rounds to 10,000

@@ -90,6 +90,7 @@ def list_models(
     if modules and MODULE not in modules:
         return []
     include_tags = pretrained if include_tags is None else include_tags
+    # tags before patterns: a pattern may name one
     names = [tagged for name, info in _models().items() for tagged in (_with_tags(info) if include_tags else [name])]
     if include_tags:
         wanted, unwanted = ([each for one in given for each in _for_any_tag(one)] for given in (wanted, unwanted))
@@ -124,6 +125,7 @@ def is_model_pretrained(model_name: str) -> bool:
 
 
 def _with_tags(info: ModelInfo) -> list[str]:
+    # as in timm: a model without weights is listed by its plain name
     return [f"{info.name}.{tag}" for tag in info.weights] or [info.name]
 
 
@@ -132,10 +134,12 @@ def _texts(values: str | Iterable[str]) -> list[str]:
 
 
 def _for_any_tag(pattern: str) -> list[str]:
+    # as in timm: a pattern without a dot leaves the tag open
     return [pattern] if "." in pattern else [pattern, f"{pattern}.*"]
 
 
 def _matches(name: str, patterns: list[str]) -> bool:
+    # not fnmatch.fnmatch, which ignores capitals on Windows
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
@@ -149,6 +153,7 @@ def model_info(name: str) -> ModelInfo:
     Raises:
         UnknownModelError: there is none of that name, or it has no weights of that tag.
     """
+    # what is no text gets the error of an unknown name, too
     model, dot, tag = our_name(name).partition(".") if isinstance(name, str) else (name, "", "")
     if not isinstance(model, str) or model not in _models():
         raise UnknownModelError(f"no model named {name!r}; {how_to_find(name)}")
@@ -165,6 +170,7 @@ def model_info(name: str) -> ModelInfo:
 def is_name(text: str) -> bool:
     """Whether a text is a model's name, ours or another library's, without a tag or with a known one."""
     model, dot, tag = our_name(text).partition(".")
+    # unlike `is_model`, which takes any tag: a file may be called regnety_032.pth
     return model in _models() and (not dot or tag in _models()[model].weights)
 
 
@@ -172,7 +178,7 @@ def how_to_find(name: object) -> str:
     """Help for a name that no model has: names like it, and the command that lists all."""
     import difflib  # start-up should not pay for it
 
-    family = OTHER_FAMILIES.get(str(name).lower()[:8])
+    family = OTHER_FAMILIES.get(str(name).lower()[:8])  # all of its keys have 8 characters
     if family is not None:
         return f"{family} is another family, which timm has; regnety has RegNetX and RegNetY: `regnety models`"
     similar = difflib.get_close_matches(str(name).lower().partition(".")[0], _models(), n=3)

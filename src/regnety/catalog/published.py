@@ -108,6 +108,7 @@ class PublishedWeights:
     def cached_file(self) -> Path | None:
         """The first of `cache_path`, NAME.pth next to it and `url_path` that exists; None if none does."""
         candidates = (self.cache_path, self.cache_path.with_suffix(".pth"), self.url_path)
+        # os.path: Path.is_file raises an error in a folder that this user may not look into
         return next((path for path in candidates if path is not None and os.path.isfile(path)), None)
 
     @property
@@ -133,6 +134,7 @@ class PublishedWeights:
 
     def accuracy(self, preprocessing: Preprocessing) -> ImageNetAccuracy | None:
         """The row of a preprocessing's size and crop; None if they were not measured."""
+        # both: at one size another crop gives another accuracy
         used = (preprocessing.image_size, preprocessing.crop_pct)
         return next((row for row in self.imagenet if (row.image_size, row.crop_pct) == used), None)
 
@@ -160,6 +162,7 @@ def list_weights(pattern: str = "*") -> list[str]:
             weights.name
             for model in published_models().values()
             for weights in model.weights.values()
+            # fnmatchcase: fnmatch would ignore capitals on Windows
             if fnmatch.fnmatchcase(weights.name, pattern) or fnmatch.fnmatchcase(weights.model, pattern)
         ),
         key=natural_key,
@@ -168,6 +171,7 @@ def list_weights(pattern: str = "*") -> list[str]:
 
 def natural_key(name: str) -> list[tuple[int, str]]:
     """A sort key in timm's order: `regnety_320` before `regnety_1280`."""
+    # -1: where one name has a number and the other letters, the letters come first
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name.lower())]
 
 
@@ -179,6 +183,7 @@ def published_models() -> Mapping[str, PublishedModel]:
         model: PublishedModel(
             default_tag=facts["default_tag"],
             timm_default_tag=facts.get("timm_default_tag", facts["default_tag"]),
+            # cached and handed to everybody: nobody may change it
             weights=MappingProxyType({tag: _weights(model, tag, values) for tag, values in facts["weights"].items()}),
         )
         for model, facts in models.items()
