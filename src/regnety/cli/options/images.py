@@ -118,6 +118,7 @@ def refuse_as_output(output: str | Path, places: Iterable[str]) -> None:
     """
     if not os.path.isfile(output):
         return
+    # samefile: ./a.jpg and a link to a.jpg are the same photograph
     if any(os.path.exists(place) and os.path.samefile(output, place) for place in places):
         raise ImageError(f"{output}: is one of the images; name another file for the answers")
     from regnety.images.formats import BMP, HEAD_SIZE, format_of

@@ -39,7 +39,7 @@ class CommaList(click.ParamType[Any]):
 
 threads_option = click.option(
     "--threads",
-    type=click.IntRange(1, 1024),
+    type=click.IntRange(1, 1024),  # bounded: a typing error must not start a million
     metavar="NUMBER",
     help="Threads that share one batch; one per core by default.",
 )
@@ -73,7 +73,7 @@ fastest_precision_option = click.option(
 )
 batch_sizes_option = click.option(
     "--batch-sizes",
-    type=CommaList(click.IntRange(1, 4096), "NUMBER,..."),
+    type=CommaList(click.IntRange(1, 4096), "NUMBER,..."),  # bounded, as a typing error would take all memory
     default="1,8",
     help="Images in a batch.",
 )

@@ -32,7 +32,7 @@ class PerChannelType(click.ParamType[Any]):
 
 image_size_option = click.option(
     "--image-size",
-    type=click.IntRange(1, 8192),
+    type=click.IntRange(1, 8192),  # bounded: a typing error must not take all memory
     metavar="PIXELS",
     help="Input height and width; by default the model's own.",
 )
@@ -76,6 +76,7 @@ def preprocessing_options(*, test_size: bool = True) -> Callable[[Command], Comm
     options = (image_size_option, *((_TEST_SIZE,) if test_size else ()), *_PREPROCESSING)
 
     def decorate(command: Command) -> Command:
+        # wraps copies the function's __dict__, where click keeps the options that are attached already
         @wraps(command)
         def called(
             *,
@@ -122,9 +123,11 @@ def run_options(
             *, engine: str, precision: str | None, workers: int | None, preprocessing: "RunFields", **others: Any
         ) -> Any:
             how: RunFields = {"engine": engine, "workers": workers, **preprocessing}
+            # None is not handed on: the callee's own default depends on the model
             if precision is not None:
                 how["precision"] = precision
             if pixels:
+                # popped: the command gets `how` in their place
                 how["pixels"] = _pixel_way(others.pop("exact"), others.pop("draft"))
                 how["exif_orientation"] = not others.pop("no_exif")
                 how["max_pixels"] = others.pop("max_pixels")

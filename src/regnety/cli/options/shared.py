@@ -23,6 +23,7 @@ def complete_model(context: click.Context, parameter: click.Parameter, incomplet
     # names with tags only once a dot is typed: 61 of them would bury the models
     known = [*list_models(), *(list_weights() if "." in incomplete else [])]
     names = [CompletionItem(name) for name in known if name.startswith(incomplete)]
+    # type="file" is click's word to the shell: complete files yourself
     return names or [CompletionItem(incomplete, type="file")]
 
 
@@ -57,6 +58,7 @@ class PrecisionType(click.Choice[str]):
 
     def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
         """The short spelling."""
+        # click compares choices by this, so that f32 and float32 are one
         return LONG_PRECISIONS.get(str(choice), str(choice))
 
 
@@ -87,6 +89,6 @@ def precision_option(default: str | None, *, shown: str | None = None) -> Callab
         "--precision",
         type=PrecisionType(PRECISIONS),
         default=default,
-        show_default=shown or True,
+        show_default=shown or True,  # click takes a text here in place of the default
         help="Precision to compute in; auto is bf16 if processor and engine have it.",
     )

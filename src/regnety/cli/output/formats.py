@@ -41,6 +41,7 @@ def row_format(chosen: RowFormat | None, output: str | None) -> RowFormat:
     if "://" not in output and not path.parent.is_dir():  # said now, and not after an hour of work
         raise click.UsageError(f"{output}: there is no folder {path.parent}")
     suffix = path.suffix.lower().removeprefix(".")
+    # no file is called .table: a table in a file is asked for by --format
     of_suffix = RowFormat(suffix) if suffix in {*RowFormat} - {RowFormat.table} else None
     if of_suffix is None and chosen is None:
         raise click.UsageError(f"{output}: name it .json, .jsonl, .csv or .parquet, or say which with --format")

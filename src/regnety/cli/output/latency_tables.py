@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from regnety.inference.latency.timing import LatencyRow
 
 NUMBERS = ("top1", "size", "batch", "p50 ms", "p99 ms", "images/s", "MiB", "job MiB")
+# The precision has no heading: beside the engine, f32 says what it is. `on` is the day.
 COLUMNS = ("model", "top1", "size", "engine", "", "batch", "p50 ms", "p99 ms", "images/s", "MiB", "auto", "runs", "on")
 
 
@@ -54,6 +55,7 @@ def _cells(row: "LatencyRow") -> tuple[str, ...]:
         f"{row.images_per_second:,.1f}",
         "" if row.memory_mib is None else f"{row.memory_mib:,.0f}",
         "*" if row.auto else "",
+        # how a batch was run fastest: 4x2 is four runs side by side, of two images each
         f"{row.workers}x{row.images_per_run}",
         row.date[:10],
     )

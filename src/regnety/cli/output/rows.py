@@ -76,6 +76,7 @@ class RowOutput:
             self._write_text(listing, sys.stdout)
             return
         if self._place is None:
+            # a device or a pipe: nothing can be written beside it and renamed
             with Path(self._output).open("wb") as file:
                 self._write(listing, file)
             return
@@ -90,6 +91,7 @@ class RowOutput:
             from regnety.version import __version__
 
             written = row_file("parquet", PlainRows(listing.columns), {"regnety_version": __version__})
+            # one part is a whole file: a listing is small, unlike a job
             file.write(written.encode(list(listing.rows)))
             return
         # a file name that is not UTF-8 must not fail; newlines are the format's own, on Windows too
@@ -171,4 +173,5 @@ def print_table(
     for row in rows:
         table.add_row(*map(printable, row))
     # rich would cut what is wider than the window: a long path is worth more whole than on one line
+    # markup: a name may have [brackets], which rich would take for its own
     Console(file=stream, width=1000, highlight=False, markup=False).print(table)

@@ -28,6 +28,7 @@ def columns_of(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(
+        # W and F: wide and fullwidth, as Chinese and Japanese letters are
         0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
         for character in text
     )
