@@ -63,10 +63,12 @@ def bench(
     from regnety.inference.latency.timing import LatencyRow
     from regnety.progress import Progress
 
+    # before anything is measured: hours of it must not end in a refusal
     written = RowOutput(output_format, output, quiet=quiet)
     picture = claim_file(plot, check=lambda: check_place(plot)) if plot is not None else None
     if plot is not None:  # matplotlib may be missing: that is said before hours of measuring
         from regnety.figures.pareto import ParetoPoint, plot_pareto
+    # all models are found before the first is measured: the last name may be misspelt
     timed = [
         timed_model(name, image_size=image_size, quiet=quiet, state_dict=state_dict) for name in models_to_time(models)
     ]
@@ -74,12 +76,13 @@ def bench(
         raise click.UsageError("--plot needs accuracies, and none is known for these models at this size")
     # for the progress: each model may have other engines and precisions, an int8 one for example
     pairs = [engines_to_time(engines, precisions, model.bundle) for model in timed]
-    total = len(set(batch_sizes)) * sum(map(len, pairs))
+    total = len(set(batch_sizes)) * sum(map(len, pairs))  # set: a size given twice is measured once
     if not quiet and any(model.has_random_weights for model in timed):
         say("speed does not depend on weights; named models are measured with random ones")
     with Progress("bench", total=total, quiet=quiet) as progress:
 
         def on_row(row: LatencyRow) -> None:
+            # at once, not only in the table: a run of hours may be stopped
             progress.say(figures(row))
             progress.advance()
 
@@ -96,6 +99,7 @@ def bench(
         )
     written.write(latency_listing(rows))
     if written.is_table and not quiet:
+        # there is a first row: where no model can be measured, bench_models raises an error
         say(f"measured on {rows[0].processor or 'an unknown processor'}, {rows[0].cores} cores; times are per batch")
     if plot is not None:
         say_replaced(picture, quiet=quiet)

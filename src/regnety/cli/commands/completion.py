@@ -2,7 +2,7 @@
 
 import click
 
-SHELLS = ("bash", "zsh", "fish")
+SHELLS = ("bash", "zsh", "fish")  # for these click writes scripts
 
 
 @click.command()

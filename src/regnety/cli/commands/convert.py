@@ -50,6 +50,7 @@ def convert(
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
         bundle = bundle.with_labels(find_labels(labels))
+    # only now: the loaded model knows which files it was read from
     check_not_its_source(output, bundle)
     say_replaced(claimed, quiet=quiet)
     converted = convert_model(bundle, output, to=to)

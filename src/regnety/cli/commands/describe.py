@@ -30,8 +30,8 @@ KINDS = {
     **{f"stage_{field}s": "text" for field in OF_STAGES},
     "num_classes": "integer",
     "in_chans": "integer",
-    "image_size": "text",
-    "num_params": "count",
+    "image_size": "text",  # HEIGHTxWIDTH of a rectangle
+    "num_params": "count",  # counts may need more than 32 bits
     "macs": "count",
     "activations": "count",
     "model_index_flops": "count",
@@ -74,7 +74,7 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option(
     "--num-classes",
-    type=click.IntRange(0),
+    type=click.IntRange(0),  # 0 is a network without a classifier
     metavar="NUMBER",
     help="Classes; by default the model's own, 1000 for a design.",
 )
@@ -110,6 +110,7 @@ def describe(
         raise InvalidDesignError("describe needs a model or a --design")
     if plot is not None and len(models) + len(designs) > 1:
         raise InvalidDesignError("--plot draws only one model")
+    # before a model is loaded, which may be a download
     written = RowOutput(output_format, output)
     picture = None if plot is None else claim_file(plot, check=lambda: check_place(plot))
     found = [
@@ -144,6 +145,7 @@ def row_of(found: dict[str, Any]) -> dict[str, Any]:
         **{field: design[field] for field in SHARED},
         **{f"stage_{field}s": ":".join(str(stage[field]) for stage in stages) for field in OF_STAGES},
         **{field: found[field] for field in numbers},
+        # once more, as text; it keeps the place that **numbers gave it
         "image_size": _text(found["image_size"]),
         "paper_violations": "; ".join(found["paper_violations"]),
     }

@@ -59,6 +59,7 @@ def _summary(num_images: int, groups: "list[tuple[SimilarImage, ...]]", threshol
 
 
 def _listing(groups: "list[tuple[SimilarImage, ...]]") -> Listing:
+    # in JSON a group is one line with its images, in CSV a row for each image
     lines = [
         {
             "group": number,
@@ -72,6 +73,7 @@ def _listing(groups: "list[tuple[SimilarImage, ...]]") -> Listing:
 
 def _print_table(groups: "list[tuple[SimilarImage, ...]]", stream: TextIO) -> None:
     rows = [
+        # the number stands once, so that groups can be told apart at a glance
         (str(number) if place == 0 else "", image.filename, f"{image.similarity:.4f}")
         for number, group in enumerate(groups, start=1)
         for place, image in enumerate(group)

@@ -16,7 +16,7 @@ from regnety.cli.output.notices import say, say_notice
 if TYPE_CHECKING:
     from regnety.inference.options import RunFields
 
-SUFFIX = ".parquet"
+SUFFIX = ".parquet"  # no other format has both vectors and metadata, which name their model
 
 
 @click.command()

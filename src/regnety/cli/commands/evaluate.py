@@ -76,6 +76,7 @@ def evaluate(
         say(_summary(result))
     if result.notice is not None and not quiet:
         say(result.notice)
+    # the accuracy is that of the others; the status says that some are missing
     for error in result.errors:
         say(error)
     return int(bool(result.errors))

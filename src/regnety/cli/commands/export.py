@@ -75,6 +75,7 @@ def export(
     is_folder = check_export_target(output) == "folder"
     place = claim(output, is_folder=is_folder, check=lambda: check_export_target(output))
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
+    # only now: the loaded model knows which files it was read from
     check_not_its_source(output, bundle)
     say_notice(bundle, quiet=quiet)
     say_replaced(place, quiet=quiet)
@@ -82,7 +83,7 @@ def export(
         bundle if labels is None else bundle.with_labels(find_labels(labels)),
         output,
         input=input_kind,
-        outputs=[name.strip() for name in outputs.split(",")],
+        outputs=[name.strip() for name in outputs.split(",")],  # many write a space after a comma
         precision=precision,
         fp16=fp16,
         **preprocessing,

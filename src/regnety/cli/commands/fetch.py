@@ -40,6 +40,7 @@ def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> int:
         raise click.UsageError("--all and names contradict each other; give one of them")
     if not every and not names:
         raise click.UsageError("give the names of weights, or --all")
+    # dict.fromkeys: a name that is given twice is fetched once
     wanted = list_weights() if every else list(dict.fromkeys(names))
     for name in names:  # a typing error in the last must not be found after an hour of downloads
         _check(name)
@@ -60,6 +61,7 @@ def fetch(names: tuple[str, ...], every: bool, quiet: bool) -> int:
             failed = True
             say(error_line(error))
         else:
+            # flush: in a pipe each line is seen when its file is there, and not after hours
             print(printable(f"{path}: {_bytes_of(path) / 1e6:,.1f} MB"), flush=True)
     if unanswered:
         first = error_line(next(error for error in unanswered.values() if error is not None))
@@ -95,5 +97,6 @@ def _gigabytes(names: list[str]) -> str:
 
 
 def _bytes_of(path: Path) -> int:
+    # a model from the Hub or on this disk may be a folder
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())

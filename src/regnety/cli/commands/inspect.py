@@ -20,6 +20,7 @@ LONGEST_VALUE = 100  # columns, of a key or of what a file says of itself: it ma
 
 @click.command()
 @click.argument(
+    # type="file": without it click would leave files out of the completion
     "path", metavar="FILE", shell_complete=lambda *_: [click.shell_completion.CompletionItem("", type="file")]
 )
 @state_dict_option
@@ -101,5 +102,6 @@ def _short(value: object) -> str:
     """A value from a file on one line: its beginning and its end."""
     text = printable(str(value))
     if len(text) > 2 * LONGEST_VALUE:  # it may be megabytes long
+        # `shortened` goes through a text letter by letter
         text = text[:LONGEST_VALUE] + text[-LONGEST_VALUE:]
     return shortened(text, LONGEST_VALUE)

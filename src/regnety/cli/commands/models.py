@@ -53,10 +53,12 @@ def _print_table(rows: "list[ModelRow]", stream: TextIO) -> None:
             fields = ", ".join(f"{field}={getattr(row, field)}" for field in ("depth", "w0", "wa", "wm", "group_width"))
             print(f"{heading}: {fields}", file=stream)
         cells = {
+            # the embedded model has one set of weights, without a tag: nothing to mark
             "name": f"{'*' if row.default and row.tag else ' '}{row.name}",
             "param": f"{row.num_params / 1e6:.4g}",
             "macs": f"{row.macs / 1e9:.3g}" if row.macs >= 1e10 else f"{row.macs / 1e9:.2f}",
             "top1": _at_size(row.top1, row.image_size),
+            # empty if it is the same as top1, so that differences catch the eye
             "at test": _at_size(row.test_top1, row.test_image_size) if row.test_top1 != row.top1 else "",
             "licence": row.license or "",
             "here": "yes" if row.cached else "no",

@@ -68,6 +68,7 @@ def neighbours(
         raise click.UsageError("--state-dict needs --model")
     silence_decoders()
     rows = RowOutput(output_format, output, quiet=quiet)
+    # before a model is loaded: the file says which one
     stored = read_embeddings(embeddings)
     embedder = Embedder.like(
         stored.origin,
@@ -94,6 +95,7 @@ def neighbours(
     ]
     rows.write(_listing(results))
     failed = [query.error for query in queries if query.error is not None]
+    # else they stand among the rows on stdout
     if rows.is_table or output is not None:
         for error in failed:
             say(error)

@@ -61,6 +61,7 @@ def pick(
 
     if latency_ms is None and memory_mib is None:
         raise click.UsageError("name a budget: --latency-ms, --memory-mib or both")
+    # before anything is measured: minutes of it must not end in a refusal
     written = RowOutput(output_format, output, quiet=quiet)
     candidates = published_candidates(image_size=image_size, licenses=licenses)
     if not candidates:
@@ -87,7 +88,7 @@ def pick(
     if not found:
         under = f" under {', '.join(licenses)}" if licenses else ""
         say(f"none of {len(candidates)} published models{under} fits here")
-        return 1
+        return 1  # so that a script can ask
     if written.is_table and not quiet:
         runner_up = f", the runner-up {found[1].model}" if len(found) > 1 else ", and no other fits"
         fetch = f"get its weights with `regnety fetch {found[0].model}`"

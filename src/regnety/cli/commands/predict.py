@@ -106,7 +106,7 @@ def predict(
     """
     if min_probability != min_probability:  # nan: click's range takes it, as no comparison with it is true
         raise click.BadParameter("nan is not a probability", param_hint="'--min-probability'")
-    if output == STANDARD_INPUT:
+    if output == STANDARD_INPUT:  # as an output, - is stdout
         output = None
     chosen_format = row_format(output_format, output)
     if wide and chosen_format not in (RowFormat.csv, RowFormat.parquet):
@@ -194,6 +194,7 @@ def _is_job(output_format: RowFormat, output: str | None) -> bool:
         raise click.UsageError(f"{output}: an address takes .jsonl, .csv and .parquet, not {output_format}")
     if output is None or not rows:
         return False
+    # a folder counts as one, too: the job refuses it in one line
     if address or not os.path.exists(output) or os.path.isfile(output) or os.path.isdir(output):
         return True
     if output_format is RowFormat.parquet:
@@ -215,12 +216,13 @@ def _write(
     from regnety.images.sources import source_name
 
     failed, notice = False, EngineNotice(predictor, quiet=quiet)
+    # a generator: only a table goes through all names, for the width of its first column
     names = (source_name(source) or "" for source in sources)
     with output_stream(None if output is None else Path(output)) as stream:
         writer = make_writer(output_format, stream, names, predictor.bundle.labels, rows)
         try:
-            # closed before the writer ends, so that after Ctrl-C no thread reads on
-            # closed at once when Ctrl-C or a reader that has gone ends the loop: its threads would work on
+            # closed at once, and before the writer ends, when Ctrl-C or a reader that has gone ends the loop: else the
+            # threads of the model would work on
             with closing(answers) as predictions:  # type: ignore[type-var]
                 for prediction in predictions:
                     notice.say(answered=prediction.error is None)

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--samples",
-    type=click.IntRange(8),
+    type=click.IntRange(8),  # fewer are refused by quantize_model, but later
     default=300,
     metavar="NUMBER",
     help="Largest number of photographs to calibrate on.",
@@ -97,6 +97,7 @@ def quantize(
         photographs = calibrate
     else:
         photographs = named_images([str(calibrate)] if calibrate else [], lists, recursive=True)
+    # only now: the loaded model knows which files it was read from
     check_not_its_source(output, bundle)
     say_replaced(place, quiet=quiet)
     result = quantize_model(

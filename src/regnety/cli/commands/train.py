@@ -108,16 +108,18 @@ def train(
                     command=shlex.join(["regnety", *(word for word in sys.argv[1:] if word != "--resume")]),
                 )
             except UnreadablePicturesError as error:
+                # before the error's own line, which is the last that is read
                 _list_unreadable(error.errors)
                 raise
     except KeyboardInterrupt:
         say("stopped; --resume continues after the last finished epoch")
-        raise
+        raise  # `main` makes the exit status of it: 130, or 143 after SIGTERM
     scores = [
         f"{split} top1 {top1:.2f} %"
         for split, top1 in (("val", result.val_top1), ("test", result.test_top1))
         if top1 is not None
     ]
+    # stdout has the result alone: progress and notices are on stderr
     print(f"{result.bundle}: {', '.join([*scores, counted(result.epochs, 'epoch')])}, {result.minutes:.1f} minutes")
 
 
