@@ -21,7 +21,9 @@ LONGEST_VALUE = 100  # columns, of a key or of what a file says of itself: it ma
 @click.command()
 @click.argument(
     # type="file": without it click would leave files out of the completion
-    "path", metavar="FILE", shell_complete=lambda *_: [click.shell_completion.CompletionItem("", type="file")]
+    "path",
+    metavar="FILE",
+    shell_complete=lambda *_: [click.shell_completion.CompletionItem("", type="file")],
 )
 @state_dict_option
 @report_format_option
