@@ -68,6 +68,7 @@ def test_a_model_and_a_folder_by_their_places(
     options = RunOptions(engine="onnxruntime", precision="f32", pixels="exact", exif_orientation=False)
     found = regnety.evaluate(bundle, read_class_folders(folder), options=options, quiet=True)
     assert replace(by_place, model="small") == found
+    assert regnety.evaluate(bundle, read_class_folders(folder), options=RunOptions(workers=1), quiet=True) == found
 
 
 def test_classes_are_matched_by_name_where_the_folder_lacks_some(tmp_path: Path) -> None:

@@ -11,10 +11,13 @@ import pytest
 from bundles import SMALL, small_bundle
 from pictures import encoded, noise
 from regnety import Embedder, EngineError, Predictor, RunOptions, WeightsError
+from regnety.inference.engines.registry import ENGINES
 from regnety.inference.options import RunFields
 
 PHOTO = encoded(noise(40, 30))
-OPTIONS = RunOptions(engine="onnxruntime", pixels="exact", image_size=40, mean=[0.4, 0.5, 0.6], std=0.25)
+OPTIONS = RunOptions(
+    engine="onnxruntime", precision="f32", pixels="exact", image_size=40, mean=[0.4, 0.5, 0.6], std=0.25
+)
 
 
 def test_the_keywords_are_the_fields() -> None:
@@ -47,9 +50,20 @@ def test_an_embedder_is_in_float32_unless_told_otherwise() -> None:
 
 def test_one_like_another_is_shown_the_same() -> None:
     origin = Embedder(small_bundle(), options=OPTIONS).origin
-    like = Embedder.like(origin, small_bundle(), workers=2, pixels="fast")
+    like = Embedder.like(origin, small_bundle(), workers=2)
     assert like.origin == origin
-    assert like.options == RunOptions(precision="f32", workers=2, pixels="exact")
+    assert like.options == RunOptions(precision="f32", workers=2, pixels="exact", exif_orientation=True)
+    with pytest.raises(ValueError, match=r"^pixels, image_size: what the model is shown is decided by the stored "):
+        Embedder.like(origin, small_bundle(), pixels="fast", image_size=64)
+
+
+def test_what_is_left_open_is_decided_by_who_takes_it() -> None:
+    assert Embedder(small_bundle(), options=RunOptions(workers=1)).options.precision == "f32"
+    embedder = Embedder(small_bundle(), precision="auto")
+    assert (embedder.options.precision, copy.copy(embedder).options.precision) == ("auto", "auto")
+    predictor = Predictor(small_bundle())
+    assert predictor.options == RunOptions()
+    assert (predictor.options.pixel_way, predictor.options.is_turned_upright) == ("fast", True)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +72,7 @@ def test_one_like_another_is_shown_the_same() -> None:
         (
             {"engine": "tensorrt"},
             EngineError,
-            "no engine named 'tensorrt'; there are auto, onnxruntime, openvino, torch",
+            f"no engine named 'tensorrt'; there are auto, {', '.join(ENGINES)}",
         ),
         ({"precision": "f64"}, EngineError, "no precision named 'f64'; there are auto, f32, bf16, int8"),
         ({"workers": 0}, ValueError, "workers must be a whole number of at least 1, got 0"),

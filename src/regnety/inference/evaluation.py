@@ -95,12 +95,9 @@ def evaluate(
     scored = scored_samples(bundle, samples, held_out_only=held_out_only, quiet=quiet)
     samples, indices = scored.samples, class_indices(bundle, scored.samples)
     # Not those of `Predictor`: a figure is compared with published ones, which come from timm's pixels in float32.
-    own = RunOptions(
-        precision="int8" if bundle.is_quantized else "f32",
-        pixels="exact",
-        exif_orientation=bundle.preprocessing.exif_orientation,
-    )
-    predictor = Predictor(bundle, options=replace(options or own, **changes))
+    options = (options or RunOptions()).with_defaults({"precision": "int8" if bundle.is_quantized else "f32"})
+    shown: RunFields = {"pixels": "exact", "exif_orientation": bundle.preprocessing.exif_orientation}
+    predictor = Predictor(bundle, options=replace(options, **changes).with_defaults(shown))
     targets: list[int] = []
     trained_on: list[bool | None] = []
     ranks: list[int] = []

@@ -1,6 +1,6 @@
 """`RunOptions`: how a model is run and what it is shown, as one value."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TypedDict
 
 from regnety.errors import EngineError
@@ -16,8 +16,8 @@ class RunFields(TypedDict, total=False):
     engine: str
     precision: str
     workers: int | None
-    pixels: PixelWay
-    exif_orientation: bool
+    pixels: PixelWay | None
+    exif_orientation: bool | None
     max_pixels: int
     image_size: int | None
     crop_pct: float | None
@@ -45,14 +45,14 @@ class RunOptions:
     engine that has it; for many images the one that is the fastest here."""
     precision: str = AUTO
     """`f32`, `bf16`, or `auto`: bf16 if the processor and the engine have it, but for a few images only if that engine
-    is named. A quantized model has `int8` and nothing else."""
+    is named; f32 in the options of `evaluate` and `Embedder`. A quantized model has `int8` and nothing else."""
     workers: int | None = None
     """Threads, each with images of its own; None is one on each core."""
-    pixels: PixelWay = "fast"
+    pixels: PixelWay | None = None
     """The way to the pixels: `fast` differs from timm's by a grey level or two here and there; `exact` is timm's to the
-    last bit; `draft` is faster still for large photographs."""
-    exif_orientation: bool = True
-    """Turn photographs upright as their EXIF orientation says."""
+    last bit; `draft` is faster still for large photographs. None is `fast`, and `exact` in `evaluate`."""
+    exif_orientation: bool | None = None
+    """Turn photographs upright as their EXIF orientation says; None is yes, and in `evaluate` as in training."""
     max_pixels: int = MAX_PIXELS
     """Width times height above which an image is refused before it is decoded."""
     image_size: int | None = None
@@ -76,7 +76,7 @@ class RunOptions:
         for name, number in (("workers", 1 if self.workers is None else self.workers), ("max_pixels", self.max_pixels)):
             if not hasattr(number, "__index__") or number < 1:  # NumPy's whole numbers are no int
                 raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
-        if self.pixels not in PIXEL_WAYS:
+        if self.pixels is not None and self.pixels not in PIXEL_WAYS:
             raise ValueError(f"pixels must be one of {', '.join(PIXEL_WAYS)}, got {self.pixels!r}")
         if self.use_test_size and self.image_size is not None:
             raise ValueError("image_size and use_test_size contradict each other; give one of them")
@@ -84,6 +84,28 @@ class RunOptions:
             value = getattr(self, name)
             if value is not None:  # a list or an array cannot be hashed; photographs have 3 channels
                 object.__setattr__(self, name, per_channel(name, value, 3))
+
+    @property
+    def pixel_way(self) -> PixelWay:
+        """`pixels`, decided."""
+        return self.pixels or "fast"
+
+    @property
+    def is_turned_upright(self) -> bool:
+        """`exif_orientation`, decided."""
+        return self.exif_orientation is not False
+
+    def with_defaults(self, defaults: RunFields) -> "RunOptions":
+        """The same with other values where a field is left as it is by default."""
+        own = RunOptions()
+        open_fields = {name: value for name, value in defaults.items() if getattr(self, name) == getattr(own, name)}
+        return replace(self, **open_fields)  # type: ignore[arg-type]
+
+    def names_what_is_shown(self) -> list[str]:
+        """The fields of what the model is shown that are not left as they are by default."""
+        own, how_it_is_run = RunOptions(), ("engine", "precision", "workers", "max_pixels")
+        names = (field.name for field in fields(self) if field.name not in how_it_is_run)
+        return [name for name in names if getattr(self, name) != getattr(own, name)]
 
     def kept_to(self, engine: str, precision: str) -> "RunOptions":
         """The same with one engine in one precision, where they leave that open.

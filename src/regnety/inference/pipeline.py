@@ -145,8 +145,8 @@ class Pipeline:
             return load_pixels(
                 source,
                 self._preprocessing,
-                way=self._options.pixels,
-                exif_orientation=self._options.exif_orientation,
+                way=self._options.pixel_way,
+                exif_orientation=self._options.is_turned_upright,
                 max_pixels=self._options.max_pixels,
             )
         except ImageError as error:

@@ -104,7 +104,7 @@ def _model_settings(predictor: "Predictor | RayPredictor") -> dict[str, Any]:
         **{name: preprocessing[name] for name in ("image_size", "crop_pct", "interpolation", "mean", "std")},
         # a hash, as thousands of names would stand in the metadata of every Parquet file
         "labels": None if labels is None else hashlib.sha256(labels).hexdigest(),
-        "pixels": options.pixels,
-        "exif_orientation": options.exif_orientation,
+        "pixels": options.pixel_way,
+        "exif_orientation": options.is_turned_upright,
         "max_pixels": options.max_pixels,
     }

@@ -110,7 +110,7 @@ class Embedder:
         options: RunOptions | None = None,
         **changes: Unpack[RunFields],
     ) -> None:
-        options = replace(options or RunOptions(precision="f32"), **changes)
+        options = replace((options or RunOptions()).with_defaults({"precision": "f32"}), **changes)
         bundle = Bundle.load(model)
         bundle = bundle.with_preprocessing(options.preprocessing(bundle.preprocessing))
         self.bundle = bundle
@@ -119,15 +119,15 @@ class Embedder:
             weights=bundle.fingerprint(),
             num_features=bundle.architecture.num_features,
             preprocessing=bundle.preprocessing,
-            exif_orientation=options.exif_orientation,
-            pixels=options.pixels,
+            exif_orientation=options.is_turned_upright,
+            pixels=options.pixel_way,
         )
         """The model, and what it is shown."""
         self._runner = Runner(bundle, options, outputs=(OUTPUT,))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """As for `Predictor`."""
-        return partial(type(self), options=self.options), (self.bundle,)
+        """As for `Predictor`. The precision is a keyword, as `auto` in the options would be f32 again."""
+        return partial(type(self), options=self.options, precision=self.options.precision), (self.bundle,)
 
     @property
     def options(self) -> RunOptions:
@@ -148,11 +148,12 @@ class Embedder:
         Args:
             origin: of the stored ones.
             model: where that model is now; None is where it was then.
-            options: as for the class; but what the model is shown is always the origin's.
+            options: as for the class, but without fields of what the model is shown, which are the origin's.
             changes: as for the class.
 
         Raises:
             DataError: it is another model.
+            ValueError: a size, crop, filter, way to pixels or the like is given.
             UnknownModelError: the model is not there any more; the message says how to name its new place.
         """
         try:
@@ -164,7 +165,9 @@ class Embedder:
             raise UnknownModelError(
                 f"{reason}; it made these embeddings, --model (model=) says where it is now"
             ) from error
-        options = replace(options or RunOptions(precision="f32"), **changes)
+        options = replace((options or RunOptions()).with_defaults({"precision": "f32"}), **changes)
+        if given := options.names_what_is_shown():
+            raise ValueError(f"{', '.join(given)}: what the model is shown is decided by the stored embeddings")
         embedder = cls(
             bundle.with_preprocessing(origin.preprocessing),
             # one by one: size, crop and the rest of what the model is shown are the origin's, whatever `options` say
