@@ -8,14 +8,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 from regnety.text import reason_of
 
 OLD_SUFFIX = ".old"
 WEIGHTS_FOLDER = "weights"
-REMADE_FOLDERS = ("compared", "compiled", "contents", "graphs", "latency", "plans")
+CacheFolder: TypeAlias = Literal["compared", "compiled", "contents", "graphs", "latency", "plans"]
 """Folders of the cache that can be made again: foreign files that were compared with our network, graphs as an engine
 compiled them, checksums of large files, graphs, measured latencies, and how each model runs fastest."""
+REMADE_FOLDERS = (*get_args(CacheFolder), "openvino")  # the former name of `compiled`: it may hold hundreds of MB
 NO_CACHE = Path(os.devnull) / "regnety"
 """The cache of a user without a home directory: nothing can be read or written below /dev/null."""
 
@@ -37,6 +39,11 @@ def cache_directory() -> Path:
     except RuntimeError:  # no home directory: a container may run as a user that is not in /etc/passwd
         return NO_CACHE
     return base / "regnety"
+
+
+def cache_folder(name: CacheFolder) -> Path:
+    """A folder of the cache, which `empty_cache` removes; it may not exist."""
+    return cache_directory() / name
 
 
 def say_not_kept(place: Path, error: OSError) -> None:

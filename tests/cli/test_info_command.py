@@ -9,6 +9,7 @@ import pytest
 from commands import one_line, python, regnety
 from regnety import __version__
 from regnety.inference.engines.processor import has_bf16
+from regnety.inference.engines.registry import ENGINES
 from regnety.storage import cache_sizes, empty_cache
 from regnety.weights.fetching.kept_weights import note_fetched
 
@@ -16,7 +17,12 @@ from regnety.weights.fetching.kept_weights import note_fetched
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache with something in each of our folders, in a folder that is not ours alone."""
-    for name, size in {"graphs/a.onnx": 1_500_000, "compiled/b.blob": 700, "weights/c.safetensors": 40}.items():
+    for name, size in {
+        "graphs/a.onnx": 1_500_000,
+        "compiled/b.blob": 700,
+        "openvino/old.blob": 5,
+        "weights/c.safetensors": 40,
+    }.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True)
         path.write_bytes(bytes(size))
@@ -30,11 +36,11 @@ def test_the_facts(cache: Path) -> None:
     facts = json.loads(regnety("info", "--format", "json").stdout)
     assert facts["regnety"] == __version__
     assert facts["engines"]["onnxruntime"] == onnxruntime.__version__
-    assert set(facts["engines"]) == {"onnxruntime", "openvino", "torch"}
+    assert list(facts["engines"]) == list(ENGINES)
     assert facts["bf16"] is has_bf16()
     assert facts["auto"] == "onnxruntime, f32"
     assert facts["cache"] == str(cache)
-    assert facts["cache_bytes"] == {"graphs": 1_500_000, "compiled": 700, "weights": 40}
+    assert facts["cache_bytes"] == {"graphs": 1_500_000, "compiled": 700, "openvino": 5, "weights": 40}
 
 
 def test_the_report_for_people(cache: Path) -> None:

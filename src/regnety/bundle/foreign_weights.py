@@ -17,7 +17,7 @@ from regnety.files.arrays import Array, relative_difference
 from regnety.files.content_identity import ModelFiles
 from regnety.graph.foreign import ForeignModel
 from regnety.graph.stored_graph import StoredGraph
-from regnety.storage import cache_directory, replacing, say_not_kept
+from regnety.storage import cache_folder, replacing, say_not_kept
 from regnety.text import one_line
 from regnety.version import __version__
 
@@ -70,7 +70,7 @@ class ForeignWeights(Mapping[str, Array]):
         """
         # A new release may match or build networks in another way, so it compares again.
         facts = f"{__version__}\n{BOUND}\n{self._files.identity}"
-        place = cache_directory() / "compared" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.txt"
+        place = cache_folder("compared") / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.txt"
         if place.exists():
             return
         difference = _difference(self._graph, self._files, self._model, self._image_size)

@@ -125,7 +125,7 @@ class Model:
         Preprocessing and class names are not part of it. A graph is, as a file: it may compute something else than
         its weights say.
         """
-        import hashlib
+        import hashlib  # loads OpenSSL, which answers do not wait for
         import json
 
         metadata = self.metadata.as_dict()

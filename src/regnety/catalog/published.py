@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from regnety.preprocessing import Preprocessing
-from regnety.storage import cache_directory
+from regnety.storage import WEIGHTS_FOLDER, cache_directory
 
 
 class Licence(NamedTuple):
@@ -97,7 +97,7 @@ class PublishedWeights:
     @property
     def cache_path(self) -> Path:
         """Where its file is expected on this disk: a `.safetensors` file with timm's keys. It may not exist."""
-        return cache_directory() / "weights" / f"{self.name}.safetensors"
+        return cache_directory() / WEIGHTS_FOLDER / f"{self.name}.safetensors"
 
     @property
     def url_path(self) -> Path | None:

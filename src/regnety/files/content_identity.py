@@ -18,7 +18,7 @@ from pathlib import Path
 
 from regnety.errors import WeightsError
 from regnety.files.mapped_files import Buffer, MappedFile, facts_of
-from regnety.storage import cache_directory, replacing, say_not_kept
+from regnety.storage import cache_folder, replacing, say_not_kept
 
 SMALL = 16 << 20
 """Bytes up to which a file is read whole each time."""
@@ -84,7 +84,7 @@ def _content_of(file: MappedFile) -> str:
     place = None
     if len(file.data) > SMALL and file.is_in_place:
         facts = repr((*facts_of(file.status), sample))
-        place = cache_directory() / "contents" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.txt"
+        place = cache_folder("contents") / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.txt"
         with suppress(OSError):
             known = place.read_text("ascii", "replace")
             if len(known) == 8:  # anything else was damaged, and is written again

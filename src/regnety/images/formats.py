@@ -18,7 +18,8 @@ class ImageFormat:
     """Pillow's name of it."""
     suffixes: tuple[str, ...]
     signatures: tuple[bytes, ...]
-    """What a file begins with; of the ISO container (AVIF, HEIF) the brands in its first box."""
+    """What a file begins with; in the ISO container the brands in its first box."""
+    is_in_iso_container: bool = False
 
 
 JPEG = ImageFormat("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), (b"\xff\xd8\xff",))
@@ -27,8 +28,10 @@ GIF = ImageFormat("GIF", (".gif",), (b"GIF87a", b"GIF89a"))
 TIFF = ImageFormat("TIFF", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
 BMP = ImageFormat("BMP", (".bmp",), (b"BM",))
 WEBP = ImageFormat("WEBP", (".webp",), (b"RIFF",))
-AVIF = ImageFormat("AVIF", (".avif",), (b"avif", b"avis"))
-HEIF = ImageFormat("HEIF", (".heic", ".heif"), (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
+AVIF = ImageFormat("AVIF", (".avif",), (b"avif", b"avis"), True)
+HEIF = ImageFormat(
+    "HEIF", (".heic", ".heif"), (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), True
+)
 FORMATS = (JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF, HEIF)
 SUFFIXES = tuple(suffix for image_format in FORMATS for suffix in image_format.suffixes)
 """Endings of the files that a folder is searched for, in any case."""
@@ -49,12 +52,12 @@ def format_of(head: bytes) -> ImageFormat | None:
     head = head[:HEAD_SIZE]
     if head[4:8] == b"ftyp":
         # The major brand stands at 8, compatible ones from 16 on. Many phones write the general `mif1` as the major
-        # brand, which AVIF files have among the compatible ones too: so AVIF is asked first.
+        # brand, which AVIF files have among the compatible ones too: so AVIF comes before HEIF in `FORMATS`.
         brands = {head[place : place + 4] for place in (8, *range(16, len(head), 4))}
-        return next((of for of in (AVIF, HEIF) if brands & set(of.signatures)), None)
+        return next((of for of in FORMATS if of.is_in_iso_container and brands & set(of.signatures)), None)
     if head.startswith(WEBP.signatures):
         return WEBP if head[8:12] == b"WEBP" else None  # RIFF is a container of sounds and films too
-    return next((of for of in FORMATS if of not in (AVIF, HEIF) and head.startswith(of.signatures)), None)
+    return next((of for of in FORMATS if not of.is_in_iso_container and head.startswith(of.signatures)), None)
 
 
 def is_passed_over(name: str) -> bool:

@@ -25,7 +25,7 @@ from regnety.inference.engines.registry import AUTO, ENGINES, Precision
 from regnety.inference.engines.selection import can_run, choose_engine, installed_engines
 from regnety.inference.options import RunOptions
 from regnety.inference.pipeline import Pipeline
-from regnety.storage import cache_directory, replacing, say_not_kept
+from regnety.storage import cache_folder, replacing, say_not_kept
 from regnety.version import __version__
 
 BATCHES = (1, 4, 8)
@@ -214,4 +214,4 @@ def _place(bundle: Bundle, options: RunOptions, outputs: tuple[str, ...]) -> Pat
         json.dumps(model, sort_keys=True),
         (options.engine, options.precision, options.workers, outputs),
     )
-    return cache_directory() / "plans" / f"{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.json"
+    return cache_folder("plans") / f"{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.json"

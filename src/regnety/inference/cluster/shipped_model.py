@@ -11,7 +11,7 @@ from regnety.bundle.bundle import Bundle
 from regnety.errors import ClusterError, WeightsError
 from regnety.files.content_identity import ModelFiles
 from regnety.metadata.model_metadata import ModelMetadata
-from regnety.storage import cache_directory, locked, replacing_folder
+from regnety.storage import cache_folder, locked, replacing_folder
 from regnety.version import __version__
 
 
@@ -68,7 +68,7 @@ class ShippedModel:
             raise ClusterError(f"{self.place}: is not the file that it was when the workers started")
         import ray
 
-        folder = cache_directory() / "graphs" / f"shipped-{self.digest}"
+        folder = cache_folder("graphs") / f"shipped-{self.digest}"
         with locked(folder):  # the workers of a machine start at the same time
             if not folder.is_dir():
                 with replacing_folder(folder) as beside:

@@ -10,7 +10,7 @@ from regnety.errors import WeightsError
 from regnety.extras import require_onnx
 from regnety.inference.engines.registry import ENGINES
 from regnety.metadata.model_metadata import FORMAT_VERSION, KEY, metadata_from_json
-from regnety.storage import cache_directory, say_not_kept
+from regnety.storage import cache_folder, say_not_kept
 from regnety.version import __version__
 
 LARGEST_CACHED_FILE = 16 << 20
@@ -69,7 +69,7 @@ def _built(bundle: Bundle, outputs: tuple[str, ...], *, rebuild: bool) -> Path |
     key = _cache_key(bundle, outputs)
     if key is None:
         return _in_memory(bundle, outputs)
-    path = cache_directory() / "graphs" / f"{key}.onnx"
+    path = cache_folder("graphs") / f"{key}.onnx"
     try:
         if rebuild or not path.exists():
             require_onnx()  # says in one line why onnx cannot be imported

@@ -20,7 +20,7 @@ from regnety.inference.engines.registry import (
     Precision,
     engine_row,
 )
-from regnety.storage import cache_directory
+from regnety.storage import cache_directory, cache_folder
 
 logger = logging.getLogger("regnety")
 
@@ -87,7 +87,7 @@ def start_engine(
     start = row.load()
     if not row.runs_graphs:
         return start(bundle, outputs=outputs, precision=taken, threads=threads)
-    cache = cache_directory() / "compiled" if keep_compiled else None
+    cache = cache_folder("compiled") if keep_compiled else None
 
     def start_on(graph: Path | bytes) -> Engine:
         identity = identity_of(graph, bundle)

@@ -9,7 +9,7 @@ from regnety.inference.engines.selection import choose_engine, installed_engines
 from regnety.storage import NO_CACHE, cache_directory, cache_sizes
 from regnety.version import __version__
 
-LIBRARIES = ("numpy", "safetensors", "onnx", "pillow", "simplejpeg", "cykooz-resizer")
+LIBRARIES = ("numpy", "onnx", "pillow", "simplejpeg", "cykooz-resizer", "huggingface_hub")
 EXTRAS = {
     "heif": "pillow-heif",
     "plot": "matplotlib",

@@ -26,7 +26,7 @@ def engines_to_time(
     """The pairs of an engine and a precision that can be timed here; those that do not exist are left out.
 
     Args:
-        engines: names; `auto` is ONNX Runtime and OpenVINO, if they are installed.
+        engines: names; `auto` is all that are installed and that `auto` tries (not PyTorch).
         precisions: `auto` is all that the processor and the engine have.
         bundle: the model; a quantized one computes in int8. None is a model in floating point.
 
@@ -69,7 +69,7 @@ def bench(
     Args:
         models: names, or anything else that `Bundle.load` takes. Weights of named models are neither fetched nor
             read: random ones take as long.
-        engines: names; `auto` is ONNX Runtime and OpenVINO, if they are installed.
+        engines: names; `auto` is all that are installed and that `auto` tries (not PyTorch).
         precisions: `f32`, `bf16`; `auto` is all that the processor and the engine have. A quantized model has `int8`.
         batch_sizes: images in a batch.
         threads: threads that a batch may use; None is one per core.
@@ -110,7 +110,7 @@ def bench(
 
 
 def with_auto(rows: Sequence[LatencyRow]) -> list[LatencyRow]:
-    """The rows of one model, the fastest of each batch marked: torch only where there is nothing else to take."""
+    """The rows of one model, the fastest of each batch marked; what `auto` does not try, only if there is no other."""
     marked = []
     for row in rows:
         rivals = [other for other in rows if other.batch_size == row.batch_size]

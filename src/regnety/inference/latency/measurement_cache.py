@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from regnety.inference.engines.processor import available_cores, processor
-from regnety.storage import cache_directory, replacing, say_not_kept
+from regnety.storage import cache_folder, replacing, say_not_kept
 from regnety.version import __version__
 
 # Part of the name of each file: with another number the old files are not found, and none is misread.
@@ -30,7 +30,7 @@ def measurement_path(facts: Mapping[str, Any]) -> Path:
     """
     # with our version, as another release may build another graph; sorted, as the order of the facts means nothing
     key = json.dumps([FORMAT_VERSION, __version__, machine(), dict(facts)], sort_keys=True)
-    return cache_directory() / "latency" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    return cache_folder("latency") / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
 
 def read_measurement(facts: Mapping[str, Any], fields: Sequence[str] = FIELDS) -> dict[str, Any] | None:

@@ -57,7 +57,7 @@ def pick(
         memory_mib: peak resident memory that a batch job of photographs of 12 megapixels may have, the whole process
             with a worker on each thread; None is no limit.
         candidates: models whose accuracy is known, the most accurate first; None is all published ones at their sizes.
-        engine: a name; `auto` is the faster one of ONNX Runtime and OpenVINO that fits, for each model.
+        engine: a name; `auto` is the fastest that fits of those that `auto` tries, for each model.
         precision: `f32` or `bf16`; `auto` is the faster one that fits. Accuracies are those of float32.
         batch_size: images in a batch.
         threads: threads that a batch may use; None is one per core.
