@@ -11,7 +11,7 @@ import pytest
 
 from bundles import small_bundle
 from pictures import noise
-from regnety import DataError, Embedder, read_embeddings, write_embeddings
+from regnety import Bundle, DataError, Embedder, read_embeddings, write_embeddings
 from regnety.errors import JobError
 from regnety.images.formats import MAX_PIXELS
 from regnety.inference.similarity import embedding_files
@@ -85,6 +85,22 @@ def test_blocks_of_any_size_hold_the_same(
     assert max(len(block.values) for block in blocks) == {1: 1, 384: 3, 1 << 20: 8}[block_bytes]
     assert [name for block in blocks for name in block.filenames()] == readable
     assert blocks[-1].filenames(np.array([-1 + len(blocks[-1].values)])) == readable[-1:]
+
+
+def test_a_model_is_as_good_as_an_embedder(file: Path, images: list[str], tmp_path: Path) -> None:
+    small_bundle().save(tmp_path / "model")
+    for number, model in enumerate((Bundle.load(tmp_path / "model"), tmp_path / "model", str(tmp_path / "model"))):
+        path = tmp_path / f"{number}.parquet"
+        assert write_embeddings(path, model, images).images == 10
+        np.testing.assert_array_equal(read_embeddings(path).load()[1], read_embeddings(file).load()[1])
+
+
+def test_the_arguments_of_write_predictions_are_refused(embedder: Embedder, images: list[str], tmp_path: Path) -> None:
+    arguments: Any
+    for arguments in (("regnety_cifar10", images, tmp_path / "e.parquet"), (embedder, images, "e.parquet")):
+        with pytest.raises(TypeError) as caught:
+            write_embeddings(*arguments)
+        assert str(caught.value) == ("write_embeddings takes the output, the model and a list of images, in this order")
 
 
 def test_nothing_that_could_be_read(embedder: Embedder, tmp_path: Path) -> None:

@@ -53,18 +53,21 @@ class Job(Generic[Record]):
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """The result of a job."""
+    """The result of a job.
+
+    Args:
+        images: number of images that have rows in the output.
+        unreadable: how many of them have an error.
+        earlier: how many of them were answered before this run.
+        seconds: from the first image that this run asked for to the output in its place.
+        was_finished: whether the output was complete already, so that this run had nothing to do.
+    """
 
     images: int
-    """Images that have rows in the output."""
     unreadable: int
-    """How many of them have an error."""
     earlier: int
-    """How many of them were answered before this run."""
     seconds: float
-    """From the first image that this run asked for to the output in its place."""
     was_finished: bool = False
-    """Whether the output was complete already, so that this run had nothing to do."""
 
 
 class JobInterrupted(KeyboardInterrupt):
@@ -85,8 +88,8 @@ def run_job(
     output: str | Path | Place,
     *,
     resume: bool = False,
-    on_start: Callable[[int], None] = lambda earlier: None,
-    on_record: Callable[[Record], None] = lambda record: None,
+    on_start: Callable[[int], None] | None = None,
+    on_record: Callable[[Record], None] | None = None,
 ) -> JobSummary:
     """Answer images and write their rows to a file, in parts that survive an interruption, a kill and a full disk.
 
@@ -131,7 +134,8 @@ def run_job(
                 # before the first image: an engine that is missing here must cost no answer
                 keep_engine(job.model, parts.facts, place.name)
             earlier = parts.images
-            on_start(earlier)
+            if on_start is not None:
+                on_start(earlier)
             # only says whether it pays to look for the fastest way to run: a listing that has changed does no harm
             count = len(sources) - earlier if isinstance(sources, Sized) else None
             started = time.monotonic()
@@ -140,7 +144,8 @@ def run_job(
             with _kept(log), closing(_answers(job, sources, parts.done(), count)) as records:
                 for record in records:
                     log.add(record)
-                    on_record(record)
+                    if on_record is not None:
+                        on_record(record)
             # Only now, in one go: a reader never sees an output with some of the rows.
             with _reported(parts), place.output() as stream:
                 file.join(parts.data(), stream)

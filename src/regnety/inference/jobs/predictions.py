@@ -29,8 +29,8 @@ def write_predictions(
     row_format: str | None = None,
     wide: bool = False,
     resume: bool = False,
-    on_start: Callable[[int], None] = lambda earlier: None,
-    on_record: Callable[[Prediction], None] = lambda prediction: None,
+    on_start: Callable[[int], None] | None = None,
+    on_record: Callable[[Prediction], None] | None = None,
 ) -> JobSummary:
     """Classify images and write a file of rows, which appears once all are done.
 
@@ -40,7 +40,7 @@ def write_predictions(
 
     Args:
         model: a predictor, or whatever a model may be (`Bundle.load`).
-        images: that have names: paths or addresses, as many as there are, asked for one by one.
+        images: paths or addresses; any number, read one at a time.
         output: a path, or an address that fsspec reaches.
         top_k: number of classes for each image.
         min_probability: classes below it are left out.
@@ -55,7 +55,9 @@ def write_predictions(
         its error, and stops nothing.
 
     Raises:
-        JobError: as `run_job`, or no format can be told from the output's suffix.
+        JobError: there is an unfinished job and `resume` is not set, or it has other settings; with `resume`, the
+            finished output lacks some of the images or has other settings; another process is writing the output, or it
+            cannot be written, or its suffix names no format.
         MissingExtraError: pyarrow for Parquet, or fsspec for an address, is not installed.
         ValueError: as `Predictor.predict`, or `wide` is set for JSON lines.
     """

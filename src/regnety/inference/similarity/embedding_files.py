@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from regnety.bundle.bundle import Bundle
 from regnety.errors import DataError, RegNetYError
 from regnety.extras import import_extra
 from regnety.files.opening import open_file
@@ -54,27 +55,41 @@ class EmbeddingRows:
 
 def write_embeddings(
     path: str | Path | Place,
-    embedder: Embedder,
+    embedder: Embedder | Bundle | str | Path,
     images: Iterable[ImageSource],
     *,
     resume: bool = False,
-    on_start: Callable[[int], None] = lambda earlier: None,
-    on_record: Callable[[Embedding], None] = lambda embedding: None,
+    on_start: Callable[[int], None] | None = None,
+    on_record: Callable[[Embedding], None] | None = None,
 ) -> JobSummary:
     """Embed images and write a Parquet file, which appears once all are done.
 
+        summary = write_embeddings("embeddings.parquet", "regnety_040", list_of_paths, resume=True)
+
+    The output comes first here; `write_predictions` takes it last.
+
     Args:
         path: a path, or an address that fsspec reaches.
-        embedder: the model.
-        images: that have names: paths or addresses, as many as there are, asked for one by one.
+        embedder: an embedder, or whatever a model may be (`Bundle.load`).
+        images: paths or addresses; any number, read one at a time.
         resume: continue what was interrupted: images that have rows are skipped.
         on_start: called before the first image with the number of those that have rows already.
         on_record: called with each answer.
 
+    Returns:
+        As for `write_predictions`.
+
     Raises:
-        JobError: as `run_job`.
-        MissingExtraError: pyarrow is not installed.
+        JobError: there is an unfinished job and `resume` is not set, or it has other settings; with `resume`, the
+            finished output lacks some of the images or has other settings; another process is writing the output, or it
+            cannot be written.
+        MissingExtraError: pyarrow is not installed, or fsspec for an address.
+        TypeError: the arguments are in another order, as that of `write_predictions`.
     """
+    # Before a model is loaded. A string of images would be read as one image for each letter.
+    if isinstance(images, str | Path) or not isinstance(embedder, Embedder | Bundle | str | Path):
+        raise TypeError("write_embeddings takes the output, the model and a list of images, in this order")
+    embedder = embedder if isinstance(embedder, Embedder) else Embedder(embedder)
     job = Job(
         answer=lambda waiting, count: embedder.stream(waiting, on_error="record", count=count),
         rows=EmbeddingRows(embedder.num_features),
