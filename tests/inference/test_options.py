@@ -1,6 +1,7 @@
 """How a model is run and what it is shown, as one value."""
 
 import copy
+import inspect
 import pickle
 from dataclasses import fields, replace
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from bundles import SMALL, small_bundle
 from pictures import encoded, noise
-from regnety import Embedder, EngineError, Predictor, RunOptions, WeightsError
+from regnety import Embedder, EngineError, Predictor, RayPredictor, RunOptions, WeightsError
 from regnety.inference.engines.registry import ENGINES
 from regnety.inference.options import RunFields
 
@@ -22,6 +23,34 @@ OPTIONS = RunOptions(
 
 def test_the_keywords_are_the_fields() -> None:
     assert list(RunFields.__annotations__) == [field.name for field in fields(RunOptions)]
+
+
+@pytest.mark.parametrize(("kind", "precision"), [(Predictor, "auto"), (Embedder, "f32"), (RayPredictor, "auto")])
+def test_a_signature_names_the_keywords(kind: Any, precision: str) -> None:
+    parameters = inspect.signature(kind).parameters
+    own = [name for name in inspect.signature(kind.__init__).parameters if name not in ("self", "changes")]
+    assert list(parameters) == own + list(RunFields.__annotations__)
+    assert {name: parameters[name].default for name in RunFields.__annotations__} == {
+        field.name: precision if field.name == "precision" else field.default for field in fields(RunOptions)
+    }
+    assert parameters["workers"].annotation == int | None
+
+
+def test_a_subclass_has_its_own_signature() -> None:
+    class Bare(Predictor):
+        def __init__(self) -> None:
+            super().__init__(small_bundle())
+
+    class Quick(Predictor):
+        def __init__(self, size: int = 8) -> None:
+            super().__init__(small_bundle(), image_size=size)
+
+    class Same(Predictor):
+        pass
+
+    assert str(inspect.signature(Bare)) == "()"
+    assert str(inspect.signature(Quick)) == "(size: int = 8)"
+    assert inspect.signature(Same) == inspect.signature(Predictor)
 
 
 def test_it_is_a_value() -> None:

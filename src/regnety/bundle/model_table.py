@@ -38,7 +38,7 @@ class ModelRow:
     """Input size in training, in pixels."""
     crop_pct: float
     weights_bytes: int
-    """Size of the file; if it is not here, that of the weights in float32."""
+    """Size of the file; if it is not here, that of the weights in f32."""
     path: str
     """The file, or where it is looked for."""
     cached: bool
@@ -67,6 +67,9 @@ def model_table(pattern: str = "*") -> list[ModelRow]:
     Args:
         pattern: a shell pattern for names, with or without a tag (`regnety_*`, `*.pycls_in1k`), or the name that
             torchvision or pycls gives a model (`regnet_y_3_2gf`).
+
+    Returns:
+        A row for each; the model that comes with the package is first.
 
     Raises:
         UnknownModelError: nothing matches.

@@ -57,9 +57,9 @@ def convert_model(model: str | Path | Bundle, path: str | Path, *, to: str, over
     Args:
         model: whatever a model may be: a name, a folder, a checkpoint of any dialect, an ONNX file.
         path: `NAME.safetensors`, or a file of torch (`.pth`, `.pyth`, `.torch`, ...), in the model's own number type;
-            for `regnety`, `timm` (both in float32) and `transformers` also a folder, a name without a suffix or with a
+            for `regnety`, `timm` (both in f32) and `transformers` also a folder, a name without a suffix or with a
             slash at its end, from which they load the model with labels and preprocessing; for `onnx` `NAME.onnx`
-            (over 2 GiB with `NAME.onnx.data`), in float32 and with batch norm folded. A file of weights that stands
+            (over 2 GiB with `NAME.onnx.data`), in f32 and with batch norm folded. A file of weights that stands
             there is replaced, as is an ONNX file or a folder that regnety wrote; never the model itself.
         to: one of `TARGETS`: regnety, a dialect (timm, pycls, ...) or onnx. For pycls, whose networks take BGR, the
             stem is reversed.

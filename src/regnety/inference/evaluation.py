@@ -20,37 +20,45 @@ from regnety.progress import Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassAccuracy:
-    """Of one class."""
+    """How often a model was right about the photographs of one class.
+
+    Args:
+        count: number of photographs.
+        top1: in percent.
+    """
 
     count: int
     top1: float
-    """In percent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """How often a model was right."""
+    """How often a model was right.
+
+    Args:
+        model: its name.
+        count: number of photographs that could be read; they alone are scored.
+        top1: photographs whose class is the first answer, in percent.
+        top5: photographs whose class is among the first five answers, in percent.
+        loss: mean cross-entropy.
+        per_class: by the class's label; two classes of one name have their ImageNet ids too, as crane (n02012849).
+        errors: a line for each photograph that could not be read.
+        trained_on: number of scored photographs that the model was trained on; None if it does not say what it was
+            trained on. For a model that was trained on more than 100,000, the least that it can be.
+        left_out: number of photographs that were omitted, because the model was or may have been trained on them.
+        notice: a sentence on the photographs that it was trained on; None if there are none.
+    """
 
     model: str
     count: int
-    """Photographs that could be read."""
     top1: float
-    """In percent."""
     top5: float
-    """In percent."""
     loss: float
-    """Mean cross-entropy."""
     per_class: dict[str, ClassAccuracy]
-    """By the class's label; two classes of one name have their ImageNet ids too, as crane (n02012849)."""
     errors: tuple[str, ...]
-    """A line for each photograph that could not be read."""
     trained_on: int | None = None
-    """Number of scored photographs that the model was trained on; None if it does not say what it was trained on. For a
-    model that was trained on more than 100,000, the least that it can be."""
     left_out: int = 0
-    """Photographs that were omitted, because the model was or may have been trained on them."""
     notice: str | None = None
-    """A sentence on the photographs that it was trained on; None if there are none."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, in the fields of `--format json`."""
@@ -77,14 +85,19 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model's accuracy on labelled photographs; classes are matched by name.
 
+    Photographs that the model was trained on count too. `regnety eval` omits them; `held_out_only=True` does the same.
+
     Args:
         model: whatever a model may be (`Bundle.load`).
         data: a folder with one sub-folder per class, or with such folders in `test` or `val`; or labelled photographs.
         options: how the model is run and what it is shown. By default as published accuracies are measured: timm's
-            pixels to the last bit, orientation as in training, in float32, or in int8 if the model is quantized.
+            pixels to the last bit, orientation as in training, in f32, or in int8 if the model is quantized.
         held_out_only: omit photographs that the model was trained on, unless it was trained on all of them.
         quiet: show no progress.
         changes: fields of `RunOptions` as keywords, which change `options`.
+
+    Returns:
+        Accuracies in percent, of all photographs that could be read and of each class.
 
     Raises:
         DataError: a class is not one of the model's, or its name means several; or no photograph can be read.
@@ -94,7 +107,7 @@ def evaluate(
     class_indices(bundle, samples)  # refuses unknown classes before `scored_samples` hashes every file
     scored = scored_samples(bundle, samples, held_out_only=held_out_only, quiet=quiet)
     samples, indices = scored.samples, class_indices(bundle, scored.samples)
-    # Not those of `Predictor`: a figure is compared with published ones, which come from timm's pixels in float32.
+    # Not those of `Predictor`: a figure is compared with published ones, which come from timm's pixels in f32.
     options = (options or RunOptions()).with_defaults({"precision": "int8" if bundle.is_quantized else "f32"})
     shown: RunFields = {"pixels": "exact", "exif_orientation": bundle.preprocessing.exif_orientation}
     predictor = Predictor(bundle, options=replace(options, **changes).with_defaults(shown))

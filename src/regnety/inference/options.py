@@ -1,7 +1,8 @@
 """`RunOptions`: how a model is run and what it is shown, as one value."""
 
+import inspect  # dataclasses has imported it already
 from dataclasses import dataclass, fields, replace
-from typing import TypedDict
+from typing import TypedDict, Unpack
 
 from regnety.errors import EngineError
 from regnety.images.formats import MAX_PIXELS, PIXEL_WAYS, PixelWay
@@ -34,6 +35,25 @@ class RunOptions:
     `Predictor`, `Embedder`, `RayPredictor` and `evaluate` take one as `options`, its fields as keywords, or both: then
     the keywords change the options.
 
+    Args:
+        engine: `onnxruntime`, `openvino`, `torch`, or `auto`: ONNX Runtime for a few images, or with the precision
+            `bf16` an engine that has it; for many images the one that is the fastest here.
+        precision: `f32`, `bf16`, or `auto`: bf16 if the processor and the engine have it, but for a few images only if
+            that engine is named; f32 in `evaluate` and `Embedder`. A quantized model has `int8` and nothing else.
+        workers: threads, each with images of its own; None is one on each core.
+        pixels: the way to the pixels: `fast` differs from timm's by a grey level or two here and there; `exact` is
+            timm's to the last bit; `draft` is faster still for large photographs. None is `fast`, and `exact`
+            in `evaluate`.
+        exif_orientation: turn photographs upright as their EXIF orientation says; None is yes, and in `evaluate` as in
+            training.
+        max_pixels: width times height above which an image is refused before it is decoded.
+        image_size: height and width that the model is shown, in pixels; None is its own.
+        crop_pct: share of the shorter side that the crop keeps; None is the model's own.
+        use_test_size: use the size at which the model is best, where that is not the one it was trained at.
+        mean: for each channel, of values in [0, 1], or one number for all; None is the model's own.
+        std: as `mean`.
+        interpolation: Pillow's filter, `bicubic`, `bilinear`, `lanczos` or `nearest`; None is the model's own.
+
     Raises:
         EngineError: there is no such engine or precision.
         ValueError: a value is not allowed, or both `image_size` and `use_test_size` are given.
@@ -41,32 +61,17 @@ class RunOptions:
     """
 
     engine: str = AUTO
-    """`onnxruntime`, `openvino`, `torch`, or `auto`: ONNX Runtime for a few images, or with the precision `bf16` an
-    engine that has it; for many images the one that is the fastest here."""
     precision: str = AUTO
-    """`f32`, `bf16`, or `auto`: bf16 if the processor and the engine have it, but for a few images only if that engine
-    is named; f32 in the options of `evaluate` and `Embedder`. A quantized model has `int8` and nothing else."""
     workers: int | None = None
-    """Threads, each with images of its own; None is one on each core."""
     pixels: PixelWay | None = None
-    """The way to the pixels: `fast` differs from timm's by a grey level or two here and there; `exact` is timm's to the
-    last bit; `draft` is faster still for large photographs. None is `fast`, and `exact` in `evaluate`."""
     exif_orientation: bool | None = None
-    """Turn photographs upright as their EXIF orientation says; None is yes, and in `evaluate` as in training."""
     max_pixels: int = MAX_PIXELS
-    """Width times height above which an image is refused before it is decoded."""
     image_size: int | None = None
-    """Height and width that the model is shown, in pixels; None is its own."""
     crop_pct: float | None = None
-    """Share of the shorter side that the crop keeps; None is the model's own."""
     use_test_size: bool = False
-    """Use the size at which the model is best, where that is not the one it was trained at."""
     mean: PerChannel | None = None
-    """For each channel, of values in [0, 1], or one number for all; None is the model's own."""
     std: PerChannel | None = None
-    """As `mean`."""
     interpolation: str | None = None
-    """Pillow's filter, `bicubic`, `bilinear`, `lanczos` or `nearest`; None is the model's own."""
 
     def __post_init__(self) -> None:
         if self.engine != AUTO:
@@ -108,10 +113,10 @@ class RunOptions:
         return [name for name in names if getattr(self, name) != getattr(own, name)]
 
     def kept_to(self, engine: str, precision: str) -> "RunOptions":
-        """The same with one engine in one precision, where they leave that open.
+        """These options with one engine in one precision in place of `auto`, for the rest of a job.
 
         Raises:
-            EngineError: they name another engine or precision.
+            EngineError: they ask for another engine or precision.
         """
         for asked, needed in ((self.engine, engine), (self.precision, precision)):
             if asked not in (AUTO, needed):
@@ -132,3 +137,27 @@ class RunOptions:
             std=self.std,
             interpolation=self.interpolation,
         )
+
+
+class KeywordSignature:
+    """The `__signature__` of a class that takes fields of `RunOptions` as keywords: each by its name.
+
+    `inspect.signature` asks the class for it, and with it help() and the completion of IPython, which would see
+    `**changes` only. Nothing is computed before that.
+
+    Args:
+        own: what the class has in place of the defaults of `RunOptions`.
+    """
+
+    def __init__(self, **own: Unpack[RunFields]) -> None:
+        self._own = own
+
+    def __get__(self, instance: object, owner: type) -> inspect.Signature:
+        _, *parameters = inspect.signature(owner.__init__).parameters.values()  # type: ignore[misc]
+        if parameters and parameters[-1].name == "changes":  # not in a subclass with an __init__ of its own
+            defaults, kind = RunOptions(**self._own), inspect.Parameter.KEYWORD_ONLY
+            parameters[-1:] = [
+                inspect.Parameter(name, kind, default=getattr(defaults, name), annotation=annotation)
+                for name, annotation in RunFields.__annotations__.items()
+            ]
+        return inspect.Signature(parameters)

@@ -14,7 +14,7 @@ from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.errors import ImageError, WeightsError
 from regnety.images.sources import ImageSource, is_single_image
 from regnety.inference.engines.registry import Engine
-from regnety.inference.options import RunFields, RunOptions
+from regnety.inference.options import KeywordSignature, RunFields, RunOptions
 from regnety.inference.pipeline import Output
 from regnety.inference.runner import Runner
 from regnety.inference.tuning import Plan
@@ -73,6 +73,8 @@ class Predictor:
         EngineError: the engine is not here, or does not have the precision.
         ValueError: a value of the options is not allowed.
     """
+
+    __signature__ = KeywordSignature()
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ class MeasuredDrop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How a graph went from float32 to int8."""
+    """How a graph went from f32 to int8."""
 
     method: str
     """`nncf.quantize`, or `nncf.quantize_with_accuracy_control`."""
@@ -45,7 +45,7 @@ class Calibration:
     seed: int
     """By which the photographs were drawn."""
     float_layers: tuple[str, ...]
-    """Convolutions and linear layers that still compute in float32."""
+    """Convolutions and linear layers that still compute in f32."""
     max_drop: float | None = None
     """Points of top-1 that the graph was allowed to lose; None if no limit was given."""
     measured: MeasuredDrop | None = None

@@ -57,6 +57,9 @@ def train(
         quiet: say nothing on stderr.
         command: the command line, for the model's card.
 
+    Returns:
+        Where the bundle is, and its accuracies in percent.
+
     Raises:
         DataError: the data folder cannot be trained on, or has changed since the run began.
         ImageError: pictures cannot be read (`UnreadablePicturesError`, before the first step), or one no longer can.

@@ -27,15 +27,21 @@ UNFINISHED = "unfinished"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """The result of a finished run."""
+    """The result of a finished run.
+
+    Args:
+        bundle: the folder of the model with the best weights.
+        epochs: number of epochs.
+        minutes: from the first epoch to the last, without the time between a kill and `resume`.
+        val_top1: in percent, of the epoch that was kept; None without validation.
+        test_top1: in percent, of the bundle; None without a test split.
+    """
 
     bundle: Path
     epochs: int
     minutes: float
     val_top1: float | None
-    """In percent, of the epoch that was kept; None without validation."""
     test_top1: float | None
-    """In percent, of the bundle; None without a test split."""
 
 
 class RunBundle:

@@ -25,7 +25,7 @@ from regnety.inference.cluster.connection import AUTO, connected
 from regnety.inference.cluster.one_plan import one_plan
 from regnety.inference.cluster.shipped_model import ShippedModel, ship
 from regnety.inference.engines.registry import Engine
-from regnety.inference.options import RunFields, RunOptions
+from regnety.inference.options import KeywordSignature, RunFields, RunOptions
 from regnety.inference.pipeline import Output
 from regnety.inference.predictor import Prediction, Predictor, check_question
 from regnety.inference.tuning import Plan
@@ -62,6 +62,7 @@ class RayPredictor:
         ValueError: as `Predictor`, or `ray_workers` is below 1.
     """
 
+    __signature__ = KeywordSignature()
     engine: Engine | None = None
     """None: each worker has its own, of the same name and precision."""
     plan: Plan | None = None

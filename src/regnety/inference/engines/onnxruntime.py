@@ -15,7 +15,7 @@ DTYPES: dict[str, np.dtype[Any]] = {"tensor(uint8)": np.dtype(np.uint8), "tensor
 
 
 class OnnxRuntimeEngine:
-    """A session of ONNX Runtime on the processor, in float32, or in int8 if the graph is quantized.
+    """A session of ONNX Runtime on the processor, in f32, or in int8 if the graph is quantized.
 
     Args:
         graph: an ONNX file, or a model's bytes.

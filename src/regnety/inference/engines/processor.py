@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BF16_FLAGS = ("avx512_bf16", "amx_bf16")
-"""Either of them multiplies bfloat16 numbers; without one, bf16 is emulated and slower than float32."""
+"""Either of them multiplies bf16 numbers; without one, bf16 is emulated and slower than f32."""
 NOTED_FLAGS = ("avx", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8")
 """What decides how fast a network runs, oldest first."""
 
@@ -53,7 +53,7 @@ def processor() -> Processor:
 
 
 def has_bf16() -> bool | None:
-    """Whether this processor multiplies bfloat16 numbers; None if the system does not say."""
+    """Whether this processor multiplies bf16 numbers; None if the system does not say."""
     flags = processor().flags
     return None if flags is None else not flags.isdisjoint(BF16_FLAGS)
 

@@ -30,7 +30,7 @@ def choose_engine(engine: str = AUTO, precision: str = AUTO, bundle: Bundle | No
 
     Args:
         engine: a name of `ENGINES`, or `auto`: the first of them, or with bf16 the first that is installed and has it.
-        precision: one of `PRECISIONS`. `auto` is float32 where no engine is named; with a named one it is bf16 where
+        precision: one of `PRECISIONS`. `auto` is f32 where no engine is named; with a named one it is bf16 where
             the processor and the engine have it.
         bundle: the model: one that is quantized computes in int8, and no other does. None is one in floating point.
 
@@ -127,7 +127,7 @@ def describe_engine(name: str, precision: str, version: str | None) -> str:
 def faster_engine(*, than: str = DEFAULT_ENGINE, precision: str = "f32") -> EngineRow | None:
     """An engine that is not installed and would be faster for many images on this processor; None if there is none.
 
-    That was measured against the first engine in float32 only.
+    That was measured against the first engine in f32 only.
     """
     if (than, precision) != (DEFAULT_ENGINE, "f32"):
         return None

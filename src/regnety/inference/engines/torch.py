@@ -53,7 +53,7 @@ class TorchEngine:
         input: Literal["uint8", "float"] = "uint8",
         outputs: Sequence[str] = ("logits",),
     ) -> None:
-        if precision == "bf16" and not has_bf16():  # torch would emulate it, several times slower than float32
+        if precision == "bf16" and not has_bf16():  # torch would emulate it, several times slower than f32
             raise EngineError("torch does not compute in bf16 on this processor")
         if not bundle.weights:
             raise EngineError(f"{bundle.name}: is a graph without weights, which the engine torch cannot run")

@@ -58,7 +58,7 @@ def pick(
             with a worker on each thread; None is no limit.
         candidates: models whose accuracy is known, the most accurate first; None is all published ones at their sizes.
         engine: a name; `auto` is the fastest that fits of those that `auto` tries, for each model.
-        precision: `f32` or `bf16`; `auto` is the faster one that fits. Accuracies are those of float32.
+        precision: `f32` or `bf16`; `auto` is the faster one that fits. Accuracies are those of f32.
         batch_size: images in a batch.
         threads: threads that a batch may use; None is one per core.
         fresh: measure again what is in the cache.

@@ -17,7 +17,7 @@ from regnety.errors import DataError, ImageError, RegNetYError, UnknownModelErro
 from regnety.images.formats import PixelWay
 from regnety.images.sources import ImageSource, is_single_image
 from regnety.inference.engines.registry import Engine
-from regnety.inference.options import RunFields, RunOptions
+from regnety.inference.options import KeywordSignature, RunFields, RunOptions
 from regnety.inference.runner import Runner
 from regnety.inference.tuning import Plan
 from regnety.plain_values import from_plain
@@ -92,7 +92,7 @@ class Embedder:
     Args:
         model: anything that `Bundle.load` takes, also a model without a classifier; by default the one that comes with
             the package.
-        options: how the model is run and what it is shown, as for `Predictor`; by default in float32, as embeddings
+        options: how the model is run and what it is shown, as for `Predictor`; by default in f32, as embeddings
             are kept and compared with those of other machines.
         changes: fields of `RunOptions` as keywords, which change `options`.
 
@@ -102,6 +102,8 @@ class Embedder:
         EngineError: the engine is not installed, or lacks the precision.
         ValueError: as for `Predictor`.
     """
+
+    __signature__ = KeywordSignature(precision="f32")
 
     def __init__(
         self,
