@@ -62,7 +62,7 @@ def bench(
     batch_sizes: Sequence[int] = (1, 8),
     threads: int | None = None,
     fresh: bool = False,
-    on_row: Callable[[LatencyRow], None] = lambda row: None,
+    on_row: Callable[[LatencyRow], None] | None = None,
 ) -> Iterator[LatencyRow]:
     """Latency, throughput and memory of models: a row for each engine, precision and batch.
 
@@ -99,7 +99,8 @@ def bench(
                     except (EngineError, WeightsError) as error:  # the rows of the others are not lost
                         failures.append(error)
                     else:
-                        on_row(rivals[-1])
+                        if on_row is not None:
+                            on_row(rivals[-1])
                 # only rows of one batch size are rivals: they are settled together
                 rows += timing.settled(rivals)
         if not rows and failures:

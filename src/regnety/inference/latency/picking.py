@@ -48,7 +48,7 @@ def pick(
     threads: int | None = None,
     fresh: bool = False,
     count: int = 2,
-    on_model: Callable[[TimedModel, LatencyRow | None], None] = lambda model, row: None,
+    on_model: Callable[[TimedModel, LatencyRow | None], None] | None = None,
 ) -> list[LatencyRow]:
     """The most accurate models that fit on this machine, the best first: the answer and the runner-up.
 
@@ -84,7 +84,8 @@ def pick(
                 row = _fitting_row(timing, budget, pairs, batch_size)
             except (EngineError, WeightsError) as error:
                 failures.append(error)  # the largest may not fit on this machine; a smaller one may
-        on_model(model, row)
+        if on_model is not None:
+            on_model(model, row)
         if row is not None:
             found.append(row)
             if len(found) == count:
