@@ -153,7 +153,7 @@ REFUSED = [
     RefusedFile(
         name="a RegNet in a detector",
         make=detector,
-        problem="beside its RegNet it holds backbone.fpn.inner_blocks.3.0.weight, which may have a part in its "
+        problem="beside its RegNet it holds backbone.fpn.inner_blocks.3.0.weight, which may change its "
         "answers; --state-dict backbone.body takes the RegNet alone",
     ),
     RefusedFile(
@@ -165,7 +165,7 @@ REFUSED = [
         name="a normalisation inside",
         make=normalised_inside,
         problem="changes its pictures before its RegNet sees them (normalize.mean, normalize.std), which is not read, "
-        "and the answers would be others without; save the RegNet's state dict alone",
+        "and without it the answers would differ; save the RegNet's state dict alone",
     ),
     RefusedFile(
         name="a student and a teacher of two designs",
@@ -176,7 +176,7 @@ REFUSED = [
     RefusedFile(
         name="fastai's vision_learner",
         make=fastai_head,
-        problem="beside its RegNet it holds 1.2.weight, 1.2.running_mean, 1.4.weight, which may have a part in its "
+        problem="beside its RegNet it holds 1.2.weight, 1.2.running_mean, 1.4.weight, which may change its "
         "answers; --state-dict model takes the RegNet alone",
     ),
     RefusedFile(
