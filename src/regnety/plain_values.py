@@ -1,7 +1,7 @@
 """Plain values, as JSON and YAML have them, into dataclasses: no field is unknown, missing or of another type."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin
@@ -59,7 +59,8 @@ def check_fields(kind: type, values: Any, *, name: str, error: type[RegNetYError
     known = {field.name: field for field in fields(kind)}
     for key in values:
         if key not in known:
-            raise error(f"{name} has no field {key!r}; it has {', '.join(field_names(kind))}")
+            names = field_names(kind)
+            raise error(f"{name} has no field {key!r}; {did_you_mean(str(key), names)}it has {', '.join(names)}")
     missing = [
         key
         for key, field in known.items()
@@ -78,6 +79,22 @@ def field_names(kind: Any) -> list[str]:
             [f"{field.name}.{inner}" for inner in field_names(field.type)] if is_dataclass(field.type) else [field.name]
         )
     ]
+
+
+def did_you_mean(name: str, known: Sequence[str], options: Mapping[str, str] | None = None) -> str:
+    """A question with the fields that are like an unknown one, also without their tables: `lr` is `optimizer.lr`.
+
+    `options` are fields that have an option of their own, which is named too.
+    """
+    import difflib  # start-up should not pay for it
+
+    whole = {field.rpartition(".")[2]: field for field in known} | {field: field for field in known}
+    last = name.rpartition(".")[2]
+    similar = [whole[last]] if last in whole else [whole[each] for each in difflib.get_close_matches(name, whole)]
+    words = [
+        f"{field} ({options[field]})" if options and field in options else field for field in dict.fromkeys(similar)
+    ]
+    return f"did you mean {', '.join(words)}? " if words else ""
 
 
 def _decoded(hint: Any, value: Any, path: str, error: type[RegNetYError], decoders: Decoders) -> Any:

@@ -144,7 +144,7 @@ def test_a_few_counters_may_be_missing(tmp_path: Path) -> None:
         ("empty.pth", b"", "unknown", "is empty"),
         ("text.safetensors", b"hello", "unknown", "is not a file of weights; it looks like text"),
         ("cut.pth", b"PK\x03\x04" + bytes(100), "unknown", "is a damaged zip file: its end is missing, as if "),
-        ("text.onnx", b"hello", "ONNX", "is not a whole ONNX file: "),
+        ("text.onnx", b"hello", "ONNX", "is not an ONNX file, or is damaged or cut short ("),
         ("text.xml", b"hello", "OpenVINO", "is not a whole OpenVINO model: "),
     ],
 )
@@ -163,7 +163,10 @@ def test_what_is_no_model_is_described_as_far_as_it_goes(
 def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     found = inspect_model(tmp_path)
-    assert (found.container, found.problem) == ("folder", "is not a bundle, it has no config.json")
+    assert (found.container, found.problem) == (
+        "folder",
+        "is not a bundle, it has no config.json; name a run or its bundle, e.g. runs/fruit",
+    )
     assert found.files == (str(tmp_path / "notes.txt"),)
     (tmp_path / "config.json").write_text('{"architecture": "regnety_002"}')
     assert inspect_model(tmp_path).container == "timm folder"

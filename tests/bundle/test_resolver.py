@@ -130,7 +130,10 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as error:
         Bundle.load(tmp_path)
-    assert str(error.value) == f"{tmp_path}: is not a bundle, it has no config.json"
+    assert (
+        str(error.value)
+        == f"{tmp_path}: is not a bundle, it has no config.json; name a run or its bundle, e.g. runs/fruit"
+    )
 
 
 def test_the_weights_file_of_a_bundle_is_the_bundle(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_resume_of_what_is_finished_does_nothing_and_says_so(folder: Path, tmp_p
     other = regnety("embed", *arguments[1:], "--resume", "--exact")
     assert one_line(other) == (
         f"{output}: is finished, but is not what this job writes: it was written with another pixels; "
-        "omit --resume to start over"
+        "omit --resume (resume=True) to start over"
     )
     assert output.read_bytes() == before
 
@@ -189,7 +189,7 @@ def test_duplicates_load_no_engine(folder: Path) -> None:
         (("embed", "photos", "-o", "e.parquet"), "photos: no images in this folder"),
         (("embed", "e.parquet", "-o", "e.parquet"), "e.parquet: is one of the images; name another file"),
         (("neighbours", "absent.parquet", "photos/red/000.png"), "absent.parquet: no such file"),
-        (("duplicates", "model/config.json"), "model/config.json: cannot be read as Parquet: "),
+        (("duplicates", "model/config.json"), "model/config.json: is not a file that `regnety embed` wrote"),
         (("duplicates", "photos"), "photos: cannot be read"),
         (("duplicates", "e.parquet", "--threshold", "nan"), "Invalid value for '--threshold'"),
         (("duplicates", "e.parquet", "--threshold", "0"), "Invalid value for '--threshold'"),

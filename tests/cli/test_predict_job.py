@@ -117,7 +117,7 @@ def test_ctrl_c_and_a_scheduler_keep_every_answer(
     assert last == f"regnety: {output}: interrupted; {kept} images are kept, continue with --resume"
     again = subprocess.run(command(folder, output), capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert again.returncode == 2
-    assert f"{output}: has an unfinished job of {kept} images; continue with --resume" in again.stderr
+    assert f"{output}: has an unfinished job of {kept} images; continue with --resume (resume=True)" in again.stderr
     other = command(folder, output, "--resume", "--min-probability", "0.1")
     refused = subprocess.run(other, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert refused.returncode == 2
@@ -170,7 +170,10 @@ def test_a_full_disk_keeps_the_parts(folder: Path, whole: bytes, tiny_disk: Path
     kept = 16 * parts_of(output)
     assert 16 <= kept < COUNT
     last = result.stderr.splitlines()[-1]
-    assert last == f"regnety: {output}: No space left on device; {kept} images are kept, continue with --resume"
+    assert (
+        last
+        == f"regnety: {output}: No space left on device; {kept} images are kept, continue with --resume (resume=True)"
+    )
     assert not list(tiny_disk.rglob("*.part"))
     subprocess.run(["mount", "-o", "remount,size=1m", str(tiny_disk)], check=True)
     result = subprocess.run(line, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)

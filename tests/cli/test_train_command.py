@@ -124,7 +124,10 @@ def test_what_the_user_names_is_what_is_trained(
         (["--recipe", "{tmp}/mine.yaml"], "{tmp}/mine.yaml: no such recipe file"),
         (["--recipe", "scratch", "--set", "epochs"], "--set takes key=value, got 'epochs'"),
         (["--set", "epochs=x"], "--set: epochs must be a whole number, got 'x'"),
-        (["--set", "lr=1"], "--set lr: a recipe has no such field; it has name, model,"),
+        (
+            ["--set", "lr=1"],
+            "--set lr: a recipe has no such field; did you mean optimizer.lr (--lr)? it has name,",
+        ),
         (["--set", "epochs=0"], "--set: epochs must be at least 1, got 0"),
         (["--seed", "-1"], "--seed: seed must be from 0 to 2**63 - 1, got -1"),
         (["--epochs", "0"], "--epochs: epochs must be at least 1, got 0"),
@@ -159,7 +162,7 @@ def test_choices_that_do_not_fit_are_one_line(
         ("one", "run", "{tmp}/one: has one class to train on (red)"),
         ("data", "file", "{tmp}/file: is a file; --output names a folder"),
         ("data", "file/run", "{tmp}/file/run: "),
-        ("data", "data", "{tmp}/data: is not empty and holds no run; name another --output"),
+        ("data", "data", "{tmp}/data: is not empty and holds no run; name another output"),
     ],
 )
 def test_folders_that_do_not_fit_are_one_line(

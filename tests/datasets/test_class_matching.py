@@ -82,7 +82,10 @@ def test_an_index_is_written_in_digits_and_is_one_of_the_models() -> None:
 def test_a_model_without_names_takes_indices_alone() -> None:
     of = ClassMatcher(None, 10, model="m")
     assert [of.index(name) for name in ("0", "9")] == [0, 9]
-    assert refusal(of, "cat") == "m has no class names, so only an index below 10 names a class"
+    assert (
+        refusal(of, "cat")
+        == "m has no class names, so only an index below 10 names a class; give the names with --labels FILE"
+    )
     assert of.names()[:2] == ("0", "1")
     assert "--labels imagenet-1k" in refusal(ClassMatcher(None, 1000, model="m"), "n01440764")
 

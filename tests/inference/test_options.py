@@ -107,6 +107,12 @@ def test_what_is_left_open_is_decided_by_who_takes_it() -> None:
         ({"workers": 0}, ValueError, "workers must be a whole number of at least 1, got 0"),
         ({"max_pixels": None}, ValueError, "max_pixels must be a whole number of at least 1, got None"),
         ({"pixels": "best"}, ValueError, "pixels must be one of fast, exact, draft, got 'best'"),
+        (
+            {"interpolation": "cubic"},
+            ValueError,
+            "interpolation must be one of bicubic, bilinear, lanczos, nearest, got 'cubic'",
+        ),
+        ({"precision": "float16"}, EngineError, "no engine computes in f16; there are auto, f32, bf16, int8"),
         ({"mean": 124}, WeightsError, "mean is 124, as for values from 0 to 255; here it is for values from 0 to 1"),
         (
             {"image_size": 64, "use_test_size": True},

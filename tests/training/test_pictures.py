@@ -139,7 +139,10 @@ def test_a_picture_that_goes_away_during_the_run_is_named(
     monkeypatch.setattr(training_pictures, "check_image", lambda path: gone.unlink(missing_ok=True))
     with pytest.raises(ImageError) as error:
         run(data, tmp_path / "run")
-    assert str(error.value) == f"{gone}: no such file; the run began with it: put it back, then continue with --resume"
+    assert (
+        str(error.value)
+        == f"{gone}: no such file; the run began with it: put it back, then continue with --resume (resume=True)"
+    )
 
 
 def test_looking_at_a_picture_and_decoding_it_come_to_the_same() -> None:

@@ -307,7 +307,7 @@ def test_a_resumed_run_keeps_what_it_holds_out(three_epochs: Path, splits: Path,
         run(data, three_epochs, resume=True)
     assert str(error.value) == (
         f"{data}: has other pictures than when the run in {three_epochs} began (29 now, 30 then); put them back, or "
-        f"start another run from its weights with --model {three_epochs}"
+        f"start another run from its weights: --model {three_epochs} (model=)"
     )
     (three_epochs / "pictures.json").unlink()  # as in a run of an earlier release
     with pytest.raises(DataError) as error:
@@ -374,5 +374,5 @@ def test_a_run_without_resume_is_refused_as_a_command(
 ) -> None:
     result = regnety_here(capfd, *command(splits, three_epochs))
     assert one_line(result) == (
-        f"{three_epochs}: holds a run already; add --resume to continue it, or name another --output"
+        f"{three_epochs}: holds a run; continue it with --resume (resume=True), or name another output"
     )

@@ -17,7 +17,7 @@ from regnety.datasets.folders import read_evaluation_folder
 from regnety.inference.evaluation import evaluate
 from regnety.training.optimization import make_schedule
 from regnety.training.recipes.named_recipes import finetune
-from regnety.training.recipes.recipe import read_recipe, with_settings
+from regnety.training.recipes.recipe import read_recipe, recipe_text, with_settings
 from regnety.training.run import train
 from regnety.training.run_folder import alone_in
 from runs import CROPS, MEMORISED, epochs_of, metrics_of, run, small_recipe, weights_of, write_contrary
@@ -271,9 +271,9 @@ def test_output_that_is_taken(colours: Path, tmp_path: Path) -> None:
     (tmp_path / "other" / "precious.txt").touch()
     run(colours, tmp_path / "run", "epochs=1")
     for name, message in (
-        ("file", "is a file; --output names a folder"),
-        ("other", "is not empty and holds no run; name another --output"),
-        ("run", "holds a run already; add --resume to continue it, or name another --output"),
+        ("file", "is a file; the output is a folder"),
+        ("other", "is not empty and holds no run; name another output"),
+        ("run", "holds a run; continue it with --resume (resume=True), or name another output"),
     ):
         with pytest.raises(RecipeError) as error:
             run(colours, tmp_path / name)
@@ -324,3 +324,18 @@ def test_a_folder_in_which_another_process_trains_is_left_to_it(colours: Path, t
     with alone_in(output), pytest.raises(RecipeError, match="another process is training there"):
         run(colours, output, "epochs=4", resume=True)
     assert run(colours, output, "epochs=4", resume=True).epochs == 4
+
+
+def test_settings_as_a_table_and_a_run_that_is_not_there(
+    colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(recipe_text(small_recipe("batch_size=500")))
+    train(colours, tmp_path / "run", str(recipe), settings={"epochs": 1, "augmentation.flip": False}, resume=True)
+    assert epochs_of(tmp_path / "run") == [1]
+    said = capsys.readouterr().err
+    assert f"regnety: {tmp_path}/run: holds no run to resume; starting one\n" in said
+    assert "are one batch of 500: 1 step per epoch; a smaller --batch-size (batch_size=) trains better\n" in said
+    with pytest.raises(RecipeError, match=r"^settings: takes a list, \[\"key=value\"\], or a table, "):
+        train(colours, tmp_path / "other", settings="epochs=1")
+    assert not (tmp_path / "other").exists()

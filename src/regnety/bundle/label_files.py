@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from regnety.bundle.bundle import Bundle
 from regnety.catalog.class_names import label_sets, labels
-from regnety.errors import DataError
+from regnety.errors import DataError, WeightsError
 from regnety.files.opening import open_file
 from regnety.text import counted, one_line, reason_of
 
@@ -67,6 +68,22 @@ def find_labels(named: str | Path | Sequence[str]) -> tuple[str, ...]:
     if not Path(named).suffix and not Path(named).exists():
         raise DataError(f"{named}: no such file of class names, and no such set; sets are {', '.join(label_sets())}")
     return read_labels(named)
+
+
+def with_found_labels(bundle: Bundle, named: str | Path | Sequence[str]) -> Bundle:
+    """A bundle with other class names, given as for `find_labels`.
+
+    Raises:
+        DataError: the file cannot be read.
+        WeightsError: there are more or fewer names than classes.
+    """
+    names, num_classes = find_labels(named), bundle.metadata.num_classes
+    if len(names) != num_classes and isinstance(named, str | Path):
+        has = f"has {counted(len(names), 'class name')}, {bundle.name} has {counted(num_classes, 'class', 'classes')}"
+        way = "one name for each class" if str(named).lower().endswith((".json", ".csv")) else "one name per line"
+        advice = "" if named in label_sets() else f"; write {way}, in the model's order"
+        raise WeightsError(f"{named}: {has}{advice}")
+    return bundle.with_labels(names)
 
 
 def _read_text(path: Path) -> str:

@@ -23,6 +23,8 @@ MODULE = "regnet"
 OTHER_FAMILIES = {"regnetv_": "RegNetV", "regnetz_": "RegNetZ"}
 """Other families in the same file of timm; their networks differ."""
 
+ELSEWHERE = ("resne", "wide_res", "vit", "deit", "swin", "convnext", "efficientnet", "mobilenet", "densenet", "vgg")
+"""How names of families begin that a user of timm or torchvision may try."""
 _FOLDER = Path(__file__).parent
 
 
@@ -181,9 +183,22 @@ def how_to_find(name: object) -> str:
     family = OTHER_FAMILIES.get(str(name).lower()[:8])  # all of its keys have 8 characters
     if family is not None:
         return f"{family} is another family, which timm has; regnety has RegNetX and RegNetY: `regnety models`"
-    similar = difflib.get_close_matches(str(name).lower().partition(".")[0], _models(), n=3)
+    wanted = str(name).lower().partition(".")[0]
+    # names of two or three letters in common, as resnet50 and regnety_2560, are no help; a slip in the family's name is
+    similar = difflib.get_close_matches(wanted, _models(), n=9, cutoff=0.6 if wanted.startswith("regn") else 0.8)
+    # of those that are equally like it, the one that begins alike: of regnety_04 the user has typed most of regnety_040
+    similar = sorted(
+        similar, key=lambda known: (-difflib.SequenceMatcher(None, known, wanted).ratio(), -_alike(known, wanted))
+    )[:3]
+    if not similar and any(wanted.startswith(family) for family in ELSEWHERE):
+        return "regnety has only RegNets: `regnety models` lists them"
     suggestion = f"did you mean {', '.join(similar)}? " if similar else ""
     return f"{suggestion}`regnety models` lists all"
+
+
+def _alike(first: str, second: str) -> int:
+    """How many letters two names begin with in common."""
+    return next((count for count, (one, other) in enumerate(zip(first, second)) if one != other), len(first))  # noqa: B905
 
 
 def embedded_bundle() -> Path:

@@ -7,7 +7,7 @@ and of its memory.
 import importlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -24,7 +24,31 @@ GROUPS = {
 }
 """Commands by their heading in `regnety --help`. Each is a function in `commands/` in a module of its name."""
 FUNCTIONS = {"eval": "evaluate"}  # `eval` is a built-in of Python
+NUMBERS = {
+    "a valid integer range": "a whole number",
+    "a valid integer": "a whole number",
+    "a valid float range": "a number",
+    "a valid float": "a number",
+}
+"""What click calls numbers, and what they are; `range` says nothing as it stands for any limits."""
+UNBROKEN = "\u2011"  # a hyphen at which no line is broken, in no help text itself
 SPELLINGS = {"neighbors": "neighbours"}  # accepted, in no list
+
+
+class _HelpFormatter(click.HelpFormatter):
+    """Breaks no line within `hf-hub:` or `--model`: click would, after a hyphen, and has no setting for it."""
+
+    def write_text(self, text: str) -> None:
+        super().write_text(text.replace("-", UNBROKEN))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        super().write_dl([(name, text.replace("-", UNBROKEN)) for name, text in rows], col_max, col_spacing)
+
+    def getvalue(self) -> str:
+        return super().getvalue().replace(UNBROKEN, "-")
+
+
+click.Context.formatter_class = _HelpFormatter
 
 
 class _Commands(click.Group):
@@ -41,6 +65,15 @@ class _Commands(click.Group):
         # only now: `predict` must not pay for what `train` imports
         command: click.Command = getattr(importlib.import_module(f"regnety.cli.commands.{function}"), function)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, which names commands that are like an unknown one only where it holds the commands itself."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.NoSuchCommand(error.command_name, possibilities=self.list_commands(ctx), ctx=ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, self.list_commands(ctx)))  # all headings share one column of texts
@@ -93,7 +126,10 @@ def run_command(arguments: Sequence[str]) -> int:
         return int(application.main(list(arguments), prog_name="regnety", standalone_mode=False) or 0)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "regnety"
-        say(f"{error.format_message()} ({command} --help)")
+        message = error.format_message()
+        for kind, word in NUMBERS.items():
+            message = message.replace(kind, word)
+        say(f"{message} ({command} --help)")
         return 2
     except click.ClickException as error:
         say(error.format_message())

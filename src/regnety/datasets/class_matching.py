@@ -84,7 +84,8 @@ class ClassMatcher:
         if _WNID.fullmatch(name) and self._wnids is None:
             hint = "; if its classes are ImageNet's, --labels imagenet-1k makes WordNet IDs known"
         if self._labels is None:
-            return f"{self._model} has no class names, so only an index below {self._num_classes} names a class{hint}"
+            known = f"only an index below {self._num_classes} names a class"
+            return f"{self._model} has no class names, so {known}{hint or '; give the names with --labels FILE'}"
         return f"{self._model} has no class named {name!r}{hint}"
 
 

@@ -32,7 +32,7 @@ from regnety.graph.int8_copies import write_quantized
 from regnety.graph.onnx_files import read_onnx
 from regnety.images.listing import list_images
 from regnety.images.pixels import load_pixels
-from regnety.images.sources import ImageSource
+from regnety.images.sources import ImageSource, Unreadable
 from regnety.inference.engines.processor import available_cores
 from regnety.inference.engines.selection import installed_engines, start_engine
 from regnety.inference.evaluation import Evaluation, evaluate
@@ -249,6 +249,9 @@ def _calibration_pictures(
             except ImageError as error:
                 errors.append(str(error))
             progress.advance()
+    # a folder without images is listed as one source, which says so
+    if place is not None and all(isinstance(source, Unreadable) for source in sources):
+        raise DataError(f"{place}: has no images; calibration needs at least {FEWEST_SAMPLES}")
     if len(pictures) < FEWEST_SAMPLES:
         first = f"; the first that cannot be read: {errors[0]}" if errors else ""
         raise DataError(

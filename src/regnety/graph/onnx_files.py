@@ -59,7 +59,7 @@ def read_onnx(path: str | Path) -> StoredGraph:
     except WeightsError:  # which is a ValueError too
         raise
     except ValueError as error:  # a damaged message, or a text that is not UTF-8
-        raise WeightsError(f"{path}: is not a whole ONNX file: {error}") from error
+        raise WeightsError(f"{path}: is not an ONNX file, or is damaged or cut short ({error})") from error
     # up to IR version 3 every initializer had to be listed among the inputs, and some exporters still do it
     images = [value for name, value in inputs.items() if name not in arrays]
     shape = images[0].shape if len(images) == 1 else None
@@ -109,7 +109,7 @@ def scan_model(path: Path, data: Buffer) -> tuple[dict[str, str], Field]:
                 key, value = key_and_value(field, data)
                 properties[key] = value
     except ValueError as error:
-        raise WeightsError(f"{path}: is not a whole ONNX file: {error}") from error
+        raise WeightsError(f"{path}: is not an ONNX file, or is damaged or cut short ({error})") from error
     if graph is None:
         raise WeightsError(f"{path}: is not an ONNX file: it has no graph")
     return properties, graph

@@ -6,8 +6,8 @@ from typing import TypedDict, Unpack
 
 from regnety.errors import EngineError
 from regnety.images.formats import MAX_PIXELS, PIXEL_WAYS, PixelWay
-from regnety.inference.engines.registry import AUTO, PRECISIONS, engine_row
-from regnety.preprocessing import PerChannel, Preprocessing, per_channel
+from regnety.inference.engines.registry import AUTO, PRECISION_SPELLINGS, PRECISIONS, engine_row, no_precision
+from regnety.preprocessing import INTERPOLATIONS, PerChannel, Preprocessing, per_channel
 
 
 # Written twice, once for type checkers, which cannot derive it from the dataclass; a test compares the two.
@@ -76,13 +76,17 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.engine != AUTO:
             engine_row(self.engine)  # refuses a name that is not in the table; whether it is installed is asked later
-        if self.precision not in PRECISIONS:
-            raise EngineError(f"no precision named {self.precision!r}; there are {', '.join(PRECISIONS)}")
+        precision = PRECISION_SPELLINGS.get(self.precision, self.precision)
+        if precision not in PRECISIONS:
+            raise EngineError(no_precision(precision))
+        object.__setattr__(self, "precision", precision)
         for name, number in (("workers", 1 if self.workers is None else self.workers), ("max_pixels", self.max_pixels)):
             if not hasattr(number, "__index__") or number < 1:  # NumPy's whole numbers are no int
                 raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
         if self.pixels is not None and self.pixels not in PIXEL_WAYS:
             raise ValueError(f"pixels must be one of {', '.join(PIXEL_WAYS)}, got {self.pixels!r}")
+        if self.interpolation is not None and self.interpolation not in INTERPOLATIONS:
+            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
         if self.use_test_size and self.image_size is not None:
             raise ValueError("image_size and use_test_size contradict each other; give one of them")
         for name in ("mean", "std"):

@@ -89,9 +89,9 @@ class Predictor:
         if not bundle.metadata.num_classes:
             raise WeightsError(f"{bundle.name}: has no classifier; create_model gives its features")
         if labels is not None:
-            from regnety.bundle.label_files import find_labels
+            from regnety.bundle.label_files import with_found_labels
 
-            bundle = bundle.with_labels(find_labels(labels))
+            bundle = with_found_labels(bundle, labels)
         # Pickle hands on this bundle with the same options: to apply them twice changes nothing more.
         self.bundle = bundle.with_preprocessing(options.preprocessing(bundle.preprocessing))
         self._runner = Runner(self.bundle, options)

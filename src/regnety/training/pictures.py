@@ -89,7 +89,7 @@ def look_at_pictures(
         before = stored.get("train", 0) + stored.get("val", 0)
         raise DataError(
             f"{splits.root}: has other pictures than when the run in {run} began ({len(samples)} now, {before} then); "
-            f"put them back, or start another run from its weights with --model {run}"
+            f"put them back, or start another run from its weights: --model {run} (model=)"
         )
     looked_at = stored.get("seen_sha256") != seen
     if looked_at:
@@ -99,7 +99,7 @@ def look_at_pictures(
             advice = f"the run began with {it}; put {it} back, or start another run"
             raise UnreadablePicturesError(list(errors.values()), len(samples), advice)
         if errors and not skip_unreadable:
-            advice = f"repair or remove {it}, or train without {it}: --skip-unreadable"
+            advice = f"repair or remove {it}, or train without {it}: --skip-unreadable (skip_unreadable=True)"
             raise UnreadablePicturesError(list(errors.values()), len(samples), advice)
         if errors:
             return _skipping(splits, errors)

@@ -1,7 +1,8 @@
 """A training run: from a data folder and a recipe to a folder with metrics, checkpoints and a bundle."""
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,15 @@ from regnety.training.pictures import RunPictures, look_at_pictures
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_bundle import RunBundle, finished_result, training_files_of
 from regnety.training.run_bundle import RunResult as RunResult
-from regnety.training.run_folder import alone_in, check_run, has_begun, open_run, validation_split, write_history
+from regnety.training.run_folder import (
+    RECIPE_FILE,
+    alone_in,
+    check_run,
+    has_begun,
+    open_run,
+    validation_split,
+    write_history,
+)
 from regnety.training.selection import select_recipe
 from regnety.training.session import Session
 from regnety.training.starting_point import StartingPoint, resolve_recipe
@@ -28,7 +37,7 @@ def train(
     *,
     model: str | None = None,
     design: str | None = None,
-    settings: Sequence[str] = (),
+    settings: Sequence[str] | Mapping[str, Any] = (),
     resume: bool = False,
     keep: int = 2,
     skip_unreadable: bool = False,
@@ -49,8 +58,10 @@ def train(
             scratch, fine-tunes `model`, or else fine-tunes the model that comes with the package.
         model: the model to start from, in place of the recipe's.
         design: the design to train, as `depth=13,w0=24,...`, in place of the recipe's model.
-        settings: values in place of the recipe's, each `key=value` (`optimizer.lr=0.02`).
-        resume: continue the run in `output`. With nothing there a run begins; of a finished run the result is returned.
+        settings: values in place of the recipe's, each `key=value` (`optimizer.lr=0.02`), or a table of them
+            (`{"optimizer.lr": 0.02}`).
+        resume: continue the run in `output`. If there is none, a line on stderr says so and a run begins; of a finished
+            run the result is returned.
             More epochs than the run has stretch the schedule over the new length.
         keep: number of checkpoints to keep.
         skip_unreadable: train without pictures that cannot be read, for the whole run.
@@ -68,7 +79,14 @@ def train(
     run = Path(output)
     if not isinstance(recipe, Recipe):
         recipe = select_recipe(
-            run, model=model, design=design, recipe=recipe, settings=settings, options={}, resume=resume
+            run,
+            model=model,
+            design=design,
+            recipe=recipe,
+            settings=_settings(settings),
+            options={},
+            resume=resume,
+            source="settings",
         )
     elif model is not None or design is not None or settings:
         raise RecipeError(f"recipe {recipe.name}: a Recipe is followed as it is; give model, design or settings in it")
@@ -80,6 +98,9 @@ def train(
     if stored is not None and (ended := finished_result(run, recipe)) is not None:
         _say(f"regnety: {run}: has already finished, after {counted(recipe.epochs, 'epoch')}; nothing to do", quiet)
         return ended
+    if resume and stored is None:  # a mistyped folder must not train for a night unnoticed
+        lack = "no finished epoch" if (run / RECIPE_FILE).exists() else "no run"
+        _say(f"regnety: {run}: holds {lack} to resume; starting one", quiet)
     pictures = look_at_pictures(
         read_training_folder(data), run, begun=has_begun(run), skip_unreadable=skip_unreadable, quiet=quiet
     )
@@ -115,6 +136,12 @@ def _train(
         seed=recipe.seed,
         quiet=quiet,
     )
+    if batches.steps_per_epoch == 1:
+        _say(
+            f"regnety: {counted(len(train_samples), 'photograph')} are one batch of {recipe.batch_size}: 1 step per "
+            "epoch; a smaller --batch-size (batch_size=) trains better",
+            quiet,
+        )
     session = Session(
         model,
         recipe,
@@ -162,11 +189,22 @@ def _train(
     return result
 
 
+def _settings(given: Sequence[str] | Mapping[str, Any]) -> list[str]:
+    """As `key=value`; JSON's values are YAML's, so that None is null and True is true."""
+    if isinstance(given, Mapping):
+        return [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in given.items()]
+    if isinstance(given, str):  # its letters would be taken one by one
+        raise RecipeError(f'settings: takes a list, ["key=value"], or a table, {{"key": value}}; got {given!r}')
+    return list(given)
+
+
 def _advance(session: Session) -> dict[str, Any]:
     try:
         return session.advance()
     except ImageError as error:
-        raise ImageError(f"{error}; the run began with it: put it back, then continue with --resume") from error
+        raise ImageError(
+            f"{error}; the run began with it: put it back, then continue with --resume (resume=True)"
+        ) from error
 
 
 def _say_what_is_trained(

@@ -37,29 +37,29 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
         RecipeError: the folder holds something else, or a run without `resume`, or one with another recipe.
     """
     if run.exists() and not run.is_dir():
-        raise RecipeError(f"{run}: is a file; --output names a folder")
+        raise RecipeError(f"{run}: is a file; the output is a folder")
     if not has_begun(run):
         own = {CHECKPOINT_FOLDER, LOCK, *(BEFORE_THE_FIRST_EPOCH if (run / RECIPE_FILE).exists() else ())}
         names = {entry.name for entry in run.iterdir()} if run.exists() else set()
         # `.NAME.part` and `.NAME.old` are what a killed process leaves of a file that it was writing.
         if any(not name.startswith(".") or not name.endswith((".part", ".old")) for name in names - own):
-            raise RecipeError(f"{run}: is not empty and holds no run; name another --output")
+            raise RecipeError(f"{run}: is not empty and holds no run; name another output")
         return None
     if not resume:
-        raise RecipeError(f"{run}: holds a run already; add --resume to continue it, or name another --output")
+        raise RecipeError(f"{run}: holds a run; continue it with --resume (resume=True), or name another output")
     stored = read_recipe(run / RECIPE_FILE)
     # All fields but the number of epochs, which may grow.
     before, after = stored.as_dict(), {**recipe.as_dict(), "epochs": stored.epochs}
     if before != after:
         field, was, wanted = _first_difference("", before, after)
-        raise RecipeError(f"{run}: the run has {field}={was}, --resume cannot change it to {wanted}")
+        raise RecipeError(f"{run}: the run has {field}={was}, resuming cannot change it to {wanted}")
     if recipe.epochs < stored.epochs:
         raise RecipeError(
-            f"{run}: the run has epochs={stored.epochs}, --resume can make it longer, not shorter ({recipe.epochs})"
+            f"{run}: the run has epochs={stored.epochs}, resuming can make it longer, not shorter ({recipe.epochs})"
         )
     if recipe.epochs > stored.epochs and not checkpoints(run):
         raise RecipeError(
-            f"{run}: has no checkpoint to continue from; start another run from its weights with --model {run}"
+            f"{run}: has no checkpoint to continue from; start another run from its weights: --model {run} (model=)"
         )
     return stored
 
@@ -78,7 +78,7 @@ def alone_in(run: Path) -> Iterator[None]:
     """
 
     def refuse() -> None:
-        raise RecipeError(f"{run}: another process is training there; wait for it, or name another --output")
+        raise RecipeError(f"{run}: another process is training there; wait for it, or name another output")
 
     with ExitStack() as stack:
         try:

@@ -21,6 +21,7 @@ def select_recipe(
     settings: Sequence[str],
     options: Mapping[str, int | float | None],
     resume: bool,
+    source: str = "--set",
 ) -> Recipe:
     """The recipe of a run, with the user's values in place of its own.
 
@@ -35,13 +36,14 @@ def select_recipe(
         settings: `--set`, each `key=value`.
         options: values of fields that have their own option; None if it was not given.
         resume: `--resume`.
+        source: what the settings are called in errors.
 
     Raises:
         RecipeError: choices that contradict each other, or a value that is not allowed.
         InvalidDesignError: the design is not allowed.
     """
     if model is not None and design is not None:
-        raise RecipeError("--model and --design exclude each other; name one of them")
+        raise RecipeError("model and design (--model, --design) exclude each other; name one of them")
     stored = output / RECIPE_FILE
     if resume and stored.exists() and recipe is None and model is None and design is None:
         chosen = read_recipe(stored)
@@ -55,7 +57,7 @@ def select_recipe(
         chosen = dataclasses.replace(chosen, model=EMBEDDED_MODEL)
     given = {key: value for key, value in options.items() if value is not None}
     fixed = {*given, *map(_key, settings)}
-    chosen = with_settings(chosen, settings)
+    chosen = with_settings(chosen, settings, source=source)
     for key, value in given.items():  # one by one, so that an error names the option
         option = "--" + key.rpartition(".")[2].replace("_", "-")
         if key in map(_key, settings):
@@ -66,7 +68,7 @@ def select_recipe(
         if chosen.epochs != epochs:
             raise RecipeError(
                 f"{output}: the run has epochs={epochs}, the recipe {chosen.name} has {chosen.epochs}; "
-                f"--epochs {epochs} continues it, a larger number extends it"
+                f"--epochs {epochs} (epochs=) continues it, a larger number extends it"
             )
     return chosen
 

@@ -147,7 +147,7 @@ def test_after_a_hard_kill_the_line_says_how_to_go_on_and_how_to_begin_anew(fold
     first.kill()
     first.communicate(timeout=TIMEOUT_S)
     result = regnety(*predict(folder, output))
-    words = "images; continue with --resume, or remove"
+    words = "images; continue with --resume (resume=True), or remove"
     assert one_line(result).startswith(f"{output}: has an unfinished job of ")
     assert one_line(result).endswith(f"{words} {tmp_path}/.labels.csv.job to start over")
     for path in (tmp_path / ".labels.csv.job").iterdir():

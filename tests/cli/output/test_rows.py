@@ -96,7 +96,7 @@ def test_parquet_has_the_rows_of_csv(
         (("-o", "{tmp}", "--format", "csv"), "{tmp}: is a folder, a device or a pipe, not a file"),
         (
             ("-o", "{tmp}/job.csv"),
-            "{tmp}/job.csv: has an unfinished job of 2 images; continue with --resume",
+            "{tmp}/job.csv: has an unfinished job of 2 images; continue with --resume (resume=True)",
         ),
     ],
 )

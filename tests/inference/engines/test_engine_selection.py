@@ -55,7 +55,7 @@ ALL = ("onnxruntime", "openvino", "torch")
         ("torch", "f32", True, ALL, ("torch", "f32")),
         ("torch", "bf16", False, ALL, NO_BF16),
         ("tensorrt", "auto", True, ALL, f"no engine named 'tensorrt'; there are auto, {', '.join(ENGINES)}"),
-        ("auto", "f16", True, ALL, "no precision named 'f16'; there are auto, f32, bf16, int8"),
+        ("auto", "f16", True, ALL, "no engine computes in f16; there are auto, f32, bf16, int8"),
         (
             "auto",
             "int8",

@@ -78,7 +78,8 @@ def test_an_unfinished_job_is_not_written_over(tmp_path: Path) -> None:
         with pytest.raises(JobError) as error, claimed(output, is_folder=is_folder):
             pass
         assert str(error.value) == (
-            f"{output}: has an unfinished job of 5 images; continue with --resume, or remove {folder} to start over"
+            f"{output}: has an unfinished job of 5 images; continue with --resume (resume=True), "
+            f"or remove {folder} to start over"
         )
     assert sorted(os.listdir(folder)) == before
     with claimed(output, resume=True) as place:

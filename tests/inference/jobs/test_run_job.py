@@ -125,7 +125,10 @@ def test_parts_end_by_number_and_by_time(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "has an unfinished job of 20 images; continue with --resume, or remove {folder} to start over"),
+        (
+            {},
+            "an unfinished job of 20 images; continue with --resume (resume=True), or remove {folder} to start over",
+        ),
         (
             {"resume": True, "settings": {"top_k": 3}},
             "its unfinished job was started with top_k 2, now it is 3; use the same, or remove {folder} to start over",
@@ -161,7 +164,8 @@ def test_a_finished_output_is_left_as_it_is_with_resume(row_format: str, tmp_pat
     with pytest.raises(JobError) as error:
         run(output, [*NAMES, "photos/new.jpg", "photos/newer.jpg"], answers, resume=True)
     assert str(error.value) == (
-        f"{output}: is finished, but 2 images have no rows in it, first photos/new.jpg; omit --resume to start over"
+        f"{output}: is finished, but 2 images have no rows in it, first photos/new.jpg; "
+        "omit --resume (resume=True) to start over"
     )
     assert (answers.asked, output.read_bytes(), files(output)) == ([], before, [output.name])
 
@@ -201,7 +205,7 @@ def test_what_another_one_made_is_not_taken_for_finished(
     with pytest.raises(JobError) as error:
         run(output, resume=True)
     assert str(error.value).startswith(f"{output}: is finished, but is not what this job writes: ")
-    assert str(error.value).endswith("; omit --resume to start over")
+    assert str(error.value).endswith("; omit --resume (resume=True) to start over")
     assert words in str(error.value)
     assert output.read_bytes() == before
     assert files(output) == [name]

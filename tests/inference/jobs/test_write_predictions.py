@@ -119,3 +119,13 @@ def test_what_is_refused_before_any_work(
 ) -> None:
     with pytest.raises(kind, match=message):
         write_predictions("no-such-model", [], tmp_path / output, **options)
+
+
+def test_one_image_is_as_a_list_of_it(model: Bundle, photos: list[Path], tmp_path: Path) -> None:
+    for number, single in enumerate((photos[0], str(photos[0]))):
+        output = tmp_path / f"{number}.csv"
+        assert write_predictions(model, single, output, top_k=1).images == 1
+        assert rows_of(output)[0]["filename"] == str(photos[0])
+    with pytest.raises(ValueError, match="paths, addresses or NamedImage, got int"):
+        write_predictions(model, 5, tmp_path / "none.csv")  # type: ignore[arg-type]
+    assert not (tmp_path / "none.csv").exists()

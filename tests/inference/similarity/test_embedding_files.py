@@ -133,12 +133,11 @@ def test_what_embed_did_not_write_is_refused_in_one_line(kind: str, file: Path, 
     path = tmp_path / "other.parquet"
     table = pq.read_table(file)
     origin = json.loads(table.schema.metadata[b"regnety"])
-    message = f"{path}: was not written by `regnety embed`"
+    message = f"{path}: is not a file that `regnety embed` wrote"
     if kind == "absent":
         message = f"{path}: no such file"
     elif kind == "text":
         path.write_text("filename,embedding\n")
-        message = f"{path}: cannot be read as Parquet: "
     elif kind == "cut":
         path.write_bytes(file.read_bytes()[:-100])
         message = f"{path}: cannot be read as Parquet: "

@@ -89,7 +89,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(read_file_text(path))
     except FileNotFoundError:
-        raise WeightsError(f"{folder}: is not a bundle, it has no {CONFIG_FILE}") from None
+        raise WeightsError(
+            f"{folder}: is not a bundle, it has no {CONFIG_FILE}; name a run or its bundle, e.g. runs/fruit"
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: cannot be read as JSON: {error}") from error
     return config if isinstance(config, dict) else {}

@@ -17,7 +17,7 @@ from regnety.cli.output.notices import say
     "-o",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write this file instead; the Hub wants README.md.",
+    help="Write this file instead; the Hugging Face Hub reads README.md.",
 )
 def card(model: str, state_dict: str | None, output: Path | None) -> None:
     """Print a model card in Markdown.
@@ -25,7 +25,7 @@ def card(model: str, state_dict: str | None, output: Path | None) -> None:
     It says what the model is, its accuracy and licence, how to use it and what to cite. A named model's weights need
     not be on this disk.
 
-    Example:  regnety card regnety_040 --output README.md
+    Example:  regnety card regnety_040 --output card.md
     """
     from regnety.bundle.card import model_card
     from regnety.cli.output.predictions import output_stream

@@ -37,7 +37,7 @@ def convert(
     Example:  regnety convert regnety_cifar10 -o cifar10.pyth --to pycls
     """
     from regnety.bundle.bundle import Bundle
-    from regnety.bundle.label_files import find_labels
+    from regnety.bundle.label_files import with_found_labels
     from regnety.export.conversion import convert_model
     from regnety.export.targets import check_conversion_target, check_not_its_source
 
@@ -49,7 +49,7 @@ def convert(
     claimed = claim(output, is_folder=is_folder, check=lambda: check_conversion_target(output, to))  # before a download
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
-        bundle = bundle.with_labels(find_labels(labels))
+        bundle = with_found_labels(bundle, labels)
     # only now: the loaded model knows which files it was read from
     check_not_its_source(output, bundle)
     say_replaced(claimed, quiet=quiet)

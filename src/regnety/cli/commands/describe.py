@@ -10,7 +10,6 @@ from regnety.cli.output.claiming import claim_file, say_replaced
 from regnety.cli.output.formats import RowFormat, row_output_options
 from regnety.cli.output.notices import say
 from regnety.cli.output.rows import RowOutput, listing_of, print_table
-from regnety.errors import InvalidDesignError
 
 LINEAR = ("depth", "w0", "wa", "wm", "group_width", "bottleneck_multiplier")  # a design of stages has none of them
 SHARED = ("se_ratio", "stem_width", "stem_stride", "group_min_ratio")
@@ -107,9 +106,9 @@ def describe(
     from regnety.figures.picture_files import check_place
 
     if not models and not designs:
-        raise InvalidDesignError("describe needs a model or a --design")
+        raise click.UsageError("describe needs a model or a --design")
     if plot is not None and len(models) + len(designs) > 1:
-        raise InvalidDesignError("--plot draws only one model")
+        raise click.UsageError("--plot draws only one model")
     # before a model is loaded, which may be a download
     written = RowOutput(output_format, output)
     picture = None if plot is None else claim_file(plot, check=lambda: check_place(plot))

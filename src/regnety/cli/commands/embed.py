@@ -20,7 +20,7 @@ SUFFIX = ".parquet"  # no other format has both vectors and metadata, which name
 
 
 @click.command()
-@click.argument("images", metavar="IMAGE...", nargs=-1, type=click.Path())
+@click.argument("images", metavar="[IMAGE]...", nargs=-1, type=click.Path())
 @from_option
 @model_option
 @state_dict_option

@@ -26,14 +26,14 @@ KINDS = {"class": "text", "count": "integer", "top1": "real"}
     type=click.Path(path_type=Path),
     required=True,
     metavar="FOLDER",
-    help="Folder of class folders, or of test/ or val/ that has them.",
+    help="Folder of class folders, or of test/ or val/, each with class folders.",
 )
 @model_option
 @state_dict_option
 @click.option(
     "--split",
     metavar="NAME",
-    help="Split to measure on; by default test, else val, without training images.",
+    help="Split to measure on; by default test, else val, leaving out images it was trained on.",
 )
 @row_output_options
 @run_options(None, shown="f32; int8 if quantized", pixels=False)
@@ -55,14 +55,14 @@ def evaluate(
     Example:  regnety eval --data flowers/ --model runs/flowers/bundle
     """
     from regnety.bundle.bundle import Bundle
-    from regnety.bundle.label_files import find_labels
+    from regnety.bundle.label_files import with_found_labels
     from regnety.datasets.folders import read_evaluation_folder
     from regnety.inference.evaluation import evaluate as evaluate_bundle
 
     written = RowOutput(output_format, output, quiet=quiet)
     bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
-        bundle = bundle.with_labels(find_labels(labels))
+        bundle = with_found_labels(bundle, labels)
     say_notice(bundle, quiet=quiet)
     # a split that is named is measured whole; otherwise images of the training must not flatter the model
     result = evaluate_bundle(

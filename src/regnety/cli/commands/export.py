@@ -67,7 +67,7 @@ def export(
     Example:  regnety export regnety_cifar10 -o model.onnx
     """
     from regnety.bundle.bundle import Bundle
-    from regnety.bundle.label_files import find_labels
+    from regnety.bundle.label_files import with_found_labels
     from regnety.export.model_export import export_model
     from regnety.export.targets import check_export_target, check_not_its_source
 
@@ -80,7 +80,7 @@ def export(
     say_notice(bundle, quiet=quiet)
     say_replaced(place, quiet=quiet)
     exported = export_model(
-        bundle if labels is None else bundle.with_labels(find_labels(labels)),
+        bundle if labels is None else with_found_labels(bundle, labels),
         output,
         input=input_kind,
         outputs=[name.strip() for name in outputs.split(",")],  # many write a space after a comma

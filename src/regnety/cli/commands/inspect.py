@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from regnety.cli.options.shared import state_dict_option
 from regnety.cli.output.formats import ReportFormat, report_format_option
 from regnety.cli.output.terminal import shortened
 from regnety.text import counted, printable
@@ -25,7 +24,9 @@ LONGEST_VALUE = 100  # columns, of a key or of what a file says of itself: it ma
     metavar="FILE",
     shell_complete=lambda *_: [click.shell_completion.CompletionItem("", type="file")],
 )
-@state_dict_option
+@click.option(
+    "--state-dict", metavar="NAME", help="State dict to look at in a checkpoint; averaged weights by default."
+)
 @report_format_option
 def inspect(path: str, state_dict: str | None, output_format: ReportFormat) -> int:
     """Say what a checkpoint, graph or folder contains.

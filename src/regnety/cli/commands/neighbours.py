@@ -6,9 +6,9 @@ import click
 
 from regnety.cli.options.images import from_option, named_images, silence_decoders
 from regnety.cli.options.shared import (
+    complete_model,
     engine_option,
     max_pixels_option,
-    model_option,
     precision_option,
     quiet_option,
     recursive_option,
@@ -24,10 +24,15 @@ COLUMNS = {"filename": "text", "rank": "integer", "neighbour": "text", "similari
 
 @click.command()
 @click.argument("embeddings", metavar="EMBEDDINGS", type=click.Path())
-@click.argument("images", metavar="IMAGE...", nargs=-1, type=click.Path())
+@click.argument("images", metavar="[IMAGE]...", nargs=-1, type=click.Path())
 @from_option
 @click.option("--top-k", type=click.IntRange(1), default=5, metavar="NUMBER", help="Neighbours shown for each image.")
-@model_option
+@click.option(
+    "--model",
+    metavar="MODEL",
+    help="Where the model that made EMBEDDINGS is now; by default where it was then.",
+    shell_complete=complete_model,
+)
 @state_dict_option
 @recursive_option
 @row_output_options

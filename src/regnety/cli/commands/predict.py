@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("images", metavar="IMAGE...", nargs=-1, type=click.Path())
+@click.argument("images", metavar="[IMAGE]...", nargs=-1, type=click.Path())
 @from_option
 @model_option
 @state_dict_option

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--calibrate",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Typical photographs for calibration, sub-folders included; no labels needed.",
+    help="Typical photographs for calibration, with all folders inside; no labels needed.",
 )
 @from_option
 @click.option(
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--split",
     metavar="NAME",
-    help="Split of --data; by default test, else val, without training images.",
+    help="Split of --data; by default test, else val, leaving out images it was trained on.",
 )
 @click.option(
     "--max-drop",
@@ -71,14 +71,14 @@ def quantize(
     labels: str | None,
     quiet: bool,
 ) -> int:
-    """Make an int8 model: smaller, and faster on most processors.
+    """Make an int8 model: smaller, and faster on many processors.
 
     It is faster where the processor multiplies bytes (VNNI or AMX).
 
     Example:  regnety quantize regnety_cifar10 --calibrate photos/ -o int8
     """
     from regnety.bundle.bundle import Bundle
-    from regnety.bundle.label_files import find_labels
+    from regnety.bundle.label_files import with_found_labels
     from regnety.export.quantization import quantize_model
     from regnety.export.targets import check_export_target, check_not_its_source
 
@@ -101,7 +101,7 @@ def quantize(
     check_not_its_source(output, bundle)
     say_replaced(place, quiet=quiet)
     result = quantize_model(
-        bundle if labels is None else bundle.with_labels(find_labels(labels)),
+        bundle if labels is None else with_found_labels(bundle, labels),
         output,
         calibrate=photographs,
         data=data,

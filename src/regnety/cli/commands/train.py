@@ -23,7 +23,7 @@ LISTED_ERRORS = 20  # unreadable images that are named; a folder of thousands ma
     type=click.Path(path_type=Path),
     required=True,
     metavar="FOLDER",
-    help="Folder of class folders, or of train/, val/ and test/ that have them.",
+    help="Folder of class folders, or of train/, val/ and test/, each with class folders.",
 )
 @click.option(
     "--output",
@@ -36,7 +36,11 @@ LISTED_ERRORS = 20  # unreadable images that are named; a folder of thousands ma
 @model_option
 @click.option("--design", metavar="DESIGN", help="Train a design from scratch: its fields, as for `describe`.")
 @click.option("--recipe", metavar="NAME|FILE", help="A recipe: scratch, finetune, cifar10, or a YAML file.")
-@click.option("--resume", is_flag=True, help="Continue an interrupted run; with more --epochs, extend a finished one.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Continue an interrupted run; start one if there is none. With more --epochs, extend a finished one.",
+)
 @click.option("--seed", type=int, metavar="NUMBER", help="Random seed; by default the recipe's, else 0.")
 @click.option("--epochs", type=int, metavar="NUMBER", help="Epochs to train, instead of the recipe's.")
 @click.option("--lr", type=float, metavar="NUMBER", help="Learning rate, instead of the recipe's.")
@@ -69,7 +73,7 @@ def train(
 ) -> None:
     """Train or fine-tune a model on a folder of photographs.
 
-    The folder has one sub-folder per class, named after it.
+    The folder has one folder per class, named after it.
 
     Example:  regnety train --data flowers/ --output runs/flowers --epochs 10
     """

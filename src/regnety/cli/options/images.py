@@ -22,7 +22,7 @@ from_option = click.option(
     type=click.Path(),
     multiple=True,
     metavar="FILE",
-    help="Read paths from a file, one per line or NUL-separated; - is standard input.",
+    help="Read paths from a file, one per line or with NUL bytes between them; - is standard input.",
 )
 
 

@@ -2,17 +2,16 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from regnety.cli.output.formats import Command
 from regnety.images.formats import MAX_PIXELS
-from regnety.inference.engines.registry import AUTO, ENGINES, PRECISIONS
+from regnety.inference.engines.registry import AUTO, ENGINES, PRECISION_SPELLINGS, PRECISIONS, no_precision
 
 ENGINE_NAMES = (AUTO, *ENGINES)
-# other spellings, in no list: earlier versions had some of them, and so has torch
-LONG_PRECISIONS = {"float32": "f32", "fp32": "f32", "bfloat16": "bf16", "float16": "f16", "fp16": "f16"}
 
 
 def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -31,7 +30,7 @@ model_argument = click.argument("model", metavar="MODEL", shell_complete=complet
 model_option = click.option(
     "--model",
     metavar="MODEL",
-    help="A name, hf-hub:owner/name, a folder, a checkpoint, an .onnx or .xml file.",
+    help="A name, hf-hub:owner/name, a folder, a checkpoint, an .onnx or .xml file; by default regnety_cifar10.",
     shell_complete=complete_model,
 )
 labels_option = click.option(
@@ -59,7 +58,14 @@ class PrecisionType(click.Choice[str]):
     def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
         """The short spelling."""
         # click compares choices by this, so that f32 and float32 are one
-        return LONG_PRECISIONS.get(str(choice), str(choice))
+        return PRECISION_SPELLINGS.get(str(choice), str(choice))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """One of the precisions."""
+        # f16 is a precision of files (`export`), which a user may well try to compute in
+        if self.normalize_choice(value, ctx) == "f16" and "f16" not in self.choices:
+            self.fail(no_precision("f16"), param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def _hush(context: click.Context, parameter: click.Parameter, quiet: bool) -> bool:
@@ -89,6 +95,7 @@ def precision_option(default: str | None, *, shown: str | None = None) -> Callab
         "--precision",
         type=PrecisionType(PRECISIONS),
         default=default,
-        show_default=shown or True,  # click takes a text here in place of the default
-        help="Precision to compute in; auto is bf16 if processor and engine have it.",
+        show_default=shown is None,
+        help="Precision to compute in; auto is bf16 where a named engine has it, or "
+        f"where it is fastest for many images{f'; by default {shown}' if shown else ''}.",
     )

@@ -137,6 +137,14 @@ ENGINES = {
 DEFAULT_ENGINE = next(iter(ENGINES))
 PRECISIONS = (AUTO, *(name for name in get_args(Precision) if any(name in row.precisions for row in ENGINES.values())))
 """What can be asked for."""
+# other spellings, in no list: earlier versions had some of them, and so has torch
+PRECISION_SPELLINGS = {"float32": "f32", "fp32": "f32", "bfloat16": "bf16", "float16": "f16", "fp16": "f16"}
+
+
+def no_precision(name: str) -> str:
+    """What is said of a precision that cannot be asked for; f16 is only for weights in files."""
+    what = "no engine computes in f16" if name == "f16" else f"no precision named {name!r}"
+    return f"{what}; there are {', '.join(PRECISIONS)}"
 
 
 def engine_row(name: str) -> EngineRow:

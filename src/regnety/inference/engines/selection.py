@@ -19,6 +19,7 @@ from regnety.inference.engines.registry import (
     EngineRow,
     Precision,
     engine_row,
+    no_precision,
 )
 from regnety.storage import cache_directory, cache_folder
 
@@ -39,7 +40,7 @@ def choose_engine(engine: str = AUTO, precision: str = AUTO, bundle: Bundle | No
     """
     row = None if engine == AUTO else engine_row(engine)
     if precision not in PRECISIONS:
-        raise EngineError(f"no precision named {precision!r}; there are {', '.join(PRECISIONS)}")
+        raise EngineError(no_precision(precision))
     if bundle is not None and bundle.is_quantized:  # its arithmetic is in the graph, whatever is asked for
         return _engine_for_quantized(bundle, row, precision), "int8"
     if precision == "int8":

@@ -9,7 +9,7 @@ from regnety.inference.jobs.done_names import DoneNames, name_hash
 from regnety.inference.jobs.identity import identities
 from regnety.inference.jobs.row_files import RowFile, spelled
 
-START_OVER = "omit --resume to start over"
+START_OVER = "omit --resume (resume=True) to start over"
 
 
 class FinishedRows:

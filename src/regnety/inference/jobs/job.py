@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from regnety.errors import JobError
-from regnety.images.sources import ImageSource, source_name
+from regnety.images.sources import ImageSource, is_single_image, source_name
 from regnety.inference.jobs.answering import Answering, engine_facts, keep_engine
 from regnety.inference.jobs.done_names import DoneNames
 from regnety.inference.jobs.finished import START_OVER, FinishedRows
@@ -84,7 +84,7 @@ class JobInterrupted(KeyboardInterrupt):
 
 def run_job(
     job: Job[Record],
-    sources: Iterable[ImageSource],
+    sources: Iterable[ImageSource] | ImageSource,
     output: str | Path | Place,
     *,
     resume: bool = False,
@@ -118,6 +118,8 @@ def run_job(
         JobInterrupted: Ctrl-C; every record is kept.
         MissingExtraError: the format or the address needs a package.
     """
+    # a text is iterable too: its letters would be taken for paths
+    images: Iterable[ImageSource] = [sources] if is_single_image(sources) else sources  # type: ignore[list-item, assignment]
     # A command claims its output before it loads a model, and gives the place, locked already.
     place = place_of(output) if isinstance(output, str | Path) else output
     settings = json.loads(json.dumps({"row_format": job.row_format, **job.settings}))  # a tuple comes back as a list
@@ -128,7 +130,7 @@ def run_job(
         try:
             stored = parts.open()
             if stored is None and resume and place.is_finished():
-                return _finished(place, file, settings, sources)
+                return _finished(place, file, settings, images)
             _begin(parts, stored, settings, about, resume)
             if job.model is not None:
                 # before the first image: an engine that is missing here must cost no answer
@@ -137,11 +139,11 @@ def run_job(
             if on_start is not None:
                 on_start(earlier)
             # only says whether it pays to look for the fastest way to run: a listing that has changed does no harm
-            count = len(sources) - earlier if isinstance(sources, Sized) else None
+            count = len(images) - earlier if isinstance(images, Sized) else None
             started = time.monotonic()
             log = _Log(parts, file, job)
             # closing comes first: no thread of the model runs on while the last part is written
-            with _kept(log), closing(_answers(job, sources, parts.done(), count)) as records:
+            with _kept(log), closing(_answers(job, images, parts.done(), count)) as records:
                 for record in records:
                     log.add(record)
                     if on_record is not None:
@@ -215,7 +217,10 @@ def _answers(job: Job[Record], sources: Iterable[ImageSource], done: DoneNames, 
 def _name(source: ImageSource) -> str:
     name = source_name(source)
     if name is None:
-        raise ValueError("images of a job need names, by which it knows which are done")
+        raise ValueError(
+            "images of a job need names, by which it knows which are done: paths, addresses or NamedImage, "
+            f"got {type(source).__name__}"
+        )
     return name
 
 
@@ -278,6 +283,6 @@ def _reported(parts: Parts) -> Iterator[None]:
     except (OSError, JobError) as error:
         name = parts.place.name
         reason = reason_of(error)
-        rest = f"; {kept(parts.images)}, continue with --resume" if parts.images else ""
+        rest = f"; {kept(parts.images)}, continue with --resume (resume=True)" if parts.images else ""
         # a place's own errors begin with its name already
         raise JobError(f"{name}: {reason.removeprefix(f'{name}: ')}{rest}") from error

@@ -204,7 +204,7 @@ def refuse_unfinished(place: Place) -> None:
         parts.open()
         raise JobError(
             f"{place.name}: has an unfinished job of {counted(parts.images, 'image')}; "
-            f"continue with --resume, or remove {place.folder_name} to start over"
+            f"continue with --resume (resume=True), or remove {place.folder_name} to start over"
         )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def write_predictions(
     model: "Predictor | RayPredictor | Bundle | str | Path",
-    images: Iterable[ImageSource],
+    images: Iterable[ImageSource] | ImageSource,
     output: str | Path | Place,
     *,
     top_k: int = 5,
@@ -40,7 +40,7 @@ def write_predictions(
 
     Args:
         model: a predictor, or whatever a model may be (`Bundle.load`).
-        images: paths or addresses; any number, read one at a time.
+        images: paths or addresses; any number, read one at a time; or a single one.
         output: a path, or an address that fsspec reaches.
         top_k: number of classes for each image.
         min_probability: classes below it are left out.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 KEY = "regnety"  # under which `row_files` keeps what is known of a whole file
+MAGIC = b"PAR1"  # of Parquet
 KIND = "embeddings"
 BLOCK_BYTES = 8 << 20  # of embeddings that are read at once
 
@@ -56,7 +57,7 @@ class EmbeddingRows:
 def write_embeddings(
     path: str | Path | Place,
     embedder: Embedder | Bundle | str | Path,
-    images: Iterable[ImageSource],
+    images: Iterable[ImageSource] | ImageSource,
     *,
     resume: bool = False,
     on_start: Callable[[int], None] | None = None,
@@ -71,7 +72,7 @@ def write_embeddings(
     Args:
         path: a path, or an address that fsspec reaches.
         embedder: an embedder, or whatever a model may be (`Bundle.load`).
-        images: paths or addresses; any number, read one at a time.
+        images: paths or addresses; any number, read one at a time; or a single one.
         resume: continue what was interrupted: images that have rows are skipped.
         on_start: called before the first image with the number of those that have rows already.
         on_record: called with each answer.
@@ -123,7 +124,10 @@ class Embeddings:
         pq = import_extra("pyarrow.parquet", feature="a file of embeddings", extra="table")
         self.path = Path(path)
         with _read_errors(self.path):
-            open_file(self.path).close()  # refuses a pipe, on which Arrow would wait for ever
+            # refuses a pipe, on which Arrow would wait for ever; what is no Parquet at all is told by its first letters
+            with open_file(self.path) as file:
+                if file.read(len(MAGIC)) != MAGIC:
+                    raise DataError(f"{path}: is not a file that `regnety embed` wrote")
             metadata = pq.read_metadata(self.path)
             schema = pq.read_schema(self.path)
         self.num_images = metadata.num_rows
@@ -189,7 +193,7 @@ def _origin(path: Path, schema: "pyarrow.Schema") -> EmbeddingOrigin:
         if table["kind"] != KIND:
             raise KeyError(KIND)
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise DataError(f"{path}: was not written by `regnety embed`") from None
+        raise DataError(f"{path}: is not a file that `regnety embed` wrote") from None
     try:
         origin = origin_from_dict(table)
     except (RegNetYError, TypeError) as error:

@@ -12,8 +12,11 @@ from regnety.architecture.description import AnyDesign
 from regnety.architecture.notation import design_from_dict, parse_design
 from regnety.errors import InvalidDesignError, RecipeError
 from regnety.files.opening import read_file_text
-from regnety.plain_values import field_names, from_plain
+from regnety.plain_values import did_you_mean, field_names, from_plain
 from regnety.text import one_line
+
+OWN_OPTIONS = {"seed": "--seed", "epochs": "--epochs", "optimizer.lr": "--lr", "batch_size": "--batch-size"}
+"""Fields that `regnety train` has an option for, beside `--set`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,17 +177,19 @@ def with_settings(recipe: Recipe, settings: Iterable[str], *, source: str = "--s
     for setting in settings:
         key, separator, text = setting.partition("=")
         if not separator:
-            raise RecipeError(f"--set takes key=value, got {setting!r}")
+            raise RecipeError(f"{source} takes key=value, got {setting!r}")
         *groups, name = key.strip().split(".")
         table: Any = values
         for group in groups:
             table = table.get(group) if isinstance(table, dict) else None
         if not isinstance(table, dict) or name not in table or (isinstance(table[name], dict) and name != "design"):
-            raise RecipeError(f"--set {key}: a recipe has no such field; it has {', '.join(field_names(Recipe))}")
+            known = field_names(Recipe)
+            similar = did_you_mean(key.strip(), known, OWN_OPTIONS if source == "--set" else None)
+            raise RecipeError(f"{source} {key}: a recipe has no such field; {similar}it has {', '.join(known)}")
         try:
             table[name] = parse_design(text).as_dict() if key.strip() == "design" else yaml.safe_load(text)
         except yaml.YAMLError:
-            raise RecipeError(f"--set {key}: cannot read the value {text!r}") from None
+            raise RecipeError(f"{source} {key}: cannot read the value {text!r}") from None
     return recipe_from_dict(values, source=source)
 
 
