@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundles import LABELS, small_bundle
-from regnety import DataError, labels, read_labels
+from regnety import DataError, WeightsError, labels, read_labels
+from regnety.bundle.label_files import with_found_labels
 
 THREE = ("cat", "dog", "naïve 猫")
 INDEXED = {str(index): name for index, name in enumerate(THREE)}
@@ -220,3 +221,16 @@ def test_any_bytes_are_names_or_one_line(suffix: str, content: bytes) -> None:
         assert found or message.startswith(str(path))
         assert "\n" not in message
         assert all(name == name.strip() != "" and name.encode("utf-8") for name in found)
+
+
+def test_names_for_another_number_of_classes_are_said_of_their_file(tmp_path: Path) -> None:
+    (tmp_path / "two.txt").write_text("a\nb\n")
+    bundle = small_bundle()
+    for named, advice in (
+        (tmp_path / "two.txt", "; write one name per line, in the model's order"),
+        ("imagenet-1k", ""),
+    ):
+        has = f"has {2 if advice else 1000} class names, {bundle.name} has {len(LABELS)} classes"
+        with pytest.raises(WeightsError) as error:
+            with_found_labels(bundle, named)
+        assert str(error.value) == f"{named}: {has}{advice}"

@@ -119,7 +119,10 @@ def test_what_the_user_names_is_what_is_trained(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "x", "--design", DESIGN], "--model and --design exclude each other; name one of them"),
+        (
+            ["--model", "x", "--design", DESIGN],
+            "model and design (--model, --design) exclude each other; name one of them",
+        ),
         (["--recipe", "imagenet"], "no recipe named 'imagenet', and no such file; named recipes: scratch, finetune"),
         (["--recipe", "{tmp}/mine.yaml"], "{tmp}/mine.yaml: no such recipe file"),
         (["--recipe", "scratch", "--set", "epochs"], "--set takes key=value, got 'epochs'"),
@@ -160,7 +163,7 @@ def test_choices_that_do_not_fit_are_one_line(
         ("data/red/000.png", "run", "{tmp}/data/red/000.png: is a file"),
         ("data/red", "run", "{tmp}/data/red: has no class folders"),
         ("one", "run", "{tmp}/one: has one class to train on (red)"),
-        ("data", "file", "{tmp}/file: is a file; --output names a folder"),
+        ("data", "file", "{tmp}/file: is a file; the output is a folder"),
         ("data", "file/run", "{tmp}/file/run: "),
         ("data", "data", "{tmp}/data: is not empty and holds no run; name another output"),
     ],
@@ -182,7 +185,7 @@ def test_an_unreadable_picture_is_one_line(tmp_path: Path, capfd: pytest.Capture
     result = regnety_here(capfd, *command(tmp_path / "data", tmp_path / "run"), "--quiet")
     assert one_line(result) == (
         f"{tmp_path}/data/red/bad.jpg: is not an image that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC); "
-        "repair or remove it, or train without it: --skip-unreadable"
+        "repair or remove it, or train without it: --skip-unreadable (skip_unreadable=True)"
     )
     assert not (tmp_path / "run").exists()
 
@@ -196,7 +199,8 @@ def test_of_many_unreadable_pictures_twenty_are_named(tmp_path: Path, capfd: pyt
     assert result.stderr.splitlines() == [
         *(f"regnety: {tmp_path}/data/red/bad{number:02d}.jpg: is empty" for number in range(20)),
         "regnety: and 3 more",
-        "regnety: 23 of 35 pictures cannot be read; repair or remove them, or train without them: --skip-unreadable",
+        "regnety: 23 of 35 pictures cannot be read; repair or remove them, or train without them: "
+        "--skip-unreadable (skip_unreadable=True)",
     ]
     again = regnety_here(capfd, *command(tmp_path / "data", tmp_path / "run", "epochs=1"), "--skip-unreadable")
     assert again.returncode == 0, again.stderr
@@ -211,7 +215,7 @@ def test_a_changed_setting_with_resume_names_the_field(
     assert regnety_here(capfd, *command(data, output), "--quiet").returncode == 0
     for more in (command(data, output), ["train", "--data", data, "--output", output]):
         changed = regnety_here(capfd, *more, "--resume", "--set", "optimizer.lr=0.7", "--quiet")
-        assert one_line(changed) == f"{output}: the run has optimizer.lr=0.1, --resume cannot change it to 0.7"
+        assert one_line(changed) == f"{output}: the run has optimizer.lr=0.1, resuming cannot change it to 0.7"
 
 
 def test_quiet_says_the_result_alone(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -242,11 +246,11 @@ def test_more_epochs_make_an_ended_run_longer(data: Path, tmp_path: Path, capfd:
     output = tmp_path / "run"
     assert regnety_here(capfd, *command(data, output), "--quiet").returncode == 0
     fewer = regnety_here(capfd, "train", "--data", data, "-o", output, "--resume", "--epochs", "2")
-    assert one_line(fewer) == f"{output}: the run has epochs=3, --resume can make it longer, not shorter (2)"
+    assert one_line(fewer) == f"{output}: the run has epochs=3, resuming can make it longer, not shorter (2)"
     unsaid = regnety_here(capfd, "train", "--data", data, "-o", output, "--resume", "--design", DESIGN)
     assert one_line(unsaid) == (
         f"{output}: the run has epochs=3, the recipe scratch has 100; "
-        "--epochs 3 continues it, a larger number extends it"
+        "--epochs 3 (epochs=) continues it, a larger number extends it"
     )
     longer = regnety_here(capfd, "train", "--data", data, "-o", output, "--resume", "--set", "epochs=5")
     assert longer.returncode == 0, longer.stderr

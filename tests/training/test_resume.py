@@ -286,11 +286,11 @@ def test_no_damage_to_a_checkpoint_goes_unnoticed_or_unexplained(three_epochs: P
 @pytest.mark.parametrize(
     ("setting", "field"),
     [
-        ("epochs=2", "epochs=3, --resume can make it longer, not shorter (2)"),
-        ("optimizer.lr=0.5", "optimizer.lr=0.1, --resume cannot change it to 0.5"),
-        ("augmentation.crop=shift", "augmentation.crop=resized, --resume cannot change it to shift"),
-        ("design=depth=3,w0=16,wa=16,wm=2,group_width=8", "design.depth=2, --resume cannot change it to 3"),
-        ("seed=1", "seed=0, --resume cannot change it to 1"),
+        ("epochs=2", "epochs=3, resuming can make it longer, not shorter (2)"),
+        ("optimizer.lr=0.5", "optimizer.lr=0.1, resuming cannot change it to 0.5"),
+        ("augmentation.crop=shift", "augmentation.crop=resized, resuming cannot change it to shift"),
+        ("design=depth=3,w0=16,wa=16,wm=2,group_width=8", "design.depth=2, resuming cannot change it to 3"),
+        ("seed=1", "seed=0, resuming cannot change it to 1"),
     ],
 )
 def test_a_resumed_run_keeps_its_recipe(setting: str, field: str, three_epochs: Path, splits: Path) -> None:
@@ -355,8 +355,8 @@ def test_a_run_without_checkpoints_cannot_be_made_longer(three_epochs: Path, spl
     with pytest.raises(RecipeError) as error:
         run(splits, three_epochs, "epochs=5", resume=True)
     assert str(error.value) == (
-        f"{three_epochs}: has no checkpoint to continue from; start another run from its weights with "
-        f"--model {three_epochs}"
+        f"{three_epochs}: has no checkpoint to continue from; start another run from its weights: "
+        f"--model {three_epochs} (model=)"
     )
 
 

@@ -57,7 +57,7 @@ class EmbeddingRows:
 def write_embeddings(
     path: str | Path | Place,
     embedder: Embedder | Bundle | str | Path,
-    images: Iterable[ImageSource] | ImageSource,
+    images: Iterable[ImageSource],
     *,
     resume: bool = False,
     on_start: Callable[[int], None] | None = None,
@@ -72,7 +72,7 @@ def write_embeddings(
     Args:
         path: a path, or an address that fsspec reaches.
         embedder: an embedder, or whatever a model may be (`Bundle.load`).
-        images: paths or addresses; any number, read one at a time; or a single one.
+        images: paths or addresses; any number, read one at a time.
         resume: continue what was interrupted: images that have rows are skipped.
         on_start: called before the first image with the number of those that have rows already.
         on_record: called with each answer.
