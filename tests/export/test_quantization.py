@@ -269,7 +269,7 @@ def test_photographs_that_cannot_be_read_are_named_and_others_taken(folder: Path
     assert made.calibration.num_images == 9
     assert [error.startswith(f"{tmp_path / 'damaged.jpg'}: ") for error in made.errors] == [True]
     (tmp_path / "none").mkdir()
-    with pytest.raises(DataError, match="none: has no images; calibration needs at least 8$"):
+    with pytest.raises(DataError, match=r"none: has no images; calibration needs at least 8$"):
         quantize_model(folder / "float", tmp_path / "other", calibrate=tmp_path / "none", quiet=True)
 
 

@@ -51,7 +51,7 @@ def read_nodes(stored: StoredGraph) -> tuple[Node, ...]:
     except ValueError as error:
         if isinstance(error, WeightsError):
             raise
-        raise WeightsError(f"{path}: is not a whole ONNX file: {error}") from error
+        raise WeightsError(f"{path}: is not an ONNX file, or is damaged or cut short ({error})") from error
 
 
 def _nodes(graph: Field, data: Buffer, reader: ArrayReader) -> Iterator[Node]:
