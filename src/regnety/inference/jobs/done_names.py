@@ -4,8 +4,6 @@ import hashlib
 from array import array
 from bisect import bisect_left
 
-import numpy as np
-
 
 def name_hash(name: str) -> int:
     """64 bits of a name."""
@@ -24,6 +22,8 @@ class DoneNames:
     """
 
     def __init__(self, hashes: "array[int]") -> None:
+        import numpy as np  # a command claims its output before it imports what takes time
+
         unique, counts = np.unique(np.array(hashes, np.uint64), return_counts=True)
         # arrays, not NumPy's: for a single number a bisection in them takes half as long as searchsorted
         # uintc: C's unsigned int, which array("I") holds on every platform
