@@ -70,10 +70,10 @@ def turn_ms(runs: dict[str, Run], run_ms: float, order: random.Random) -> dict[s
 
 def our_run(graph: Path, row: Any, image_size: int) -> tuple[Run, Run]:
     """What bench measured as the fastest; and a function that gives its logits."""
-    from regnety.inference.latency.timing_process import started
+    from regnety.inference.latency.timing_process import start_timed_engine
 
     facts = ("engine", "precision", "workers", "threads", "images_per_run", "batch_size")
-    engine = started({"graph": str(graph), **{name: getattr(row, name) for name in facts}})
+    engine = start_timed_engine({"graph": str(graph), **{name: getattr(row, name) for name in facts}})
     pixels = pixels_of(row.batch_size, image_size)
     return lambda: engine.run(pixels), lambda: engine.run(pixels)["logits"]
 

@@ -114,7 +114,10 @@ def test_spellings_are_exact(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f"{TEXT},dept=3", "^Design has no field 'dept'; it has depth, w0, wa, wm, group_width, "),
+        (
+            f"{TEXT},dept=3",
+            "^Design has no field 'dept'; did you mean depth\\? it has depth, w0, wa, wm, ",
+        ),
         (f"{TEXT},stages=3", "^Design has no field 'stages'"),
         (f"{TEXT},w0=24", "^w0 is given twice"),
         ("depth=13,w0=24,wa=36.44,wm=2.49", "^Design lacks .*group_width"),
@@ -140,14 +143,17 @@ def test_wrong_text_is_refused_by_name(text: str, message: str) -> None:
     [
         (None, "^a design must be a table of fields, got None$"),
         ([VALUES], "^a design must be a table of fields"),
-        ({**VALUES, "dept": 3}, "^Design has no field 'dept'; it has depth, "),
+        ({**VALUES, "dept": 3}, "^Design has no field 'dept'; did you mean depth\\? it has depth, "),
         ({"depth": 13}, "^Design lacks .*w0.*wa.*wm.*group_width"),
         ({**VALUES, "w0": "24"}, "^w0 must be a whole number .* got '24'$"),
         ({**VALUES, "stages": [STAGE]}, "^AnyNetDesign has no field 'depth'; it has stages, "),
         ({"stages": []}, "^stages must be at least one StageDesign, got"),
         ({"stages": STAGE}, "^stages must be a list of tables"),
         ({"stages": [[48, 2]]}, "^stages must be a list of tables"),
-        ({"stages": [{**STAGE, "widht": 3}]}, "^StageDesign has no field 'widht'; it has width, depth, "),
+        (
+            {"stages": [{**STAGE, "widht": 3}]},
+            "^StageDesign has no field 'widht'; did you mean width\\? it has width, ",
+        ),
         ({"stages": [{"width": 48}]}, "^StageDesign lacks .*depth.*group_width"),
         ({"stages": [{**STAGE, "stride": 0}]}, "^stride must be a whole number from 1 to 64, got 0$"),
         ({"stages": [STAGE], "stem_width": None}, "^stem_width must be a whole number .* got None$"),

@@ -66,7 +66,10 @@ def test_labels_go_along(source: Path, tmp_path: Path, capfd: pytest.CaptureFixt
     assert Bundle.load(tmp_path / "there").labels == LABELS
     (tmp_path / "labels.txt").write_text("\n".join(LABELS[1:]))
     result = regnety_here(capfd, "convert", file, tmp_path / "other", "--to", "regnety", *labels)
-    assert one_line(result) == f"{file}: there are 3 labels for 4 classes"
+    assert one_line(result) == (
+        f"{tmp_path / 'labels.txt'}: has 3 class names, {file} has 4 classes; "
+        "write one name per line, in the model's order"
+    )
     assert not (tmp_path / "other").exists()
 
 

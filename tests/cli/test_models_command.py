@@ -122,7 +122,7 @@ def test_the_table_fits_80_columns_and_is_aligned() -> None:
     ("pattern", "message"),
     [
         ("", "no model matches ''; `regnety models` lists all"),
-        ("resnet*", "no model matches 'resnet*'; `regnety models` lists all"),
+        ("resnet*", "no model matches 'resnet*'; regnety has only RegNets: `regnety models` lists them"),
         ("regnety_2", "no model matches 'regnety_2'; did you mean regnety_"),
     ],
 )
