@@ -9,6 +9,7 @@ from typing import TypeAlias
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 BATCH_NORM_EPS = 1e-5  # torch's own, and that of all published RegNets
+# torch's default, which pycls and timm keep; only training uses it.
 BATCH_NORM_MOMENTUM = 0.1
 """Weight of a new batch in the running statistics."""
 
@@ -50,6 +51,7 @@ class SqueezeExcitation:
     def state_dict_shapes(self) -> Shapes:
         """Key to shape."""
         return {
+            # 1x1 convolutions and not linear layers: the form in all published checkpoints, hence four dimensions.
             f"{self.name}.fc1.weight": (self.se_width, self.width, 1, 1),
             f"{self.name}.fc1.bias": (self.se_width,),
             f"{self.name}.fc2.weight": (self.width, self.se_width, 1, 1),
@@ -113,6 +115,7 @@ class Stage:
     @property
     def width(self) -> int:
         """Channels of every block's output."""
+        # The blocks of a stage are alike except for the first one's stride and incoming width.
         return self.blocks[0].width
 
     @property
@@ -146,6 +149,7 @@ class Head:
 
     def state_dict_shapes(self) -> Shapes:
         """Key to shape."""
+        # timm's convention: a network without classes returns pooled features.
         if self.num_classes == 0:
             return {}
         return {
@@ -159,4 +163,5 @@ Layer: TypeAlias = ConvNorm | SqueezeExcitation | Head
 
 def output_side(side: int, stride: int) -> int:
     """Height or width after a 3x3 convolution with padding 1, or a 1x1 convolution without."""
+    # With padding 1 a 3x3 kernel fits one more place than side // stride where the side is odd.
     return (side - 1) // stride + 1

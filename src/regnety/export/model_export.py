@@ -82,11 +82,13 @@ def export_model(
         bundle.save(path, dtype=export.precision, add_files=export.complete_folder)
         bundle.say_if_not_for_timm(path)
         return export.result(path, tuple(sorted(path.iterdir())))
+    # Both files change places together: an old .data beside a new .onnx would answer wrongly.
     with replacing_together(path, companions=[path.name + DATA_SUFFIX]) as beside:
         if form == "openvino":
             export.write_openvino(beside)
         else:
             export.write_graph(beside)
+        # The file that was asked for comes first, what belongs to it after.
         names = sorted((file.name for file in beside.parent.iterdir()), key=lambda name: (name != path.name, name))
     return export.result(path, tuple(path.with_name(name) for name in names))
 
@@ -113,11 +115,13 @@ class _Export:
             "provenance": bundle.provenance,
         }
         self._engine: Engine | None = None
+        # NaN until it is measured, so that a forgotten comparison cannot look like a good one.
         self._difference = float("nan")
         self._shapes: dict[str, tuple[int, ...]] = {}
 
     def complete_folder(self, folder: Path) -> None:
         """Add the checked ONNX file to a bundle's folder, and compare its weights with the model's."""
+        # Read back from the disk: what was meant to be written proves nothing.
         kept = SafetensorsWeights(folder / WEIGHTS_FILE)
         for key, array in kept.items():
             if not np.array_equal(array, np.asarray(self._bundle.weights[key]).astype(array.dtype)):

@@ -38,6 +38,7 @@ class ExtractedWeights(Mapping[str, Array]):
             keys = layer.state_dict_shapes()
             if isinstance(layer, ConvNorm):
                 self._arrays[f"{layer.name}.conv.weight"] = self._array(f"{layer.name}.weight")
+                # The folded bias is all that is left of the norm.
                 self._arrays[f"{layer.name}.bn.bias"] = self._array(f"{layer.name}.bias")
                 self._norms.update({key: shape for key, shape in keys.items() if key not in self._arrays})
             else:
@@ -52,6 +53,7 @@ class ExtractedWeights(Mapping[str, Array]):
                 raise WeightsError(f"{self._graph.path}: {error}") from None
         shape, parameter = self._norms[key], key.rpartition(".")[2]
         if parameter == "num_batches_tracked":
+            # Only training counts batches; torch expects the key all the same.
             return np.zeros(shape, np.int64)
         return np.full(shape, IDENTITY_NORM[parameter], np.float32)
 
@@ -68,6 +70,7 @@ class ExtractedWeights(Mapping[str, Array]):
     def _array(self, name: str) -> StoredArray:
         if name in self._graph.arrays:
             return self._graph.arrays[name]
+        # An exported feature extractor ends early: its later layers were never written.
         if self._graph.outputs and "logits" not in self._graph.outputs:
             raise WeightsError(
                 f"{self._graph.path}: has the outputs {', '.join(self._graph.outputs)} and not the layers after them; "

@@ -13,6 +13,7 @@ from regnety.graph.onnx_files import GRAPH_NODE, ArrayReader, scan_model
 from regnety.graph.protobuf import Field
 from regnety.graph.stored_graph import StoredArray, StoredGraph
 
+# Field numbers never change in protobuf: a file of any age has them.
 NODE_INPUT, NODE_OUTPUT, NODE_KIND, NODE_ATTRIBUTE, NODE_DOMAIN = 1, 2, 4, 5, 7
 ATTRIBUTE_NAME, ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_TENSOR, ATTRIBUTE_INTS = 1, 2, 3, 5, 8
 """Fields of `NodeProto` and `AttributeProto` in onnx.proto."""
@@ -59,6 +60,7 @@ def _nodes(graph: Field, data: Buffer, reader: ArrayReader) -> Iterator[Node]:
         if entry.number != GRAPH_NODE:
             continue
         kind, domain, inputs, outputs = "", "", [], []
+        # Fields may come in any order, so the node is complete only after the last of them.
         node = Node("", (), ())
         for part in entry.fields(data):
             if part.number == NODE_INPUT:
@@ -71,11 +73,13 @@ def _nodes(graph: Field, data: Buffer, reader: ArrayReader) -> Iterator[Node]:
                 domain = part.text(data)
             elif part.number == NODE_ATTRIBUTE:
                 _add_attribute(node, part, data, reader)
+        # Another domain may use the same name for another operation.
         full = f"{domain}.{kind}" if domain not in ("", "ai.onnx") else kind
         yield Node(full, tuple(inputs), tuple(outputs), node.numbers, node.floats, node.arrays)
 
 
 def _add_attribute(node: Node, attribute: Field, data: Buffer, reader: ArrayReader) -> None:
+    # A list, as the name may stand after the value that it names.
     parts = list(attribute.fields(data))
     name = next((part.text(data) for part in parts if part.number == ATTRIBUTE_NAME), "")
     for part in parts:

@@ -37,6 +37,7 @@ class StoredArray:
         if self.dtype is None or self.data is None:
             raise WeightsError(f"{self.name} has a number type that cannot be read")
         count = math.prod(self.shape)
+        # Before anything is read: a damaged shape must not lead into the bytes of other arrays.
         if count * self.dtype.itemsize != self.length:
             raise WeightsError(f"{self.name} has {self.length} bytes, which its shape {self.shape} does not")
         try:
@@ -73,6 +74,7 @@ class StoredGraph:
         """(height, width) in pixels, None for a free side; None altogether if the input is not a picture."""
         if self.input_kind is None or self.input_shape is None:
             return None
+        # uint8 inputs have their channels last, float inputs first.
         height, width = self.input_shape[1:3] if self.input_kind == "uint8" else self.input_shape[2:4]
         return height, width
 

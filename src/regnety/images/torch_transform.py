@@ -17,6 +17,7 @@ from regnety.images.pixels import load_pixels
 from regnety.images.sources import ImageSource
 from regnety.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 
+# One ending for all refusals, so that nobody has to look for the way out.
 INSTEAD = "use timm.data.create_transform for that"
 TRAINING_ARGUMENTS = (
     "no_aug",
@@ -117,11 +118,13 @@ def create_transform(
             raise WeightsError(f"{name} must be {EVALUATION_ARGUMENTS[name]}, got {value!r}; {INSTEAD}")
     preprocessing = Preprocessing(
         image_size=_side(input_size),
+        # 224 / 256, timm's default
         crop_pct=0.875 if crop_pct is None else crop_pct,
         interpolation=interpolation,
         mean=tuple(mean),
         std=tuple(std),
     )
+    # Preprocessing takes any number of channels, as models of other images have; this transform makes RGB.
     if len(preprocessing.mean) not in (1, 3):
         raise WeightsError(f"mean must have a value for each of 3 channels, got {tuple(mean)!r}; pictures are RGB")
     return EvaluationTransform(preprocessing)

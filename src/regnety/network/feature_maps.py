@@ -60,6 +60,7 @@ def feature_table(architecture: Architecture, samplings: Sequence[StageSampling]
     reduction = architecture.stem.stride
     table = [{"num_chs": architecture.stem.width_out, "reduction": reduction, "module": architecture.stem.name}]
     for stage, sampling in zip(architecture.stages, samplings, strict=True):
+        # A dilated stage has stride 1, so its maps stay as fine as those before it.
         reduction *= sampling.stride
         table.append({"num_chs": stage.width, "reduction": reduction, "module": stage.name})
     return table
@@ -78,9 +79,11 @@ def taken_indices(count: int, indices: int | Sequence[int] | None, *, name: str 
     """
     if indices is None:
         return list(range(count))
+    # A number means the last maps: detectors ask for the deepest three or four.
     if not isinstance(indices, Iterable):
         return list(range(count - validation.whole(name, indices, 1, count), count))
     positions = [validation.whole(f"each of {name}", index, -count, count - 1) for index in indices]
     if not positions:
         raise InvalidDesignError(f"{name} must name at least one of the {count} maps, got {indices!r}")
+    # Repeated and unordered positions are kept as they were written.
     return [position % count for position in positions]

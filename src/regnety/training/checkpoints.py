@@ -61,6 +61,7 @@ def save_checkpoint(
     path = folder / f"epoch-{progression.epochs_done:04d}.pt"
     state = {
         KEY: metadata.as_json(),
+        # Plain values and not the dataclass: torch.load with weights_only refuses classes.
         "progression": {name: getattr(progression, name) for name in Progression.__slots__},
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
@@ -96,6 +97,7 @@ def load_checkpoint(
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         if average is not None:
+            # The ramp of the decay depends on it.
             average.updates = state["average"]["updates"]
             for key, value in average.state.items():
                 value.copy_(state["average"]["state"][key])

@@ -67,6 +67,7 @@ class RunBundle:
         command: str | None,
     ) -> None:
         self.folder = run / BUNDLE_FOLDER
+        # Resolved, as `--output .` has no name of its own.
         self._name = run.resolve().name
         self._session = session
         self._splits = splits
@@ -79,6 +80,7 @@ class RunBundle:
         session, splits = self._session, self._splits
         recipe, progression = session.recipe, session.progression
         facts: dict[str, Any] = {
+            # The folder's name alone: a card goes to other people, and a path tells of this machine.
             "data": f"{splits.root.resolve().name}: {len(splits.train)} training pictures",
             "left_out": f"{self._num_unreadable} pictures that cannot be read" if self._num_unreadable else None,
             "command": self._command,
@@ -93,6 +95,7 @@ class RunBundle:
             "trained_with": f"regnety {version.__version__}, torch {torch.__version__}, "
             f"Python {platform.python_version()}",
         }
+        # -1 until a validation has been made
         if progression.best_top1 >= 0:
             facts |= {"val_top1": round(progression.best_top1, 3), "best_epoch": progression.best_epoch}
         facts |= more or {}
@@ -107,6 +110,7 @@ class RunBundle:
 
     def write(self, *, finished: bool = False, more: Mapping[str, Any] | None = None) -> Path:
         """Replace the bundle with the best weights so far."""
+        # Channels-last tensors are not contiguous in the order that files have.
         weights = {key: value.contiguous().numpy() for key, value in self._session.best.items()}
         bundle = Bundle(
             self.metadata(finished=finished, more=more), weights, name=self._name, training_files=self._training_files
@@ -142,6 +146,7 @@ def finished_result(run: Path, recipe: Recipe) -> RunResult | None:
     """The result of a finished run, from its bundle; None if something is left to do."""
     folder = run / BUNDLE_FOLDER
     facts = _facts_of(folder)
+    # More epochs than the bundle has: the run is to be extended.
     if UNFINISHED in facts or facts.get("epochs") != recipe.epochs:
         return None
     return RunResult(
@@ -166,6 +171,7 @@ def training_files_of(
         quiet: no progress.
     """
     stored = stored_training_files(run / BUNDLE_FOLDER)
+    # A resume does not hash every picture again if none has changed.
     if stored is not None and not looked_at:
         return stored
     found = TrainingFiles.of([sample.path for sample in samples], quiet=quiet) | stored

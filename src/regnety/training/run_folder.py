@@ -38,6 +38,7 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
     """
     if run.exists() and not run.is_dir():
         raise RecipeError(f"{run}: is a file; the output is a folder")
+    # A folder that another program made, as a mounted volume, may be there already as long as it is empty.
     if not has_begun(run):
         own = {CHECKPOINT_FOLDER, LOCK, *(BEFORE_THE_FIRST_EPOCH if (run / RECIPE_FILE).exists() else ())}
         names = {entry.name for entry in run.iterdir()} if run.exists() else set()
@@ -47,6 +48,7 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
         return None
     if not resume:
         raise RecipeError(f"{run}: holds a run; continue it with --resume (resume=True), or name another output")
+    # The recipe on disk is the one that the checkpoints were trained with.
     stored = read_recipe(run / RECIPE_FILE)
     # All fields but the number of epochs, which may grow.
     before, after = stored.as_dict(), {**recipe.as_dict(), "epochs": stored.epochs}
@@ -57,6 +59,7 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
         raise RecipeError(
             f"{run}: the run has epochs={stored.epochs}, resuming can make it longer, not shorter ({recipe.epochs})"
         )
+    # The bundle has the best weights, but neither the optimiser's state nor the last weights.
     if recipe.epochs > stored.epochs and not checkpoints(run):
         raise RecipeError(
             f"{run}: has no checkpoint to continue from; start another run from its weights: --model {run} (model=)"
@@ -119,6 +122,7 @@ def validation_split(run: Path, splits: DataSplits, recipe: Recipe) -> tuple[Seq
     path = run / SPLIT_FILE
     if not path.exists():
         _, held = hold_out(splits.train, recipe.val_fraction, seed=recipe.seed)
+        # Relative and with slashes, so that data and run can move to another machine.
         names = [sample.path.relative_to(splits.root).as_posix() for sample in held]
         with replacing(path) as beside:
             beside.write_text(json.dumps({"val": names}, indent=1), "utf-8")
@@ -127,6 +131,7 @@ def validation_split(run: Path, splits: DataSplits, recipe: Recipe) -> tuple[Seq
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(f"{path}: cannot be read: {error}; it says which pictures the run holds out") from error
     held_out = [sample.path.relative_to(splits.root).as_posix() in held_names for sample in splits.train]
+    # Training on what was held out before would make the validation worthless without a word.
     if sum(held_out) != len(held_names):
         raise DataError(
             f"{splits.root}: lacks pictures that {path} holds out; the data has changed since the run began"
@@ -140,6 +145,7 @@ def write_history(run: Path, history: list[dict[str, Any]]) -> None:
     with replacing(run / "metrics.jsonl") as beside:
         beside.write_text("".join(json.dumps(row) + "\n" for row in history), "utf-8")
     table = io.StringIO()
+    # csv's own line end is that of Windows.
     writer = csv.DictWriter(table, fieldnames=list(history[-1]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
