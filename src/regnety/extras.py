@@ -46,7 +46,7 @@ def require_onnx() -> None:
     """
     try:
         importlib.import_module("onnx")
-    except Exception as error:
+    except Exception as error:  # protobuf's errors differ from version to version: TypeError, VersionError, ImportError
         raise EngineError(
             f"the package onnx cannot be imported: {one_line(error)}; pip install --force-reinstall onnx protobuf"
         ) from error

@@ -82,6 +82,7 @@ def test_one_like_another_is_shown_the_same() -> None:
     like = Embedder.like(origin, small_bundle(), workers=2)
     assert like.origin == origin
     assert like.options == RunOptions(precision="f32", workers=2, pixels="exact", exif_orientation=True)
+    assert Embedder.like(origin, small_bundle(), precision="auto").options.precision == "auto"
     with pytest.raises(ValueError, match=r"^pixels, image_size: what the model is shown is decided by the stored "):
         Embedder.like(origin, small_bundle(), pixels="fast", image_size=64)
 

@@ -46,7 +46,7 @@ def open_file(path: str | Path, *, pipes: Pipes = "none") -> BinaryIO:
         if hasattr(os, "set_blocking"):
             os.set_blocking(descriptor, True)
         return os.fdopen(descriptor, "rb")
-    except BaseException:
+    except BaseException:  # Ctrl-C while it waits for a pipe too: the descriptor must not stay open
         os.close(descriptor)
         raise
 

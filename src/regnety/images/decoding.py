@@ -100,7 +100,7 @@ def check_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> None:
         _to_rgb(image, name)
     except ImageError:
         raise
-    except Exception as error:  # as above
+    except Exception as error:  # decoders decode at the first access to pixels, and raise what they like there too
         raise ImageError(f"{name}: cannot be decoded: {one_line(error)}") from error
 
 
@@ -171,5 +171,5 @@ def _open_heif(data: bytes, name: str) -> Any:
         raise ImageError(f"{name}: {error}") from None
     try:
         return pillow_heif.open_heif(io.BytesIO(data))
-    except Exception as error:  # as above
+    except Exception as error:  # decoders decode at the first access to pixels, and raise what they like there too
         raise ImageError(f"{name}: cannot be read as an image: {one_line(error)}") from error

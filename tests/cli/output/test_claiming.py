@@ -78,7 +78,9 @@ def test_whatever_a_command_writes(name: str, folder: Path, tmp_path: Path, capf
     line = [part.format(bundle=folder / "bundle", output=tmp_path / "made") for part in WRITING[name]]
     (output,) = (part for part in line if part.startswith(str(tmp_path)))
     if name == "describe":
-        pytest.importorskip("matplotlib")
+        pytest.importorskip(
+            "matplotlib", reason="pictures of designs need matplotlib: pip install '.[plot]' in a clone"
+        )
     for times in (0, 1):
         result = regnety_here(capfd, *line)
         assert result.returncode == 0, result.stderr

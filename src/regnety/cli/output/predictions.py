@@ -2,6 +2,7 @@
 
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
 PROBABILITY = "probability"
 
 
-class Writer:
+class Writer(ABC):
     """Writes one prediction after the other."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
+    @abstractmethod
     def write(self, prediction: "Prediction") -> None:
         """Add one."""
-        raise NotImplementedError
 
-    def end(self) -> None:
+    def end(self) -> None:  # noqa: B027 - most formats leave nothing open
         """Close what is open, also after Ctrl-C: what has come is a whole file."""
 
 

@@ -172,15 +172,8 @@ class Embedder:
             raise ValueError(f"{', '.join(given)}: what the model is shown is decided by the stored embeddings")
         embedder = cls(
             bundle.with_preprocessing(origin.preprocessing),
-            # one by one: size, crop and the rest of what the model is shown are the origin's, whatever `options` say
-            options=RunOptions(
-                engine=options.engine,
-                precision=options.precision,
-                workers=options.workers,
-                pixels=origin.pixels,
-                exif_orientation=origin.exif_orientation,
-                max_pixels=options.max_pixels,
-            ),
+            options=replace(options, pixels=origin.pixels, exif_orientation=origin.exif_orientation),
+            precision=options.precision,  # a keyword, as `auto` in the options would be f32 again
         )
         # compared by its content: a name or a path may stand for another model by now
         found = embedder.origin
