@@ -363,3 +363,18 @@ print(len(answers))
     graph = write_graph(tmp_path / "a.onnx", REGNETY_002, random_weights(REGNETY_002.architecture()), image_size=64)
     result = python(code, graph, tmp_path / "cache")
     assert (result.returncode, result.stdout, result.stderr) == (0, "24\n", "")
+
+
+def test_ctrl_c_after_another_thread_has_freed_an_engine(graph: Path) -> None:
+    """OpenVINO's plugin, once freed by another thread, left the first one without a stack for signals."""
+    code = (
+        "import os, signal, sys, threading, time\nfrom pathlib import Path\n"
+        "from regnety.inference.engines.openvino import OpenVinoEngine\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "engines = [OpenVinoEngine(Path(sys.argv[1]), threads=1)]\n"
+        "thread = threading.Thread(target=engines.clear); thread.start(); thread.join()\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    print('interrupted')"
+    )
+    result = python(code, graph)
+    assert (result.returncode, result.stdout) == (0, "interrupted\n")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from regnety.errors import EngineError, WeightsError
 from regnety.inference.engines.compiled_graphs import compiled_place, keep_compiled, read_compiled
-from regnety.inference.engines.openvino_runtime import load_openvino, openvino_version
+from regnety.inference.engines.openvino_runtime import load_openvino, openvino_version, own_signal_stack
 from regnety.inference.engines.processor import available_cores, processor
 from regnety.inference.engines.registry import Precision
 
@@ -58,7 +58,8 @@ class OpenVinoEngine:
         self.version = openvino_version(self._library)
         self.precision: Precision = precision
         self._core = self._library.Core()
-        has_bf16 = "BF16" in self._core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
+        with own_signal_stack():  # the first question loads the plugin
+            has_bf16 = "BF16" in self._core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
         if precision == "bf16" and not has_bf16:
             raise EngineError("OpenVINO does not compute in bf16 on this processor")
         # The layers of a quantized graph that are not in int8 compute in bf16 if possible: no accuracy is lost by it.

@@ -60,6 +60,30 @@ def load_openvino_package() -> Any:
         return import_extra(PACKAGE, feature=FEATURE, extra=PACKAGE, broken=EngineError)
 
 
+@contextmanager
+def own_signal_stack() -> Iterator[None]:
+    """Keep this thread's stack for signals while OpenVINO loads its plugin for the processor.
+
+    The plugin gives the loading thread one of its own, and takes it away from the thread that frees the plugin. If that
+    is another one, the first is left with a stack that is gone, and Ctrl-C is a segmentation fault (OpenVINO 2026.4).
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    import ctypes  # NumPy has imported it
+
+    class Stack(ctypes.Structure):
+        _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+    libc, before = ctypes.CDLL(None), Stack()
+    known = libc.sigaltstack(None, ctypes.byref(before)) == 0
+    try:
+        yield
+    finally:
+        if known:  # refused where the plugin needs a larger stack, for AMX: then its own stays
+            libc.sigaltstack(ctypes.byref(before), None)
+
+
 def openvino_version(extension: Any) -> str:
     """`2026.4.1`, without the build."""
     return str(extension.get_version()).partition("-")[0]
