@@ -22,7 +22,7 @@ def fill(root: Path, *names: str) -> Path:
 
 
 def names(samples: tuple[Sample, ...], root: Path) -> list[str]:
-    return [f"{sample.label}: {sample.path.relative_to(root).as_posix()}" for sample in samples]
+    return [f"{sample.label}: {sample.image.relative_to(root).as_posix()}" for sample in samples]
 
 
 SPLITS = ("train/cat/1.jpg", "train/cat/2.jpg", "train/dog/1.jpg", "val/cat/3.jpg", "test/dog/4.jpg")
@@ -126,7 +126,7 @@ def test_a_name_of_macos_is_the_same_class(tmp_path: Path) -> None:
     data = read_training_folder(fill(tmp_path, f"train/{NFC}/1.jpg", "train/b/2.jpg", f"val/{NFD}/3.jpg"))
     assert data.classes == ("b", NFC)
     assert [sample.label for sample in data.val] == [NFC]
-    assert data.val[0].path == tmp_path / "val" / NFD / "3.jpg"
+    assert data.val[0].image == tmp_path / "val" / NFD / "3.jpg"
 
 
 def test_two_folders_that_differ_in_the_form_of_their_name_are_one_class(tmp_path: Path) -> None:
@@ -134,7 +134,11 @@ def test_two_folders_that_differ_in_the_form_of_their_name_are_one_class(tmp_pat
     if len(os.listdir(tmp_path)) == 2:
         pytest.skip("this disk takes both forms for one name")
     samples = read_class_folders(tmp_path)
-    assert [(sample.label, sample.path.name) for sample in samples] == [(NFC, "1.jpg"), (NFC, "2.jpg"), ("cz", "3.jpg")]
+    assert [(sample.label, sample.image.name) for sample in samples] == [
+        (NFC, "1.jpg"),
+        (NFC, "2.jpg"),
+        ("cz", "3.jpg"),
+    ]
 
 
 def test_a_link_from_one_form_of_a_name_to_the_other_counts_once(tmp_path: Path) -> None:
@@ -142,7 +146,7 @@ def test_a_link_from_one_form_of_a_name_to_the_other_counts_once(tmp_path: Path)
     if (tmp_path / NFD).exists():
         pytest.skip("this disk takes both forms for one name")
     (tmp_path / NFD).symlink_to(NFC)
-    assert [sample.path.name for sample in read_class_folders(tmp_path)] == ["2.jpg", "3.jpg"]
+    assert [sample.image.name for sample in read_class_folders(tmp_path)] == ["2.jpg", "3.jpg"]
 
 
 def test_the_order_is_not_the_disks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +222,7 @@ def test_evaluation_takes_test_else_val_else_what_is_named(
     fill(tmp_path, *SPLITS, "holiday/cat/5.jpg")
     for name in removed:
         shutil.rmtree(tmp_path / name)
-    assert read_evaluation_folder(tmp_path, split)[0].path == tmp_path / expected
+    assert read_evaluation_folder(tmp_path, split)[0].image == tmp_path / expected
 
 
 def test_evaluation_of_class_folders_and_of_validation(tmp_path: Path) -> None:

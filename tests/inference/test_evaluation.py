@@ -46,7 +46,7 @@ def logits_by_hand(bundle: Bundle, paths: list[Path]) -> torch.Tensor:
 
 def test_the_figures_are_torchs(bundle: Bundle, folder: Path) -> None:
     samples = read_class_folders(folder)
-    logits = logits_by_hand(bundle, [sample.path for sample in samples])
+    logits = logits_by_hand(bundle, [sample.image for sample in samples])
     targets = torch.tensor([CLASSES.index(sample.label) for sample in samples])
     right = logits.argmax(1) == targets
     among_five = (logits.topk(5).indices == targets[:, None]).any(1)
@@ -238,7 +238,7 @@ def test_what_a_model_was_trained_on_is_left_out_where_that_is_wished_for(tmp_pa
 def test_where_all_was_trained_on_all_is_scored(tmp_path: Path) -> None:
     write_colours(tmp_path, "blue", "red", count=2)
     samples = read_class_folders(tmp_path)
-    bundle = trained_on(certain_bundle(("blue", "red", "c"), 1), *(sample.path for sample in samples))
+    bundle = trained_on(certain_bundle(("blue", "red", "c"), 1), *(sample.image for sample in samples))
     found = evaluate(bundle, samples, held_out_only=True, quiet=True)
     assert (found.count, found.trained_on, found.left_out) == (4, 4, 0)
     assert found.notice == "small was trained on all 4 photographs that are scored; expect less of it on new ones"
@@ -260,9 +260,9 @@ def test_of_a_model_that_was_trained_on_very_many_only_what_is_surely_held_out_i
 ) -> None:
     write_colours(tmp_path, "blue", "red", count=8)
     samples = read_class_folders(tmp_path)
-    by_fingerprint = sorted(samples, key=lambda sample: fingerprint_of(sample.path) or 0)
+    by_fingerprint = sorted(samples, key=lambda sample: fingerprint_of(sample.image) or 0)
     monkeypatch.setattr(training_files, "LIMIT", 4)
-    bundle = trained_on(certain_bundle(("blue", "red", "c"), 1), *(sample.path for sample in by_fingerprint[::2]))
+    bundle = trained_on(certain_bundle(("blue", "red", "c"), 1), *(sample.image for sample in by_fingerprint[::2]))
     found = evaluate(bundle, samples, held_out_only=True, quiet=True)
     assert (found.count, found.trained_on, found.left_out) == (3, 0, 13)
     assert found.notice == "small was or may have been trained on 13 of the 16 photographs; only the other 3 are scored"

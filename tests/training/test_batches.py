@@ -187,16 +187,16 @@ def test_evaluation_shows_every_picture_in_order(samples: tuple[Sample, ...]) ->
     found = list(evaluation_batches(samples, ["blue", "green", "red"], SMALL, batch_size=8))
     assert [len(targets) for _, targets in found] == [8, 8, 5]
     assert np.concatenate([targets for _, targets in found]).tolist() == [0] * 7 + [1] * 7 + [2] * 7
-    expected = np.stack([load_pixels(sample.path, SMALL) for sample in samples])
+    expected = np.stack([load_pixels(sample.image, SMALL) for sample in samples])
     np.testing.assert_array_equal(np.concatenate([pixels for pixels, _ in found]), expected)
 
 
 @pytest.mark.parametrize("augmentation", [SHIFT, RESIZED], ids=["shift", "resized"])
 def test_an_unreadable_picture_is_named(augmentation: Augmentation, samples: tuple[Sample, ...]) -> None:
-    samples[9].path.write_bytes(b"")
+    samples[9].image.write_bytes(b"")
     with pytest.raises(ImageError) as error:
         one_epoch(samples, augmentation)
-    assert str(error.value) == f"{samples[9].path}: is empty"
+    assert str(error.value) == f"{samples[9].image}: is empty"
 
 
 @pytest.mark.parametrize("augmentation", [SHIFT, RESIZED], ids=["shift", "resized"])

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from regnety.errors import WeightsError
+from regnety.errors import ImageError, WeightsError
 from regnety.files.file_names import TRAINING_FILES
+from regnety.images.sources import StoredImage
 from regnety.progress import Progress
 
 LIMIT = 100_000
@@ -35,7 +36,7 @@ class TrainingFiles:
         self._source = source
 
     @classmethod
-    def of(cls, files: Sequence[str | Path], *, quiet: bool = False) -> "TrainingFiles":
+    def of(cls, files: Sequence[str | Path | StoredImage], *, quiet: bool = False) -> "TrainingFiles":
         """Of some files, except those that cannot be read."""
         return cls(np.array([value for value in fingerprints(files, quiet=quiet) if value is not None], np.uint64))
 
@@ -92,7 +93,7 @@ def stored_training_files(folder: Path) -> TrainingFiles | None:
     return TrainingFiles(path) if path.is_file() else None
 
 
-def fingerprints(files: Sequence[str | Path], *, quiet: bool = False) -> Iterable[int | None]:
+def fingerprints(files: Sequence[str | Path | StoredImage], *, quiet: bool = False) -> Iterable[int | None]:
     """The fingerprint of each file, in order, None for one that cannot be read. Reads with one thread per core."""
     from concurrent.futures import ThreadPoolExecutor  # no prediction needs it here
 
@@ -106,14 +107,16 @@ def fingerprints(files: Sequence[str | Path], *, quiet: bool = False) -> Iterabl
             yield value
 
 
-def fingerprint_of(path: str | Path) -> int | None:
+def fingerprint_of(image: str | Path | StoredImage) -> int | None:
     """Of one file; None if it cannot be read, or is a device or a pipe, which might never end."""
     import hashlib
 
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        if isinstance(image, StoredImage):
+            return int.from_bytes(hashlib.sha256(image.read()).digest()[:8], "big")
+        if not stat.S_ISREG(os.stat(image).st_mode):
             return None
-        with open(path, "rb") as file:
+        with open(image, "rb") as file:
             return int.from_bytes(hashlib.file_digest(file, "sha256").digest()[:8], "big")
-    except OSError:
+    except (OSError, ImageError):
         return None

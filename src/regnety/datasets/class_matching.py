@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
 from regnety.bundle.bundle import Bundle
 from regnety.catalog import class_names
@@ -119,6 +120,8 @@ def _places(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
 
 
 def _class_folder(sample: Sample) -> str:
-    """The folder after which a sample's class is named."""
-    folders = (folder for folder in sample.path.parents if unicodedata.normalize("NFC", folder.name) == sample.label)
-    return str(next(folders, sample.path.parent))
+    """The folder after which a sample's class is named, or the sample where a table names its class."""
+    if not isinstance(sample.image, Path):
+        return sample.name
+    folders = (folder for folder in sample.image.parents if unicodedata.normalize("NFC", folder.name) == sample.label)
+    return str(next(folders, sample.image))

@@ -36,7 +36,7 @@ def scored_samples(
     if bundle.training_files is None:
         return ScoredSamples(samples=tuple(samples), trained_on=(None,) * len(samples))
     has = bundle.training_files.has
-    known = [has(value) for value in fingerprints([sample.path for sample in samples], quiet=quiet)]
+    known = [has(value) for value in fingerprints([sample.image for sample in samples], quiet=quiet)]
     # If all were trained on, scoring them is what was asked for; the caller says what that is worth.
     if held_out_only and True in known and False in known:
         kept = tuple(sample for sample, trained in zip(samples, known, strict=True) if trained is False)

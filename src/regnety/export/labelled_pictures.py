@@ -37,7 +37,7 @@ class LabelledPictures(Sequence[tuple[npt.NDArray[np.uint8], int]]):
                 progress.advance()
 
     def _read(self, sample: Sample) -> npt.NDArray[np.uint8]:
-        return load_pixels(sample.path, self._preprocessing)[None]
+        return load_pixels(sample.image, self._preprocessing)[None]
 
     def __len__(self) -> int:
         return len(self._samples)

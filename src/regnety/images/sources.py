@@ -1,6 +1,7 @@
 """Where an image comes from, and its bytes: a path, a web address, an address in a store, or the bytes themselves."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,25 @@ class NamedImage:
     data: bytes
 
 
+class StoredImage(ABC):
+    """An image within a larger file, as a tar file or a Parquet table. It is read whenever it is needed."""
+
+    name: str
+    """What answers and errors call it."""
+
+    @abstractmethod
+    def read(self) -> bytes:
+        """Its bytes.
+
+        Raises:
+            ImageError: it cannot be read; the message begins with its name.
+        """
+
+    @abstractmethod
+    def stamp(self) -> str:
+        """A text that changes when the larger file is written again, as its size and time of change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """A place that gave no images. It is answered with its error, like a file that cannot be read."""
@@ -51,14 +71,16 @@ def without_images(folder: str, recursive: bool) -> Unreadable:
     return Unreadable(folder, f"no images in this folder ({', '.join(SUFFIXES)}){hint}")
 
 
-ImageSource: TypeAlias = Union[str, Path, bytes, NamedImage, Unreadable, "Image.Image", npt.NDArray[np.uint8]]
+ImageSource: TypeAlias = Union[
+    str, Path, bytes, NamedImage, StoredImage, Unreadable, "Image.Image", npt.NDArray[np.uint8]
+]
 """A path, an address (http://, https://, s3:// and others of fsspec), the bytes of a file, a PIL image, or uint8 pixels
 [height, width, 3] in RGB."""
 
 
 def source_name(source: object) -> str | None:
     """The name of a source that has one."""
-    if isinstance(source, NamedImage | Unreadable):
+    if isinstance(source, NamedImage | StoredImage | Unreadable):
         return source.name
     return str(source) if isinstance(source, str | Path) else None
 

@@ -119,7 +119,7 @@ def evaluate(
     with Progress("evaluating", total=len(samples), quiet=quiet) as progress:
         # A generator has no length: for a list the fastest engine would be looked for, whose loss differs in the last
         # digits, so that the same command would give another number on another machine.
-        outputs = predictor.outputs(sample.path for sample in samples)
+        outputs = predictor.outputs(sample.image for sample in samples)
         for target, trained, output in zip(indices, scored.trained_on, outputs, strict=True):
             if output.outputs is None:
                 errors.append(str(output.error))

@@ -4,12 +4,11 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import closing, suppress
 from itertools import chain, islice
-from pathlib import Path
 
 from regnety.bundle.bundle import Bundle
 from regnety.errors import ImageError, WeightsError
 from regnety.forks import ProcessLock, bind, never_free
-from regnety.images.sources import ImageSource, NamedImage, read_image_file
+from regnety.images.sources import ImageSource, NamedImage, StoredImage, read_image_file, source_name
 from regnety.inference.engines.registry import ENGINES, Engine
 from regnety.inference.engines.selection import choose_engine, start_engine
 from regnety.inference.options import RunOptions
@@ -151,8 +150,8 @@ class Runner:
         images: list[ImageSource] = []
         for source in sources:
             with suppress(ImageError):
-                is_file = isinstance(source, str | Path)
-                images.append(NamedImage(str(source), read_image_file(source)) if is_file else source)
+                name = source_name(source)
+                images.append(source if name is None else NamedImage(name, read_image_file(source)))
         with self._starting:
             self._pipelines.clear()  # each holds an engine, which takes as much memory as the weights
         return tune(self.bundle, images, self._new_pipeline, self.options, outputs=self._outputs)
@@ -189,4 +188,4 @@ class Runner:
 
 def _readable_again(source: ImageSource) -> ImageSource:
     """The bytes of an open file, which can be read only once."""
-    return source.read() if hasattr(source, "read") else source
+    return source.read() if hasattr(source, "read") and not isinstance(source, StoredImage) else source

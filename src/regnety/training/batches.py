@@ -90,7 +90,7 @@ def load_all(samples: Sequence[Sample], preprocessing: Preprocessing, *, quiet: 
     pixels = np.empty((len(samples), side, side, 3), np.uint8)
 
     def load(index: int) -> None:
-        pixels[index] = load_pixels(samples[index].path, preprocessing)
+        pixels[index] = load_pixels(samples[index].image, preprocessing)
 
     pool = ThreadPoolExecutor(available_cores())
     try:
@@ -110,7 +110,7 @@ def evaluation_batches(
     with ThreadPoolExecutor(available_cores()) as pool:
         for start in range(0, len(samples), batch_size):
             chunk = samples[start : start + batch_size]
-            pixels = list(pool.map(lambda sample: load_pixels(sample.path, preprocessing), chunk))
+            pixels = list(pool.map(lambda sample: load_pixels(sample.image, preprocessing), chunk))
             yield np.stack(pixels), targets[start : start + batch_size]
 
 
@@ -193,7 +193,7 @@ class _StreamedBatches:
                 pool.shutdown(cancel_futures=True)
 
     def _load(self, index: int, numbers: npt.NDArray[np.float64]) -> Pixels:
-        image = load_image(self._samples[index].path, exif_orientation=self._preprocessing.exif_orientation)
+        image = load_image(self._samples[index].image, exif_orientation=self._preprocessing.exif_orientation)
         box = random_box(image.width, image.height, self._augmentation.min_area, numbers[:4])
         side = self._preprocessing.image_size
         # Crop and resize in one call: with `box` Pillow also takes fractions of pixels.

@@ -11,6 +11,7 @@ from typing import Any
 from regnety.datasets.samples import DataSplits, Sample
 from regnety.errors import DataError, ImageError
 from regnety.images.decoding import check_image
+from regnety.images.sources import StoredImage
 from regnety.inference.engines.processor import available_cores
 from regnety.progress import Progress
 from regnety.storage import replacing
@@ -82,7 +83,7 @@ def look_at_pictures(
     left_out = set(stored.get("unreadable", ()))
     splits = _without(splits, left_out)
     samples = (*splits.train, *splits.val)
-    names = [_name(sample, splits) for sample in samples]
+    names = [splits.name_of(sample) for sample in samples]
     digest, seen = _digest(names), _digest([*names, *map(_stamp, samples)])
     # Names decide the order, and so what each step sees; times may change by a copy without harm.
     if stored.get("sha256", digest) != digest:
@@ -106,8 +107,8 @@ def look_at_pictures(
     return RunPictures(splits=splits, unreadable=tuple(sorted(left_out)), digest=digest, seen=seen, looked_at=looked_at)
 
 
-def _skipping(splits: DataSplits, errors: dict[Path, str]) -> RunPictures:
-    left_out = {_name(sample, splits) for sample in (*splits.train, *splits.val) if sample.path in errors}
+def _skipping(splits: DataSplits, errors: dict[str, str]) -> RunPictures:
+    left_out = {splits.name_of(sample) for sample in (*splits.train, *splits.val) if sample.name in errors}
     kept = _without(splits, left_out)
     if gone := sorted(set(splits.classes) - {sample.label for sample in kept.train}):
         raise DataError(
@@ -116,19 +117,19 @@ def _skipping(splits: DataSplits, errors: dict[Path, str]) -> RunPictures:
     if splits.val and not kept.val:
         raise DataError(f"{splits.root}: no picture of val/ can be read; {_first(errors)}")
     samples = (*kept.train, *kept.val)
-    names = [_name(sample, kept) for sample in samples]
+    names = [kept.name_of(sample) for sample in samples]
     seen = _digest([*names, *map(_stamp, samples)])
     return RunPictures(
         splits=kept, unreadable=tuple(sorted(left_out)), digest=_digest(names), seen=seen, looked_at=True
     )
 
 
-def _errors(samples: Sequence[Sample], *, quiet: bool) -> dict[Path, str]:
+def _errors(samples: Sequence[Sample], *, quiet: bool) -> dict[str, str]:
     """The error of each picture that cannot be read, in the order of the pictures."""
 
     def error_of(sample: Sample) -> str | None:
         try:
-            check_image(sample.path)
+            check_image(sample.image)
         except ImageError as error:
             return str(error)
         return None
@@ -140,13 +141,13 @@ def _errors(samples: Sequence[Sample], *, quiet: bool) -> dict[Path, str]:
             for sample, error in zip(samples, pool.map(error_of, samples), strict=True):
                 progress.advance()
                 if error is not None:
-                    errors[sample.path] = error
+                    errors[sample.name] = error
     finally:
         pool.shutdown(cancel_futures=True)  # otherwise Ctrl-C would wait for all pictures in the queue
     return errors
 
 
-def _first(errors: dict[Path, str]) -> str:
+def _first(errors: dict[str, str]) -> str:
     return next(iter(errors.values()))
 
 
@@ -154,20 +155,18 @@ def _without(splits: DataSplits, names: set[str]) -> DataSplits:
     if not names:
         return splits
     train, val = (
-        tuple(sample for sample in samples if _name(sample, splits) not in names)
+        tuple(sample for sample in samples if splits.name_of(sample) not in names)
         for samples in (splits.train, splits.val)
     )
     return replace(splits, train=train, val=val)
 
 
-def _name(sample: Sample, splits: DataSplits) -> str:
-    return sample.path.relative_to(splits.root).as_posix()
-
-
 def _stamp(sample: Sample) -> str:
     """Size and modification time of a file; nothing for one that is gone, which is found when it is decoded."""
+    if isinstance(sample.image, StoredImage):
+        return sample.image.stamp()
     try:
-        status = sample.path.stat()
+        status = sample.image.stat()
     except OSError:
         return ""
     return f"{status.st_size} {status.st_mtime_ns}"

@@ -174,7 +174,7 @@ def training_files_of(
     # A resume does not hash every picture again if none has changed.
     if stored is not None and not looked_at:
         return stored
-    found = TrainingFiles.of([sample.path for sample in samples], quiet=quiet) | stored
+    found = TrainingFiles.of([sample.image for sample in samples], quiet=quiet) | stored
     return found if base is None else found | base.training_files
 
 

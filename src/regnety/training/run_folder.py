@@ -123,14 +123,14 @@ def validation_split(run: Path, splits: DataSplits, recipe: Recipe) -> tuple[Seq
     if not path.exists():
         _, held = hold_out(splits.train, recipe.val_fraction, seed=recipe.seed)
         # Relative and with slashes, so that data and run can move to another machine.
-        names = [sample.path.relative_to(splits.root).as_posix() for sample in held]
+        names = [splits.name_of(sample) for sample in held]
         with replacing(path) as beside:
             beside.write_text(json.dumps({"val": names}, indent=1), "utf-8")
     try:
         held_names = set(json.loads(read_file_text(path))["val"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(f"{path}: cannot be read: {error}; it says which pictures the run holds out") from error
-    held_out = [sample.path.relative_to(splits.root).as_posix() in held_names for sample in splits.train]
+    held_out = [splits.name_of(sample) in held_names for sample in splits.train]
     # Training on what was held out before would make the validation worthless without a word.
     if sum(held_out) != len(held_names):
         raise DataError(
