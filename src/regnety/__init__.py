@@ -73,7 +73,12 @@ if TYPE_CHECKING:
     from regnety.inference.cluster.ray_predictor import RayPredictor as RayPredictor
     from regnety.inference.engines.registry import Engine as Engine
     from regnety.inference.engines.system_info import system_info as system_info
-    from regnety.inference.evaluation import Evaluation as Evaluation, evaluate as evaluate
+    from regnety.inference.evaluation import evaluate as evaluate
+    from regnety.inference.evaluation_result import (
+        ClassAccuracy as ClassAccuracy,
+        EvaluatedImage as EvaluatedImage,
+        EvaluationResult as EvaluationResult,
+    )
     from regnety.inference.jobs.job import JobSummary as JobSummary
     from regnety.inference.jobs.predictions import write_predictions as write_predictions
     from regnety.inference.latency.benchmark import bench as bench
@@ -109,6 +114,7 @@ if TYPE_CHECKING:
     from regnety.training.run_bundle import RunResult as RunResult
     from regnety.weights.fetching.published import fetch_weights as fetch_weights
 
+    Evaluation = EvaluationResult
     find_neighbors = find_neighbours
 
 _HOMES = {
@@ -165,7 +171,8 @@ _HOMES = {
     "regnety.inference.cluster.ray_predictor": ("RayPredictor",),
     "regnety.inference.engines.registry": ("Engine",),
     "regnety.inference.engines.system_info": ("system_info",),
-    "regnety.inference.evaluation": ("Evaluation", "evaluate"),
+    "regnety.inference.evaluation": ("evaluate",),
+    "regnety.inference.evaluation_result": ("ClassAccuracy", "EvaluatedImage", "EvaluationResult"),
     "regnety.inference.jobs.job": ("JobSummary",),
     "regnety.inference.jobs.predictions": ("write_predictions",),
     "regnety.inference.options": ("RunOptions",),
@@ -195,7 +202,7 @@ _NEEDS_TORCH = {"RunResult", "create_model", "create_transform", "load_checkpoin
 _TIMMS_ROOMS = ("data", "models")  # where code that was written for timm looks: `regnety.data.create_transform`
 _TIMMS_OTHER_ROOMS = ("layers", "loss", "optim", "scheduler", "utils")
 
-_SPELLINGS = {"find_neighbors": "find_neighbours"}  # accepted, in no list
+_SPELLINGS = {"Evaluation": "EvaluationResult", "find_neighbors": "find_neighbours"}  # accepted, in no list
 
 __all__ = sorted([*_HOME, "__version__"])
 

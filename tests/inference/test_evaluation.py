@@ -17,7 +17,8 @@ from regnety.bundle import training_files
 from regnety.bundle.training_files import TrainingFiles, fingerprint_of
 from regnety.datasets.folders import read_class_folders
 from regnety.images.pixels import load_pixels
-from regnety.inference.evaluation import Evaluation, evaluate
+from regnety.inference.evaluation import evaluate
+from regnety.inference.evaluation_result import EvaluationResult
 
 CLASSES = ("white", "red", "green", "blue", "grey", "black", "pink")
 """Of the model, in another order than the folders', and more of them."""
@@ -147,7 +148,7 @@ def test_orientation_follows_the_model(tmp_path: Path) -> None:
 
 
 def test_the_fields_as_json(bundle: Bundle, folder: Path) -> None:
-    found: Evaluation = evaluate(bundle, read_class_folders(folder), quiet=True)
+    found: EvaluationResult = evaluate(bundle, read_class_folders(folder), quiet=True)
     values = found.as_dict()
     assert list(values) == ["model", "count", "top1", "top5", "loss", "trained_on", "left_out", "per_class"]
     assert values["per_class"]["red"] == {"count": 2, "top1": found.per_class["red"].top1}

@@ -35,7 +35,8 @@ from regnety.images.pixels import load_pixels
 from regnety.images.sources import ImageSource, Unreadable
 from regnety.inference.engines.processor import available_cores
 from regnety.inference.engines.selection import installed_engines, start_engine
-from regnety.inference.evaluation import Evaluation, evaluate
+from regnety.inference.evaluation import evaluate
+from regnety.inference.evaluation_result import EvaluationResult
 from regnety.metadata.calibration import Calibration, MeasuredDrop
 from regnety.preprocessing import PerChannel
 from regnety.progress import Progress
@@ -290,7 +291,7 @@ def _agreement(bundle: Bundle, made: Bundle, pictures: Sequence[Picture]) -> flo
     return 100 * float(np.mean(answers[0] == answers[1]))
 
 
-def _measured(before: Evaluation, after: Evaluation, data: str) -> MeasuredDrop:
+def _measured(before: EvaluationResult, after: EvaluationResult, data: str) -> MeasuredDrop:
     return MeasuredDrop(
         data=data,
         count=after.count,

@@ -1,11 +1,12 @@
 """Accuracy of a model on labelled photographs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
+import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.class_matching import class_indices, matcher_of
@@ -13,65 +14,10 @@ from regnety.datasets.folders import read_evaluation_folder
 from regnety.datasets.held_out import scored_samples
 from regnety.datasets.samples import Sample
 from regnety.errors import DataError
+from regnety.inference.evaluation_result import ClassAccuracy, EvaluationResult, UnreadImage
 from regnety.inference.options import RunFields, RunOptions
 from regnety.inference.predictor import Predictor, softmax
 from regnety.progress import Progress
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassAccuracy:
-    """How often a model was right about the photographs of one class.
-
-    Args:
-        count: number of photographs.
-        top1: in percent.
-    """
-
-    count: int
-    top1: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """How often a model was right.
-
-    Args:
-        model: its name.
-        count: number of photographs that could be read; they alone are scored.
-        top1: photographs whose class is the first answer, in percent.
-        top5: photographs whose class is among the first five answers, in percent.
-        loss: mean cross-entropy.
-        per_class: by the class's label; two classes of one name have their ImageNet ids too, as crane (n02012849).
-        errors: a line for each photograph that could not be read.
-        trained_on: number of scored photographs that the model was trained on; None if it does not say what it was
-            trained on. For a model that was trained on more than 100,000, the least that it can be.
-        left_out: number of photographs that were omitted, because the model was or may have been trained on them.
-        notice: a sentence on the photographs that it was trained on; None if there are none.
-    """
-
-    model: str
-    count: int
-    top1: float
-    top5: float
-    loss: float
-    per_class: dict[str, ClassAccuracy]
-    errors: tuple[str, ...]
-    trained_on: int | None = None
-    left_out: int = 0
-    notice: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values, in the fields of `--format json`."""
-        return {
-            "model": self.model,
-            "count": self.count,
-            "top1": self.top1,
-            "top5": self.top5,
-            "loss": self.loss,
-            "trained_on": self.trained_on,
-            "left_out": self.left_out,
-            "per_class": {name: {"count": c.count, "top1": c.top1} for name, c in self.per_class.items()},
-        }
 
 
 def evaluate(
@@ -80,9 +26,10 @@ def evaluate(
     *,
     options: RunOptions | None = None,
     held_out_only: bool = False,
+    probabilities: bool = False,
     quiet: bool = False,
     **changes: Unpack[RunFields],
-) -> Evaluation:
+) -> EvaluationResult:
     """Measure a model's accuracy on labelled photographs; classes are matched by name.
 
     Photographs that the model was trained on count too. `regnety eval` omits them; `held_out_only=True` does the same.
@@ -93,11 +40,13 @@ def evaluate(
         options: how the model is run and what it is shown. By default as published accuracies are measured: timm's
             pixels to the last bit, orientation as in training, in f32, or in int8 if the model is quantized.
         held_out_only: omit photographs that the model was trained on, unless it was trained on all of them.
+        probabilities: keep the probability of every class for every photograph, 4 bytes each.
         quiet: show no progress.
         changes: fields of `RunOptions` as keywords, which change `options`.
 
     Returns:
-        Accuracies in percent, of all photographs that could be read and of each class.
+        Accuracies in percent, of all photographs that could be read and of each class; and the answer to each. It does
+        not depend on the number of workers, nor on what else is evaluated with a photograph.
 
     Raises:
         DataError: a class is not one of the model's, or its name means several; or no photograph can be read.
@@ -111,48 +60,86 @@ def evaluate(
     options = (options or RunOptions()).with_defaults({"precision": "int8" if bundle.is_quantized else "f32"})
     shown: RunFields = {"pixels": "exact", "exif_orientation": bundle.preprocessing.exif_orientation}
     predictor = Predictor(bundle, options=replace(options, **changes).with_defaults(shown))
-    targets: list[int] = []
+    names = matcher_of(bundle).names()
+    answers = _Answers(probabilities)
     trained_on: list[bool | None] = []
-    ranks: list[int] = []
-    losses: list[float] = []
-    errors: list[str] = []
     with Progress("evaluating", total=len(samples), quiet=quiet) as progress:
         # A generator has no length: for a list the fastest engine would be looked for, whose loss differs in the last
         # digits, so that the same command would give another number on another machine.
         outputs = predictor.outputs(sample.image for sample in samples)
-        for target, trained, output in zip(indices, scored.trained_on, outputs, strict=True):
+        for sample, target, trained, output in zip(samples, indices, scored.trained_on, outputs, strict=True):
             if output.outputs is None:
-                errors.append(str(output.error))
+                answers.add_unread(sample.name, target, str(output.error))
             else:
-                logits = output.outputs["logits"]
-                targets.append(target)
+                answers.add(sample.name, target, output.outputs["logits"])
                 trained_on.append(trained)
-                # Stable: of equal logits the first class counts as the answer, as in `predict`.
-                ranks.append(int(np.flatnonzero(np.argsort(-logits, kind="stable") == target)[0]))
-                # A probability may underflow to 0, whose logarithm would make the mean infinite.
-                losses.append(-float(np.log(max(softmax(logits)[target], np.finfo(np.float64).tiny))))
             progress.advance()
-    if not targets:
-        raise DataError(f"no photograph could be read, of {len(samples)}; the first: {errors[0]}")
-    rank, target_of = np.array(ranks), np.array(targets)
-    names = matcher_of(bundle).names()
-    return Evaluation(
+    if not answers.targets:
+        raise DataError(f"no photograph could be read, of {len(samples)}; the first: {answers.unread[0].error}")
+    assert predictor.plan is not None  # something was answered
+    rank, targets = np.array(answers.ranks), np.array(answers.targets)
+    return EvaluationResult(
         model=bundle.name,
         count=len(rank),
         top1=_percent(rank < 1),
         top5=_percent(rank < 5),
-        loss=float(np.mean(losses)),
+        loss=float(np.mean(answers.losses)),
         per_class={
             names[number]: ClassAccuracy(
-                count=int((target_of == number).sum()), top1=_percent(rank[target_of == number] < 1)
+                count=int((targets == number).sum()), top1=_percent(rank[targets == number] < 1)
             )
-            for number in sorted(set(targets))  # classes without a photograph have no accuracy
+            for number in sorted(set(answers.targets))  # classes without a photograph have no accuracy
         },
-        errors=tuple(errors),
+        errors=tuple(image.error for image in answers.unread),
         trained_on=None if bundle.training_files is None else trained_on.count(True),
         left_out=scored.left_out,
         notice=None if bundle.training_files is None else _notice(bundle, trained_on, scored.left_out),
+        classes=names,
+        filenames=tuple(answers.filenames),
+        targets=targets,
+        predictions=np.array(answers.predictions),
+        prob=np.array(answers.prob),
+        probabilities=np.stack(answers.probabilities) if probabilities else None,
+        unread=tuple(answers.unread),
+        engine=predictor.plan.engine,
+        precision=predictor.plan.precision,
+        preprocessing=predictor.bundle.preprocessing,
     )
+
+
+class _Answers:
+    """What is known of each photograph so far."""
+
+    def __init__(self, keeps_probabilities: bool) -> None:
+        self._keeps_probabilities = keeps_probabilities
+        self.filenames: list[str] = []
+        self.targets: list[int] = []
+        self.predictions: list[int] = []
+        self.prob: list[float] = []
+        self.ranks: list[int] = []
+        self.losses: list[float] = []
+        self.probabilities: list[npt.NDArray[np.float32]] = []
+        self.unread: list[UnreadImage] = []
+
+    def add(self, filename: str, target: int, logits: npt.NDArray[np.float32]) -> None:
+        """A photograph with the model's logits [num_classes]."""
+        probabilities = softmax(logits)
+        # Stable: of equal logits the first class counts as the answer, as in `predict`.
+        order = np.argsort(-logits, kind="stable")
+        answer = int(order[0])
+        self.filenames.append(filename)
+        self.targets.append(target)
+        self.predictions.append(answer)
+        self.prob.append(float(probabilities[answer]))
+        self.ranks.append(int(np.flatnonzero(order == target)[0]))
+        # A probability may underflow to 0, whose logarithm would make the mean infinite.
+        self.losses.append(-float(np.log(max(probabilities[target], np.finfo(np.float64).tiny))))
+        if self._keeps_probabilities:
+            self.probabilities.append(probabilities.astype(np.float32))
+
+    def add_unread(self, filename: str, target: int, error: str) -> None:
+        """A photograph that could not be read."""
+        self.unread.append(UnreadImage(filename=filename, target=target, error=error, place=len(self.targets)))
 
 
 def _notice(bundle: Bundle, trained_on: Sequence[bool | None], left_out: int) -> str | None:
@@ -170,5 +157,5 @@ def _notice(bundle: Bundle, trained_on: Sequence[bool | None], left_out: int) ->
     return f"{bundle.name} was trained on {number} {count} photographs that are scored; expect less of it on new ones"
 
 
-def _percent(right: "np.ndarray[Any, np.dtype[np.bool_]]") -> float:
+def _percent(right: npt.NDArray[np.bool_]) -> float:
     return 100 * int(right.sum()) / len(right)

@@ -14,7 +14,8 @@ from regnety.bundle.training_files import TrainingFiles, stored_training_files
 from regnety.datasets.samples import DataSplits, Sample
 from regnety.errors import WeightsError
 from regnety.files.number_types import stored_type
-from regnety.inference.evaluation import Evaluation, evaluate
+from regnety.inference.evaluation import evaluate
+from regnety.inference.evaluation_result import EvaluationResult
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.training.optimization import arithmetic_of
 from regnety.training.recipes.recipe import Recipe
@@ -123,7 +124,7 @@ class RunBundle:
         Returns:
             The result, and a line for each test picture that could not be read.
         """
-        tested: Evaluation | None = None
+        tested: EvaluationResult | None = None
         if self._splits.test:
             # The bundle as it is on disk, as everybody will run it: with f16 weights, and the engine of `eval`.
             tested = evaluate(Bundle.load(self.write()), self._splits.test, quiet=quiet)

@@ -14,7 +14,7 @@ from regnety.cli.output.rows import RowOutput, listing_of, print_table
 from regnety.text import counted, printable
 
 if TYPE_CHECKING:
-    from regnety.inference.evaluation import Evaluation
+    from regnety.inference.evaluation_result import EvaluationResult
     from regnety.inference.options import RunFields
 
 KINDS = {"class": "text", "count": "integer", "top1": "real"}
@@ -82,13 +82,13 @@ def evaluate(
     return int(bool(result.errors))
 
 
-def _print_table(result: "Evaluation", stream: TextIO) -> None:
+def _print_table(result: "EvaluationResult", stream: TextIO) -> None:
     rows = [(name, str(of.count), f"{of.top1:.2f} %") for name, of in result.per_class.items()]
     print_table(("class", "images", "top1"), rows, right=("images", "top1"), stream=stream)
     print(f"\n{printable(_summary(result))}", file=stream)
 
 
-def _summary(result: "Evaluation") -> str:
+def _summary(result: "EvaluationResult") -> str:
     return (
         f"{result.model}: top1 {result.top1:.2f} %, top5 {result.top5:.2f} %, "
         f"loss {result.loss:.4f} on {counted(result.count, 'image')}"
