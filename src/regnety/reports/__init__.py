@@ -1,0 +1,1 @@
+"""Reports of models on labelled photographs: one HTML file that loads nothing."""
