@@ -11,9 +11,9 @@ import pytest
 
 from pictures import encoded, photograph, write_colours
 from regnety import Bundle, DataError, ImageError
+from regnety.datasets.unreadable import UnreadablePicturesError
 from regnety.images.decoding import check_image, load_image
 from regnety.training import pictures as training_pictures
-from regnety.training.pictures import UnreadablePicturesError
 from runs import CROPS, epochs_of, run, weights_of
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from regnety.datasets.samples import DataSplits, Sample
+from regnety.datasets.unreadable import UnreadablePicturesError
 from regnety.errors import DataError, ImageError
 from regnety.images.decoding import check_image
 from regnety.images.sources import StoredImage
@@ -16,21 +17,6 @@ from regnety.inference.engines.processor import available_cores
 from regnety.progress import Progress
 from regnety.storage import replacing
 from regnety.training.run_folder import PICTURES_FILE
-
-
-class UnreadablePicturesError(ImageError):
-    """Some training or validation pictures cannot be read.
-
-    Args:
-        errors: a line for each.
-        count: number of pictures that were checked.
-        advice: what to do.
-    """
-
-    def __init__(self, errors: Sequence[str], count: int, advice: str) -> None:
-        told = errors[0] if len(errors) == 1 else f"{len(errors)} of {count} pictures cannot be read"
-        super().__init__(f"{told}; {advice}")
-        self.errors = tuple(errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

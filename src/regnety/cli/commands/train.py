@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,10 +10,8 @@ from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.main import Terminated, terminated_as
 from regnety.cli.options.images import silence_decoders
 from regnety.cli.options.shared import model_option, quiet_option
-from regnety.cli.output.notices import say
+from regnety.cli.output.notices import list_unreadable, say
 from regnety.extras import import_extra
-
-LISTED_ERRORS = 20  # unreadable images that are named; a folder of thousands may have as many
 
 
 @click.command()
@@ -82,8 +79,8 @@ def train(
         with terminated_as(Terminated):
             # within: importing torch takes seconds, in which SIGTERM may come
             import_extra("torch", feature="training", extra="torch")
+            from regnety.datasets.unreadable import UnreadablePicturesError
             from regnety.text import counted
-            from regnety.training.pictures import UnreadablePicturesError
             from regnety.training.run import train as run_training
             from regnety.training.run_folder import has_begun
             from regnety.training.selection import select_recipe
@@ -113,7 +110,7 @@ def train(
                 )
             except UnreadablePicturesError as error:
                 # before the error's own line, which is the last that is read
-                _list_unreadable(error.errors)
+                list_unreadable(error.errors)
                 raise
     except KeyboardInterrupt:
         say("stopped; --resume continues after the last finished epoch")
@@ -125,13 +122,3 @@ def train(
     ]
     # stdout has the result alone: progress and notices are on stderr
     print(f"{result.bundle}: {', '.join([*scores, counted(result.epochs, 'epoch')])}, {result.minutes:.1f} minutes")
-
-
-def _list_unreadable(errors: Sequence[str]) -> None:
-    """Name the first of them."""
-    if len(errors) == 1:  # the error that is raised names it
-        return
-    for error in errors[:LISTED_ERRORS]:
-        say(error)
-    if len(errors) > LISTED_ERRORS:
-        say(f"and {len(errors) - LISTED_ERRORS} more")

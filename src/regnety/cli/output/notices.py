@@ -1,6 +1,7 @@
 """What a command says on stderr beside its results, in one form: a line that begins with the program's name."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from regnety.text import counted, one_line, printable
@@ -8,6 +9,9 @@ from regnety.text import counted, one_line, printable
 if TYPE_CHECKING:
     from regnety.bundle.bundle import Bundle
     from regnety.inference.jobs.answering import Answering
+
+LISTED_ERRORS = 20
+"""Unreadable images that are named; a folder of thousands may have as many."""
 
 
 def say(text: str) -> None:
@@ -19,6 +23,16 @@ def say_notice(bundle: "Bundle", *, quiet: bool = False) -> None:
     """Say what was assumed of a model whose files do not say everything."""
     if bundle.notice is not None and not quiet:
         say(bundle.notice)
+
+
+def list_unreadable(errors: Sequence[str]) -> None:
+    """Name the first images that cannot be read, before the error's own line, which is the last that is read."""
+    if len(errors) == 1:  # the error that is raised names it
+        return
+    for error in errors[:LISTED_ERRORS]:
+        say(error)
+    if len(errors) > LISTED_ERRORS:
+        say(f"and {len(errors) - LISTED_ERRORS} more")
 
 
 class EngineNotice:
