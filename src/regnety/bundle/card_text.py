@@ -11,6 +11,7 @@ from regnety.catalog.addresses import HUB, split_address
 from regnety.catalog.model_page import CITATION, PageEntry
 from regnety.catalog.models import is_name
 from regnety.catalog.published import LICENCES, ImageNetAccuracy, PublishedWeights
+from regnety.files.file_names import RUN_FILES
 from regnety.metadata.calibration import Calibration
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.text import counted, one_line, printable
@@ -101,7 +102,7 @@ def title_of(model: Model) -> str:
         return printable(one_line(model.name))
     place = model.path.resolve()
     # Each run has its model in RUN/bundle, so the folder's own name says nothing.
-    is_of_run = place.name == "bundle" and (place.parent / "recipe.yaml").is_file()
+    is_of_run = place.name == "bundle" and any((place.parent / name).is_file() for name in RUN_FILES)
     return printable(one_line(place.parent.name if is_of_run else place.name))
 
 

@@ -11,6 +11,7 @@ from regnety.bundle.model import Model
 from regnety.catalog.addresses import HUB, LOCAL, split_address
 from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle, how_to_find, is_name, model_info
 from regnety.errors import UnknownModelError, WeightsError
+from regnety.files.file_names import RUN_FILES
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.text import one_line
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 CHECKPOINT_SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".tar", ".pyth", ".torch", ".bin", ".ckpt", ".json")
 GRAPH_SUFFIXES = (".onnx", ".xml")
 """Suffixes of files that are models by themselves, in lower or upper case. A checkpoint is known by its content."""
-RECIPE_FILE = "recipe.yaml"
 """By which the folder of a run of `regnety train` is known."""
 # `timm/regnety_002` may be a path or a repository: the message for a missing path mentions the Hub, too.
 _REPOSITORY = re.compile(r"[A-Za-z][\w.-]*/[\w.-]+")
@@ -145,7 +145,7 @@ def fetch_model(model: str, *, quiet: bool = False) -> Path:
 def place_on_disk(model: str | Path) -> Path:
     """The file or folder that MODEL means if it is not a name: without `local-dir:`, and with `~` expanded.
 
-    The folder of a run of `regnety train` means the bundle in it.
+    The folder of a run of `regnety train` or `regnety finetune` means the bundle in it.
 
     Raises:
         UnknownModelError: `local-dir:` is not followed by anything.
@@ -157,7 +157,7 @@ def place_on_disk(model: str | Path) -> Path:
             raise UnknownModelError(f"{model} has no folder; write {LOCAL}FOLDER")
         model = place if scheme == LOCAL else model
     path = Path(os.path.expanduser(model))  # shells do not expand the ~ of --model=~/birds
-    if model == "" or not os.path.isfile(path / RECIPE_FILE):
+    if model == "" or not any(os.path.isfile(path / name) for name in RUN_FILES):
         return path
     from regnety.bundle.run_folders import place_in_run
 

@@ -1,4 +1,4 @@
-"""A run of `regnety train` as a model: its folder, or a checkpoint in it."""
+"""A run of `regnety train` or `regnety finetune` as a model: its folder, or a checkpoint in it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +10,7 @@ from regnety.bundle.folders.ours import is_bundle, read_config
 from regnety.bundle.model import Model
 from regnety.bundle.training_files import stored_training_files
 from regnety.errors import RegNetYError, WeightsError
-from regnety.files.file_names import CONFIG_FILE
+from regnety.files.file_names import CONFIG_FILE, RECIPE_FILE
 from regnety.metadata.model_metadata import KEY, ModelMetadata, metadata_from_dict, metadata_from_json
 from regnety.preprocessing import Preprocessing
 from regnety.weights.checkpoint import Checkpoint
@@ -30,7 +30,7 @@ def place_in_run(folder: Path) -> Path:
     """The bundle in a run's folder; without one, its newest checkpoint; the folder itself if it is a model.
 
     Raises:
-        WeightsError: the run has not finished an epoch.
+        WeightsError: the run has no model yet.
     """
     if (folder / CONFIG_FILE).exists():
         return folder
@@ -39,7 +39,8 @@ def place_in_run(folder: Path) -> Path:
     # Names have four digits at least, so the last by name is the last epoch of all but very long runs.
     newest = max((folder / CHECKPOINT_FOLDER).glob("epoch-*.pt"), default=None)
     if newest is None:
-        raise WeightsError(f"{folder}: is a run of regnety train that has not finished an epoch; it has no model yet")
+        what = "train that has not finished an epoch" if (folder / RECIPE_FILE).exists() else "finetune that was stopped"
+        raise WeightsError(f"{folder}: is a run of regnety {what}; it has no model yet")
     return newest
 
 
@@ -64,7 +65,7 @@ def metadata_of_run(checkpoint: Checkpoint, describe: Describe) -> tuple[ModelMe
         config = run / BUNDLE_FOLDER / CONFIG_FILE
         metadata = metadata_from_dict(read_config(config.parent)[KEY], source=str(config))
         return metadata, f"{lacks}; they are taken from the bundle of its run"
-    from_recipe = _metadata_in_recipe(run / "recipe.yaml", checkpoint, describe)
+    from_recipe = _metadata_in_recipe(run / RECIPE_FILE, checkpoint, describe)
     return (
         None
         if from_recipe is None

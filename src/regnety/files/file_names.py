@@ -1,4 +1,7 @@
-"""What the files of a model are called in a folder: the Hub's layout, which timm, transformers and regnety share."""
+"""What the files of a model are called in a folder: the Hub's layout, which timm, transformers and regnety share.
+
+Also those by which a run is known, whose folder has a model in it.
+"""
 
 CONFIG_FILE = "config.json"
 PROCESSOR_FILE = "preprocessor_config.json"
@@ -19,3 +22,7 @@ GRAPH_DATA_FILE = f"{GRAPH_FILE}.data"
 """The arrays of a graph that is larger than protobuf allows (2 GiB)."""
 TRAINING_FILES = "training_files.bin"
 """In a bundle of ours: hashes of the pictures that the model was trained on."""
+RECIPE_FILE = "recipe.yaml"
+FINETUNE_FILE = "finetune.json"
+RUN_FILES = (RECIPE_FILE, FINETUNE_FILE)
+"""By which the folder of a run is known: `regnety train` writes the first, `regnety finetune` the second."""
