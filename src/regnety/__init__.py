@@ -69,6 +69,9 @@ if TYPE_CHECKING:
     from regnety.export.quantization import Quantized as Quantized, quantize_model as quantize_model
     from regnety.export.speeds import Speed as Speed
     from regnety.graph.builder import build_graph as build_graph, write_graph as write_graph
+    from regnety.heads.fitting import fit_head as fit_head
+    from regnety.heads.folding import with_head as with_head
+    from regnety.heads.head import Head as Head
     from regnety.images.torch_transform import create_transform as create_transform
     from regnety.inference.cluster.ray_predictor import RayPredictor as RayPredictor
     from regnety.inference.engines.registry import Engine as Engine
@@ -167,6 +170,9 @@ _HOMES = {
     "regnety.export.quantization": ("Quantized", "quantize_model"),
     "regnety.export.speeds": ("Speed",),
     "regnety.graph.builder": ("build_graph", "write_graph"),
+    "regnety.heads.fitting": ("fit_head",),
+    "regnety.heads.folding": ("with_head",),
+    "regnety.heads.head": ("Head",),
     "regnety.images.torch_transform": ("create_transform",),
     "regnety.inference.cluster.ray_predictor": ("RayPredictor",),
     "regnety.inference.engines.registry": ("Engine",),

@@ -39,7 +39,9 @@ def place_in_run(folder: Path) -> Path:
     # Names have four digits at least, so the last by name is the last epoch of all but very long runs.
     newest = max((folder / CHECKPOINT_FOLDER).glob("epoch-*.pt"), default=None)
     if newest is None:
-        what = "train that has not finished an epoch" if (folder / RECIPE_FILE).exists() else "finetune that was stopped"
+        what = (
+            "train that has not finished an epoch" if (folder / RECIPE_FILE).exists() else "finetune that was stopped"
+        )
         raise WeightsError(f"{folder}: is a run of regnety {what}; it has no model yet")
     return newest
 

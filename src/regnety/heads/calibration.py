@@ -1,0 +1,97 @@
+"""Calibration: one number by which logits are divided, and how far probabilities are from being right that often."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+LEAST_TEMPERATURE, GREATEST_TEMPERATURE = 0.05, 20.0
+"""Where every answer is right, or none, the best temperature would be 0 or infinite."""
+NEWTON_STEPS = 30
+
+FloatArray = npt.NDArray[np.floating]
+Indices = npt.NDArray[np.intp]
+
+
+def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """The temperature T > 0 at which the cross-entropy of softmax(logits / T) is least; between 0.05 and 20.
+
+    Args:
+        logits: [N, num_classes], of rows that the model was not fitted on.
+        labels: [N], whole numbers from 0.
+    """
+    values, own = np.asarray(logits), np.asarray(labels, np.intp)
+    if not len(own):
+        return 1.0
+    values = values - values[np.arange(len(own)), own][:, None]  # the cross-entropy is then log sum exp(values / T)
+    # In 1/T the cross-entropy is convex: Newton's steps, kept between bounds that its gradient moves.
+    low, high, inverse = 1 / GREATEST_TEMPERATURE, 1 / LEAST_TEMPERATURE, 1.0
+    for _ in range(NEWTON_STEPS):
+        gradient, curvature = _derivatives(values, inverse)
+        low, high = (low, inverse) if gradient > 0 else (inverse, high)
+        following = inverse - gradient / curvature if curvature > 0 else np.inf * -gradient
+        if not low < following < high:  # also NaN
+            following = np.sqrt(low * high)
+        if abs(following - inverse) < 1e-6 * inverse:
+            break
+        inverse = float(following)
+    return 1 / inverse
+
+
+def _derivatives(values: FloatArray, inverse: float) -> tuple[float, float]:
+    """First and second derivative by 1/T of the mean cross-entropy."""
+    scaled = values * inverse
+    probabilities = np.exp(scaled - scaled.max(1, keepdims=True))
+    probabilities /= probabilities.sum(1, keepdims=True)
+    mean = np.einsum("ij,ij->i", probabilities, values)
+    square = np.einsum("ij,ij->i", probabilities, values**2)
+    return float(mean.mean(dtype=np.float64)), float((square - mean**2).mean(dtype=np.float64))
+
+
+def cross_entropy(
+    logits: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    temperature: float = 1.0,
+    row_weights: npt.NDArray[np.floating] | None = None,
+) -> float:
+    """Mean of -log softmax(logits / temperature) at the labels, in nats."""
+    own = np.asarray(labels, np.intp)
+    scaled = np.asarray(logits) / temperature
+    scaled = scaled - scaled.max(1, keepdims=True)
+    losses = np.log(np.exp(scaled).sum(1)) - scaled[np.arange(len(own)), own]
+    return float(np.average(losses, weights=row_weights))
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """How often answers were right, by the probability that they had."""
+
+    confidence: npt.NDArray[np.float64]
+    """[bins], mean probability of the answers in a bin; NaN where there is none."""
+    accuracy: npt.NDArray[np.float64]
+    """[bins], share of them that are right, from 0 to 1; NaN where there is none."""
+    counts: npt.NDArray[np.intp]
+    """[bins]."""
+    expected_error: float
+    """Expected calibration error: the mean of |confidence - accuracy| over all answers, from 0 to 1."""
+
+
+def reliability(probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, bins: int = 15) -> Reliability:
+    """Compare the probability of each answer with how often such answers are right.
+
+    Args:
+        probabilities: [N, num_classes].
+        labels: [N], whole numbers from 0.
+        bins: equal parts of the probabilities from 0 to 1; a bin has its upper end, not its lower.
+    """
+    values, own = np.asarray(probabilities), np.asarray(labels, np.intp)
+    highest = values.max(1, initial=0).astype(np.float64)
+    is_right = values.argmax(1) == own if len(own) else np.zeros(0, bool)
+    numbers = np.clip(np.ceil(highest * bins).astype(np.intp) - 1, 0, bins - 1)
+    counts = np.bincount(numbers, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        confidence = np.bincount(numbers, weights=highest, minlength=bins) / counts
+        accuracy = np.bincount(numbers, weights=is_right, minlength=bins) / counts
+    gap = np.nan_to_num(np.abs(confidence - accuracy))
+    return Reliability(confidence, accuracy, counts, float((gap * counts).sum() / max(1, len(own))))
