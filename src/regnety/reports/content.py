@@ -54,6 +54,8 @@ class ScoredPhotographs:
             array = getattr(self, name)
             if array is not None and array.shape != (count,):
                 raise DataError(f"{self.split}: {name} must have the shape ({count},), got {array.shape}")
+            if name != "confidences" and array.dtype.kind not in "iu":
+                raise DataError(f"{self.split}: {name} must be whole numbers, got {array.dtype}")
         for name in ("probabilities", "uncalibrated"):
             array = getattr(self, name)
             if array is not None and (array.ndim != 2 or len(array) != count):

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from regnety.extras import import_extra
+from regnety.text import printable
+from regnety.version import __version__
 
 PAGE = Path(__file__).parent / "page"
 """The templates, the style sheet and the script."""
@@ -35,7 +37,7 @@ def rendered(template: str, values: dict[str, Any]) -> str:
     page: str = (
         _environment()
         .get_template(template)
-        .render(**values, policy=policy, style=Markup(style), script=Markup(script))
+        .render(**values, version=__version__, policy=policy, style=Markup(style), script=Markup(script))
     )
     return page
 
@@ -52,4 +54,12 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        finalize=_shown,
     )
+
+
+def _shown(value: Any) -> Any:
+    """A value as the page has it: control characters, and what UTF-8 cannot encode, as escapes."""
+    from markupsafe import Markup
+
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
