@@ -34,7 +34,7 @@ from PIL import Image
 
 import regnety
 from regnety import Bundle, Preprocessing
-from regnety.datasets.folders import read_evaluation_folder
+from regnety.datasets.data_sets import read_data_set
 from regnety.inference.engines.processor import available_cores, has_bf16, processor
 from regnety.inference.engines.registry import Engine
 from regnety.inference.engines.selection import start_engine
@@ -173,7 +173,7 @@ def embedded(cifar: Path, folder: Path, rounds: int) -> list[dict[str, Any]]:
     name = "regnety_cifar10"
     result = regnety.quantize_model(name, folder / name, calibrate=cifar / "train", data=cifar, quiet=True)
     before, after = Bundle.load(name), Bundle.load(folder / name)
-    samples = read_evaluation_folder(cifar)
+    samples = read_data_set(cifar).evaluation()
     pictures = np.stack([regnety_pixels(sample.path, before) for sample in samples[:: len(samples) // 64]])
     figures = measure(before, after, pictures, rounds)
     print(f"{name}: {result.float_bytes / 1e6:.1f} MB before, {result.int8_bytes / 1e6:.1f} MB in int8")
@@ -193,13 +193,13 @@ def regnety_pixels(path: Path, bundle: Bundle) -> Pixels:
 
 
 def published(cifar: Path, folder: Path, name: str, rounds: int) -> list[dict[str, Any]]:
-    samples = read_evaluation_folder(cifar)
+    samples = read_data_set(cifar).evaluation()
     paths = [sample.path for sample in samples[:: len(samples) // CLASSES]][:CLASSES]
     fitted = np.stack([crop for number, path in enumerate(paths) for crop in crops(path, CROPS, number)])
     asked = np.stack([crop for number, path in enumerate(paths) for crop in crops(path, CROPS, 10_000 + number)])
     random_model(name, fitted).save(folder / name)
     before = Bundle.load(folder / name)
-    others = read_evaluation_folder(cifar, "train")
+    others = read_data_set(cifar).evaluation("train")
     calibrate = [
         Image.fromarray(next(crops(sample.path, 1, number)))
         for number, sample in enumerate(others[:: len(others) // 300])

@@ -7,7 +7,7 @@ import pytest
 
 from regnety import Bundle, Predictor
 from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle
-from regnety.datasets.folders import read_evaluation_folder
+from regnety.datasets.data_sets import read_data_set
 from regnety.inference.evaluation import evaluate
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -32,6 +32,6 @@ def test_its_accuracy_is_the_one_on_its_card(shared: Path, tmp_path: Path) -> No
     with zipfile.ZipFile(shared / "data" / "cifar10.zip") as archive:
         archive.extractall(tmp_path, [name for name in archive.namelist() if name.startswith("test/")])
     bundle = Bundle.load(EMBEDDED_MODEL)
-    result = evaluate(bundle, read_evaluation_folder(tmp_path), quiet=True)
+    result = evaluate(bundle, read_data_set(tmp_path).evaluation(), quiet=True)
     assert result.count == bundle.provenance["test_pictures"] == 10_000
     assert result.top1 == pytest.approx(bundle.provenance["test_top1"], abs=0.1)  # another processor rounds otherwise

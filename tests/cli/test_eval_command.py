@@ -47,7 +47,7 @@ def test_it_is_shown_what_options_say(folder: Path) -> None:
 def test_another_split(folder: Path) -> None:
     arguments = ("eval", "--data", folder / "data", "--model", folder / "bundle", "--format", "json", "--split")
     assert json.loads(regnety(*arguments, "val").stdout)["count"] == 9
-    assert one_line(regnety(*arguments, "dev")).startswith(f"{folder}/data: has no folder for the split 'dev'; it has")
+    assert one_line(regnety(*arguments, "dev")).startswith(f"{folder}/data: has no split 'dev'; it has")
 
 
 def test_the_table_is_for_people(folder: Path) -> None:
@@ -70,8 +70,8 @@ def test_unreadable_pictures_are_status_1(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("nowhere", "{folder}/nowhere: there is no such folder"),
-        ("bundle/config.json", "{folder}/bundle/config.json: is a file, "),
+        ("nowhere", "{folder}/nowhere: there is no such file or folder"),
+        ("bundle/config.json", "{folder}/bundle/config.json: is no data set; "),
         ("bundle", "{folder}/bundle: has no class folders; expected one sub-folder per class"),
     ],
 )

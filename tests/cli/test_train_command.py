@@ -159,8 +159,8 @@ def test_choices_that_do_not_fit_are_one_line(
 @pytest.mark.parametrize(
     ("data_name", "output", "message"),
     [
-        ("nowhere", "run", "{tmp}/nowhere: there is no such folder"),
-        ("data/red/000.png", "run", "{tmp}/data/red/000.png: is a file"),
+        ("nowhere", "run", "{tmp}/nowhere: there is no such file or folder"),
+        ("data/red/000.png", "run", "{tmp}/data/red/000.png: is no data set"),
         ("data/red", "run", "{tmp}/data/red: has no class folders"),
         ("one", "run", "{tmp}/one: has one class to train on (red)"),
         ("data", "file", "{tmp}/file: is a file; the output is a folder"),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from regnety.datasets.folders import read_class_folders, read_evaluation_folder, read_training_folder
+from regnety.datasets.data_sets import read_data_set
+from regnety.datasets.folders import read_class_folders
 from regnety.datasets.samples import Sample
 from regnety.errors import DataError
 
@@ -29,7 +30,7 @@ SPLITS = ("train/cat/1.jpg", "train/cat/2.jpg", "train/dog/1.jpg", "val/cat/3.jp
 
 
 def test_splits(tmp_path: Path) -> None:
-    data = read_training_folder(fill(tmp_path, *SPLITS))
+    data = read_data_set(fill(tmp_path, *SPLITS)).training()
     assert data.root == tmp_path
     assert data.classes == ("cat", "dog")
     assert names(data.train, tmp_path) == ["cat: train/cat/1.jpg", "cat: train/cat/2.jpg", "dog: train/dog/1.jpg"]
@@ -38,13 +39,13 @@ def test_splits(tmp_path: Path) -> None:
 
 
 def test_validation_is_another_name_of_val(tmp_path: Path) -> None:
-    data = read_training_folder(fill(tmp_path, "train/a/1.jpg", "train/b/1.jpg", "validation/b/2.jpg"))
+    data = read_data_set(fill(tmp_path, "train/a/1.jpg", "train/b/1.jpg", "validation/b/2.jpg")).training()
     assert names(data.val, tmp_path) == ["b: validation/b/2.jpg"]
     assert data.test == ()
 
 
 def test_class_folders_alone(tmp_path: Path) -> None:
-    data = read_training_folder(str(fill(tmp_path, "dog/1.jpg", "cat/1.jpg", "loose.jpg")))
+    data = read_data_set(str(fill(tmp_path, "dog/1.jpg", "cat/1.jpg", "loose.jpg"))).training()
     assert names(data.train, tmp_path) == ["cat: cat/1.jpg", "dog: dog/1.jpg"]
     assert data.val == data.test == ()
 
@@ -110,7 +111,7 @@ def test_a_link_that_leads_nowhere_is_no_class_lost_in_silence(tmp_path: Path) -
         root = fill(tmp_path / place.replace("/", "-"), "data/a/1.jpg", "data/b/2.jpg", "split/val/a/1.jpg")
         (root / place).symlink_to("/nowhere/at/all")
         with pytest.raises(DataError) as error:
-            read_evaluation_folder(root / place.split("/")[0])
+            read_data_set(root / place.split("/")[0]).evaluation()
         assert str(error.value) == f"{root / place}: is a broken link; mend it or remove it"
 
 
@@ -123,7 +124,7 @@ NFC, NFD = "crème", "cre\u0300me"
 
 
 def test_a_name_of_macos_is_the_same_class(tmp_path: Path) -> None:
-    data = read_training_folder(fill(tmp_path, f"train/{NFC}/1.jpg", "train/b/2.jpg", f"val/{NFD}/3.jpg"))
+    data = read_data_set(fill(tmp_path, f"train/{NFC}/1.jpg", "train/b/2.jpg", f"val/{NFD}/3.jpg")).training()
     assert data.classes == ("b", NFC)
     assert [sample.label for sample in data.val] == [NFC]
     assert data.val[0].image == tmp_path / "val" / NFD / "3.jpg"
@@ -186,24 +187,50 @@ def test_the_order_is_not_the_disks(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 )
 def test_what_cannot_be_trained_on(files: tuple[str, ...], message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
-        read_training_folder(fill(tmp_path, *files))
+        read_data_set(fill(tmp_path, *files)).training()
     assert str(error.value).startswith(message.format(root=tmp_path))
 
 
-@pytest.mark.parametrize("read", [read_training_folder, read_evaluation_folder])
-def test_what_is_no_folder(read: object, tmp_path: Path) -> None:
+def test_what_is_no_data_set(tmp_path: Path) -> None:
     fill(tmp_path, "file.jpg")
-    assert callable(read)
-    with pytest.raises(DataError, match=r"file\.jpg: is a file, not a? ?folder$"):
-        read(tmp_path / "file.jpg")
-    with pytest.raises(DataError, match=r"nowhere: there is no such folder"):
-        read(tmp_path / "nowhere")
+    with pytest.raises(
+        DataError, match=r"file\.jpg: is no data set; one is a folder with a folder for each class, or "
+    ):
+        read_data_set(tmp_path / "file.jpg")
+    with pytest.raises(DataError, match=r"nowhere: there is no such file or folder$"):
+        read_data_set(tmp_path / "nowhere")
+
+
+def test_other_usual_names_of_splits(tmp_path: Path) -> None:
+    fill(tmp_path, "Training/a/1.jpg", "Training/b/1.jpg", "valid/a/2.jpg", "Testing/b/3.jpg")
+    data = read_data_set(tmp_path)
+    assert [*data.splits] == ["train", "val", "test"]
+    assert names(data.evaluation(), tmp_path) == ["b: Testing/b/3.jpg"]
+    assert names(data.training().val, tmp_path) == ["a: valid/a/2.jpg"]
+
+
+def test_a_class_may_be_called_like_a_split(tmp_path: Path) -> None:
+    fill(tmp_path, "training/1.jpg", "running/2.jpg", "Test/3.jpg")
+    assert read_data_set(tmp_path).training().classes == ("Test", "running", "training")
+
+
+def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
+    """The training pictures of ImageNet are a million; those of val are scored without listing them."""
+    fill(tmp_path, "train/a/", "val/a/1.jpg")
+    assert names(read_data_set(tmp_path).evaluation(), tmp_path) == ["a: val/a/1.jpg"]
+    with pytest.raises(DataError, match="train/a: the class folder has no images"):
+        read_data_set(tmp_path).training()
+
+
+def test_training_pictures_are_not_scored_unasked(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has neither test nor val, only train; --split train \(split='train'\)"):
+        read_data_set(fill(tmp_path, "train/a/1.jpg")).evaluation()
 
 
 def test_many_classes_are_not_all_listed(tmp_path: Path) -> None:
     fill(tmp_path, *(f"train/{number:02d}/1.jpg" for number in range(30)), "val/x/1.jpg")
     with pytest.raises(DataError, match=r"00, 01, 02, .*, 11 and 18 more$"):
-        read_training_folder(tmp_path)
+        read_data_set(tmp_path).training()
 
 
 @pytest.mark.parametrize(
@@ -222,19 +249,19 @@ def test_evaluation_takes_test_else_val_else_what_is_named(
     fill(tmp_path, *SPLITS, "holiday/cat/5.jpg")
     for name in removed:
         shutil.rmtree(tmp_path / name)
-    assert read_evaluation_folder(tmp_path, split)[0].image == tmp_path / expected
+    assert read_data_set(tmp_path).evaluation(split)[0].image == tmp_path / expected
 
 
 def test_evaluation_of_class_folders_and_of_validation(tmp_path: Path) -> None:
     fill(tmp_path, "alone/cat/1.jpg", "splits/validation/cat/2.jpg", "splits/train/cat/3.jpg")
-    assert names(read_evaluation_folder(tmp_path / "alone"), tmp_path) == ["cat: alone/cat/1.jpg"]
+    assert names(read_data_set(tmp_path / "alone").evaluation(), tmp_path) == ["cat: alone/cat/1.jpg"]
     for split in (None, "val", "validation"):
-        found = read_evaluation_folder(tmp_path / "splits", split)
+        found = read_data_set(tmp_path / "splits").evaluation(split)
         assert names(found, tmp_path) == ["cat: splits/validation/cat/2.jpg"]
 
 
 def test_a_split_that_is_not_there(tmp_path: Path) -> None:
     fill(tmp_path, *SPLITS)
     with pytest.raises(DataError) as error:
-        read_evaluation_folder(tmp_path, "holiday")
-    assert str(error.value) == f"{tmp_path}: has no folder for the split 'holiday'; it has test, train, val"
+        read_data_set(tmp_path).evaluation("holiday")
+    assert str(error.value) == f"{tmp_path}: has no split 'holiday'; it has train, val, test"

@@ -29,7 +29,7 @@ from regnety import (
     model_card,
     quantize_model,
 )
-from regnety.datasets.folders import read_evaluation_folder
+from regnety.datasets.data_sets import read_data_set
 from regnety.export import nncf_quantization, quantization
 from regnety.inference.engines.selection import start_engine
 from regnety.inference.evaluation import evaluate
@@ -112,7 +112,7 @@ def test_predict_and_eval_compute_in_int8(folder: Path, result: Any) -> None:
     assert answer.predictions[0].label == "red"
     assert predictor.engine is not None
     assert predictor.engine.precision == "int8"
-    found = evaluate(Bundle.load(folder / "int8"), read_evaluation_folder(folder / "data"), engine="onnxruntime")
+    found = evaluate(Bundle.load(folder / "int8"), read_data_set(folder / "data").evaluation(), engine="onnxruntime")
     assert found.top1 == result.calibration.measured.top1_int8
 
 
@@ -246,7 +246,7 @@ def test_it_is_not_quantized_again(folder: Path, result: Any, tmp_path: Path) ->
         ({"samples": 7}, ValueError, "^samples must be a whole number of at least 8, got 7$"),
         ({"calibrate": PICTURES[:7]}, DataError, "^calibrate: calibration needs at least 8 photographs, there are 7$"),
         ({"calibrate": "nowhere"}, DataError, "^nowhere: there is no such folder of photographs to calibrate on$"),
-        ({"data": "nowhere"}, DataError, "^nowhere: there is no such folder$"),
+        ({"data": "nowhere"}, DataError, "^nowhere: there is no such file or folder$"),
         ({"path": "model.onnx"}, ExportError, "^model.onnx: an int8 model is a folder; name one without a suffix$"),
         ({"image_size": 40, "use_test_size": True}, ValueError, "^image_size and use_test_size contradict each other"),
     ],

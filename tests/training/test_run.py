@@ -13,7 +13,7 @@ import regnety
 from bundles import small_bundle
 from pictures import COLOURS, colour, write_colours
 from regnety import Bundle, DataError, ImageError, Predictor, RecipeError
-from regnety.datasets.folders import read_evaluation_folder
+from regnety.datasets.data_sets import read_data_set
 from regnety.inference.evaluation import evaluate
 from regnety.training.optimization import make_schedule
 from regnety.training.recipes.named_recipes import finetune
@@ -122,10 +122,10 @@ def test_own_validation_and_test_are_used(splits: Path, tmp_path: Path) -> None:
     result = run(splits, tmp_path / "run", "precision=f32")
     assert not (tmp_path / "run" / "split.json").exists()
     bundle = Bundle.load(result.bundle)
-    test = evaluate(bundle, read_evaluation_folder(splits), quiet=True)
+    test = evaluate(bundle, read_data_set(splits).evaluation(), quiet=True)
     assert result.test_top1 == test.top1 > 90
     assert (bundle.provenance["test_pictures"], bundle.provenance["test_top1"]) == (12, round(test.top1, 3))
-    assert result.val_top1 == evaluate(bundle, read_evaluation_folder(splits, "val"), quiet=True).top1
+    assert result.val_top1 == evaluate(bundle, read_data_set(splits).evaluation("val"), quiet=True).top1
 
 
 def test_the_best_epoch_is_kept(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_the_best_epoch_is_kept(tmp_path: Path) -> None:
     assert result.val_top1 == best["val_top1"]
     bundle = Bundle.load(result.bundle)
     assert bundle.provenance["best_epoch"] == best["epoch"]
-    found = evaluate(bundle, read_evaluation_folder(tmp_path / "data"), quiet=True)
+    found = evaluate(bundle, read_data_set(tmp_path / "data").evaluation(), quiet=True)
     assert found.top1 == pytest.approx(best["val_top1"])
     assert found.loss == pytest.approx(best["val_loss"], rel=1e-3)
 

@@ -13,7 +13,7 @@ from commands import one_line, regnety_here
 from pictures import COLOURS, write_colours
 from regnety import Bundle, Preprocessing, WeightsError, inspect_model
 from regnety.bundle.training_files import TrainingFiles
-from regnety.datasets.folders import read_evaluation_folder
+from regnety.datasets.data_sets import read_data_set
 from regnety.inference.evaluation import evaluate
 from regnety.training.recipes.named_recipes import finetune
 from regnety.training.recipes.recipe import with_settings
@@ -30,7 +30,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def scores(model: Path, data: Path) -> tuple[float, float]:
-    found = evaluate(Bundle.load(model), read_evaluation_folder(data), quiet=True)
+    found = evaluate(Bundle.load(model), read_data_set(data).evaluation(), quiet=True)
     return found.top1, found.loss
 
 

@@ -3,9 +3,11 @@
 import os
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from regnety.datasets.samples import MOST_LISTED, DataSplits, Sample
+from regnety.datasets.samples import Sample
+from regnety.datasets.split_names import SPLIT_NAMES, UNSPLIT
 from regnety.errors import DataError
 from regnety.images.formats import SUFFIXES, is_passed_over
 from regnety.images.listing import (
@@ -18,60 +20,82 @@ from regnety.images.listing import (
     leads_to_folder,
 )
 from regnety.images.sources import Unreadable
-from regnety.text import listed
 
-SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "validation"), "test": ("test",)}
-"""Split to the names that its folder may have."""
-
-
-def read_training_folder(root: str | Path) -> DataSplits:
-    """Read DIR/train (or class folders directly in DIR), and, where they exist, DIR/val or DIR/validation and DIR/test.
-
-    Raises:
-        DataError: there is nothing to train on, or val or test has a class that train does not have.
-    """
-    root = _existing_folder(root)
-    train = split_folder(root, "train")
-    others = {split: split_folder(root, split) for split in ("val", "test")}
-    if train is None:  # val/ and test/ alone would otherwise be read as two classes of these names
-        for folder in filter(None, others.values()):
-            raise DataError(f"{root}: has {folder.name}/ but no train/")
-    folders = (train or root, *others.values())
-    return DataSplits.of(root, *(read_class_folders(folder) if folder else () for folder in folders))
+FOLDERS = {"train": ("train",), "val": ("val", "validation"), "test": ("test",)}
+"""What the folder of a split is called whatever is in it; `SPLIT_NAMES` are taken for one that has folders."""
 
 
-def read_evaluation_folder(root: str | Path, split: str | None = None) -> tuple[Sample, ...]:
-    """The samples to evaluate on: those of `test`, else of `val`, else of class folders directly in the data folder.
+def read_folder(root: Path) -> tuple["FolderSplits", list[str]]:
+    """The splits of a folder, and the notices about them, which reading a split adds to."""
+    notices: list[str] = []
+    return FolderSplits(root, notices), notices
+
+
+class FolderSplits(Mapping[str, tuple[Sample, ...]]):
+    """The splits of a folder: `train`, `val` and `test` where it has folders for them, else class folders alone.
+
+    They are read when they are looked up, once, since a command may need one split of a large data set. Any other
+    folder in it can be looked up as a split too.
 
     Args:
-        root: the data folder.
-        split: the name of another split; `.` is the folder itself.
+        root: the folder.
+        notices: what reading has to say is added to it.
 
     Raises:
-        DataError: no such split, or no images.
+        DataError: a split's folder is a broken link.
     """
-    root = _existing_folder(root)
-    if split is not None:
-        folder = split_folder(root, split) or (root / split if (root / split).is_dir() else None)
-        if folder is None:
-            there = listed(_subfolders(root), most=MOST_LISTED) or "none"
-            raise DataError(f"{root}: has no folder for the split {split!r}; it has {there}")
-        return read_class_folders(folder)
-    return read_class_folders(split_folder(root, "test") or split_folder(root, "val") or root)
+
+    def __init__(self, root: Path, notices: list[str]) -> None:
+        self._root = root
+        self._notices = notices
+        self._folders = {split: folder for split in SPLIT_NAMES if (folder := _split_folder(root, split)) is not None}
+        if not self._folders:
+            self._folders = {UNSPLIT: root}
+        self._read: dict[str, tuple[Sample, ...]] = {}
+
+    def __getitem__(self, split: str) -> tuple[Sample, ...]:
+        """Read a split.
+
+        Raises:
+            DataError: it cannot be read as class folders.
+        """
+        if split not in self._read:
+            if (folder := self._folder(split)) is None:
+                raise KeyError(split)
+            self._read[split] = read_class_folders(folder)
+        return self._read[split]
+
+    def __contains__(self, split: object) -> bool:
+        return isinstance(split, str) and self._folder(split) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._folders)
+
+    def __len__(self) -> int:
+        return len(self._folders)
+
+    def _folder(self, split: str) -> Path | None:
+        if split in self._folders:
+            return self._folders[split]
+        return self._root / split if split and (self._root / split).is_dir() else None
 
 
-def split_folder(root: Path, split: str) -> Path | None:
+def _split_folder(root: Path, split: str) -> Path | None:
     """The folder of a split, if there is one.
 
     Raises:
         DataError: it is a broken link.
     """
-    for name in SPLIT_FOLDERS.get(split, (split,)):
+    for name in FOLDERS[split]:
         if (root / name).is_dir():
             return root / name
         # A broken link would otherwise be taken for a missing split, and another one scored instead.
         if (root / name).is_symlink() and not (root / name).exists():
             raise DataError(f"{root / name}: {BROKEN_LINK}")
+    for name in sorted(os.listdir(root)):
+        # Other names may be those of classes, as training beside running: a split has folders.
+        if name.lower() in SPLIT_NAMES[split] and (root / name).is_dir() and _subfolders(root / name):
+            return root / name
     return None
 
 
@@ -105,13 +129,6 @@ def read_class_folders(folder: Path) -> tuple[Sample, ...]:
     if not files:
         raise DataError(f"{folder}: has no class folders; expected one sub-folder per class, with its images in it")
     return tuple(Sample(path, label) for label in sorted(files) for path in sorted(files[label]))
-
-
-def _existing_folder(root: str | Path) -> Path:
-    root = Path(root)
-    if not root.is_dir():
-        raise DataError(f"{root}: {'is a file, not a' if root.exists() else 'there is no such'} folder")
-    return root
 
 
 def _subfolders(folder: Path) -> list[str]:

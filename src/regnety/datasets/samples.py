@@ -1,7 +1,5 @@
-"""Labelled images as values, whatever they were read from: samples, splits, and a share that is held out."""
+"""Labelled images as values, whatever they were read from: samples, and the splits of a data set."""
 
-import random
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +34,8 @@ class Sample:
 class DataSplits:
     """The samples of each split of a data set. A missing split is empty."""
 
-    root: Path
-    """The data set: a folder, or a file that names its images."""
+    root: Path | str
+    """The data set: a folder, a file that names its images, or an address."""
     classes: tuple[str, ...]
     """The classes in `train`, sorted; a class's position is its output in a model that is trained on them."""
     train: tuple[Sample, ...]
@@ -45,7 +43,9 @@ class DataSplits:
     test: tuple[Sample, ...]
 
     @classmethod
-    def of(cls, root: Path, train: Sequence[Sample], val: Sequence[Sample] = (), test: Sequence[Sample] = ()) -> Self:
+    def of(
+        cls, root: Path | str, train: Sequence[Sample], val: Sequence[Sample] = (), test: Sequence[Sample] = ()
+    ) -> Self:
         """Splits that a model can be trained on.
 
         Args:
@@ -68,23 +68,10 @@ class DataSplits:
 
     def name_of(self, sample: Sample) -> str:
         """The name of a sample within the data set, the same wherever the data set is moved to."""
-        folder = self.root if self.root.is_dir() else self.root.parent
-        if isinstance(sample.image, Path) and sample.image.is_relative_to(folder):
-            return sample.image.relative_to(folder).as_posix()
-        return sample.name
-
-
-def hold_out(samples: Sequence[Sample], fraction: float, *, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """Split samples into (kept, held out): the same share of every class, and at least one where a class has two."""
-    generator = random.Random(seed)
-    by_label: dict[str, list[int]] = defaultdict(list)
-    for number, sample in enumerate(samples):
-        by_label[sample.label].append(number)
-    held: set[int] = set()
-    for label in sorted(by_label):  # a fixed order, so that a seed always gives the same split
-        members = by_label[label]
-        # never all of a class: what is not in training cannot be learned
-        count = min(max(1, round(len(members) * fraction)), len(members) - 1)
-        held.update(generator.sample(members, count))
-    kept = tuple(sample for number, sample in enumerate(samples) if number not in held)
-    return kept, tuple(samples[number] for number in sorted(held))
+        folder = self.root
+        if isinstance(folder, Path) and not folder.is_dir():
+            folder = folder.parent
+        if isinstance(sample.image, Path):
+            inside = isinstance(folder, Path) and sample.image.is_relative_to(folder)
+            return sample.image.relative_to(folder).as_posix() if inside else sample.name
+        return sample.name.removeprefix(f"{str(folder).rstrip('/')}/")

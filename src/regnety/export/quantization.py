@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 from regnety.bundle.bundle import Bundle
-from regnety.datasets.folders import read_evaluation_folder
+from regnety.datasets.data_sets import read_data_set
 from regnety.datasets.held_out import scored_samples
 from regnety.errors import DataError, ExportError, ImageError, WeightsError
 from regnety.export.labelled_pictures import LabelledPictures
@@ -141,7 +141,7 @@ def quantize_model(
     )
     # The graph has one size: a better one for testing would be a size that this model cannot take.
     bundle = bundle.with_preprocessing(replace(shown, test_image_size=None, test_crop_pct=None))
-    labelled = None if data is None else read_evaluation_folder(data, split)
+    labelled = None if data is None else read_data_set(data).evaluation(split)
     measure = partial(evaluate, held_out_only=split is None, engine=MEASURED_ON, quiet=quiet)
     # The slow steps last: a wrong folder or a damaged model is found before anything is quantized.
     before = None if labelled is None else measure(bundle, labelled)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.class_matching import class_indices, matcher_of
-from regnety.datasets.folders import read_evaluation_folder
+from regnety.datasets.data_sets import read_data_set
 from regnety.datasets.held_out import scored_samples
 from regnety.datasets.samples import Sample
 from regnety.errors import DataError
@@ -36,7 +36,8 @@ def evaluate(
 
     Args:
         model: whatever a model may be (`Bundle.load`).
-        data: a folder with one sub-folder per class, or with such folders in `test` or `val`; or labelled photographs.
+        data: a data set (`regnety.datasets.data_sets.read_data_set`), of which `test`, else `val`, else all is taken;
+            or labelled photographs.
         options: how the model is run and what it is shown. By default as published accuracies are measured: timm's
             pixels to the last bit, orientation as in training, in f32, or in int8 if the model is quantized.
         held_out_only: omit photographs that the model was trained on, unless it was trained on all of them.
@@ -52,7 +53,7 @@ def evaluate(
         DataError: a class is not one of the model's, or its name means several; or no photograph can be read.
     """
     bundle = Bundle.load(model)
-    samples = read_evaluation_folder(Path(data)) if isinstance(data, str | Path) else data
+    samples = read_data_set(data).evaluation() if isinstance(data, str | Path) else data
     class_indices(bundle, samples)  # refuses unknown classes before `scored_samples` hashes every file
     scored = scored_samples(bundle, samples, held_out_only=held_out_only, quiet=quiet)
     samples, indices = scored.samples, class_indices(bundle, scored.samples)

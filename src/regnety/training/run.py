@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from regnety.datasets.folders import read_training_folder
+from regnety.datasets.data_sets import read_data_set
 from regnety.datasets.samples import DataSplits
 from regnety.errors import ImageError, RecipeError
 from regnety.text import counted
@@ -44,7 +44,7 @@ def train(
     quiet: bool = False,
     command: str | None = None,
 ) -> RunResult:
-    """Train on an image folder; the run folder holds recipe.yaml, metrics.jsonl, summary.csv, checkpoints/, bundle/.
+    """Train on labelled images; the run folder holds recipe.yaml, metrics.jsonl, summary.csv, checkpoints/, bundle/.
 
         train("flowers", "runs/flowers", model="regnety_cifar10", settings=["epochs=10"])
 
@@ -52,7 +52,7 @@ def train(
     from the first epoch on, with the weights of the best epoch so far.
 
     Args:
-        data: a folder with `train/` (and `val/`, `test/`), or class folders alone.
+        data: a folder with `train/` (and `val/`, `test/`), or class folders alone; or a table of path and label.
         output: the run folder.
         recipe: a recipe's name, its YAML file, or a `Recipe`, which is followed as it is; None trains `design` from
             scratch, fine-tunes `model`, or else fine-tunes the model that comes with the package.
@@ -101,9 +101,11 @@ def train(
     if resume and stored is None:  # a mistyped folder must not train for a night unnoticed
         lack = "no finished epoch" if (run / RECIPE_FILE).exists() else "no run"
         _say(f"regnety: {run}: holds {lack} to resume; starting one", quiet)
-    pictures = look_at_pictures(
-        read_training_folder(data), run, begun=has_begun(run), skip_unreadable=skip_unreadable, quiet=quiet
-    )
+    data_set = read_data_set(data)
+    splits = data_set.training()
+    for notice in data_set.notices:
+        _say(f"regnety: {notice}", quiet)
+    pictures = look_at_pictures(splits, run, begun=has_begun(run), skip_unreadable=skip_unreadable, quiet=quiet)
     with alone_in(run):
         check_run(run, recipe, resume=resume)  # another process may have begun it while the pictures were checked
         open_run(run, recipe)

@@ -1,5 +1,6 @@
 """The bundle of a run, from the first epoch on: the weights of the best epoch so far, and their provenance."""
 
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ class RunBundle:
         recipe, progression = session.recipe, session.progression
         facts: dict[str, Any] = {
             # The folder's name alone: a card goes to other people, and a path tells of this machine.
-            "data": f"{splits.root.resolve().name}: {len(splits.train)} training pictures",
+            "data": f"{os.path.basename(os.path.abspath(splits.root))}: {len(splits.train)} training pictures",
             "left_out": f"{self._num_unreadable} pictures that cannot be read" if self._num_unreadable else None,
             "command": self._command,
             "recipe": recipe.name,

@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from regnety.datasets.samples import DataSplits, Sample, hold_out
+from regnety.datasets.samples import DataSplits, Sample
+from regnety.datasets.splitting import hold_out
 from regnety.errors import DataError, RecipeError
 from regnety.files.opening import read_file_text
 from regnety.storage import locked, remove_leftovers, replacing

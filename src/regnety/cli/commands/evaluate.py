@@ -1,6 +1,5 @@
 """`regnety eval`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -23,10 +22,10 @@ KINDS = {"class": "text", "count": "integer", "top1": "real"}
 @click.command("eval")
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     required=True,
-    metavar="FOLDER",
-    help="Folder of class folders, or of test/ or val/, each with class folders.",
+    metavar="DATA",
+    help="Folder of class folders, or of test/ or val/ with them; or a table of path,label (.csv).",
 )
 @model_option
 @state_dict_option
@@ -40,7 +39,7 @@ KINDS = {"class": "text", "count": "integer", "top1": "real"}
 @labels_option
 @quiet_option
 def evaluate(
-    data: Path,
+    data: str,
     model: str | None,
     state_dict: str | None,
     split: str | None,
@@ -56,7 +55,7 @@ def evaluate(
     """
     from regnety.bundle.bundle import Bundle
     from regnety.bundle.label_files import with_found_labels
-    from regnety.datasets.folders import read_evaluation_folder
+    from regnety.datasets.data_sets import read_data_set
     from regnety.inference.evaluation import evaluate as evaluate_bundle
 
     written = RowOutput(output_format, output, quiet=quiet)
@@ -64,10 +63,12 @@ def evaluate(
     if labels is not None:
         bundle = with_found_labels(bundle, labels)
     say_notice(bundle, quiet=quiet)
+    data_set = read_data_set(data)
+    samples = data_set.evaluation(split)
+    for notice in () if quiet else data_set.notices:
+        say(notice)
     # a split that is named is measured whole; otherwise images of the training must not flatter the model
-    result = evaluate_bundle(
-        bundle, read_evaluation_folder(data, split), held_out_only=split is None, quiet=quiet, **how
-    )
+    result = evaluate_bundle(bundle, samples, held_out_only=split is None, quiet=quiet, **how)
     rows = [{"class": name, "count": of.count, "top1": of.top1} for name, of in result.per_class.items()]
     whole = result.as_dict()
     written.write(listing_of(rows, KINDS, lambda stream: _print_table(result, stream), whole=whole))

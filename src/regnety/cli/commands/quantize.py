@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 @from_option
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
+    type=click.Path(),
+    metavar="DATA",
     help="Labelled photographs, as for `eval`, to measure accuracy before and after.",
 )
 @click.option(
@@ -62,7 +62,7 @@ def quantize(
     output: str,
     calibrate: Path | None,
     lists: tuple[str, ...],
-    data: Path | None,
+    data: str | None,
     split: str | None,
     max_drop: float | None,
     samples: int,

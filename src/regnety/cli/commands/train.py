@@ -17,10 +17,10 @@ from regnety.extras import import_extra
 @click.command()
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     required=True,
-    metavar="FOLDER",
-    help="Folder of class folders, or of train/, val/ and test/, each with class folders.",
+    metavar="DATA",
+    help="Folder of class folders, or of train/, val/ and test/ with them; or a table of path,label (.csv).",
 )
 @click.option(
     "--output",
@@ -53,7 +53,7 @@ from regnety.extras import import_extra
 @click.option("--skip-unreadable", is_flag=True, help="Skip images that cannot be read, instead of stopping.")
 @quiet_option
 def train(
-    data: Path,
+    data: str,
     output: Path,
     model: str | None,
     design: str | None,
