@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         EvaluatedImage as EvaluatedImage,
         EvaluationResult as EvaluationResult,
     )
+    from regnety.inference.explanation import ClassMap as ClassMap, class_maps as class_maps, explain as explain
     from regnety.inference.jobs.job import JobSummary as JobSummary
     from regnety.inference.jobs.predictions import write_predictions as write_predictions
     from regnety.inference.latency.benchmark import bench as bench
@@ -179,6 +180,7 @@ _HOMES = {
     "regnety.inference.engines.system_info": ("system_info",),
     "regnety.inference.evaluation": ("evaluate",),
     "regnety.inference.evaluation_result": ("ClassAccuracy", "EvaluatedImage", "EvaluationResult"),
+    "regnety.inference.explanation": ("ClassMap", "class_maps", "explain"),
     "regnety.inference.jobs.job": ("JobSummary",),
     "regnety.inference.jobs.predictions": ("write_predictions",),
     "regnety.inference.options": ("RunOptions",),

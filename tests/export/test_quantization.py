@@ -24,6 +24,7 @@ from regnety import (
     WeightsError,
     convert_model,
     create_model,
+    explain,
     export_model,
     inspect_model,
     model_card,
@@ -79,6 +80,15 @@ def test_what_is_written_and_what_is_said_of_it(folder: Path, result: Any) -> No
     ]
     assert all(speed.latency_ms > 0 for speed in result.speeds)
     assert result.errors == ()
+
+
+def test_an_int8_model_cannot_be_explained(folder: Path, result: Any) -> None:
+    with pytest.raises(WeightsError) as error:
+        explain(folder / "int8", photograph(40, 40))
+    assert str(error.value) == (
+        f"{folder}/int8: is quantized to int8, and its graph does not give the feature map; "
+        "explain the model that it was made from"
+    )
 
 
 def test_the_graph_computes_in_int8(folder: Path, result: Any) -> None:

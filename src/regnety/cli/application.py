@@ -16,7 +16,7 @@ from regnety.cli.output.notices import say
 
 COMPLETION = "_REGNETY_COMPLETE"  # click's convention: a shell asks for completions by this variable
 GROUPS = {
-    "Use": ("predict", "embed", "neighbours", "duplicates"),
+    "Use": ("predict", "explain", "embed", "neighbours", "duplicates"),
     "Train": ("train", "eval"),
     "Models": ("models", "describe", "inspect", "card", "fetch", "pick", "bench"),
     "Deploy": ("export", "convert", "quantize"),
