@@ -1,6 +1,4 @@
-"""Calibration: one number by which logits are divided, and how far probabilities are from being right that often."""
-
-from dataclasses import dataclass
+"""Calibration: one number by which logits are divided, so that probabilities are right that often."""
 
 import numpy as np
 import numpy.typing as npt
@@ -61,37 +59,3 @@ def cross_entropy(
     scaled = scaled - scaled.max(1, keepdims=True)
     losses = np.log(np.exp(scaled).sum(1)) - scaled[np.arange(len(own)), own]
     return float(np.average(losses, weights=row_weights))
-
-
-@dataclass(frozen=True, slots=True)
-class Reliability:
-    """How often answers were right, by the probability that they had."""
-
-    confidence: npt.NDArray[np.float64]
-    """[bins], mean probability of the answers in a bin; NaN where there is none."""
-    accuracy: npt.NDArray[np.float64]
-    """[bins], share of them that are right, from 0 to 1; NaN where there is none."""
-    counts: npt.NDArray[np.intp]
-    """[bins]."""
-    expected_error: float
-    """Expected calibration error: the mean of |confidence - accuracy| over all answers, from 0 to 1."""
-
-
-def reliability(probabilities: npt.ArrayLike, labels: npt.ArrayLike, *, bins: int = 15) -> Reliability:
-    """Compare the probability of each answer with how often such answers are right.
-
-    Args:
-        probabilities: [N, num_classes].
-        labels: [N], whole numbers from 0.
-        bins: equal parts of the probabilities from 0 to 1; a bin has its upper end, not its lower.
-    """
-    values, own = np.asarray(probabilities), np.asarray(labels, np.intp)
-    highest = values.max(1, initial=0).astype(np.float64)
-    is_right = values.argmax(1) == own if len(own) else np.zeros(0, bool)
-    numbers = np.clip(np.ceil(highest * bins).astype(np.intp) - 1, 0, bins - 1)
-    counts = np.bincount(numbers, minlength=bins)
-    with np.errstate(invalid="ignore"):
-        confidence = np.bincount(numbers, weights=highest, minlength=bins) / counts
-        accuracy = np.bincount(numbers, weights=is_right, minlength=bins) / counts
-    gap = np.nan_to_num(np.abs(confidence - accuracy))
-    return Reliability(confidence, accuracy, counts, float((gap * counts).sum() / max(1, len(own))))
