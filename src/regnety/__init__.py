@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from regnety.export.model_export import export_model as export_model
     from regnety.export.quantization import Quantized as Quantized, quantize_model as quantize_model
     from regnety.export.speeds import Speed as Speed
+    from regnety.finetuning.result import FinetuneResult as FinetuneResult
+    from regnety.finetuning.run import finetune as finetune
     from regnety.graph.builder import build_graph as build_graph, write_graph as write_graph
     from regnety.heads.fitting import fit_head as fit_head
     from regnety.heads.folding import with_head as with_head
@@ -170,6 +172,8 @@ _HOMES = {
     "regnety.export.model_export": ("export_model",),
     "regnety.export.quantization": ("Quantized", "quantize_model"),
     "regnety.export.speeds": ("Speed",),
+    "regnety.finetuning.result": ("FinetuneResult",),
+    "regnety.finetuning.run": ("finetune",),
     "regnety.graph.builder": ("build_graph", "write_graph"),
     "regnety.heads.fitting": ("fit_head",),
     "regnety.heads.folding": ("with_head",),

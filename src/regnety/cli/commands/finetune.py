@@ -1,0 +1,157 @@
+"""`regnety finetune`."""
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.cli.main import Terminated, terminated_as
+from regnety.cli.options.images import silence_decoders
+from regnety.cli.options.run import image_size_option
+from regnety.cli.options.shared import (
+    engine_option,
+    max_pixels_option,
+    model_option,
+    precision_option,
+    quiet_option,
+    workers_option,
+)
+from regnety.cli.output.formats import ReportFormat, report_format_option
+from regnety.cli.output.notices import say
+from regnety.text import counted
+
+if TYPE_CHECKING:
+    from regnety.finetuning.result import FinetuneResult
+    from regnety.inference.options import RunFields
+
+UNITS_S = {"s": 1, "m": 60, "h": 3600}
+
+
+class DurationType(click.ParamType[float]):
+    """A duration as `90s`, `10m`, `2h` or `1h30m`; its value is in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """`90s` to 90.0."""
+        if not isinstance(value, str):
+            return float(value)
+        parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)([smh])", value)
+        if not parts or "".join(map("".join, parts)) != value:
+            self.fail(f"{value!r} is no duration; write 90s, 10m or 2h", param, ctx)
+        seconds = sum(float(number) * UNITS_S[unit] for number, unit in parts)
+        if not 0 < seconds <= 365 * 24 * 3600:
+            self.fail(f"{value!r} must be more than nothing, and a year at most", param, ctx)
+        return seconds
+
+
+@click.command()
+@click.argument("data", metavar="DATA")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FOLDER",
+    help="Folder for the run: bundle/, mistakes.csv and report.html.",
+)
+@model_option
+@click.option("--all-layers", is_flag=True, help="Then fit every layer from there on; needs PyTorch.")
+@click.option(
+    "--time-limit",
+    "time_limit_s",
+    type=DurationType(),
+    metavar="90s|10m|2h",
+    help="Time that the whole command may take with --all-layers; what fits is planned once.",
+)
+@click.option("--epochs", type=click.IntRange(1), metavar="NUMBER", help="Epochs over all layers; 20 by default.")
+@click.option("--resume", is_flag=True, help="Continue the run in --output; start one if there is none.")
+@click.option("--seed", type=int, default=0, metavar="NUMBER", help="Random seed.")
+@click.option(
+    "--class-weights",
+    type=click.Choice(["balanced"]),
+    help="Count every class the same, however many photographs it has.",
+)
+@image_size_option
+@engine_option
+@precision_option(None, shown="f32")
+@workers_option
+@max_pixels_option
+@click.option("--skip-unreadable", is_flag=True, help="Skip images that cannot be read, instead of stopping.")
+@click.option("--no-report", is_flag=True, help="Write no report.html.")
+@report_format_option
+@quiet_option
+def finetune(
+    data: str,
+    output: Path,
+    model: str | None,
+    all_layers: bool,
+    time_limit_s: float | None,
+    epochs: int | None,
+    resume: bool,
+    seed: int,
+    class_weights: str | None,
+    image_size: int | None,
+    engine: str,
+    precision: str | None,
+    workers: int | None,
+    max_pixels: int,
+    skip_unreadable: bool,
+    no_report: bool,
+    output_format: str,
+    quiet: bool,
+) -> None:
+    """Fit a classifier of your own to labelled photographs.
+
+    DATA is a folder with one folder per class, or with train/, val/ and test/. A classifier is fitted to the model's
+    embeddings in seconds, without PyTorch; --all-layers then trains the whole network from there.
+
+    Example:  regnety finetune photos/ -o runs/birds
+    """
+    silence_decoders()
+    how: RunFields = {"engine": engine, "workers": workers, "max_pixels": max_pixels, "image_size": image_size}
+    if precision is not None:
+        how["precision"] = precision
+    try:
+        with terminated_as(Terminated):
+            # within: the imports take a second, in which SIGTERM may come
+            from regnety.finetuning.run import finetune as run_finetuning
+
+            if model is None and not quiet:
+                say(f"no --model given; starting from {EMBEDDED_MODEL}")
+            result = run_finetuning(
+                data,
+                output,
+                model=EMBEDDED_MODEL if model is None else model,
+                all_layers=all_layers,
+                time_limit_s=time_limit_s,
+                epochs=epochs,
+                class_weights=class_weights,  # type: ignore[arg-type]  # click has checked it
+                seed=seed,
+                resume=resume,
+                skip_unreadable=skip_unreadable,
+                report=not no_report,
+                quiet=quiet,
+                # what the run's records say: the line that began it, also after it was resumed
+                command=shlex.join(["regnety", *(word for word in sys.argv[1:] if word != "--resume")]),
+                **how,
+            )
+    except KeyboardInterrupt:
+        say("stopped; --resume continues")
+        raise  # `main` makes the exit status of it: 130, or 143 after SIGTERM
+    # stdout has the result alone: progress and notices are on stderr
+    print(json.dumps(result.as_dict(), indent=2) if output_format == ReportFormat.json else _line(result))
+
+
+def _line(result: "FinetuneResult") -> str:
+    scores = [f"val top1 {result.val_top1:.2f} %"]
+    if result.test_top1 is not None:
+        scores.append(f"test top1 {result.test_top1:.2f} %")
+    if result.epochs is not None:
+        scores.append(counted(result.epochs, "epoch"))
+    return f"{result.bundle}: {', '.join(scores)}, {result.seconds:.1f} s"

@@ -1,0 +1,78 @@
+"""The classifier alone: a linear one on the embeddings of the photographs, and both as one model."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.bundle.bundle import Bundle
+from regnety.datasets.samples import Sample
+from regnety.finetuning.photographs import Photographs
+from regnety.heads.fitting import fit_head
+from regnety.heads.folding import with_head
+from regnety.heads.head import Head
+from regnety.inference.options import RunOptions
+
+ClassWeights: TypeAlias = Literal["balanced"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Classifier:
+    """A linear classifier on the embeddings of a model."""
+
+    head: Head
+    base: Bundle
+    """The model, with what it is shown."""
+    classes: tuple[str, ...]
+    """In the order of the outputs."""
+    labels: npt.NDArray[np.int64]
+    """[N], the classes of the photographs that it was fitted on."""
+
+    def bundle(self, provenance: Mapping[str, Any]) -> Bundle:
+        """Both as one model: the base with the head in place of its own."""
+        return with_head(self.base, self.head, labels=self.classes, provenance=provenance)
+
+
+def as_shown(base: Bundle, options: RunOptions) -> Bundle:
+    """The model with the size and the rest that the options say, upright as everything that is trained here."""
+    preprocessing = options.preprocessing(base.preprocessing)
+    return base.with_preprocessing(replace(preprocessing, exif_orientation=options.is_turned_upright))
+
+
+def fit_classifier(
+    base: Bundle,
+    photographs: Photographs,
+    *,
+    class_weights: ClassWeights | None,
+    groups: Sequence[Hashable] | None,
+    seed: int,
+) -> Classifier:
+    """Fit a linear classifier on the embeddings of train; with val, its regularisation is chosen there, else by folds.
+
+    Args:
+        base: the model that gave the embeddings, with what it was shown.
+        photographs: with their embeddings.
+        class_weights: `balanced` counts every class the same, however many photographs it has.
+        groups: one for each photograph of train; those of one group are held out together.
+        seed: of the folds.
+    """
+    splits, embeddings = photographs.splits, photographs.embeddings
+    labels = class_numbers(splits.train, splits.classes)
+    head = fit_head(
+        embeddings["train"],
+        labels,
+        num_classes=len(splits.classes),
+        validation=(embeddings["val"], class_numbers(splits.val, splits.classes)) if splits.val else None,
+        groups=groups,
+        class_weights=class_weights,
+        seed=seed,
+    )
+    return Classifier(head=head, base=base, classes=splits.classes, labels=labels)
+
+
+def class_numbers(samples: Sequence[Sample], classes: Sequence[str]) -> npt.NDArray[np.int64]:
+    """[N], the class of each."""
+    numbers = {name: number for number, name in enumerate(classes)}
+    return np.array([numbers[sample.label] for sample in samples], np.int64)

@@ -1,0 +1,71 @@
+"""The photographs of a run that can be read, with their embeddings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.datasets.samples import DataSplits, Sample
+from regnety.datasets.unreadable import UnreadablePicturesError
+from regnety.errors import DataError
+from regnety.inference.similarity.embedder import Embedder
+from regnety.inference.similarity.embedding_cache import cached_embeddings
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Photographs:
+    """The photographs of a run."""
+
+    splits: DataSplits
+    """Without those that cannot be read."""
+    embeddings: dict[str, npt.NDArray[np.float32]]
+    """Split to [N, num_features]."""
+    unreadable: dict[str, str]
+    """Name within the data set of each photograph that cannot be read, and why, in one line."""
+
+
+def read_photographs(splits: DataSplits, embedder: Embedder, *, skip_unreadable: bool, quiet: bool) -> Photographs:
+    """Embed every photograph of every split; embeddings that the cache has are not computed again.
+
+    Args:
+        splits: the data.
+        embedder: the model, and what it is shown.
+        skip_unreadable: leave out photographs that cannot be read.
+        quiet: no progress.
+
+    Raises:
+        UnreadablePicturesError: some cannot be read.
+        DataError: a class, or a whole split, has none that can be read.
+    """
+    samples = [sample for split in SPLITS for sample in _of(splits, split)]
+    values, errors = cached_embeddings(embedder, [sample.image for sample in samples], quiet=quiet)
+    unreadable = {splits.name_of(s): error for s, error in zip(samples, errors, strict=True) if error is not None}
+    if unreadable and not skip_unreadable:
+        it = "it" if len(unreadable) == 1 else "them"
+        advice = f"repair or remove {it}, or go on without {it}: --skip-unreadable (skip_unreadable=True)"
+        raise UnreadablePicturesError(list(unreadable.values()), len(samples), advice)
+    kept: dict[str, tuple[Sample, ...]] = {}
+    embeddings: dict[str, npt.NDArray[np.float32]] = {}
+    start = 0
+    for split in SPLITS:
+        of_split = _of(splits, split)
+        is_there = np.array([error is None for error in errors[start : start + len(of_split)]], bool)
+        kept[split] = tuple(sample for sample, there in zip(of_split, is_there, strict=True) if there)
+        embeddings[split] = values[start : start + len(of_split)][is_there]
+        start += len(of_split)
+        if of_split and not kept[split]:
+            raise DataError(f"{splits.root}: no picture of {split} can be read; {next(iter(unreadable.values()))}")
+    if gone := sorted(set(splits.classes) - {sample.label for sample in kept["train"]}):
+        raise DataError(
+            f"{splits.root}: no picture of the class {gone[0]!r} can be read; {next(iter(unreadable.values()))}"
+        )
+    readable = replace(splits, train=kept["train"], val=kept["val"], test=kept["test"])
+    return Photographs(splits=readable, embeddings=embeddings, unreadable=unreadable)
+
+
+def _of(splits: DataSplits, split: str) -> Sequence[Sample]:
+    samples: Sequence[Sample] = getattr(splits, split)
+    return samples

@@ -1,0 +1,100 @@
+"""How good a classifier is, photograph by photograph: on a split, or on folds of what it was fitted on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.bundle.bundle import Bundle
+from regnety.datasets.samples import Sample
+from regnety.inference.evaluation import evaluate
+from regnety.inference.evaluation_result import EvaluatedImage
+from regnety.inference.options import RunOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scored:
+    """N photographs that were scored by a classifier that had not seen them."""
+
+    split: str
+    """`test`, `val`, or `train`: then each was answered by the classifier of a fold that it was held out from."""
+    names: tuple[str, ...]
+    targets: npt.NDArray[np.int64]
+    """[N], their classes."""
+    probabilities: npt.NDArray[np.float32]
+    """[N, C]."""
+    classes: tuple[str, ...]
+    """Names of the C classes."""
+    unread: tuple[EvaluatedImage, ...] = ()
+    """Photographs that could not be read."""
+
+    @property
+    def predictions(self) -> npt.NDArray[np.int64]:
+        """[N], the first answers."""
+        answers: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return answers
+
+    @property
+    def top1(self) -> float:
+        """In percent."""
+        return 100 * int((self.predictions == self.targets).sum()) / len(self.targets)
+
+    def images(self) -> list[EvaluatedImage]:
+        """Every photograph with its class and the answer; last those that could not be read."""
+        answers = zip(self.names, self.targets.tolist(), self.predictions.tolist(), self.probabilities, strict=True)
+        rows = [
+            EvaluatedImage(
+                filename=name,
+                true_label=self.classes[target],
+                label=self.classes[answer],
+                prob=float(probabilities[answer]),
+                correct=target == answer,
+                error=None,
+            )
+            for name, target, answer, probabilities in answers
+        ]
+        return [*rows, *self.unread]
+
+
+def scored_by_model(
+    bundle: Bundle, split: str, samples: Sequence[Sample], options: RunOptions, *, quiet: bool
+) -> Scored:
+    """What `regnety eval` says of a split: timm's pixels to the last bit.
+
+    Args:
+        bundle: the model.
+        split: its name.
+        samples: its photographs.
+        options: engine, threads and the limit of pixels; what the model is shown is in the bundle.
+        quiet: no progress.
+    """
+    how = RunOptions(
+        engine=options.engine, precision=options.precision, workers=options.workers, max_pixels=options.max_pixels
+    )
+    result = evaluate(bundle, samples, options=how, probabilities=True, quiet=quiet)
+    assert result.probabilities is not None  # asked for
+    return Scored(
+        split=split,
+        names=result.filenames,
+        targets=result.targets,
+        probabilities=result.probabilities,
+        classes=result.classes,
+        unread=tuple(image for image in result.images() if image.error is not None),
+    )
+
+
+def scored_by_folds(
+    samples: Sequence[Sample],
+    labels: npt.NDArray[np.int64],
+    out_of_sample: npt.NDArray[np.float32],
+    classes: Sequence[str],
+) -> Scored:
+    """Training photographs, each answered by a classifier that was fitted without it and its fold."""
+    return Scored(
+        split="train",
+        names=tuple(sample.name for sample in samples),
+        targets=labels,
+        probabilities=out_of_sample,
+        classes=tuple(classes),
+    )
