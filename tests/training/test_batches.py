@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from designs import examples
-from pictures import noise, write_colours
+from pictures import noise, photograph, write_colours
 from regnety import DataError, ImageError, Preprocessing
 from regnety.datasets.folders import read_class_folders
 from regnety.datasets.samples import Sample
 from regnety.images.pixels import load_pixels
 from regnety.training import batches
-from regnety.training.batches import Batch, evaluation_batches, random_box, training_batches
+from regnety.training.batches import Batch, EvaluationBatches, random_box, training_batches
 from regnety.training.recipes.recipe import Augmentation
 
 SIDE = 32
@@ -183,8 +184,49 @@ def test_random_boxes_are_spread_as_they_should_be() -> None:
     assert random_box(64, 48, 1.0, np.zeros(4))[:2] == (0, 0)
 
 
+@pytest.mark.parametrize("augmentation", [SHIFT, RESIZED], ids=["shift", "resized"])
+@pytest.mark.parametrize("steps", [2, 5, 7])
+def test_an_epoch_of_other_length_continues_the_pass(
+    steps: int, augmentation: Augmentation, samples: tuple[Sample, ...]
+) -> None:
+    passes = [batch for epoch in range(3) for batch in one_epoch(samples, augmentation, epoch=epoch)]
+    parts = [
+        batch
+        for epoch in range(len(passes) // steps)
+        for batch in one_epoch(samples, augmentation, epoch=epoch, steps_per_epoch=steps)
+    ]
+    assert len(passes) == 15
+    assert len(parts) == 15 // steps * steps
+    assert same(parts, passes[: len(parts)])
+
+
+def test_reduced_pictures_look_as_whole_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = []
+    for number in range(8):
+        photograph(200, 150, seed=number).save(tmp_path / f"{number}.png")
+        samples.append(Sample(tmp_path / f"{number}.png", "even" if number % 2 == 0 else "odd"))
+    whole = one_epoch(tuple(samples), RESIZED)
+    reduced = replace(RESIZED, kept_side=64)
+    found = one_epoch(tuple(samples), reduced)
+    for (pixels, targets), (expected, expected_targets) in zip(found, whole, strict=True):
+        np.testing.assert_array_equal(targets, expected_targets)
+        assert np.abs(pixels.astype(int) - expected).mean() < 8  # grain, which the first reduction smooths
+    assert same(one_epoch(tuple(samples), replace(RESIZED, kept_side=150)), whole)  # they are no larger
+    monkeypatch.setattr(batches, "MEMORY_LIMIT", 4 * 85 * 64 * 3)  # room for three: the others are decoded again
+    assert same(one_epoch(tuple(samples), reduced), found)
+
+
+def test_evaluation_pictures_are_decoded_once_where_they_are_small(
+    samples: tuple[Sample, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = EvaluationBatches(samples, ["blue", "green", "red"], SMALL, batch_size=8)
+    first = list(shown)
+    monkeypatch.setattr(batches, "load_pixels", lambda *_: pytest.fail("decoded again"))
+    assert same(list(shown), first)
+
+
 def test_evaluation_shows_every_picture_in_order(samples: tuple[Sample, ...]) -> None:
-    found = list(evaluation_batches(samples, ["blue", "green", "red"], SMALL, batch_size=8))
+    found = list(EvaluationBatches(samples, ["blue", "green", "red"], SMALL, batch_size=8))
     assert [len(targets) for _, targets in found] == [8, 8, 5]
     assert np.concatenate([targets for _, targets in found]).tolist() == [0] * 7 + [1] * 7 + [2] * 7
     expected = np.stack([load_pixels(sample.image, SMALL) for sample in samples])

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from bundles import SMALL_DESIGN
 from regnety import RecipeError
+from regnety.network.creation import create_model
 from regnety.training import optimization
 from regnety.training.optimization import (
     InputNormalization,
@@ -62,6 +64,28 @@ def test_weight_decay_reaches_norms_and_biases_if_asked(everything: bool) -> Non
     assert decay == {}
     vectors = 0.25 if everything else 0.0
     assert found == {"0.weight": 0.25, "0.bias": vectors, "1.weight": vectors, "1.bias": vectors}
+
+
+def test_layers_below_the_classifier_learn_more_slowly() -> None:
+    network = create_model(SMALL_DESIGN.architecture(3))
+    optimizer = make_optimizer(network, Optimizer(layer_decay=0.5))
+    set_lr(optimizer, 8.0)
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    found = {name: rates.pop(id(parameter)) for name, parameter in network.named_parameters()}
+    assert rates == {}
+    blocks = [block.name for block in network.architecture.blocks]
+    for name, rate in found.items():
+        layer = next((number for number, block in enumerate(blocks) if name.startswith(f"{block}.")), None)
+        above = {"stem": len(blocks) + 1, "head": 0}.get(name.split(".")[0])
+        assert rate == 8.0 * 0.5 ** (len(blocks) - layer if layer is not None else above), name
+
+
+def test_a_checkpoint_of_an_earlier_release_has_no_shares_of_the_learning_rate() -> None:
+    optimizer = make_optimizer(small_network(), Optimizer())
+    for group in optimizer.param_groups:
+        del group["lr_share"]
+    set_lr(optimizer, 0.25)
+    assert {group["lr"] for group in optimizer.param_groups} == {0.25}
 
 
 def test_nesterov_momentum_against_a_hand_computation() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import regnety
 from bundles import small_bundle
@@ -20,6 +21,7 @@ from regnety.training.recipes.named_recipes import finetune
 from regnety.training.recipes.recipe import read_recipe, recipe_text, with_settings
 from regnety.training.run import train
 from regnety.training.run_folder import alone_in
+from regnety.training.session import Session
 from runs import CROPS, MEMORISED, epochs_of, metrics_of, run, small_recipe, weights_of, write_contrary
 
 
@@ -178,6 +180,9 @@ def test_every_value_of_the_recipe_that_should_changes_the_weights(colours: Path
         "val_fraction=0.2",
         "warmup_epochs=0",
         "batch_size=9",
+        "steps_per_epoch=2",
+        "optimizer.layer_decay=0.5",
+        "batch_norm=kept",
     )
     found = {}
     for number, change in enumerate(("epochs=1", *changes)):
@@ -339,3 +344,48 @@ def test_settings_as_a_table_and_a_run_that_is_not_there(
     with pytest.raises(RecipeError, match=r"^settings: takes a list, \[\"key=value\"\], or a table, "):
         train(colours, tmp_path / "other", settings="epochs=1")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("batch_norm", ["batch", "kept"])
+def test_batch_norm_keeps_its_statistics_if_asked(batch_norm: str, colours: Path, tmp_path: Path) -> None:
+    result = run(colours, tmp_path / "run", f"batch_norm={batch_norm}", "epochs=1", "ema_decay=0")
+    weights = Bundle.load(result.bundle).weights
+    of_new_network = [np.array_equal(weights[key], np.zeros_like(weights[key])) for key in weights if "_mean" in key]
+    assert of_new_network
+    assert all(of_new_network) == (batch_norm == "kept") == any(of_new_network)
+
+
+@pytest.mark.parametrize(("of_average", "kept"), [(70.5, True), (70.0, False), (69.0, False)])
+def test_the_average_of_the_best_epochs_is_kept_where_it_is_better(
+    of_average: float, kept: bool, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = []
+
+    def validate(_: Session, weights: dict[str, torch.Tensor]) -> dict[str, float]:
+        states.append(weights["head.fc.weight"].clone())
+        return {"val_top1": (40.0, 70.0, 50.0, 60.0, of_average)[len(states) - 1], "val_loss": 1.0}
+
+    monkeypatch.setattr(Session, "_validate", validate)
+    result = run(colours, tmp_path / "run", "epochs=4", "average_best=3")
+    bundle = Bundle.load(result.bundle)
+    torch.testing.assert_close(states[4], torch.stack(states[1:4]).mean(0))
+    np.testing.assert_array_equal(bundle.weights["head.fc.weight"], states[4 if kept else 1])
+    assert result.val_top1 == (70.5 if kept else 70)
+    words = "the average of epochs 2, 3 and 4" if kept else "of epoch 2, averaged over the training"
+    assert bundle.provenance["weights"] == words
+    shutil.rmtree(result.bundle)
+    run(colours, tmp_path / "run", "epochs=4", "average_best=3", resume=True)
+    assert len(states) == 5
+    np.testing.assert_array_equal(Bundle.load(result.bundle).weights["head.fc.weight"], states[4 if kept else 1])
+
+
+def test_a_run_ends_early_where_epochs_are_no_better(tmp_path: Path) -> None:
+    data = write_contrary(tmp_path / "data")
+    settings = [setting for setting in MEMORISED if not setting.startswith("epochs=")]
+    result = run(data, tmp_path / "run", "epochs=40", "patience=2", *settings)
+    assert result.epochs < 40
+    assert epochs_of(tmp_path / "run") == list(range(1, result.epochs + 1))
+    stopped = Bundle.load(result.bundle).provenance["stopped"]
+    assert stopped == f"after epoch {result.epochs} of 40, as the last 2 were no better"
+    again = run(data, tmp_path / "run", "epochs=40", "patience=2", *settings, resume=True)
+    assert again.epochs == result.epochs

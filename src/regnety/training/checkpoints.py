@@ -14,6 +14,7 @@ from regnety.errors import RecipeError
 from regnety.files.opening import open_file
 from regnety.metadata.model_metadata import KEY, ModelMetadata
 from regnety.storage import replacing
+from regnety.training.best_epochs import BestEpochs, Weights
 from regnety.training.optimization import WeightAverage
 
 FOLDER = "checkpoints"
@@ -28,10 +29,15 @@ class Progression:
     """One row per epoch, as in metrics.jsonl."""
     best_epoch: int
     best_top1: float
+    """In percent on the validation pictures; -1 without any."""
     seconds: float
     """Time spent so far, before and after interruptions."""
     lengths: list[list[int]] = field(default_factory=list)
     """[epochs that were done, epochs of the run from then on]; several if the run was extended."""
+    start_top1: float | None = None
+    """In percent, of the weights at the start; None where they were not validated."""
+    averaged: list[int] = field(default_factory=list)
+    """The epochs whose weights were averaged to the best ones; empty where those are of one epoch."""
 
     def extensions(self) -> str | None:
         """How a run was extended, in words; None if it was not."""
@@ -48,7 +54,8 @@ def save_checkpoint(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     average: WeightAverage | None,
-    best: dict[str, torch.Tensor],
+    best: Weights,
+    best_epochs: BestEpochs,
     metadata: ModelMetadata,
     keep: int,
 ) -> Path:
@@ -68,6 +75,7 @@ def save_checkpoint(
         # "model" and "best" differ: training continues from the last weights, the bundle has the best ones.
         "average": None if average is None else {"updates": average.updates, "state": average.state},
         "best": best,
+        "best_epochs": best_epochs.as_list(),
     }
     buffer = io.BytesIO()  # torch's own file writer hides the operating system's error, as that the disk is full
     torch.save(state, buffer)
@@ -84,8 +92,13 @@ def checkpoints(run: Path) -> list[Path]:
 
 
 def load_checkpoint(
-    path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage | None
-) -> tuple[Progression, dict[str, torch.Tensor]]:
+    path: Path,
+    *,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: WeightAverage | None,
+    best_epochs: BestEpochs,
+) -> tuple[Progression, Weights]:
     """Restore a run from a checkpoint; the answer is its progress and its best weights so far.
 
     Raises:
@@ -101,6 +114,7 @@ def load_checkpoint(
             average.updates = state["average"]["updates"]
             for key, value in average.state.items():
                 value.copy_(state["average"]["state"][key])
+        best_epochs.restore(state.get("best_epochs", ()))  # checkpoints of earlier releases lack them
         return Progression(**state["progression"]), state["best"]
     except (
         OSError,

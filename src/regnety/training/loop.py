@@ -34,9 +34,17 @@ def train_epoch(
     average: WeightAverage | None,
     arithmetic: Literal["f32", "bf16"],
     first_step: int,
+    keep_statistics: bool = False,
 ) -> Iterator[StepRecord]:
-    """One pass over the batches; yields facts, and the caller decides what to print or keep."""
+    """One pass over the batches; yields facts, and the caller decides what to print or keep.
+
+    With `keep_statistics` batch norm uses and keeps the statistics that it has.
+    """
     model.train()
+    if keep_statistics:
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
     for step, (pixels, targets) in enumerate(batches, start=first_step):
         images, labels = normalize(torch.from_numpy(pixels)), torch.from_numpy(targets)  # [N, 3, H, W], [N]
         lr = schedule(step)

@@ -13,19 +13,32 @@ from regnety.training.recipes.recipe import Optimizer, Recipe
 
 
 def make_optimizer(model: nn.Module, recipe: Optimizer) -> torch.optim.SGD:
-    """Stochastic gradient descent with Nesterov momentum."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]  # norms and biases
+    """Stochastic gradient descent with Nesterov momentum; a group of parameters has its `lr_share` of the rate."""
+    groups = []
+    for share, parameters in _by_lr_share(model, recipe.layer_decay):
+        matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+        vectors = [parameter for parameter in parameters if parameter.ndim <= 1]  # norms and biases
+        vector_decay = recipe.weight_decay if recipe.decay_norms_and_biases else 0.0
+        groups.append({"params": matrices, "weight_decay": recipe.weight_decay, "lr_share": share})
+        groups.append({"params": vectors, "weight_decay": vector_decay, "lr_share": share})
     return torch.optim.SGD(
-        [
-            {"params": matrices, "weight_decay": recipe.weight_decay},
-            {"params": vectors, "weight_decay": recipe.weight_decay if recipe.decay_norms_and_biases else 0.0},
-        ],
+        groups,
         lr=recipe.lr,
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,  # torch refuses Nesterov without momentum
         fused=True,  # one pass over the weights instead of several
     )
+
+
+def _by_lr_share(model: nn.Module, layer_decay: float) -> list[tuple[float, list[nn.Parameter]]]:
+    """The parameters by their share of the learning rate: 1 in the classifier, less by `layer_decay` a block below."""
+    if layer_decay == 1:
+        return [(1.0, list(model.parameters()))]
+    layers: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():  # in the order in which the layers run
+        stage, block, *_ = name.split(".")
+        layers.setdefault(f"{stage}.{block}" if stage not in ("stem", "head") else stage, []).append(parameter)
+    return [(layer_decay**depth, layer) for depth, layer in enumerate(reversed(layers.values()))]
 
 
 def make_schedule(recipe: Recipe, steps_per_epoch: int) -> Callable[[int], float]:
@@ -46,9 +59,9 @@ def make_schedule(recipe: Recipe, steps_per_epoch: int) -> Callable[[int], float
 
 
 def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Give every parameter group this learning rate."""
+    """Give every parameter group its share of this learning rate."""
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group.get("lr_share", 1.0)  # checkpoints of earlier releases lack it
 
 
 class WeightAverage:

@@ -14,7 +14,7 @@ from regnety.training.batches import training_batches
 from regnety.training.optimization import arithmetic_of
 from regnety.training.pictures import RunPictures, look_at_pictures
 from regnety.training.recipes.recipe import Recipe
-from regnety.training.run_bundle import RunBundle, finished_result, training_files_of
+from regnety.training.run_bundle import RunBundle, epoch_line, finished_result, training_files_of
 from regnety.training.run_bundle import RunResult as RunResult
 from regnety.training.run_folder import (
     RECIPE_FILE,
@@ -136,6 +136,7 @@ def _train(
         recipe.augmentation,
         batch_size=recipe.batch_size,
         seed=recipe.seed,
+        steps_per_epoch=recipe.steps_per_epoch,
         quiet=quiet,
     )
     if batches.steps_per_epoch == 1:
@@ -178,13 +179,13 @@ def _train(
         # A kill right after a checkpoint leaves the history a row short and the bundle an epoch behind.
         write_history(run, session.progression.history)
         bundle.write()
-    while session.progression.epochs_done < recipe.epochs:
+    while not session.has_ended:
         row = _advance(session)
         session.save(run, bundle.metadata(), keep=keep)  # first: an epoch counts once its checkpoint is there
         write_history(run, session.progression.history)
         if session.found_better:
             bundle.write()
-        _say(_epoch_line(row, recipe.epochs), quiet)
+        _say(epoch_line(row, recipe.epochs), quiet)
     result, errors = bundle.finish(quiet=quiet)
     for error in errors:
         _say(f"regnety: {error}", quiet)
@@ -222,13 +223,6 @@ def _say_what_is_trained(
     size = start.preprocessing.image_size
     _say(f"regnety: {splits.root}: {', '.join(parts)}", quiet=False)
     _say(f"regnety: the model sees {size}x{size} pixels, {start.why_this_size}", quiet=False)
-
-
-def _epoch_line(row: dict[str, Any], epochs: int) -> str:
-    line = f"epoch {row['epoch']}/{epochs}: loss {row['train_loss']:.4f}, top1 {row['train_top1']:.2f} %"
-    if "val_top1" in row:
-        line += f", val top1 {row['val_top1']:.2f} %"
-    return f"{line}, {row['seconds']:.0f} s"
 
 
 def _say(line: str, quiet: bool) -> None:

@@ -18,6 +18,7 @@ from regnety.files.number_types import stored_type
 from regnety.inference.evaluation import evaluate
 from regnety.inference.evaluation_result import EvaluationResult
 from regnety.metadata.model_metadata import ModelMetadata
+from regnety.training.checkpoints import Progression
 from regnety.training.optimization import arithmetic_of
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_folder import BUNDLE_FOLDER
@@ -25,6 +26,8 @@ from regnety.training.session import Session
 
 UNFINISHED = "unfinished"
 """The fact in the provenance of a bundle by which its run has not finished."""
+STOPPED = "stopped"
+"""The fact in the provenance of a bundle by which its run ended before its last epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,19 +91,12 @@ class RunBundle:
             "command": self._command,
             "recipe": recipe.name,
             "seed": recipe.seed,
-            "epochs": progression.epochs_done,
-            "weights": f"of epoch {progression.best_epoch}{', averaged over the training' * bool(recipe.ema_decay)}",
+            **facts_of_training(session),
             UNFINISHED: None if finished else f"{progression.epochs_done} of {recipe.epochs} epochs are done",
             "schedule": progression.extensions(),
             "minutes": round(progression.seconds / 60, 1),
-            "arithmetic": arithmetic_of(recipe.precision),
-            "trained_with": f"regnety {version.__version__}, torch {torch.__version__}, "
-            f"Python {platform.python_version()}",
+            **(more or {}),
         }
-        # -1 until a validation has been made
-        if progression.best_top1 >= 0:
-            facts |= {"val_top1": round(progression.best_top1, 3), "best_epoch": progression.best_epoch}
-        facts |= more or {}
         return ModelMetadata(
             design=session.model.architecture.design,
             num_classes=len(splits.classes),
@@ -144,16 +140,48 @@ class RunBundle:
         return result, () if tested is None else tested.errors
 
 
+def facts_of_training(session: Session) -> dict[str, Any]:
+    """How the best weights so far came about, without times: the same in every run of the same recipe and pictures."""
+    recipe, progression = session.recipe, session.progression
+    facts: dict[str, Any] = {"epochs": progression.epochs_done, "weights": _weights_in_words(progression, recipe)}
+    if session.has_ended and progression.epochs_done < recipe.epochs:
+        facts[STOPPED] = (
+            f"after epoch {progression.epochs_done} of {recipe.epochs}, as the last {recipe.patience} were no better"
+        )
+    facts["arithmetic"] = arithmetic_of(recipe.precision)
+    facts["trained_with"] = (
+        f"regnety {version.__version__}, torch {torch.__version__}, Python {platform.python_version()}"
+    )
+    if progression.best_top1 >= 0:  # -1 until a validation has been made
+        facts |= {"val_top1": round(progression.best_top1, 3), "best_epoch": progression.best_epoch}
+    return facts
+
+
+def _weights_in_words(progression: Progression, recipe: Recipe) -> str:
+    if progression.averaged:
+        *others, last = map(str, progression.averaged)
+        return f"the average of epochs {', '.join(others)} and {last}"
+    return f"of epoch {progression.best_epoch}{', averaged over the training' * bool(recipe.ema_decay)}"
+
+
+def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
+    """A row of metrics.jsonl in words."""
+    line = f"epoch {row['epoch']}/{epochs}: loss {row['train_loss']:.4f}, top1 {row['train_top1']:.2f} %"
+    if "val_top1" in row:
+        line += f", val top1 {row['val_top1']:.2f} %"
+    return f"{line}, {row['seconds']:.0f} s"
+
+
 def finished_result(run: Path, recipe: Recipe) -> RunResult | None:
     """The result of a finished run, from its bundle; None if something is left to do."""
     folder = run / BUNDLE_FOLDER
     facts = _facts_of(folder)
-    # More epochs than the bundle has: the run is to be extended.
-    if UNFINISHED in facts or facts.get("epochs") != recipe.epochs:
+    # More epochs than the bundle has: the run is to be extended, unless it had ended before its last epoch.
+    if UNFINISHED in facts or (facts.get("epochs") != recipe.epochs and STOPPED not in facts):
         return None
     return RunResult(
         bundle=folder,
-        epochs=recipe.epochs,
+        epochs=facts["epochs"],
         minutes=facts.get("minutes", 0.0),
         val_top1=facts.get("val_top1"),
         test_top1=facts.get("test_top1"),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +18,8 @@ from regnety.metadata.model_metadata import ModelMetadata
 from regnety.network.modules import RegNet
 from regnety.preprocessing import Preprocessing
 from regnety.progress import Progress
-from regnety.training.batches import TrainingBatches, evaluation_batches
+from regnety.training.batches import EvaluationBatches, Targets, TrainingBatches
+from regnety.training.best_epochs import BestEpochs, RankedEpoch, Weights
 from regnety.training.checkpoints import Progression, checkpoints, load_checkpoint, save_checkpoint
 from regnety.training.duration import Duration
 from regnety.training.loop import top1_of, train_epoch
@@ -59,18 +61,23 @@ class Session:
         self.recipe = recipe
         self.progression = Progression(epochs_done=0, history=[], best_epoch=0, best_top1=-1.0, seconds=0.0)
         self.progression.lengths.append([0, recipe.epochs])
-        self.best: dict[str, Tensor] = self.model.state_dict()
+        self.best: Weights = self.model.state_dict()
         """Weights of the best epoch so far; before the first those at the start."""
         self._batches = batches
-        self._validation = validation
-        self._classes = classes
+        self._validation = (
+            EvaluationBatches(validation, classes, preprocessing, batch_size=recipe.batch_size) if validation else None
+        )
         self.preprocessing = preprocessing
         self._quiet = quiet
         self._arithmetic = arithmetic_of(recipe.precision)
         self._normalize = InputNormalization(preprocessing.mean, preprocessing.std)
         self._optimizer = make_optimizer(self.model, recipe.optimizer)
         self._schedule = make_schedule(recipe, batches.steps_per_epoch)
-        self._criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self._criterion = nn.CrossEntropyLoss(
+            balanced_weights(batches.targets, len(classes)) if recipe.class_weights == "balanced" else None,
+            label_smoothing=recipe.label_smoothing,
+        )
+        self._best_epochs = BestEpochs(recipe.average_best)
         self._average = WeightAverage(self.model, recipe.ema_decay) if recipe.ema_decay else None
         # Averaged weights are evaluated in a network of their own: the raw ones continue to be trained.
         self._evaluated = copy.deepcopy(self.model)
@@ -85,7 +92,11 @@ class Session:
         """
         if found := checkpoints(run):
             self.progression, self.best = load_checkpoint(
-                found[-1], model=self.model, optimizer=self._optimizer, average=self._average
+                found[-1],
+                model=self.model,
+                optimizer=self._optimizer,
+                average=self._average,
+                best_epochs=self._best_epochs,
             )
             lengths = self.progression.lengths
             if not lengths:  # a checkpoint of an earlier release, which did not keep them
@@ -95,8 +106,14 @@ class Session:
 
     @property
     def found_better(self) -> bool:
-        """Whether the last epoch is the best so far."""
-        return self.progression.best_epoch == self.progression.epochs_done
+        """Whether the last epoch is the best so far, or the end of the run has found better weights."""
+        return self.progression.best_epoch == self.progression.epochs_done or bool(self.progression.averaged)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all epochs are done, or the last `patience` of them were no better than an earlier one."""
+        done, patience = self.progression.epochs_done, self.recipe.patience
+        return done >= self.recipe.epochs or 0 < patience <= done - self.progression.best_epoch
 
     def save(self, run: Path, metadata: ModelMetadata, *, keep: int) -> None:
         """Write a checkpoint."""
@@ -107,9 +124,21 @@ class Session:
             optimizer=self._optimizer,
             average=self._average,
             best=self.best,
+            best_epochs=self._best_epochs,
             metadata=metadata,
             keep=keep,
         )
+
+    def rank_start(self) -> float:
+        """Let the weights at the start count as an epoch, which the others have to be better than.
+
+        Returns:
+            Their accuracy on the validation pictures, in percent.
+        """
+        found = self._validate(self.model.state_dict())
+        self._rank(0, self.model.state_dict(), top1=found["val_top1"], loss=found["val_loss"])
+        self.progression.start_top1 = found["val_top1"]
+        return found["val_top1"]
 
     def advance(self) -> dict[str, Any]:
         """Train and validate the next epoch; the answer is its row of metrics.jsonl.
@@ -123,15 +152,34 @@ class Session:
         kept = self.model.state_dict() if self._average is None else self._average.state
         if self._validation:
             row |= self._validate(kept)
-        # Of epochs with the same accuracy the later one: its weights were trained and averaged for longer.
-        if not self._validation or row["val_top1"] >= self.progression.best_top1:
-            self.best = {key: value.clone() for key, value in kept.items()}
-            self.progression.best_epoch, self.progression.best_top1 = epoch + 1, row.get("val_top1", -1.0)
-        row["seconds"] = round(time.monotonic() - started, 2)
+        self._rank(epoch + 1, kept, top1=row.get("val_top1", -1.0), loss=row.get("val_loss", 0.0))
         self.progression.epochs_done = epoch + 1
+        if self.has_ended:
+            self._average_best()
+        row["seconds"] = round(time.monotonic() - started, 2)
         self.progression.seconds += row["seconds"]
         self.progression.history.append(row)
         return row
+
+    def _rank(self, epoch: int, weights: Weights, *, top1: float, loss: float) -> None:
+        weights = {key: value.clone() for key, value in weights.items()}
+        self._best_epochs.add(RankedEpoch(epoch=epoch, top1=top1, loss=loss, weights=weights))
+        if top1 >= self.progression.best_top1 or not self._validation:
+            self.best = weights
+            self.progression.best_epoch, self.progression.best_top1 = epoch, top1
+            self.progression.averaged = []
+
+    def _average_best(self) -> None:
+        """Keep the average of the best epochs where it is right more often, or as often with a smaller loss."""
+        ranked = self._best_epochs.ranked
+        if not self._validation or len(ranked) < 2:
+            return
+        average = self._best_epochs.average()
+        found = self._validate(average)
+        if (found["val_top1"], -found["val_loss"]) > (ranked[0].top1, -ranked[0].loss):
+            self.best = average
+            self.progression.best_top1 = found["val_top1"]
+            self.progression.averaged = sorted(epoch.epoch for epoch in ranked)
 
     def _train(self, epoch: int) -> dict[str, float]:
         size = self.recipe.small_image_size if epoch < self.recipe.small_epochs else None
@@ -145,6 +193,7 @@ class Session:
             average=self._average,
             arithmetic=self._arithmetic,
             first_step=epoch * self._batches.steps_per_epoch,
+            keep_statistics=self.recipe.batch_norm == "kept",
         )
         loss, correct, count, lr = 0.0, 0, 0, 0.0
         title = f"epoch {epoch + 1}/{self.recipe.epochs}"
@@ -163,10 +212,15 @@ class Session:
                     print(f"regnety: {words}", file=sys.stderr, flush=True)
         return {"lr": lr, "train_loss": loss / count, "train_top1": 100 * correct / count}
 
-    def _validate(self, weights: dict[str, Tensor]) -> dict[str, float]:
+    def _validate(self, weights: Weights) -> dict[str, float]:
+        assert self._validation is not None
         self._evaluated.load_state_dict(weights)
-        pictures = evaluation_batches(
-            self._validation, self._classes, self.preprocessing, batch_size=self.recipe.batch_size
-        )
-        top1, loss = top1_of(self._evaluated, pictures, normalize=self._normalize, arithmetic=self._arithmetic)
+        top1, loss = top1_of(self._evaluated, self._validation, normalize=self._normalize, arithmetic=self._arithmetic)
         return {"val_top1": top1, "val_loss": loss}
+
+
+def balanced_weights(targets: Targets, num_classes: int) -> Tensor:
+    """Weights of the classes, float32 [num_classes], of which each has the same sum over its pictures; 1 on average."""
+    counts = np.bincount(targets, minlength=num_classes)
+    # A class without a picture is in no batch; any weight will do.
+    return torch.from_numpy(len(targets) / (num_classes * np.maximum(counts, 1))).float()

@@ -73,6 +73,17 @@ def resolve_recipe(recipe: Recipe) -> StartingPoint:
         why = f"the size of {recipe.model}" if recipe.pretrained else "the usual size"
         why += "; --set image_size=PIXELS changes it"
     bundle = Bundle.load(recipe.model) if recipe.pretrained and recipe.model is not None else None
+    return start_from(bundle, recipe, why_this_size=why)
+
+
+def start_from(bundle: Bundle | None, recipe: Recipe, *, why_this_size: str) -> StartingPoint:
+    """The start of a run from a model in memory, at the size that the recipe says, or else its own.
+
+    Args:
+        bundle: the model whose weights the run starts from; None for random ones.
+        recipe: what is still open in it is filled in.
+        why_this_size: where the image size comes from, for the user.
+    """
     preprocessing = _at_size(Preprocessing() if bundle is None else bundle.preprocessing, recipe.image_size)
     # Published weights were trained without EXIF orientation; what is trained here sees pictures upright.
     preprocessing = replace(
@@ -82,7 +93,7 @@ def resolve_recipe(recipe: Recipe) -> StartingPoint:
         recipe=replace(recipe, image_size=preprocessing.image_size, crop_pct=preprocessing.crop_pct),
         preprocessing=preprocessing,
         bundle=bundle,
-        why_this_size=why,
+        why_this_size=why_this_size,
     )
 
 

@@ -31,11 +31,15 @@ class Optimizer:
     """Factor of the L2 penalty on the weights."""
     decay_norms_and_biases: bool = True
     """Apply weight decay to batch norm and biases too, as in the paper."""
+    layer_decay: float = 1.0
+    """Learning rate of a block, as a share of that of the layer after it. The classifier has `lr`, the last block
+    `lr` times this, the one before it `lr` times its square, and the stem the least. 1 gives all layers `lr`."""
 
     def __post_init__(self) -> None:
         _require("optimizer.lr", self.lr > 0, "above 0", self.lr)
         _require("optimizer.momentum", 0 <= self.momentum < 1, "from 0 to below 1", self.momentum)
         _require("optimizer.weight_decay", self.weight_decay >= 0, "at least 0", self.weight_decay)
+        _require("optimizer.layer_decay", 0 < self.layer_decay <= 1, "above 0 to 1", self.layer_decay)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,9 @@ class Augmentation:
     pictures stay in memory."""
     min_area: float = 0.25
     """Smallest share of the picture's area that a `resized` crop keeps."""
+    kept_side: int | None = None
+    """Shorter side in pixels to which pictures are reduced once, and kept in memory, for `resized` crops. None decodes
+    the whole picture again in each epoch."""
     shift: int = 4
     """Largest move of a `shift` crop, in pixels."""
     flip: bool = True
@@ -55,6 +62,8 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         _require("augmentation.min_area", 0 < self.min_area <= 1, "above 0 to 1", self.min_area)
+        if self.kept_side is not None:
+            _require("augmentation.kept_side", 8 <= self.kept_side <= 8192, "from 8 to 8192 pixels", self.kept_side)
         _require("augmentation.shift", 0 <= self.shift <= 64, "from 0 to 64 pixels", self.shift)
 
 
@@ -82,6 +91,9 @@ class Recipe:
     """Share of the resized picture that evaluation keeps; None is the pretrained model's own, else 0.875."""
     epochs: int = 100
     """Passes over the training pictures."""
+    steps_per_epoch: int | None = None
+    """Steps between two validations, each with a checkpoint, where an epoch is not to be one pass over the training
+    pictures; None is one pass."""
     batch_size: int = 128
     """Pictures per step. A last, smaller batch of an epoch is skipped."""
     warmup_epochs: float = 5.0
@@ -92,11 +104,21 @@ class Recipe:
     """In pixels."""
     label_smoothing: float = 0.0
     """Share of the target that is spread evenly over all classes."""
+    class_weights: Literal["equal", "balanced"] = "equal"
+    """Weight of each picture in the loss: `balanced` gives every class the same sum of weights."""
+    batch_norm: Literal["batch", "kept"] = "batch"
+    """Statistics of batch norm while training: those of each `batch`, or those that the starting weights have, `kept`
+    as they are."""
     ema_decay: float = 0.9999
     """Decay of the averaged weights that are evaluated and kept; reached gradually. 0 keeps the last weights."""
     val_fraction: float = 0.1
     """Share of train held out to choose the best epoch, if the data has no `val/`. 0 trains on all of train and keeps
     the last epoch."""
+    patience: int = 0
+    """Epochs in a row without a better one, after which the run ends early; 0 always trains all epochs."""
+    average_best: int = 1
+    """Number of the best epochs whose weights are averaged at the end of the run; the average is kept where it is
+    better on the validation pictures. 1 keeps the best epoch."""
     precision: Literal["auto", "f32", "bf16"] = "auto"
     """Precision of the network's arithmetic; `auto` is bf16 if this processor has it."""
     bundle_dtype: Literal["f32", "f16", "float32", "float16"] = "f32"
@@ -112,6 +134,10 @@ class Recipe:
         object.__setattr__(self, "bundle_dtype", self.bundle_dtype.replace("float", "f"))
         _require("epochs", self.epochs >= 1, "at least 1", self.epochs)
         _require("batch_size", self.batch_size >= 2, "at least 2", self.batch_size)
+        if self.steps_per_epoch is not None:
+            _require("steps_per_epoch", self.steps_per_epoch >= 1, "at least 1", self.steps_per_epoch)
+        _require("patience", self.patience >= 0, "at least 0", self.patience)
+        _require("average_best", 1 <= self.average_best <= 10, "from 1 to 10", self.average_best)
         _require("warmup_epochs", self.warmup_epochs >= 0, "at least 0", self.warmup_epochs)
         _require("small_epochs", self.small_epochs >= 0, "at least 0", self.small_epochs)
         _require("small_image_size", self.small_image_size >= 8, "at least 8 pixels", self.small_image_size)

@@ -1,0 +1,178 @@
+"""All layers: a network whose classifier has been fitted is trained from there on (LP-FT, arXiv 2202.10054)."""
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from regnety.bundle.bundle import Bundle
+from regnety.datasets.samples import DataSplits
+from regnety.finetuning.layer_recipe import DEFAULT_EPOCHS, layer_recipe
+from regnety.finetuning.planning import Plan, read_plan
+from regnety.metadata.model_metadata import ModelMetadata
+from regnety.text import counted
+from regnety.training.batches import training_batches
+from regnety.training.run_bundle import epoch_line, facts_of_training
+from regnety.training.run_folder import write_history
+from regnety.training.session import Session
+from regnety.training.starting_point import start_from
+
+KEPT_CHECKPOINTS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayersOptions:
+    """What is asked of a training of all layers.
+
+    Args:
+        epochs: passes over the training photographs; None is 20.
+        image_size: height and width of the input in pixels; None is the size that the model is shown.
+        balanced: count every class the same, however many photographs it has.
+        patience: end after so many epochs without a better one; 0 trains all epochs.
+    """
+
+    epochs: int | None = None
+    image_size: int | None = None
+    balanced: bool = False
+    patience: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LayersResult:
+    """A network of which all layers were trained.
+
+    Args:
+        bundle: in memory; its provenance is that of the model that was given, and how it was trained.
+        val_top1: in percent, of the weights that were kept; None without validation photographs.
+        start_top1: in percent, of the weights at the start; None without validation photographs.
+        history: a row for each epoch, as in metrics.jsonl.
+        epochs: that were trained.
+        image_size: height and width of the input in pixels.
+        seconds: of training, without the time between a kill and its resume.
+    """
+
+    bundle: Bundle
+    val_top1: float | None
+    start_top1: float | None
+    history: tuple[dict[str, Any], ...]
+    epochs: int
+    image_size: int
+    seconds: float
+
+
+def fit_all_layers(
+    run: Path, bundle: Bundle, splits: DataSplits, *, options: LayersOptions, seed: int = 0, quiet: bool = False
+) -> LayersResult:
+    """Train all layers of a model whose classifier has been fitted; its weights count as the first epoch.
+
+    The run's folder gets plan.json, metrics.jsonl, summary.csv and checkpoints/. If it has them already, the run goes
+    on where it was, by its own plan, and ends with the weights of one that nobody disturbed. The caller is alone in
+    the folder and has checked that it is asked for the same.
+
+    Args:
+        run: the run's folder.
+        bundle: the model, with the classes of the splits as its labels. Its classifier was not fitted on the
+            validation photographs, or the best epoch would be chosen wrongly.
+        splits: the photographs; `val` chooses the best epoch, and without any the last one is kept.
+        options: what is asked for.
+        seed: of the order of the photographs and of their augmentation.
+        quiet: say nothing on stderr.
+
+    Raises:
+        ImageError: a photograph cannot be read.
+        RecipeError: the plan or a checkpoint is damaged, or the loss is not finite.
+        WeightsError: the model is quantized to int8.
+    """
+    plan = read_plan(run)
+    if plan is None:
+        plan = _plan(bundle, splits, options, seed=seed)
+        plan.write(run)
+    recipe = plan.recipe
+    start = start_from(bundle, recipe, why_this_size="as planned")
+    network, _ = start.network(splits.classes)
+    session = Session(
+        network,
+        recipe,
+        batches=training_batches(
+            splits.train,
+            splits.classes,
+            start.preprocessing,
+            recipe.augmentation,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            steps_per_epoch=recipe.steps_per_epoch,
+            quiet=quiet,
+        ),
+        validation=splits.val,
+        classes=splits.classes,
+        preprocessing=start.preprocessing,
+        quiet=quiet,
+    )
+    session.restore(run, begun_for=recipe.epochs)
+    _train(run, session, bundle, splits, quiet=quiet)
+    progression = session.progression
+    return LayersResult(
+        bundle=Bundle(
+            _metadata(session, bundle, splits),
+            {key: value.contiguous().numpy() for key, value in session.best.items()},
+            name=bundle.name,
+            training_files=bundle.training_files,
+        ),
+        val_top1=progression.best_top1 if splits.val else None,
+        start_top1=progression.start_top1,
+        history=tuple(progression.history),
+        epochs=progression.epochs_done,
+        image_size=start.preprocessing.image_size,
+        seconds=progression.seconds,
+    )
+
+
+def _plan(bundle: Bundle, splits: DataSplits, options: LayersOptions, *, seed: int) -> Plan:
+    preprocessing = bundle.preprocessing
+    return Plan(
+        recipe=layer_recipe(
+            splits,
+            image_size=options.image_size or preprocessing.image_size,
+            crop_pct=preprocessing.crop_pct,
+            epochs=options.epochs or DEFAULT_EPOCHS,
+            balanced=options.balanced,
+            patience=options.patience,
+            seed=seed,
+        )
+    )
+
+
+def _train(run: Path, session: Session, bundle: Bundle, splits: DataSplits, *, quiet: bool) -> None:
+    """The epochs that are left, each with its checkpoint."""
+    epochs = session.recipe.epochs
+    if done := session.progression.epochs_done:
+        _say(f"all layers: resuming after epoch {done} of {epochs}", quiet)
+        write_history(run, session.progression.history)  # a kill right after a checkpoint leaves it a row short
+    elif splits.val:
+        top1 = session.rank_start()
+        _say(f"all layers: {counted(epochs, 'epoch')}; at the start val top1 {top1:.2f} %", quiet)
+    while not session.has_ended:
+        row = session.advance()
+        # The checkpoint first: an epoch counts once it is there.
+        session.save(run, _metadata(session, bundle, splits), keep=KEPT_CHECKPOINTS)
+        write_history(run, session.progression.history)
+        _say(epoch_line(row, epochs), quiet)
+
+
+def _metadata(session: Session, bundle: Bundle, splits: DataSplits) -> ModelMetadata:
+    """What the best weights so far are."""
+    # The temperature belongs to the classifier that the run started from.
+    facts = {name: value for name, value in bundle.provenance.items() if name not in ("temperature", "regularization")}
+    return replace(
+        bundle.metadata,
+        in_chans=3,
+        num_classes=len(splits.classes),
+        labels=splits.classes,
+        preprocessing=session.preprocessing,
+        provenance=facts | facts_of_training(session),
+    )
+
+
+def _say(line: str, quiet: bool) -> None:
+    if not quiet:
+        print(f"regnety: {line}", file=sys.stderr, flush=True)

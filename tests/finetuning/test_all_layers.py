@@ -1,0 +1,157 @@
+"""All layers, from a classifier on: what is learnt, what is kept, and a run that goes on where it was."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bundles import SMALL_DESIGN, random_weights, small_bundle
+from pictures import COLOURS, write_colours
+from regnety import Bundle, RecipeError
+from regnety.datasets.data_sets import read_data_set
+from regnety.datasets.samples import DataSplits
+from regnety.files.arrays import Array
+from regnety.finetuning.all_layers import LayersOptions, LayersResult, fit_all_layers
+from regnety.inference.evaluation import evaluate
+from regnety.training.checkpoints import checkpoints
+
+EPOCHS = 4
+
+
+@pytest.fixture(scope="module")
+def splits(tmp_path_factory: pytest.TempPathFactory) -> DataSplits:
+    folder = tmp_path_factory.mktemp("colours")
+    for seed, (split, count) in enumerate((("train", 12), ("val", 6))):
+        write_colours(folder / split, count=count, seed=seed)
+    return read_data_set(folder).training()
+
+
+def base() -> Bundle:
+    return small_bundle(tuple(COLOURS), provenance={"license": "mit", "temperature": 2.0})
+
+
+def fit(run: Path, splits: DataSplits, options: LayersOptions | None = None, *, seed: int = 0) -> LayersResult:
+    run.mkdir(exist_ok=True)
+    options = options or LayersOptions(epochs=EPOCHS)
+    return fit_all_layers(run, base(), splits, options=options, seed=seed, quiet=True)
+
+
+def same(one: Mapping[str, Array], other: Mapping[str, Array]) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
+
+
+@pytest.fixture(scope="module")
+def alone(splits: DataSplits, tmp_path_factory: pytest.TempPathFactory) -> LayersResult:
+    return fit(tmp_path_factory.mktemp("alone"), splits)
+
+
+def test_colours_are_learnt(alone: LayersResult, splits: DataSplits) -> None:
+    assert alone.val_top1 is not None
+    assert alone.start_top1 is not None
+    assert alone.start_top1 == pytest.approx(evaluate(base(), splits.val, quiet=True).top1, abs=6)  # bf16: one of 18
+    assert alone.val_top1 > max(90, alone.start_top1)
+    assert alone.epochs == len(alone.history) == EPOCHS
+    assert evaluate(alone.bundle, splits.val, quiet=True).top1 == pytest.approx(alone.val_top1, abs=6)
+    assert alone.bundle.labels == splits.classes
+    assert alone.bundle.preprocessing.exif_orientation
+    provenance = alone.bundle.provenance
+    assert (provenance["license"], provenance["epochs"]) == ("mit", EPOCHS)
+    assert "temperature" not in provenance  # it was the classifier's
+
+
+def test_a_run_goes_on_by_its_own_plan_to_the_same_weights(
+    alone: LayersResult, splits: DataSplits, tmp_path: Path
+) -> None:
+    whole = fit(tmp_path / "run", splits)
+    assert same(whole.bundle.weights, alone.bundle.weights)
+    assert (whole.val_top1, whole.history[-1]["lr"]) == (alone.val_top1, alone.history[-1]["lr"])
+    for path in checkpoints(tmp_path / "run")[1:]:  # back to before the last epoch
+        path.unlink()
+    # What is asked for now changes nothing: the plan is in the folder.
+    again = fit(tmp_path / "run", splits, LayersOptions(epochs=9), seed=5)
+    assert same(again.bundle.weights, alone.bundle.weights)
+    assert again.bundle.provenance == alone.bundle.provenance
+    assert [row["epoch"] for row in again.history] == list(range(1, EPOCHS + 1))
+    ended = fit(tmp_path / "run", splits)
+    assert same(ended.bundle.weights, alone.bundle.weights)
+    assert ended.seconds == again.seconds
+
+
+def test_where_no_epoch_is_better_the_classifier_stays(tmp_path: Path) -> None:
+    """In val/ every picture is under the colour after its own, and the base has learnt exactly that."""
+    names = tuple(COLOURS)
+    for seed, (split, count) in enumerate((("train", 12), ("val", 6))):
+        write_colours(tmp_path / "data" / split, count=count, seed=seed)
+    splits = read_data_set(tmp_path / "data").training()
+    learnt = fit(tmp_path / "first", splits).bundle
+    turned = {key: np.asarray(value) for key, value in learnt.weights.items()}
+    for key in ("head.fc.weight", "head.fc.bias"):
+        turned[key] = np.roll(turned[key], 1, axis=0)
+    next_of = dict(zip(names, names[1:] + names[:1], strict=True))
+    contrary = DataSplits.of(
+        splits.root,
+        splits.train,
+        [type(sample)(sample.image, next_of[sample.label]) for sample in splits.val],
+    )
+    (tmp_path / "run").mkdir()
+    contrary_base = Bundle(learnt.metadata, turned, name="contrary")
+    result = fit_all_layers(
+        tmp_path / "run", contrary_base, contrary, options=LayersOptions(epochs=2), seed=0, quiet=True
+    )
+    assert result.start_top1 is not None
+    assert result.start_top1 > 90
+    assert result.val_top1 == result.start_top1
+    assert same(result.bundle.weights, turned)
+    assert result.bundle.provenance["weights"].startswith("of epoch 0")
+
+
+def test_patience_ends_a_run_early(tmp_path: Path) -> None:
+    """The validation pictures are under the wrong colour, so that learning makes it worse."""
+    write_colours(tmp_path / "train", count=12)
+    splits = read_data_set(tmp_path).training()
+    wrong = {"blue": "red", "red": "green", "green": "blue"}
+    held = [type(sample)(sample.image, wrong[sample.label]) for sample in splits.train[::3]]
+    splits = DataSplits.of(splits.root, splits.train, held)
+    result = fit(tmp_path / "run", splits, LayersOptions(epochs=30, patience=2))
+    assert result.epochs < 30
+    assert result.bundle.provenance["stopped"] == f"after epoch {result.epochs} of 30, as the last 2 were no better"
+    assert fit(tmp_path / "run", splits).epochs == result.epochs
+
+
+def test_without_validation_the_last_epoch_is_kept(splits: DataSplits, tmp_path: Path) -> None:
+    result = fit(tmp_path / "run", DataSplits.of(splits.root, splits.train))
+    assert result.val_top1 is None
+    assert result.start_top1 is None
+    assert result.bundle.provenance["weights"].startswith(f"of epoch {EPOCHS}")
+
+
+def test_a_damaged_plan_is_one_line(splits: DataSplits, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    fit(run, splits, LayersOptions(epochs=1))
+    plan = json.loads((run / "plan.json").read_text("utf-8"))
+    plan["recipe"]["optimizer"]["lr"] = "fast"
+    for text in ("{", "[]", json.dumps(plan)):
+        (run / "plan.json").write_text(text, "utf-8")
+        with pytest.raises(RecipeError) as error:
+            fit(run, splits)
+        assert str(error.value).startswith(f"{run}/plan.json: ")
+        assert "\n" not in str(error.value)
+
+
+def test_classes_in_another_order_keep_their_classifier(splits: DataSplits, tmp_path: Path) -> None:
+    architecture = SMALL_DESIGN.architecture(3)
+    weights = random_weights(architecture)
+    ordered = small_bundle(tuple(COLOURS))
+    names = tuple(reversed(tuple(COLOURS)))
+    backwards = dict(weights)
+    for key in ("head.fc.weight", "head.fc.bias"):
+        backwards[key] = weights[key][::-1].copy()
+    reversed_labels = Bundle(small_bundle(names).metadata, backwards, name="backwards")
+    found = []
+    for number, bundle in enumerate((ordered, reversed_labels)):
+        (tmp_path / str(number)).mkdir()
+        options = LayersOptions(epochs=1)
+        found.append(fit_all_layers(tmp_path / str(number), bundle, splits, options=options, quiet=True))
+    assert same(found[0].bundle.weights, found[1].bundle.weights)
