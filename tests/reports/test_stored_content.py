@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contents import content, everything, scored
 
 from regnety.errors import DataError
 from regnety.reports.content import ReportContent, ScoredPhotographs
 from regnety.reports.report import write_report
 from regnety.reports.stored_content import load_content, save_content
+from report_contents import content, everything, scored
 
 
 def assert_same(one: Any, other: Any) -> None:

@@ -92,3 +92,23 @@ def _photo(content: ReportContent, name: str, answers: Sequence[tuple[str, float
         return Photo(name, None, None, answers, mapped)
     class_map = None if picture.class_map is None else data_address(picture.class_map)
     return Photo(name, data_address(picture.photograph), class_map, answers, mapped)
+
+
+def compared_photo(contents: tuple[ReportContent, ReportContent], numbers: tuple[int, int]) -> Photo:
+    """A photograph that two models have answered differently.
+
+    Args:
+        contents: of the two reports.
+        numbers: of the photograph in each.
+    """
+    one, other = contents
+    target = one.classes[int(one.scored.targets[numbers[0]])]
+    answers: list[tuple[str, float | None, str]] = [(target, None, "label")]
+    for content, number, kind in zip(contents, numbers, ("first", "second"), strict=True):
+        confidences = content.scored.confidences
+        answer = content.classes[int(content.scored.predictions[number])]
+        answers.append((answer, None if confidences is None else float(confidences[number]), kind))
+    name = one.scored.names[numbers[0]]
+    picture = one.pictures.get(name) or other.pictures.get(name)
+    # no class map: it would be of one of the two answers
+    return Photo(name, None if picture is None else data_address(picture.photograph), None, answers, "")

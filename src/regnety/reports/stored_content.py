@@ -66,6 +66,20 @@ def load_content(path: str | Path) -> ReportContent:
         raise DataError(f"{path}: is damaged: {reason_of(error)}; {again}") from error
 
 
+def content_of_run(run: str | Path) -> ReportContent:
+    """The content of the report in the folder of a run, or in a file.
+
+    Raises:
+        DataError: there is none, or it is damaged; the message says what to do.
+    """
+    path = Path(run)
+    if not path.exists():
+        raise DataError(f"{path}: no such folder; RUN is one that regnety finetune has written")
+    if path.is_dir() and not (path / CONTENT_FILE).exists():
+        raise DataError(f"{path}: has no {CONTENT_FILE}, from which a report is made; regnety finetune writes it")
+    return load_content(path / CONTENT_FILE if path.is_dir() else path)
+
+
 def _plain(value: Any, arrays: dict[str, npt.NDArray[Any]], files: list[bytes]) -> Any:
     """As JSON has it; an array becomes its name in `arrays`, a file its place in `files`."""
     if is_dataclass(value):

@@ -1,0 +1,49 @@
+"""`regnety report`."""
+
+from pathlib import Path
+
+import click
+
+from regnety.cli.output.claiming import claim_file, say_replaced
+from regnety.cli.output.notices import say
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option(
+    "--beside",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Set this run beside the first: their figures, and the photographs that only one is right about.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write this file; by default report.html, or comparison.html, in the folder of the run.",
+)
+def report(run: Path, beside: Path | None, output: Path | None) -> None:
+    """Write the report of a run again, or two runs beside each other.
+
+    RUN is a folder that `regnety finetune` has written. Neither its photographs nor its model are needed.
+
+    Example:  regnety report runs/birds --beside runs/more-birds
+    """
+    from regnety.reports.comparison import Comparison
+    from regnety.reports.comparison_page import write_comparison
+    from regnety.reports.report import write_report
+    from regnety.reports.stored_content import content_of_run
+
+    content = content_of_run(run)
+    other = None if beside is None else content_of_run(beside)
+    folder = run if run.is_dir() else run.parent
+    target = output or folder / ("report.html" if beside is None else "comparison.html")
+    place = claim_file(target)
+    if output is not None:  # a report in the run's own folder is made to be made again
+        say_replaced(place)
+    if other is None:
+        write_report(target, content)
+    else:
+        write_comparison(target, Comparison((str(run), str(beside)), (content, other)))
+    say(f"wrote {target}")
