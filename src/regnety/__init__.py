@@ -83,6 +83,7 @@ if TYPE_CHECKING:
         ClassAccuracy as ClassAccuracy,
         EvaluatedImage as EvaluatedImage,
         EvaluationResult as EvaluationResult,
+        PublishedAccuracy as PublishedAccuracy,
     )
     from regnety.inference.explanation import ClassMap as ClassMap, class_maps as class_maps, explain as explain
     from regnety.inference.jobs.job import JobSummary as JobSummary
@@ -183,7 +184,7 @@ _HOMES = {
     "regnety.inference.engines.registry": ("Engine",),
     "regnety.inference.engines.system_info": ("system_info",),
     "regnety.inference.evaluation": ("evaluate",),
-    "regnety.inference.evaluation_result": ("ClassAccuracy", "EvaluatedImage", "EvaluationResult"),
+    "regnety.inference.evaluation_result": ("ClassAccuracy", "EvaluatedImage", "EvaluationResult", "PublishedAccuracy"),
     "regnety.inference.explanation": ("ClassMap", "class_maps", "explain"),
     "regnety.inference.jobs.job": ("JobSummary",),
     "regnety.inference.jobs.predictions": ("write_predictions",),

@@ -150,7 +150,17 @@ def test_orientation_follows_the_model(tmp_path: Path) -> None:
 def test_the_fields_as_json(bundle: Bundle, folder: Path) -> None:
     found: EvaluationResult = evaluate(bundle, read_class_folders(folder), quiet=True)
     values = found.as_dict()
-    assert list(values) == ["model", "count", "top1", "top5", "loss", "trained_on", "left_out", "per_class"]
+    assert list(values) == [
+        "model",
+        "count",
+        "top1",
+        "top5",
+        "loss",
+        "trained_on",
+        "left_out",
+        "published",
+        "per_class",
+    ]
     assert values["per_class"]["red"] == {"count": 2, "top1": found.per_class["red"].top1}
 
 

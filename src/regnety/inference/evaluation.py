@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
+from regnety.bundle.published_accuracy import published_accuracy_of
 from regnety.datasets.class_matching import class_indices, matcher_of
 from regnety.datasets.data_sets import read_data_set
 from regnety.datasets.held_out import scored_samples
 from regnety.datasets.samples import Sample
 from regnety.errors import DataError
-from regnety.inference.evaluation_result import ClassAccuracy, EvaluationResult, UnreadImage
+from regnety.inference.evaluation_result import ClassAccuracy, EvaluationResult, PublishedAccuracy, UnreadImage
 from regnety.inference.options import RunFields, RunOptions
 from regnety.inference.predictor import Predictor, softmax
 from regnety.progress import Progress
@@ -79,11 +80,12 @@ def evaluate(
         raise DataError(f"no photograph could be read, of {len(samples)}; the first: {answers.unread[0].error}")
     assert predictor.plan is not None  # something was answered
     rank, targets = np.array(answers.ranks), np.array(answers.targets)
+    top1, top5 = _percent(rank < 1), _percent(rank < 5)
     return EvaluationResult(
         model=bundle.name,
         count=len(rank),
-        top1=_percent(rank < 1),
-        top5=_percent(rank < 5),
+        top1=top1,
+        top5=top5,
         loss=float(np.mean(answers.losses)),
         per_class={
             names[number]: ClassAccuracy(
@@ -105,6 +107,23 @@ def evaluate(
         engine=predictor.plan.engine,
         precision=predictor.plan.precision,
         preprocessing=predictor.bundle.preprocessing,
+        published=_published(predictor.bundle, top1, top5),
+    )
+
+
+def _published(bundle: Bundle, top1: float, top5: float) -> PublishedAccuracy | None:
+    found = published_accuracy_of(bundle)
+    if found is None:
+        return None
+    weights, row = found
+    return PublishedAccuracy(
+        weights=weights.name,
+        image_size=row.image_size,
+        crop_pct=row.crop_pct,
+        top1=row.top1,
+        top5=row.top5,
+        top1_difference=top1 - row.top1,
+        top5_difference=top5 - row.top5,
     )
 
 

@@ -1,7 +1,7 @@
 """How often a model was right, as a whole, by class, and picture by picture."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,29 @@ class EvaluatedImage:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedAccuracy:
+    """What published weights score on ImageNet's 50,000 validation photographs, as timm measured it.
+
+    Args:
+        weights: their name, as regnety_002.pycls_in1k.
+        image_size: height and width of what the model was shown, in pixels; in this evaluation, too.
+        crop_pct: share of the shorter side that the crop kept; here, too.
+        top1: in percent.
+        top5: in percent.
+        top1_difference: of the measured from the published one, in points.
+        top5_difference: likewise.
+    """
+
+    weights: str
+    image_size: int
+    crop_pct: float
+    top1: float
+    top5: float
+    top1_difference: float
+    top5_difference: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvaluationResult:
     """How often a model was right. Two are equal if all of their figures are.
@@ -92,6 +115,7 @@ class EvaluationResult:
         engine: what ran the model: `onnxruntime`, `openvino` or `torch`.
         precision: what it computed in: `f32`, `bf16` or `int8`.
         preprocessing: what the model was shown.
+        published: what was published of these weights, shown the same; None if they are others, or nothing was.
     """
 
     model: str
@@ -114,6 +138,7 @@ class EvaluationResult:
     engine: str
     precision: Precision
     preprocessing: Preprocessing
+    published: PublishedAccuracy | None = None
 
     def __eq__(self, other: object) -> bool:
         """Compares arrays by their values."""
@@ -178,5 +203,6 @@ class EvaluationResult:
             "loss": self.loss,
             "trained_on": self.trained_on,
             "left_out": self.left_out,
+            "published": None if self.published is None else asdict(self.published),
             "per_class": {name: {"count": c.count, "top1": c.top1} for name, c in self.per_class.items()},
         }

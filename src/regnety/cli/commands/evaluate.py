@@ -1,6 +1,6 @@
 """`regnety eval`."""
 
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -9,14 +9,23 @@ from regnety.cli.options.run import run_options
 from regnety.cli.options.shared import labels_option, model_option, quiet_option, state_dict_option
 from regnety.cli.output.formats import RowFormat, row_output_options
 from regnety.cli.output.notices import say, say_notice
-from regnety.cli.output.rows import RowOutput, listing_of, print_table
+from regnety.cli.output.rows import Listing, RowOutput, listing_of, print_table
 from regnety.text import counted, printable
 
 if TYPE_CHECKING:
-    from regnety.inference.evaluation_result import EvaluationResult
+    from regnety.inference.evaluation_result import EvaluationResult, PublishedAccuracy
     from regnety.inference.options import RunFields
 
-KINDS = {"class": "text", "count": "integer", "top1": "real"}
+CLASS_KINDS = {"class": "text", "count": "integer", "top1": "real"}
+IMAGE_KINDS = {
+    "filename": "text",
+    "true_label": "text",
+    "label": "text",
+    "prob": "real",
+    "correct": "flag",
+    "error": "text",
+}
+ROWS = (RowFormat.csv, RowFormat.jsonl, RowFormat.parquet)
 
 
 @click.command("eval")
@@ -51,6 +60,9 @@ def evaluate(
 ) -> int:
     """Measure a model's accuracy on labelled photographs.
 
+    An --output of .csv, .jsonl or .parquet has a row for each photograph: its class, the answer and its probability.
+    On stdout these formats have a row for each class.
+
     Example:  regnety eval --data flowers/ --model runs/flowers/bundle
     """
     from regnety.bundle.bundle import Bundle
@@ -69,12 +81,12 @@ def evaluate(
         say(notice)
     # a split that is named is measured whole; otherwise images of the training must not flatter the model
     result = evaluate_bundle(bundle, samples, held_out_only=split is None, quiet=quiet, **how)
-    rows = [{"class": name, "count": of.count, "top1": of.top1} for name, of in result.per_class.items()]
-    whole = result.as_dict()
-    written.write(listing_of(rows, KINDS, lambda stream: _print_table(result, stream), whole=whole))
+    written.write(_listing(result, of_images=not written.is_printed and written.format in ROWS))
     # table and JSON have the totals; the other formats only have the classes' rows
     if not written.is_table and written.format is not RowFormat.json and not quiet:
         say(_summary(result))
+        if result.published is not None:
+            say(_beside_published(result.published, result))
     if result.notice is not None and not quiet:
         say(result.notice)
     # the accuracy is that of the others; the status says that some are missing
@@ -83,14 +95,40 @@ def evaluate(
     return int(bool(result.errors))
 
 
+def _listing(result: "EvaluationResult", *, of_images: bool) -> Listing:
+    rows: list[dict[str, Any]]
+    if of_images:
+        rows, kinds = [image.as_dict() for image in result.images()], IMAGE_KINDS
+    else:
+        rows = [{"class": name, "count": of.count, "top1": of.top1} for name, of in result.per_class.items()]
+        kinds = CLASS_KINDS
+    return listing_of(rows, kinds, lambda stream: _print_table(result, stream), whole=result.as_dict())
+
+
 def _print_table(result: "EvaluationResult", stream: TextIO) -> None:
     rows = [(name, str(of.count), f"{of.top1:.2f} %") for name, of in result.per_class.items()]
     print_table(("class", "images", "top1"), rows, right=("images", "top1"), stream=stream)
     print(f"\n{printable(_summary(result))}", file=stream)
+    if result.published is not None:
+        print(printable(_beside_published(result.published, result)), file=stream)
 
 
 def _summary(result: "EvaluationResult") -> str:
     return (
         f"{result.model}: top1 {result.top1:.2f} %, top5 {result.top5:.2f} %, "
         f"loss {result.loss:.4f} on {counted(result.count, 'image')}"
+    )
+
+
+def _beside_published(published: "PublishedAccuracy", result: "EvaluationResult") -> str:
+    figures = (
+        f"{name} {of_all:.3f} %, measured {measured:.3f} %, difference {difference:+.3f}"
+        for name, of_all, measured, difference in (
+            ("top1", published.top1, result.top1, published.top1_difference),
+            ("top5", published.top5, result.top5, published.top5_difference),
+        )
+    )
+    return (
+        f"published of {published.weights} on ImageNet's 50,000 at {published.image_size} pixels and crop "
+        f"{published.crop_pct:g}: {'; '.join(figures)}"
     )

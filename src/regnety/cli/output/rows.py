@@ -70,6 +70,11 @@ class RowOutput:
         """Whether the format is for people."""
         return self.format is RowFormat.table
 
+    @property
+    def is_printed(self) -> bool:
+        """Whether it goes to stdout."""
+        return self._output is None
+
     def write(self, listing: Listing) -> None:
         """Write all of it."""
         if self._output is None:
