@@ -50,16 +50,24 @@ class DataSet:
         Raises:
             DataError: no such split, or no images.
         """
+        return self.splits[self.evaluated(split)]
+
+    def evaluated(self, split: str | None = None) -> str:
+        """The name of the split that `evaluation` takes.
+
+        Raises:
+            DataError: no such split.
+        """
         there = [*self.splits]
         if split is not None:
             for name in (split, split_named(split)):
                 if name in self.splits:
-                    return self.splits[name]
+                    return name
             has = "is not split" if there == [UNSPLIT] else f"has {listed(there, most=MOST_LISTED)}"
             raise DataError(f"{self.root}: has no split {split!r}; it {has}")
         for name in ("test", "val", UNSPLIT):
             if name in there:
-                return self.splits[name]
+                return name
         raise DataError(
             f"{self.root}: has neither test nor val, only {listed(there)}; "
             f"--split {there[0]} (split={there[0]!r}) measures on it"

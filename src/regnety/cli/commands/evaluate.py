@@ -1,5 +1,9 @@
 """`regnety eval`."""
 
+import shlex
+import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -7,6 +11,7 @@ import click
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.options.run import run_options
 from regnety.cli.options.shared import labels_option, model_option, quiet_option, state_dict_option
+from regnety.cli.output.claiming import claim_file, say_replaced
 from regnety.cli.output.formats import RowFormat, row_output_options
 from regnety.cli.output.notices import say, say_notice
 from regnety.cli.output.rows import Listing, RowOutput, listing_of, print_table
@@ -14,6 +19,7 @@ from regnety.text import counted, printable
 
 if TYPE_CHECKING:
     from regnety.inference.evaluation_result import EvaluationResult, PublishedAccuracy
+    from regnety.inference.jobs.places import Place
     from regnety.inference.options import RunFields
 
 CLASS_KINDS = {"class": "text", "count": "integer", "top1": "real"}
@@ -44,6 +50,12 @@ ROWS = (RowFormat.csv, RowFormat.jsonl, RowFormat.parquet)
     help="Split to measure on; by default test, else val, leaving out images it was trained on.",
 )
 @row_output_options
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a report here, as .html: intervals, confusions, mistakes with class maps, calibration.",
+)
 @run_options(None, shown="f32; int8 if quantized", pixels=False)
 @labels_option
 @quiet_option
@@ -54,6 +66,7 @@ def evaluate(
     split: str | None,
     output_format: RowFormat | None,
     output: str | None,
+    report: Path | None,
     how: "RunFields",
     labels: str | None,
     quiet: bool,
@@ -71,6 +84,7 @@ def evaluate(
     from regnety.inference.evaluation import evaluate as evaluate_bundle
 
     written = RowOutput(output_format, output, quiet=quiet)
+    report_place = _claimed(report)
     bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
         bundle = with_found_labels(bundle, labels)
@@ -79,8 +93,17 @@ def evaluate(
     samples = data_set.evaluation(split)
     for notice in () if quiet else data_set.notices:
         say(notice)
-    # a split that is named is measured whole; otherwise images of the training must not flatter the model
-    result = evaluate_bundle(bundle, samples, held_out_only=split is None, quiet=quiet, **how)
+    begin = time.perf_counter()
+    result = evaluate_bundle(
+        bundle,
+        samples,
+        # a split that is named is measured whole; otherwise images of the training must not flatter the model
+        held_out_only=split is None,
+        probabilities=report is not None,
+        quiet=quiet,
+        **how,
+    )
+    seconds = time.perf_counter() - begin
     written.write(_listing(result, of_images=not written.is_printed and written.format in ROWS))
     # table and JSON have the totals; the other formats only have the classes' rows
     if not written.is_table and written.format is not RowFormat.json and not quiet:
@@ -89,10 +112,34 @@ def evaluate(
             say(_beside_published(result.published, result))
     if result.notice is not None and not quiet:
         say(result.notice)
+    if report is not None:
+        from regnety.reports.evaluation_report import evaluation_content
+        from regnety.reports.report import write_report
+
+        say_replaced(report_place, quiet=quiet)
+        command = shlex.join(["regnety", *sys.argv[1:]])
+        shown = evaluation_content(
+            result, bundle, samples, split=data_set.evaluated(split), seconds=seconds, command=command, **how
+        )
+        write_report(report, shown)
+        if not quiet:
+            say(f"wrote {report}")
     # the accuracy is that of the others; the status says that some are missing
     for error in result.errors:
         say(error)
     return int(bool(result.errors))
+
+
+def _claimed(report: Path | None) -> "Place | None":
+    """The report's place, if it can be written: an hour of work must not end in a refusal."""
+    if report is None:
+        return None
+    if report.suffix.lower() not in (".html", ".htm"):
+        raise click.UsageError(f"{report}: a report is a page; name it .html")
+    from regnety.extras import import_extra
+
+    import_extra("jinja2", feature="a report", extra="finetune", parts=("markupsafe",))
+    return claim_file(report)
 
 
 def _listing(result: "EvaluationResult", *, of_images: bool) -> Listing:
