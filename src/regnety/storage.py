@@ -14,9 +14,10 @@ from regnety.text import reason_of
 
 OLD_SUFFIX = ".old"
 WEIGHTS_FOLDER = "weights"
-CacheFolder: TypeAlias = Literal["compared", "compiled", "contents", "embeddings", "graphs", "latency", "plans"]
+CacheFolder: TypeAlias = Literal["compared", "compiled", "contents", "data", "embeddings", "graphs", "latency", "plans"]
 """Folders of the cache that can be made again: foreign files that were compared with our network, graphs as an engine
-compiled them, checksums of large files, embeddings, graphs, measured latencies, and how each model runs fastest."""
+compiled them, checksums of large files, data sets of the web, embeddings, graphs, measured latencies, and how each
+model runs fastest."""
 REMADE_FOLDERS = (*get_args(CacheFolder), "openvino")  # the former name of `compiled`: it may hold hundreds of MB
 NO_CACHE = Path(os.devnull) / "regnety"
 """The cache of a user without a home directory: nothing can be read or written below /dev/null."""

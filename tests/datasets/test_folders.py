@@ -194,7 +194,7 @@ def test_what_cannot_be_trained_on(files: tuple[str, ...], message: str, tmp_pat
 def test_what_is_no_data_set(tmp_path: Path) -> None:
     fill(tmp_path, "file.jpg")
     with pytest.raises(
-        DataError, match=r"file\.jpg: is no data set; one is a folder with a folder for each class, or "
+        DataError, match=r"file\.jpg: is no data set; one is a folder with a folder for each class, a table"
     ):
         read_data_set(tmp_path / "file.jpg")
     with pytest.raises(DataError, match=r"nowhere: there is no such file or folder$"):

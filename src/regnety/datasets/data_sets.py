@@ -1,18 +1,33 @@
 """A data set of labelled images, whatever it was read from. Every command that takes one reads it here."""
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from regnety.datasets.folders import read_folder
+from regnety.datasets.folders import FolderSplits, has_class_folders, split_folder
+from regnety.datasets.label_lists import KAGGLE, read_listed_folder
+from regnety.datasets.places import files_below, files_of, folder_of, is_address, is_pattern, opened
+from regnety.datasets.remote_images import class_folders_at
 from regnety.datasets.samples import MOST_LISTED, DataSplits, Sample
+from regnety.datasets.shards import SHARDS, read_shards
 from regnety.datasets.split_names import UNSPLIT, split_named
-from regnety.datasets.tables import TEXT_TABLES, read_text_table
+from regnety.datasets.table_rows import samples_of_rows
+from regnety.datasets.tables import TEXT_TABLES, decoded, read_text_table, text_rows
+from regnety.datasets.web_files import fetched
 from regnety.errors import DataError
+from regnety.images.formats import SUFFIXES
+from regnety.images.listing import images_in
+from regnety.remote import WEB
 from regnety.text import listed
 
-FORMS = "a folder with a folder for each class, or a table of path and label (.csv, .tsv)"
+FORMS = (
+    "a folder with a folder for each class, a table of path and label (.csv, .tsv, .parquet), tar shards (.tar), "
+    "or Parquet with the images inside"
+)
 """What a data set may be."""
+ARCHIVES = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
+_UNPACK = "; unpack this archive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +40,7 @@ class DataSet:
     """`train`, `val`, `test` and others that it names, or `UNSPLIT` alone. Those of a folder are read when they are
     looked up, and any folder in it is a split too."""
     notices: Sequence[str]
-    """What a user should know and need not mend, each a sentence that begins with the root or a file. It is complete
-    once the splits have been read."""
+    """What a user should know and need not mend, each a line that begins with a file."""
 
     def training(self) -> DataSplits:
         """The splits that a model is trained on: `train`, or all of a data set without splits; `val` and `test`.
@@ -39,7 +53,10 @@ class DataSet:
         if "train" not in there and UNSPLIT not in there:  # val/ alone would otherwise be read as a class
             raise DataError(f"{self.root}: has {self._of_kind(there[0])} but no {self._of_kind('train')}")
         names = ("train" if "train" in there else UNSPLIT, "val", "test")
-        return DataSplits.of(self.root, *(self.splits[name] if name in there else () for name in names))
+        train, val, test = (self.splits[name] if name in there else () for name in names)
+        if isinstance(self.splits, FolderSplits):
+            self.splits.check_several(names[0])
+        return DataSplits.of(self.root, train, val, test)
 
     def evaluation(self, split: str | None = None) -> tuple[Sample, ...]:
         """The samples to evaluate on: those of `test`, else of `val`, else all of a data set without splits.
@@ -77,21 +94,114 @@ class DataSet:
         return f"{split}/" if isinstance(self.root, Path) and self.root.is_dir() else f"the split {split}"
 
 
-def read_data_set(data: str | Path) -> DataSet:
+def read_data_set(data: str | Path, *, labels_file: str | Path | None = None, quiet: bool = False) -> DataSet:
     """Read a data set.
 
+        read_data_set("photos")
+        read_data_set("shards/train-{0000..0031}.tar")
+        read_data_set("hf://datasets/owner/name")
+
     Args:
-        data: a folder with a folder for each class, below `train/`, `val/` and `test/` or directly; or a table of path
-            and label, and if it has them split and group (`.csv`, `.tsv`), with paths relative to its folder.
+        data: a folder with a folder for each class, below `train/`, `val/` and `test/` or directly; a table of path and
+            label, and if it has them split and group (`.csv`, `.tsv`, `.parquet`), with paths relative to its folder;
+            tar shards of images with their class beside them (WebDataset), or Parquet files with the images inside (the
+            Hub's), as one file, a pattern (`{0000..0031}`, `*`) or a folder of them. Each may be at an address, of
+            fsspec (s3:// and others) or, but for folders, of the web.
+        labels_file: of a folder without class folders the list of its images' classes (`datasets.label_lists`).
+        quiet: no progress while a file of the web is fetched.
 
     Raises:
         DataError: it is none of these, or something in it is wrong; one line that says where.
+        MissingExtraError: Parquet needs pyarrow, a store fsspec, and it is not installed.
     """
+    if labels_file is not None:
+        return _listed_folder(data, Path(labels_file))
+    if isinstance(data, str) and is_address(data):
+        return _at_address(data, quiet=quiet)
     path = Path(data)
     if path.is_dir():
-        return DataSet(path, *read_folder(path))
-    if not path.exists():
-        raise DataError(f"{data}: there is no such file or folder")
-    if path.suffix.lower() in TEXT_TABLES:
+        return _folder(path)
+    if path.exists():
+        return _file(path)
+    if is_pattern(str(data)):
+        files = files_of(str(data))
+        _check_shards(files, str(data))
+        root = Path(folder_of(str(data)))
+        return DataSet(root, *read_shards([(file, file) for file in files], root, is_folder=False))
+    raise DataError(f"{data}: there is no such file or folder")
+
+
+def _folder(path: Path) -> DataSet:
+    # Most folders hold images, of which the first is found at once; the whole of another one is looked at.
+    if next(images_in(str(path), recursive=True), None) is None:
+        files = files_below(path, SHARDS)
+        if files:
+            return DataSet(path, *read_shards([(file, file) for file in files], path, is_folder=True))
+    flat = split_folder(path, "val") or path
+    lists = [place / KAGGLE for place in (path, path.parent) if (place / KAGGLE).is_file()]
+    if not lists or has_class_folders(flat):
+        return DataSet(path, FolderSplits(path), ())
+    samples, notices = read_listed_folder(flat, lists[0])
+    return DataSet(path, FolderSplits(path, {UNSPLIT if flat == path else "val": samples}), notices)
+
+
+def _listed_folder(data: str | Path, labels_file: Path) -> DataSet:
+    path = Path(data)
+    if (isinstance(data, str) and is_address(data)) or not path.is_dir():
+        raise DataError(
+            f"{data}: is no folder of images on this disk, for whose classes {labels_file} could be the list"
+        )
+    folder = split_folder(path, "val") or path
+    samples, notices = read_listed_folder(folder, labels_file)
+    return DataSet(path, {UNSPLIT: samples}, notices)
+
+
+def _file(path: Path) -> DataSet:
+    suffix = path.suffix.lower()
+    if suffix in TEXT_TABLES:
         return DataSet(path, *read_text_table(path))
-    raise DataError(f"{data}: is no data set; one is {FORMS}")
+    if suffix in SHARDS:
+        return DataSet(path, *read_shards([(str(path), str(path))], path.parent, is_folder=False))
+    raise DataError(f"{path}: is no data set; one is {FORMS}{_UNPACK if suffix in ARCHIVES else ''}")
+
+
+def _at_address(data: str, *, quiet: bool) -> DataSet:
+    files = files_of(data) if is_pattern(data) else [data]
+    suffix = _suffix(data)
+    folder = folder_of(data)
+    if suffix in TEXT_TABLES and not is_pattern(data):
+        rows = text_rows(decoded(_bytes(data, quiet=quiet), data), data)
+        return DataSet(data, *samples_of_rows(data, folder, rows))
+    if is_pattern(data) or suffix in SHARDS:
+        _check_shards(files, data)
+        places = [(str(fetched(file, quiet=quiet)) if file.lower().startswith(WEB) else file, file) for file in files]
+        return DataSet(folder, *read_shards(places, folder, is_folder=False))
+    if data.lower().startswith(WEB):
+        raise DataError(f"{data}: is no data set; of the web one is a table (.csv, .tsv) or shards (.tar, .parquet)")
+    if suffix in ARCHIVES:
+        raise DataError(f"{data}: is no data set; one is {FORMS}{_UNPACK}")
+    found = files_below(data, (*SHARDS, *SUFFIXES))
+    shards = [file for file in found if file.lower().endswith(SHARDS)]
+    if shards:
+        return DataSet(data, *read_shards([(file, file) for file in shards], data, is_folder=True))
+    if not found:
+        raise DataError(f"{data}: there is no such file or folder, or nothing in it is an image or a shard")
+    return DataSet(data, class_folders_at(data, found), ())
+
+
+def _bytes(address: str, *, quiet: bool) -> bytes:
+    if address.lower().startswith(WEB):
+        return fetched(address, quiet=quiet).read_bytes()
+    with opened(address) as file:
+        return file.read()
+
+
+def _check_shards(files: Sequence[str], data: str) -> None:
+    for file in files:
+        if _suffix(file) not in SHARDS:
+            raise DataError(f"{data}: {file} is no shard (.tar) and no Parquet file; a pattern names such files alone")
+
+
+def _suffix(place: str) -> str:
+    path = place.partition("?")[0] if place.lower().startswith(WEB) else place
+    return posixpath.splitext(path)[1].lower()

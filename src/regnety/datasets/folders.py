@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from regnety.datasets.class_levels import check_levels
 from regnety.datasets.samples import Sample
 from regnety.datasets.split_names import SPLIT_NAMES, UNSPLIT
 from regnety.errors import DataError
@@ -20,15 +21,10 @@ from regnety.images.listing import (
     leads_to_folder,
 )
 from regnety.images.sources import Unreadable
+from regnety.text import listed
 
 FOLDERS = {"train": ("train",), "val": ("val", "validation"), "test": ("test",)}
 """What the folder of a split is called whatever is in it; `SPLIT_NAMES` are taken for one that has folders."""
-
-
-def read_folder(root: Path) -> tuple["FolderSplits", list[str]]:
-    """The splits of a folder, and the notices about them, which reading a split adds to."""
-    notices: list[str] = []
-    return FolderSplits(root, notices), notices
 
 
 class FolderSplits(Mapping[str, tuple[Sample, ...]]):
@@ -39,19 +35,23 @@ class FolderSplits(Mapping[str, tuple[Sample, ...]]):
 
     Args:
         root: the folder.
-        notices: what reading has to say is added to it.
+        given: splits that were read by other means. Folders beside them without class folders are no splits then:
+            the test pictures of ImageNet have no classes.
 
     Raises:
         DataError: a split's folder is a broken link.
     """
 
-    def __init__(self, root: Path, notices: list[str]) -> None:
+    def __init__(self, root: Path, given: Mapping[str, tuple[Sample, ...]] | None = None) -> None:
         self._root = root
-        self._notices = notices
-        self._folders = {split: folder for split in SPLIT_NAMES if (folder := _split_folder(root, split)) is not None}
+        self._folders = {split: folder for split in SPLIT_NAMES if (folder := split_folder(root, split)) is not None}
         if not self._folders:
             self._folders = {UNSPLIT: root}
-        self._read: dict[str, tuple[Sample, ...]] = {}
+        self._read = dict(given or {})
+        if given:
+            self._folders = {
+                split: folder for split, folder in self._folders.items() if split in given or has_class_folders(folder)
+            }
 
     def __getitem__(self, split: str) -> tuple[Sample, ...]:
         """Read a split.
@@ -64,6 +64,19 @@ class FolderSplits(Mapping[str, tuple[Sample, ...]]):
                 raise KeyError(split)
             self._read[split] = read_class_folders(folder)
         return self._read[split]
+
+    def check_several(self, split: str) -> None:
+        """Refuse one class whose folder holds only folders: they may be the classes.
+
+        Raises:
+            DataError: it is so; the message says which folder to name.
+        """
+        samples = self[split]
+        folder = self._folders[split] / samples[0].label
+        inner = _folders_with_images(folder, [sample.image for sample in samples if isinstance(sample.image, Path)])
+        if samples[0].label == samples[-1].label and inner is not None and len(inner) > 1:
+            what = f"has one class to train on ({folder.name}), with the folders {listed(sorted(inner))} in it"
+            raise DataError(f"{self._root}: {what}; if these are the classes, name {folder}")
 
     def __contains__(self, split: object) -> bool:
         return isinstance(split, str) and self._folder(split) is not None
@@ -80,7 +93,7 @@ class FolderSplits(Mapping[str, tuple[Sample, ...]]):
         return self._root / split if split and (self._root / split).is_dir() else None
 
 
-def _split_folder(root: Path, split: str) -> Path | None:
+def split_folder(root: Path, split: str) -> Path | None:
     """The folder of a split, if there is one.
 
     Raises:
@@ -103,10 +116,11 @@ def read_class_folders(folder: Path) -> tuple[Sample, ...]:
     """Every image below every class folder, sorted by class and path. Links to folders are followed.
 
     Raises:
-        DataError: there is no class folder, one has no images or cannot be read, a link is broken, or two classes
-            share a folder.
+        DataError: there is no class folder, one has no images or cannot be read, a link is broken, two classes
+            share a folder, or they stand a level above the classes (`check_levels`).
     """
     files: dict[str, list[Path]] = defaultdict(list)
+    by_folder: dict[str, list[Path]] = {}
     owners: dict[FolderId, tuple[str, str]] = {}
     visited: dict[str, dict[FolderId, str]] = defaultdict(dict)
     for name in _subfolders(folder):
@@ -118,6 +132,7 @@ def read_class_folders(folder: Path) -> tuple[Sample, ...]:
         if not found:
             raise DataError(f"{folder / name}: the class folder has no images ({', '.join(SUFFIXES)})")
         files[label] += found
+        by_folder[name] = found
     for label, folders in visited.items():  # links may lead two classes to one folder, but an image has one class
         for identity, place in folders.items():
             other, first = owners.setdefault(identity, (label, place))
@@ -127,7 +142,12 @@ def read_class_folders(folder: Path) -> tuple[Sample, ...]:
                     f"so its images would be both {other!r} and {label!r}; remove one of the links"
                 )
     if not files:
-        raise DataError(f"{folder}: has no class folders; expected one sub-folder per class, with its images in it")
+        flat = next(images_in(str(folder), recursive=False), None) is not None
+        raise DataError(
+            f"{folder}: has no class folders; expected one sub-folder per class, with its images in it"
+            f"{', or the list of their classes: --labels-file (labels_file=)' if flat else ''}"
+        )
+    check_levels(str(folder), {name: _folders_with_images(folder / name, found) for name, found in by_folder.items()})
     return tuple(Sample(path, label) for label in sorted(files) for path in sorted(files[label]))
 
 
@@ -146,6 +166,19 @@ def _subfolders(folder: Path) -> list[str]:
             elif is_broken_folder_link(entry):
                 raise DataError(f"{entry.path}: {BROKEN_LINK}")
     return sorted(names)
+
+
+def has_class_folders(folder: Path) -> bool:
+    """Whether there is a folder in it that may be a class."""
+    return bool(_subfolders(folder))
+
+
+def _folders_with_images(folder: Path, found: list[Path]) -> set[str] | None:
+    """Names of the folders in a class folder that hold images; None if it holds one itself."""
+    if found[0].parent == folder:  # a folder's files come before those of its sub-folders
+        return None
+    start = len(folder.parts)
+    return {image.parts[start] for image in found}
 
 
 def _image_files(folder: Path, visited: dict[FolderId, str]) -> list[Path]:

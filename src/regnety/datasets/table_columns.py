@@ -12,7 +12,18 @@ NAMES = {
         *("img", "img_path", "image_name", "image_file", "image_id", "imageid", "photo"),
     ),
     # true_label comes first: where a table of answers has it, as `mistakes.csv`, its `label` is what a model said
-    "label": ("true_label", "label", "class", "category", "target", "class_name", "classname", "label_name", "labels"),
+    "label": (
+        "true_label",
+        "label",
+        "class",
+        "category",
+        "target",
+        "class_name",
+        "classname",
+        "label_name",
+        "labels",
+        "predictionstring",
+    ),
     "split": ("split", "set", "subset", "partition"),
     "group": ("group", "group_id", "groups"),
 }

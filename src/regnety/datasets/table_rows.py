@@ -1,12 +1,15 @@
 """Rows of a table as samples: each image once, with one label, and at a place that is there."""
 
 import os
+import posixpath
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from regnety.datasets.places import is_address
+from regnety.datasets.remote_images import ImageAtAddress
 from regnety.datasets.samples import Sample
 from regnety.datasets.split_names import SPLIT_NAMES, UNSPLIT, split_named
 from regnety.errors import DataError
@@ -23,12 +26,14 @@ class Row(NamedTuple):
     group: str | None = None
 
 
-def samples_of_rows(table: str, folder: Path, rows: Iterable[Row]) -> tuple[dict[str, tuple[Sample, ...]], list[str]]:
+def samples_of_rows(
+    table: str, folder: Path | str, rows: Iterable[Row]
+) -> tuple[dict[str, tuple[Sample, ...]], list[str]]:
     """The samples by split, in the order of the rows, and what there is to say about them.
 
     Args:
         table: its name, which messages begin with.
-        folder: what paths are relative to. A path may lead out of it; a notice says so.
+        folder: what paths are relative to, here or at an address. A path may lead out of it; a notice says so.
         rows: of the table.
 
     Raises:
@@ -45,17 +50,18 @@ def samples_of_rows(table: str, folder: Path, rows: Iterable[Row]) -> tuple[dict
         split = UNSPLIT if row.split is None else split_named(row.split)
         label = unicodedata.normalize("NFC", row.label)
         row = row._replace(path=_with_slashes(folder, row.path), label=label, split=split)
-        known = seen.setdefault(os.path.abspath(folder / row.path), row)
+        image = _image(table, folder, row)
+        known = seen.setdefault(os.path.abspath(image) if isinstance(image, Path) else image.name, row)
         if known is not row:
             _check_same(table, known, row)
             repeated.append(f"{row.path} ({known.place} and {row.place})")
             continue
         if os.path.normpath(row.path).split(os.sep)[0] == os.pardir:
             outside.append(row.path)
-        splits[split].append(Sample(folder / row.path, label, row.group or None))
+        splits[split].append(Sample(image, label, row.group or None))
     if not seen:
         raise DataError(f"{table}: has no rows; each names an image and its label")
-    if not any(map(os.path.exists, seen)):
+    if not any(is_address(place) or os.path.exists(place) for place in seen):
         first = excerpt(next(iter(seen)))
         what = f"none of its {counted(len(seen), 'image')} is there, the first would be {first}"
         raise DataError(f"{table}: {what}; paths are relative to {folder}")
@@ -73,9 +79,22 @@ def samples_of_rows(table: str, folder: Path, rows: Iterable[Row]) -> tuple[dict
     return {split: tuple(samples) for split, samples in splits.items()}, notices
 
 
-def _with_slashes(folder: Path, path: str) -> str:
+def _image(table: str, folder: Path | str, row: Row) -> Path | ImageAtAddress:
+    if is_address(row.path):
+        return ImageAtAddress(row.path)
+    if isinstance(folder, Path):
+        return folder / row.path
+    if row.path.startswith("/"):  # a stranger's table names no files of this machine
+        raise DataError(
+            f"{table}: {row.place} names a file on a disk, {excerpt(row.path)}, but the table is at an address"
+        )
+    scheme, _, place = folder.partition("://")
+    return ImageAtAddress(f"{scheme}://{posixpath.normpath(posixpath.join(place, row.path))}")
+
+
+def _with_slashes(folder: Path | str, path: str) -> str:
     """A path that may have been written on Windows."""
-    if "\\" in path and os.sep == "/" and not os.path.lexists(folder / path):
+    if "\\" in path and os.sep == "/" and not (isinstance(folder, Path) and os.path.lexists(folder / path)):
         return path.replace("\\", "/")
     return path
 

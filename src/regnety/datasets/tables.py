@@ -25,7 +25,7 @@ def read_text_table(path: Path) -> tuple[dict[str, tuple[Sample, ...]], list[str
     Raises:
         DataError: it cannot be read, lacks a column, or a line of it is wrong.
     """
-    return samples_of_rows(str(path), path.parent, text_rows(_text(path), str(path)))
+    return samples_of_rows(str(path), path.parent, text_rows(decoded(read_table_file(path), str(path)), str(path)))
 
 
 def text_rows(text: str, table: str) -> Iterator[Row]:
@@ -80,13 +80,19 @@ def _cut(line: str, delimiter: str, table: str) -> list[str]:
         raise DataError(f"{table}: its first line is no row of a table: {error}") from None
 
 
-def _text(path: Path) -> str:
+def read_table_file(path: Path) -> bytes:
+    """The bytes of a table on this disk.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
         with open_file(path, pipes="open") as file:
-            data = file.read()
+            return file.read()
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {reason_of(error)}") from None
-    return decoded(data, str(path))
 
 
 def decoded(data: bytes, table: str) -> str:

@@ -52,7 +52,8 @@ def train(
     from the first epoch on, with the weights of the best epoch so far.
 
     Args:
-        data: a folder with `train/` (and `val/`, `test/`), or class folders alone; or a table of path and label.
+        data: a folder with `train/` (and `val/`, `test/`), or class folders alone; or any other data set
+            (`regnety.datasets.data_sets.read_data_set`).
         output: the run folder.
         recipe: a recipe's name, its YAML file, or a `Recipe`, which is followed as it is; None trains `design` from
             scratch, fine-tunes `model`, or else fine-tunes the model that comes with the package.
@@ -101,7 +102,7 @@ def train(
     if resume and stored is None:  # a mistyped folder must not train for a night unnoticed
         lack = "no finished epoch" if (run / RECIPE_FILE).exists() else "no run"
         _say(f"regnety: {run}: holds {lack} to resume; starting one", quiet)
-    data_set = read_data_set(data)
+    data_set = read_data_set(data, quiet=quiet)
     splits = data_set.training()
     for notice in data_set.notices:
         _say(f"regnety: {notice}", quiet)

@@ -40,7 +40,13 @@ ROWS = (RowFormat.csv, RowFormat.jsonl, RowFormat.parquet)
     type=click.Path(),
     required=True,
     metavar="DATA",
-    help="Folder of class folders, or of test/ or val/ with them; or a table of path,label (.csv).",
+    help="Folder of class folders, or of test/ or val/ with them; a table of path,label; shards; Parquet.",
+)
+@click.option(
+    "--labels-file",
+    type=click.Path(),
+    metavar="FILE",
+    help="For a folder of images alone, their classes: a line `name class` for each, or LOC_val_solution.csv.",
 )
 @model_option
 @state_dict_option
@@ -61,6 +67,7 @@ ROWS = (RowFormat.csv, RowFormat.jsonl, RowFormat.parquet)
 @quiet_option
 def evaluate(
     data: str,
+    labels_file: str | None,
     model: str | None,
     state_dict: str | None,
     split: str | None,
@@ -89,7 +96,7 @@ def evaluate(
     if labels is not None:
         bundle = with_found_labels(bundle, labels)
     say_notice(bundle, quiet=quiet)
-    data_set = read_data_set(data)
+    data_set = read_data_set(data, labels_file=labels_file, quiet=quiet)
     samples = data_set.evaluation(split)
     for notice in () if quiet else data_set.notices:
         say(notice)

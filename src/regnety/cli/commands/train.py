@@ -20,7 +20,7 @@ from regnety.extras import import_extra
     type=click.Path(),
     required=True,
     metavar="DATA",
-    help="Folder of class folders, or of train/, val/ and test/ with them; or a table of path,label (.csv).",
+    help="Folder of class folders, or of train/, val/ and test/ with them; a table of path,label; shards; Parquet.",
 )
 @click.option(
     "--output",
