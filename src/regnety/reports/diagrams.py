@@ -85,11 +85,11 @@ def reliability_diagram(after: Reliability, before: Reliability | None) -> Diagr
     points = [(each.confidence, each.right.percent / 100) for each in filled]
     spans = [(each.confidence, low / 100, high / 100) for each in filled for low, high in [each.right.interval]]
     lines = [Line([(0, 0), (1, 1)], "ideal")]
-    legend = [("a", "after the temperature" if before else "measured")]
+    legend = []
     if before is not None:
         faint = [(each.confidence, each.right.percent / 100) for each in before.bins if each.right.count]
         lines.append(Line(faint, "b", dots=True))
-        legend.append(("b", "before"))
+        legend = [("a", "after the temperature"), ("b", "before")]
     lines.append(Line(points, "a", dots=True, spans=spans))
     picture = line_chart(
         "How often answers are right, by their probability",

@@ -21,7 +21,7 @@ def cross_entropy(probabilities: Floats, targets: Integers) -> float:
     """
     # a probability may underflow to 0, whose logarithm would make the mean infinite
     right = np.maximum(of_class(probabilities, targets).astype(np.float64), np.finfo(np.float64).tiny)
-    return float(-np.log(right).mean())
+    return float(-np.log(right).mean()) + 0.0  # no -0.0 where all are certain
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ from regnety.reports.verdict import key_figures, verdict
 LARGEST_MATRIX = 30
 """Classes up to which all confusions are a matrix; more would fit no screen, and become a list."""
 MOST_CONFUSIONS = 200
+MOST_LISTED = 200
+"""Mistakes of which the page has a table; mistakes.csv has every one."""
 MOST_ROCS = 24
 WANTED = (90.0, 95.0, 99.0)
 """Precisions in percent."""
@@ -50,6 +52,7 @@ class MatrixRow:
 def page_of(content: ReportContent) -> dict[str, Any]:
     """The values of `page/report.html`."""
     figures = Figures(content.scored, len(content.classes))
+    wrong = figures.top1.count - figures.top1.hits
     return {
         "title": content.model,
         "kind": "Report",
@@ -61,7 +64,9 @@ def page_of(content: ReportContent) -> dict[str, Any]:
         "confusions": confusion_table(content, figures),
         "pairs": pairs(content, figures),
         "mistakes": mistakes(content, figures),
-        "num_mistakes": figures.top1.count - figures.top1.hits,
+        "mistake_table": mistake_table(content, figures),
+        "num_mistakes": wrong,
+        "wrong_answers": f"{wrong:,} wrong answer{'' if wrong == 1 else 's'}",
         "suspects": suspects(content),
         "suspect_table": suspect_table(content),
         "reliability": reliability_section(content),
@@ -141,6 +146,22 @@ def confusion_table(content: ReportContent, figures: Figures) -> Table:
     return Table(
         columns, rows, "Confusions" if not left else f"The first {len(rows)} confusions; {left} more are rarer"
     )
+
+
+def mistake_table(content: ReportContent, figures: Figures) -> Table:
+    """The worst mistakes as a list."""
+    scored, numbers = content.scored, figures.worst_mistakes[:MOST_LISTED].tolist()
+    columns = [Column("photograph", is_name=True), Column("labelled", is_name=True), Column("answer", is_name=True)]
+    columns += [Column("probability of the answer", True)] if scored.confidences is not None else []
+    columns += [Column("of the label", True)] if scored.probabilities is not None else []
+    rows = []
+    for number in numbers:
+        target, answer = int(scored.targets[number]), int(scored.predictions[number])
+        row = [Cell(scored.names[number]), Cell(content.classes[target]), Cell(content.classes[answer])]
+        row += [number_cell(float(scored.confidences[number]))] if scored.confidences is not None else []
+        row += [number_cell(float(scored.probabilities[number, target]))] if scored.probabilities is not None else []
+        rows.append(row)
+    return Table(columns, rows, "Worst mistakes")
 
 
 def suspect_table(content: ReportContent) -> Table:

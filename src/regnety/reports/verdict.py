@@ -7,8 +7,7 @@ import numpy as np
 from regnety.reports.content import ReportContent
 from regnety.reports.probabilities import operating_point, reliability
 from regnety.reports.statistics import Figures
-from regnety.reports.tables import interval, percent
-from regnety.text import counted
+from regnety.reports.tables import percent
 
 FEW = 100
 """Photographs below which the sentence says that there are few."""
@@ -37,7 +36,7 @@ class KeyFigure:
 def verdict(content: ReportContent, figures: Figures) -> str:
     """The report in one sentence."""
     scored, top1 = content.scored, figures.top1
-    what = counted(top1.count, f"{scored.split} photograph".strip())
+    what = f"{top1.count:,} {scored.split} photograph{'' if top1.count == 1 else 's'}".replace("  ", " ")
     low, high = top1.interval
     range_ = f"95\u202f% interval {low:.1f} to {high:.1f}\u202f%"
     if top1.hits == top1.count:
@@ -60,10 +59,11 @@ def key_figures(content: ReportContent, figures: Figures) -> list[KeyFigure]:
     """The large numbers: accuracy first."""
     scored, top1 = content.scored, figures.top1
     low, high = top1.interval
+    range_ = f"95\u202f% interval {low:.1f} to {high:.1f}\u202f%"
     common = int(np.bincount(scored.targets).argmax())
     always = 100 * int((scored.targets == common).sum()) / len(scored)
     found = [
-        KeyFigure("Accuracy", percent(top1.percent), f"95\u202f% interval {interval(top1)}", (top1.percent, low, high)),
+        KeyFigure("Accuracy", percent(top1.percent), range_, (top1.percent, low, high)),
         KeyFigure("Balanced accuracy", percent(figures.balanced_accuracy), "mean of the classes"),
         KeyFigure("Macro F1", percent(figures.macro_f1), "precision and recall, mean of the classes"),
         KeyFigure("Largest class", percent(always), f"if it always said {content.classes[common]}"),
