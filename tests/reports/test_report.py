@@ -218,9 +218,9 @@ def test_a_matrix_has_every_count_and_many_classes_are_a_list(tmp_path: Path) ->
     expected = np.zeros((3, 3), int)
     np.add.at(expected, (few.targets, few.predictions), 1)
     assert cells == [[*row, sum(row)] for row in expected.tolist()]
-    many = page(content(scored(2000, 1000, sure=4), classes=1000), tmp_path)
+    many = page(content(scored(2000, 1000, sure=3), classes=1000), tmp_path)
     assert '<table class="matrix' not in many
-    assert "The first 200 pairs; " in many
+    assert "The first 200 confusions; " in many
     assert many.count('<figure class="roc">') == 24
 
 
