@@ -1,5 +1,6 @@
 """All layers, from a classifier on: what is learnt, what is kept, and a run that goes on where it was."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from regnety.datasets.data_sets import read_data_set
 from regnety.datasets.samples import DataSplits
 from regnety.files.arrays import Array
 from regnety.finetuning.all_layers import LayersOptions, LayersResult, fit_all_layers
+from regnety.finetuning.planning import read_plan
 from regnety.inference.evaluation import evaluate
 from regnety.training.checkpoints import checkpoints
 
@@ -155,3 +157,31 @@ def test_classes_in_another_order_keep_their_classifier(splits: DataSplits, tmp_
         options = LayersOptions(epochs=1)
         found.append(fit_all_layers(tmp_path / str(number), bundle, splits, options=options, quiet=True))
     assert same(found[0].bundle.weights, found[1].bundle.weights)
+
+
+def test_a_time_limit_is_planned_once_and_kept(splits: DataSplits, tmp_path: Path) -> None:
+    result = fit(tmp_path / "run", splits, LayersOptions(time_limit_s=4))
+    plan = read_plan(tmp_path / "run")
+    assert plan is not None
+    assert plan.costs is not None
+    assert (plan.time_limit_s, plan.recipe.epochs, plan.passes) == (4, result.epochs, result.passes)
+    assert plan.recipe.steps_per_epoch is not None
+    # Costs are small here: what was planned is most of what was left of the time.
+    planned_s = plan.recipe.steps_per_epoch * plan.recipe.epochs * plan.costs.step_s
+    assert plan.prepared_s is not None
+    assert 0.6 * (4 - plan.prepared_s) < planned_s < 4 - plan.prepared_s
+    assert [path.name for path in (tmp_path / "run").rglob(".*")] == []
+    # The plan alone says how it ends: no clock, and no other limit.
+    (tmp_path / "again").mkdir()
+    plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, epochs=3, steps_per_epoch=5))
+    plan.write(tmp_path / "again")
+    short = fit(tmp_path / "again", splits, LayersOptions(time_limit_s=0.001))
+    (tmp_path / "third").mkdir()
+    plan.write(tmp_path / "third")
+    assert same(fit(tmp_path / "third", splits).bundle.weights, short.bundle.weights)
+
+
+def test_too_short_a_time_limit_is_one_line(splits: DataSplits, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"^the time limit leaves 0 s for training all layers, which need at least "):
+        fit(tmp_path / "run", splits, LayersOptions(time_limit_s=0.01))
+    assert list((tmp_path / "run").iterdir()) == []

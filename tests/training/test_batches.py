@@ -212,7 +212,7 @@ def test_reduced_pictures_look_as_whole_ones(tmp_path: Path, monkeypatch: pytest
         np.testing.assert_array_equal(targets, expected_targets)
         assert np.abs(pixels.astype(int) - expected).mean() < 8  # grain, which the first reduction smooths
     assert same(one_epoch(tuple(samples), replace(RESIZED, kept_side=150)), whole)  # they are no larger
-    monkeypatch.setattr(batches, "MEMORY_LIMIT", 4 * 85 * 64 * 3)  # room for three: the others are decoded again
+    monkeypatch.setattr(batches, "KEPT_LIMIT", 3 * 85 * 64 * 3)  # room for three: the others are decoded again
     assert same(one_epoch(tuple(samples), reduced), found)
 
 

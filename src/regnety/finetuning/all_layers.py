@@ -1,6 +1,7 @@
 """All layers: a network whose classifier has been fitted is trained from there on (LP-FT, arXiv 2202.10054)."""
 
 import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,12 @@ from regnety.bundle.bundle import Bundle
 from regnety.datasets.samples import DataSplits
 from regnety.finetuning.layer_recipe import DEFAULT_EPOCHS, layer_recipe
 from regnety.finetuning.planning import Plan, read_plan
+from regnety.finetuning.trial_steps import plan_within
 from regnety.metadata.model_metadata import ModelMetadata
+from regnety.preprocessing import Preprocessing
 from regnety.text import counted
-from regnety.training.batches import training_batches
+from regnety.training.batches import EvaluationBatches, TrainingImages, training_batches, training_images
+from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_bundle import epoch_line, facts_of_training
 from regnety.training.run_folder import write_history
 from regnety.training.session import Session
@@ -25,13 +29,17 @@ class LayersOptions:
     """What is asked of a training of all layers.
 
     Args:
-        epochs: passes over the training photographs; None is 20.
-        image_size: height and width of the input in pixels; None is the size that the model is shown.
+        epochs: passes over the training photographs; None is 20, or what fits into the time limit.
+        time_limit_s: seconds for all that `fit_all_layers` does; the caller subtracts what has passed of the command
+            and what it needs afterwards. The first steps are measured and the rest is planned by them, once.
+        image_size: height and width of the input in pixels; None is the size that the model is shown, or a smaller one
+            where the time limit is short.
         balanced: count every class the same, however many photographs it has.
         patience: end after so many epochs without a better one; 0 trains all epochs.
     """
 
     epochs: int | None = None
+    time_limit_s: float | None = None
     image_size: int | None = None
     balanced: bool = False
     patience: int = 0
@@ -46,7 +54,8 @@ class LayersResult:
         val_top1: in percent, of the weights that were kept; None without validation photographs.
         start_top1: in percent, of the weights at the start; None without validation photographs.
         history: a row for each epoch, as in metrics.jsonl.
-        epochs: that were trained.
+        epochs: that were trained, each with a validation.
+        passes: over the training photographs that were planned; with a time limit an epoch is not one pass.
         image_size: height and width of the input in pixels.
         seconds: of training, without the time between a kill and its resume.
     """
@@ -56,6 +65,7 @@ class LayersResult:
     start_top1: float | None
     history: tuple[dict[str, Any], ...]
     epochs: int
+    passes: float
     image_size: int
     seconds: float
 
@@ -80,36 +90,19 @@ def fit_all_layers(
 
     Raises:
         ImageError: a photograph cannot be read.
-        RecipeError: the plan or a checkpoint is damaged, or the loss is not finite.
+        RecipeError: the plan or a checkpoint is damaged, the loss is not finite, or the time limit is too short.
         WeightsError: the model is quantized to int8.
     """
+    began = time.monotonic()
+    sessions = _Sessions(bundle, splits, quiet=quiet)
     plan = read_plan(run)
     if plan is None:
-        plan = _plan(bundle, splits, options, seed=seed)
+        plan = _plan(run, bundle, splits, options, sessions, seed=seed, began=began)
         plan.write(run)
     recipe = plan.recipe
-    start = start_from(bundle, recipe, why_this_size="as planned")
-    network, _ = start.network(splits.classes)
-    session = Session(
-        network,
-        recipe,
-        batches=training_batches(
-            splits.train,
-            splits.classes,
-            start.preprocessing,
-            recipe.augmentation,
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-            steps_per_epoch=recipe.steps_per_epoch,
-            quiet=quiet,
-        ),
-        validation=splits.val,
-        classes=splits.classes,
-        preprocessing=start.preprocessing,
-        quiet=quiet,
-    )
+    session = sessions.of(recipe)
     session.restore(run, begun_for=recipe.epochs)
-    _train(run, session, bundle, splits, quiet=quiet)
+    _train(run, session, plan, bundle, splits, quiet=quiet)
     progression = session.progression
     return LayersResult(
         bundle=Bundle(
@@ -122,41 +115,112 @@ def fit_all_layers(
         start_top1=progression.start_top1,
         history=tuple(progression.history),
         epochs=progression.epochs_done,
-        image_size=start.preprocessing.image_size,
+        image_size=session.preprocessing.image_size,
+        passes=plan.passes,
         seconds=progression.seconds,
     )
 
 
-def _plan(bundle: Bundle, splits: DataSplits, options: LayersOptions, *, seed: int) -> Plan:
-    preprocessing = bundle.preprocessing
-    return Plan(
-        recipe=layer_recipe(
-            splits,
-            image_size=options.image_size or preprocessing.image_size,
-            crop_pct=preprocessing.crop_pct,
-            epochs=options.epochs or DEFAULT_EPOCHS,
-            balanced=options.balanced,
-            patience=options.patience,
-            seed=seed,
+class _Sessions:
+    """Sessions of one model on the same photographs, which are read once."""
+
+    def __init__(self, bundle: Bundle, splits: DataSplits, *, quiet: bool) -> None:
+        self._bundle = bundle
+        self._splits = splits
+        self._quiet = quiet
+        self._images: TrainingImages | None = None
+        self._validation: dict[Preprocessing, EvaluationBatches] = {}
+
+    def of(self, recipe: Recipe) -> Session:
+        """A session from the model's weights."""
+        splits = self._splits
+        start = start_from(self._bundle, recipe, why_this_size="as planned")
+        network, _ = start.network(splits.classes)
+        if self._images is None:
+            self._images = training_images(
+                splits.train, start.preprocessing, kept_side=recipe.augmentation.kept_side, quiet=self._quiet
+            )
+        if splits.val and start.preprocessing not in self._validation:
+            self._validation[start.preprocessing] = EvaluationBatches(
+                splits.val, splits.classes, start.preprocessing, batch_size=recipe.batch_size
+            )
+        return Session(
+            network,
+            recipe,
+            batches=training_batches(
+                splits.train,
+                splits.classes,
+                start.preprocessing,
+                recipe.augmentation,
+                batch_size=recipe.batch_size,
+                seed=recipe.seed,
+                steps_per_epoch=recipe.steps_per_epoch,
+                images=self._images,
+            ),
+            validation=self._validation.get(start.preprocessing),
+            preprocessing=start.preprocessing,
+            quiet=self._quiet,
         )
+
+
+def _plan(
+    run: Path,
+    bundle: Bundle,
+    splits: DataSplits,
+    options: LayersOptions,
+    sessions: _Sessions,
+    *,
+    seed: int,
+    began: float,
+) -> Plan:
+    recipe = layer_recipe(
+        splits,
+        image_size=options.image_size or bundle.preprocessing.image_size,
+        crop_pct=bundle.preprocessing.crop_pct,
+        epochs=options.epochs or DEFAULT_EPOCHS,
+        balanced=options.balanced,
+        patience=options.patience,
+        seed=seed,
+    )
+    if options.time_limit_s is None:
+        return Plan(recipe=recipe, passes=recipe.epochs)
+    return plan_within(
+        options.time_limit_s,
+        began,
+        recipe,
+        sessions.of,
+        splits,
+        run=run,
+        metadata=bundle.metadata,
+        sizes=None if options.image_size is None else [options.image_size],
     )
 
 
-def _train(run: Path, session: Session, bundle: Bundle, splits: DataSplits, *, quiet: bool) -> None:
+def _train(run: Path, session: Session, plan: Plan, bundle: Bundle, splits: DataSplits, *, quiet: bool) -> None:
     """The epochs that are left, each with its checkpoint."""
     epochs = session.recipe.epochs
     if done := session.progression.epochs_done:
         _say(f"all layers: resuming after epoch {done} of {epochs}", quiet)
         write_history(run, session.progression.history)  # a kill right after a checkpoint leaves it a row short
     elif splits.val:
-        top1 = session.rank_start()
-        _say(f"all layers: {counted(epochs, 'epoch')}; at the start val top1 {top1:.2f} %", quiet)
+        _say(f"all layers: {_in_words(plan)}; at the start val top1 {session.rank_start():.2f} %", quiet)
     while not session.has_ended:
         row = session.advance()
         # The checkpoint first: an epoch counts once it is there.
         session.save(run, _metadata(session, bundle, splits), keep=KEPT_CHECKPOINTS)
         write_history(run, session.progression.history)
         _say(epoch_line(row, epochs), quiet)
+
+
+def _in_words(plan: Plan) -> str:
+    recipe = plan.recipe
+    size = f"{recipe.image_size}x{recipe.image_size} pixels"
+    if recipe.steps_per_epoch is None:
+        return f"{counted(recipe.epochs, 'epoch')} at {size}"
+    return (
+        f"{plan.passes:.1f} passes over the photographs at {size}, in {counted(recipe.epochs, 'epoch')} of "
+        f"{counted(recipe.steps_per_epoch, 'step')}"
+    )
 
 
 def _metadata(session: Session, bundle: Bundle, splits: DataSplits) -> ModelMetadata:

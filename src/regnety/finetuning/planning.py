@@ -4,16 +4,38 @@ The weights at the end depend on it and not on the clock: a run that is killed a
 """
 
 import json
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from regnety.errors import RecipeError
 from regnety.files.opening import read_file_text
+from regnety.plain_values import from_plain
 from regnety.storage import replacing
 from regnety.text import reason_of
 from regnety.training.recipes.recipe import Recipe, recipe_from_dict
 
 PLAN_FILE = "plan.json"
+USED = 0.94
+"""Share of the time left that is planned for; the rest is for a processor that becomes slower."""
+PASSES_WANTED = 8
+"""Passes over the photographs for which a larger input size is given up."""
+MOST_EPOCHS = 20
+"""Validations in a run with a time limit, at most."""
+CHECKED_SHARE = 0.1
+"""Share of the time that validations and checkpoints may take, if there are more than two."""
+FEWEST_STEPS = 8
+"""Of a run; with fewer all layers are not worth beginning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """Seconds of what a run does again and again, as measured on this machine."""
+
+    step_s: float
+    validation_s: float
+    checkpoint_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +43,20 @@ class Plan:
     """How all layers are trained in a run."""
 
     recipe: Recipe
+    passes: float
+    """Over the training photographs, in all epochs together."""
+    time_limit_s: float | None = None
+    """Seconds that the training might take in all when it was planned."""
+    prepared_s: float | None = None
+    """Of these, what had passed by then."""
+    costs: Costs | None = None
+    """What the plan with a time limit counts with."""
 
     def write(self, run: Path) -> None:
         """Keep it in the run's folder."""
+        values = asdict(self) | {"recipe": self.recipe.as_dict()}
         with replacing(run / PLAN_FILE) as beside:
-            beside.write_text(json.dumps({"recipe": self.recipe.as_dict()}, indent=1) + "\n", "utf-8")
+            beside.write_text(json.dumps(values, indent=1) + "\n", "utf-8")
 
 
 def read_plan(run: Path) -> Plan | None:
@@ -37,10 +68,78 @@ def read_plan(run: Path) -> Plan | None:
     path = run / PLAN_FILE
     try:
         values = json.loads(read_file_text(path))
-        return Plan(recipe=recipe_from_dict(values["recipe"], source=str(path)))
+        recipe = recipe_from_dict(values.pop("recipe"), source=str(path))
+        return from_plain(_Figures, values, name=str(path), error=RecipeError).plan(recipe)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise RecipeError(
             f"{path}: cannot be read: {reason_of(error)}; it says how the run is trained; name another output"
         ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Figures:
+    """A plan but for its recipe, which has a reader of its own."""
+
+    passes: float
+    time_limit_s: float | None = None
+    prepared_s: float | None = None
+    costs: Costs | None = None
+
+    def plan(self, recipe: Recipe) -> Plan:
+        return Plan(
+            recipe=recipe,
+            passes=self.passes,
+            time_limit_s=self.time_limit_s,
+            prepared_s=self.prepared_s,
+            costs=self.costs,
+        )
+
+
+def image_sizes(image_size: int) -> list[int]:
+    """Input sizes to choose from, smallest first, for a model that is shown `image_size` pixels."""
+    shares = {16 * round(share * image_size / 16) for share in (1 / 2, 3 / 4)}
+    return sorted({size for size in shares if 32 <= size < image_size} | {image_size})
+
+
+def affordable_size(sizes: Sequence[int], *, smallest_step_s: float, steps_per_pass: int, available_s: float) -> int:
+    """The largest size with which the photographs are passed over often enough; the smallest where there is none.
+
+    Args:
+        sizes: to choose from, smallest first.
+        smallest_step_s: seconds of a step at the smallest.
+        steps_per_pass: steps of a pass over the photographs.
+        available_s: seconds for all steps.
+    """
+    pass_s = smallest_step_s * steps_per_pass
+    # The time of a convolution goes with the number of pixels.
+    affordable = [size for size in sizes if PASSES_WANTED * pass_s * (size / sizes[0]) ** 2 <= available_s]
+    return max(affordable, default=sizes[0])
+
+
+def planned_epochs(costs: Costs, *, available_s: float) -> tuple[int, int]:
+    """(epochs, steps of each) that fill the time.
+
+    An epoch ends with a validation and a checkpoint. There are as many as take a tenth of the time, up to 20.
+
+    Args:
+        costs: as measured.
+        available_s: seconds from now to the end of the training.
+
+    Raises:
+        RecipeError: there is not enough time for a few steps.
+    """
+    # At the end the average of the best epochs is validated too.
+    left_s = USED * available_s - costs.validation_s
+    check_s = costs.validation_s + costs.checkpoint_s
+    most = min(MOST_EPOCHS, max(2, math.floor(CHECKED_SHARE * left_s / max(check_s, 1e-3))))
+    for epochs in range(most, 0, -1):
+        steps = math.floor((left_s / epochs - check_s) / costs.step_s)
+        if steps >= 1 and epochs * steps >= FEWEST_STEPS:
+            return epochs, steps
+    needed_s = (FEWEST_STEPS * costs.step_s + check_s + costs.validation_s) / USED
+    raise RecipeError(
+        f"the time limit leaves {max(0.0, available_s):.0f} s for training all layers, which need at least "
+        f"{math.ceil(needed_s)} s here; allow more time, or keep the classifier alone"
+    )

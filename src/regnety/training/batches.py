@@ -30,6 +30,8 @@ Batch: TypeAlias = tuple[Pixels, Targets]
 
 MEMORY_LIMIT = 4 << 30
 """Bytes of pictures that are kept in memory at most: 1.4 million of 32 pixels, 28,000 of 224."""
+KEPT_LIMIT = 2 << 30
+"""Bytes of reduced pictures that are kept in memory at most; the others are decoded in every epoch."""
 KEPT_EVALUATION = 1 << 29
 """Bytes of evaluation pictures that are kept in memory at most, in place of decoding them again after each epoch."""
 BATCHES_AHEAD = 3
@@ -56,12 +58,14 @@ def training_batches(
     batch_size: int,
     seed: int,
     steps_per_epoch: int | None = None,
+    images: "TrainingImages | None" = None,
     quiet: bool = False,
 ) -> TrainingBatches:
     """The batches for an augmentation: decoded in every epoch for `resized` crops, kept in memory for `shift`.
 
     An epoch is one pass over the pictures, or `steps_per_epoch` steps. Where those are more or less than a pass, the
-    next epoch continues the pass.
+    next epoch continues the pass. `images` has the pictures that `resized` crops are taken from, where they have been
+    read before (`training_images`).
 
     Raises:
         DataError: the pictures do not fit into memory.
@@ -70,11 +74,8 @@ def training_batches(
     targets = class_indices(samples, classes)
     plan = _EpochPlan(len(samples), batch_size, seed, steps_per_epoch)
     if augmentation.crop == "resized":
-        image: Callable[[int], Image.Image] = _DecodedImages(samples, preprocessing)
-        if augmentation.kept_side is not None:
-            image = reduced = _ReducedImages(image, len(samples), augmentation.kept_side)
-            reduced.fill(quiet=quiet)
-        return _StreamedBatches(image, targets, preprocessing, augmentation, plan)
+        images = images or training_images(samples, preprocessing, kept_side=augmentation.kept_side, quiet=quiet)
+        return _StreamedBatches(images, targets, preprocessing, augmentation, plan)
     pixels = load_all(samples, preprocessing, quiet=quiet)
     return _ShiftedBatches(pixels, targets, augmentation, plan)
 
@@ -131,6 +132,7 @@ class EvaluationBatches:
         self._targets = class_indices(samples, classes)
         self._preprocessing = preprocessing
         self._batch_size = batch_size
+        self.count = len(samples)
         self._kept: list[Pixels] = []
 
     def __iter__(self) -> Iterator[Batch]:
@@ -200,15 +202,33 @@ class _ShiftedBatches:
             yield self._padded[chosen[:, None, None], rows[:, :, None], columns[:, None, :]], self.targets[chosen]
 
 
-class _DecodedImages:
-    """Pictures decoded from their files whenever they are asked for."""
+TrainingImages: TypeAlias = Callable[[int], Image.Image]
+"""The picture of a sample's number, in RGB."""
 
-    def __init__(self, samples: Sequence[Sample], preprocessing: Preprocessing) -> None:
-        self._samples = samples
-        self._exif_orientation = preprocessing.exif_orientation
 
-    def __call__(self, index: int) -> Image.Image:
-        return load_image(self._samples[index].image, exif_orientation=self._exif_orientation)
+def training_images(
+    samples: Sequence[Sample], preprocessing: Preprocessing, *, kept_side: int | None, quiet: bool = False
+) -> TrainingImages:
+    """Pictures for crops: decoded whenever they are asked for, or reduced once and kept in memory.
+
+    Args:
+        samples: the training pictures.
+        preprocessing: says whether they are turned upright.
+        kept_side: shorter side in pixels that they are reduced to and kept; smaller ones stay as they are.
+        quiet: show no progress.
+
+    Raises:
+        ImageError: a picture cannot be read.
+    """
+
+    def decoded(index: int) -> Image.Image:
+        return load_image(samples[index].image, exif_orientation=preprocessing.exif_orientation)
+
+    if kept_side is None:
+        return decoded
+    reduced = _ReducedImages(decoded, len(samples), kept_side)
+    reduced.fill(quiet=quiet)
+    return reduced
 
 
 class _ReducedImages:
@@ -217,47 +237,48 @@ class _ReducedImages:
     Args:
         decoded: the whole pictures.
         count: how many there are.
-        side: their shorter side in pixels; smaller pictures stay as they are.
+        side: their shorter side in pixels.
     """
 
-    def __init__(self, decoded: Callable[[int], Image.Image], count: int, side: int) -> None:
+    def __init__(self, decoded: TrainingImages, count: int, side: int) -> None:
         self._decoded = decoded
         self._side = side
-        self._kept: list[Image.Image | None] = [None] * count
+        # As arrays: Pillow's own pictures have four bytes for a pixel.
+        self._kept: list[Pixels | None] = [None] * count
 
     def __call__(self, index: int) -> Image.Image:
         kept = self._kept[index]
-        return self._reduced(index) if kept is None else kept
+        return Image.fromarray(self._reduced(index) if kept is None else kept)
 
     def fill(self, *, quiet: bool) -> None:
         """Reduce all of them now, so that all epochs take the same time.
 
-        Pictures beyond 4 GiB are not kept, and decoded again in each epoch.
+        Pictures beyond 2 GiB are not kept, and decoded again in each epoch.
 
         Raises:
             ImageError: one cannot be read.
         """
-        pool = ThreadPoolExecutor(available_cores())
         size = 0
+        pool = ThreadPoolExecutor(available_cores())
         try:
             with Progress("reading pictures", total=len(self._kept), quiet=quiet) as progress:
-                for index, image in enumerate(pool.map(self._reduced, range(len(self._kept)))):
-                    size += 4 * image.width * image.height  # Pillow has four bytes for a pixel
-                    if size > MEMORY_LIMIT:
+                for index, pixels in enumerate(pool.map(self._reduced, range(len(self._kept)))):
+                    size += pixels.nbytes
+                    if size > KEPT_LIMIT:
                         break
-                    self._kept[index] = image
+                    self._kept[index] = pixels
                     progress.advance()
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _reduced(self, index: int) -> Image.Image:
+    def _reduced(self, index: int) -> Pixels:
         image = self._decoded(index)
         shrink = self._side / min(image.size)
-        if shrink >= 1:
-            return image
-        size = (max(1, round(image.width * shrink)), max(1, round(image.height * shrink)))
-        # In two steps, the first by a whole factor: in a third of the time, and with no visible difference.
-        return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        if shrink < 1:
+            size = (max(1, round(image.width * shrink)), max(1, round(image.height * shrink)))
+            # In two steps, the first by a whole factor: in a third of the time, and with no visible difference.
+            image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        return np.asarray(image)
 
 
 class _StreamedBatches:
@@ -265,13 +286,13 @@ class _StreamedBatches:
 
     def __init__(
         self,
-        image: Callable[[int], Image.Image],
+        images: TrainingImages,
         targets: Targets,
         preprocessing: Preprocessing,
         augmentation: Augmentation,
         plan: _EpochPlan,
     ) -> None:
-        self._image = image
+        self._images = images
         self.targets = targets
         self._preprocessing = preprocessing
         self._augmentation = augmentation
@@ -295,7 +316,7 @@ class _StreamedBatches:
                 pool.shutdown(cancel_futures=True)
 
     def _load(self, index: int, numbers: npt.NDArray[np.float64]) -> Pixels:
-        image = self._image(index)
+        image = self._images(index)
         box = random_box(image.width, image.height, self._augmentation.min_area, numbers[:4])
         side = self._preprocessing.image_size
         # Crop and resize in one call: with `box` Pillow also takes fractions of pixels.

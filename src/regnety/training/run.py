@@ -10,7 +10,7 @@ from regnety.datasets.data_sets import read_data_set
 from regnety.datasets.samples import DataSplits
 from regnety.errors import ImageError, RecipeError
 from regnety.text import counted
-from regnety.training.batches import training_batches
+from regnety.training.batches import EvaluationBatches, training_batches
 from regnety.training.optimization import arithmetic_of
 from regnety.training.pictures import RunPictures, look_at_pictures
 from regnety.training.recipes.recipe import Recipe
@@ -150,8 +150,9 @@ def _train(
         model,
         recipe,
         batches=batches,
-        validation=val_samples,
-        classes=splits.classes,
+        validation=EvaluationBatches(val_samples, splits.classes, start.preprocessing, batch_size=recipe.batch_size)
+        if val_samples
+        else None,
         preprocessing=start.preprocessing,
         quiet=quiet,
     )

@@ -4,7 +4,8 @@ import copy
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regnety.datasets.samples import Sample
 from regnety.errors import RecipeError
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.network.modules import RegNet
@@ -22,7 +22,7 @@ from regnety.training.batches import EvaluationBatches, Targets, TrainingBatches
 from regnety.training.best_epochs import BestEpochs, RankedEpoch, Weights
 from regnety.training.checkpoints import Progression, checkpoints, load_checkpoint, save_checkpoint
 from regnety.training.duration import Duration
-from regnety.training.loop import top1_of, train_epoch
+from regnety.training.loop import StepRecord, top1_of, train_epoch
 from regnety.training.optimization import (
     InputNormalization,
     WeightAverage,
@@ -32,6 +32,9 @@ from regnety.training.optimization import (
 )
 from regnety.training.recipes.recipe import Recipe
 
+UNMEASURED_STEPS = 2
+"""First steps, which also wait for the first pictures and for memory."""
+
 
 class Session:
     """A network, its optimiser, its averaged weights, and their progress.
@@ -40,8 +43,7 @@ class Session:
         model: the network to begin with.
         recipe: the values, resolved (`starting_point.resolve_recipe`).
         batches: the training pictures.
-        validation: the pictures that choose the best epoch; without any the last one is kept.
-        classes: names of the classes by index.
+        validation: the pictures that choose the best epoch; None keeps the last one.
         preprocessing: of evaluation.
         quiet: print nothing on stderr.
     """
@@ -52,8 +54,7 @@ class Session:
         recipe: Recipe,
         *,
         batches: TrainingBatches,
-        validation: Sequence[Sample],
-        classes: Sequence[str],
+        validation: EvaluationBatches | None,
         preprocessing: Preprocessing,
         quiet: bool,
     ) -> None:
@@ -63,10 +64,9 @@ class Session:
         self.progression.lengths.append([0, recipe.epochs])
         self.best: Weights = self.model.state_dict()
         """Weights of the best epoch so far; before the first those at the start."""
+        self.steps_per_epoch = batches.steps_per_epoch
         self._batches = batches
-        self._validation = (
-            EvaluationBatches(validation, classes, preprocessing, batch_size=recipe.batch_size) if validation else None
-        )
+        self._validation = validation
         self.preprocessing = preprocessing
         self._quiet = quiet
         self._arithmetic = arithmetic_of(recipe.precision)
@@ -74,14 +74,14 @@ class Session:
         self._optimizer = make_optimizer(self.model, recipe.optimizer)
         self._schedule = make_schedule(recipe, batches.steps_per_epoch)
         self._criterion = nn.CrossEntropyLoss(
-            balanced_weights(batches.targets, len(classes)) if recipe.class_weights == "balanced" else None,
+            balanced_weights(batches.targets, model.num_classes) if recipe.class_weights == "balanced" else None,
             label_smoothing=recipe.label_smoothing,
         )
         self._best_epochs = BestEpochs(recipe.average_best)
         self._average = WeightAverage(self.model, recipe.ema_decay) if recipe.ema_decay else None
         # Averaged weights are evaluated in a network of their own: the raw ones continue to be trained.
         self._evaluated = copy.deepcopy(self.model)
-        self._duration = Duration(recipe, batches.steps_per_epoch, num_validation=len(validation))
+        self._duration = Duration(recipe, batches.steps_per_epoch, num_validation=validation.count if validation else 0)
 
     def restore(self, run: Path, *, begun_for: int) -> None:
         """Restore the newest checkpoint of a run, if it has one.
@@ -150,7 +150,7 @@ class Session:
         epoch = self.progression.epochs_done
         row = {"epoch": epoch + 1, **self._train(epoch)}
         kept = self.model.state_dict() if self._average is None else self._average.state
-        if self._validation:
+        if self._validation is not None:
             row |= self._validate(kept)
         self._rank(epoch + 1, kept, top1=row.get("val_top1", -1.0), loss=row.get("val_loss", 0.0))
         self.progression.epochs_done = epoch + 1
@@ -164,7 +164,7 @@ class Session:
     def _rank(self, epoch: int, weights: Weights, *, top1: float, loss: float) -> None:
         weights = {key: value.clone() for key, value in weights.items()}
         self._best_epochs.add(RankedEpoch(epoch=epoch, top1=top1, loss=loss, weights=weights))
-        if top1 >= self.progression.best_top1 or not self._validation:
+        if top1 >= self.progression.best_top1 or self._validation is None:
             self.best = weights
             self.progression.best_epoch, self.progression.best_top1 = epoch, top1
             self.progression.averaged = []
@@ -172,7 +172,7 @@ class Session:
     def _average_best(self) -> None:
         """Keep the average of the best epochs where it is right more often, or as often with a smaller loss."""
         ranked = self._best_epochs.ranked
-        if not self._validation or len(ranked) < 2:
+        if self._validation is None or len(ranked) < 2:
             return
         average = self._best_epochs.average()
         found = self._validate(average)
@@ -181,9 +181,24 @@ class Session:
             self.progression.best_top1 = found["val_top1"]
             self.progression.averaged = sorted(epoch.epoch for epoch in ranked)
 
-    def _train(self, epoch: int) -> dict[str, float]:
+    def measure_step_s(self, measured_s: float) -> float:
+        """Seconds of a step, the mean over `measured_s` seconds of steps and at least two; the weights change by them.
+
+        The first two do not count: they also wait for the first pictures and for memory.
+        """
+        first, began = UNMEASURED_STEPS - 1, 0.0
+        for number, record in enumerate(chain.from_iterable(map(self._steps, count()))):
+            record.loss.item()  # waits for the step
+            now = time.monotonic()
+            if number == first:
+                began = now
+            elif number > first + 1 and now - began >= measured_s:
+                return (now - began) / (number - first)
+        raise AssertionError("the steps have no end")
+
+    def _steps(self, epoch: int) -> Iterator[StepRecord]:
         size = self.recipe.small_image_size if epoch < self.recipe.small_epochs else None
-        records = train_epoch(
+        return train_epoch(
             self.model,
             self._batches.epoch(epoch),
             normalize=lambda pixels: self._normalize(pixels, size),
@@ -195,22 +210,24 @@ class Session:
             first_step=epoch * self._batches.steps_per_epoch,
             keep_statistics=self.recipe.batch_norm == "kept",
         )
-        loss, correct, count, lr = 0.0, 0, 0, 0.0
+
+    def _train(self, epoch: int) -> dict[str, float]:
+        loss, correct, seen, lr = 0.0, 0, 0, 0.0
         title = f"epoch {epoch + 1}/{self.recipe.epochs}"
         with Progress(title, total=self._batches.steps_per_epoch, quiet=self._quiet) as progress:
-            for record in records:
+            for record in self._steps(epoch):
                 loss += float(record.loss) * record.count
                 correct += int(record.correct)
-                count += record.count
+                seen += record.count
                 lr = record.lr
                 # A sum keeps a NaN of any step. Reading it waits for the step, which on a processor is done anyway.
                 if not math.isfinite(loss):
                     lr_now = self.recipe.optimizer.lr
                     raise RecipeError(f"the loss is not finite in epoch {epoch + 1}; lower optimizer.lr ({lr_now:g})")
-                progress.advance(loss=loss / count, top1=100 * correct / count)
+                progress.advance(loss=loss / seen, top1=100 * correct / seen)
                 if (words := self._duration.after_step(record.step)) is not None and not self._quiet:
                     print(f"regnety: {words}", file=sys.stderr, flush=True)
-        return {"lr": lr, "train_loss": loss / count, "train_top1": 100 * correct / count}
+        return {"lr": lr, "train_loss": loss / seen, "train_top1": 100 * correct / seen}
 
     def _validate(self, weights: Weights) -> dict[str, float]:
         assert self._validation is not None

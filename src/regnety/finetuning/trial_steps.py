@@ -1,0 +1,93 @@
+"""What the first steps of a run cost here: the plan of a run with a time limit."""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from regnety.datasets.samples import DataSplits
+from regnety.finetuning.planning import Costs, Plan, affordable_size, image_sizes, planned_epochs
+from regnety.metadata.model_metadata import ModelMetadata
+from regnety.training.recipes.recipe import Recipe
+from regnety.training.session import Session
+
+MEASURED_SHARE = 0.02
+"""Share of the time left that the steps at a size are measured for."""
+MEASURED_S = (0.7, 8.0)
+"""At least and at most."""
+SIZES_MEASURED_S = 0.4
+"""Seconds of steps by which the input size is chosen."""
+MEASURED_FOLDER = ".measured.part"
+"""Holds a checkpoint that is written to see how long it takes; what a kill leaves of it is removed with the rest."""
+
+
+def plan_within(
+    time_limit_s: float,
+    began: float,
+    recipe: Recipe,
+    session_of: Callable[[Recipe], Session],
+    splits: DataSplits,
+    *,
+    run: Path,
+    metadata: ModelMetadata,
+    sizes: list[int] | None,
+) -> Plan:
+    """Measure the first steps, and plan epochs, steps and input size so that the training ends within a time limit.
+
+    Args:
+        time_limit_s: of the training.
+        began: when it began, by `time.monotonic`.
+        recipe: what is trained; its epochs, steps and size are chosen here.
+        session_of: makes a session that is trained for a few steps and dropped.
+        splits: the photographs.
+        run: the run's folder.
+        metadata: of the model, for a checkpoint.
+        sizes: input sizes to choose from, smallest first; None leaves that of the recipe.
+
+    Raises:
+        RecipeError: there is not enough time for a few steps.
+    """
+
+    def left_s() -> float:
+        return time_limit_s - (time.monotonic() - began)
+
+    assert recipe.image_size is not None
+    sizes = sizes or image_sizes(recipe.image_size)
+    size = sizes[-1]
+    if len(sizes) > 1:
+        trial = session_of(replace(recipe, image_size=sizes[0]))
+        size = affordable_size(
+            sizes,
+            smallest_step_s=trial.measure_step_s(SIZES_MEASURED_S),
+            steps_per_pass=trial.steps_per_epoch,
+            available_s=left_s(),
+        )
+    recipe = replace(recipe, image_size=size)
+    trial = session_of(recipe)
+    least, most = MEASURED_S
+    step_s = trial.measure_step_s(min(max(least, MEASURED_SHARE * left_s()), most))
+    validation_s = 0.0
+    if splits.val:
+        trial.rank_start()  # decodes the photographs, which are kept
+        validation_s = _seconds_of(trial.rank_start)
+    folder = run / MEASURED_FOLDER
+    checkpoint_s = _seconds_of(lambda: trial.save(folder, metadata, keep=1))
+    shutil.rmtree(folder)
+    costs = Costs(step_s=step_s, validation_s=validation_s, checkpoint_s=checkpoint_s)
+    prepared_s = time.monotonic() - began
+    # The session begins with a validation of its own.
+    epochs, steps = planned_epochs(costs, available_s=time_limit_s - prepared_s - validation_s)
+    return Plan(
+        recipe=replace(recipe, epochs=epochs, steps_per_epoch=steps),
+        passes=round(epochs * steps / trial.steps_per_epoch, 2),
+        time_limit_s=time_limit_s,
+        prepared_s=round(prepared_s, 2),
+        costs=costs,
+    )
+
+
+def _seconds_of(work: Callable[[], object]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started

@@ -1,0 +1,92 @@
+"""The plan of a run with a time limit: how many steps, at what size, and what is written down."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from designs import examples
+from regnety import RecipeError
+from regnety.finetuning.layer_recipe import batch_size_for
+from regnety.finetuning.planning import (
+    FEWEST_STEPS,
+    MOST_EPOCHS,
+    USED,
+    Costs,
+    Plan,
+    affordable_size,
+    image_sizes,
+    planned_epochs,
+    read_plan,
+)
+from regnety.training.recipes.recipe import Recipe
+
+
+@given(
+    step_s=st.floats(0.001, 5),
+    validation_s=st.floats(0, 5),
+    checkpoint_s=st.floats(0, 2),
+    available_s=st.floats(0.1, 10_000),
+)
+@examples(300)
+def test_what_is_planned_fits_and_fills_the_time(
+    step_s: float, validation_s: float, checkpoint_s: float, available_s: float
+) -> None:
+    costs = Costs(step_s=step_s, validation_s=validation_s, checkpoint_s=checkpoint_s)
+    least_s = (FEWEST_STEPS * step_s + 2 * validation_s + checkpoint_s) / USED
+    if available_s < least_s:
+        with pytest.raises(RecipeError, match=f"need at least {math.ceil(least_s)} s here; "):
+            planned_epochs(costs, available_s=available_s)
+        return
+    epochs, steps = planned_epochs(costs, available_s=available_s)
+    assert 1 <= epochs <= MOST_EPOCHS
+    assert steps >= 1
+    assert epochs * steps >= FEWEST_STEPS
+    planned_s = epochs * (steps * step_s + validation_s + checkpoint_s) + validation_s
+    assert planned_s <= USED * available_s * 1.0001
+    assert planned_s > USED * available_s - epochs * step_s - 1e-6  # less than a step of each epoch is left over
+
+
+def test_costly_validations_are_few() -> None:
+    cheap, dear = (Costs(step_s=0.1, validation_s=cost, checkpoint_s=0) for cost in (0.1, 4.0))
+    assert planned_epochs(cheap, available_s=100)[0] == MOST_EPOCHS
+    assert planned_epochs(dear, available_s=100)[0] == 2
+
+
+def test_sizes_to_choose_from() -> None:
+    assert image_sizes(64) == [32, 48, 64]
+    assert image_sizes(96) == [48, 64, 96]
+    assert image_sizes(224) == [112, 160, 224]
+    assert image_sizes(32) == [32]
+
+
+def test_the_larger_size_where_there_is_time() -> None:
+    """A pass takes 1 s at 32 pixels, so 4 s at 64; eight passes are wanted."""
+    chosen = {
+        available: affordable_size([32, 48, 64], smallest_step_s=0.1, steps_per_pass=10, available_s=available)
+        for available in (2.0, 8.5, 18.5, 33.0, 600.0)
+    }
+    assert chosen == {2.0: 32, 8.5: 32, 18.5: 48, 33.0: 64, 600.0: 64}
+
+
+def test_few_photographs_come_in_small_batches() -> None:
+    assert [batch_size_for(count) for count in (2, 100, 200, 500, 5000)] == [8, 8, 16, 32, 64]
+
+
+@pytest.mark.parametrize("costs", [None, Costs(step_s=0.125, validation_s=1.5, checkpoint_s=0.25)])
+def test_a_plan_is_read_as_it_was_written(costs: Costs | None, tmp_path: Path) -> None:
+    assert read_plan(tmp_path) is None
+    plan = Plan(
+        recipe=Recipe(name="x", epochs=3, steps_per_epoch=17, image_size=48),
+        passes=4.25,
+        time_limit_s=None if costs is None else 30.0,
+        prepared_s=None if costs is None else 2.5,
+        costs=costs,
+    )
+    plan.write(tmp_path)
+    assert read_plan(tmp_path) == plan
+    dataclasses.replace(plan, passes=5.0).write(tmp_path)
+    assert read_plan(tmp_path) != plan
