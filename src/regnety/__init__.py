@@ -48,6 +48,8 @@ if TYPE_CHECKING:
         model_info as model_info,
     )
     from regnety.catalog.published import PublishedWeights as PublishedWeights, list_weights as list_weights
+    from regnety.datasets.checking.data_check import DataCheck as DataCheck, check_data as check_data
+    from regnety.datasets.checking.findings import Finding as Finding
     from regnety.errors import (
         ClusterError as ClusterError,
         DataError as DataError,
@@ -153,6 +155,8 @@ _HOMES = {
         "model_info",
     ),
     "regnety.catalog.published": ("PublishedWeights", "list_weights"),
+    "regnety.datasets.checking.data_check": ("DataCheck", "check_data"),
+    "regnety.datasets.checking.findings": ("Finding",),
     "regnety.errors": (
         "ClusterError",
         "DataError",

@@ -68,7 +68,7 @@ def crop_resize(
     # is filtered in the other order, and Pillow's own exception (`_down_first`) turns it round once more.
     if (orientation in _TRANSPOSED) != _down_first(stored_width, stored_height, preprocessing, orientation):
         directions.reverse()
-    return _upright(_resized(part, directions, side, preprocessing.interpolation), orientation)
+    return upright(_resized(part, directions, side, preprocessing.interpolation), orientation)
 
 
 def stored_box(
@@ -183,11 +183,12 @@ def _resized_by_pillow(
     return np.asarray(image.resize((side, side), FILTERS[interpolation], box=(left, top, right, bottom)))
 
 
-def _upright(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+def upright(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+    """uint8 [height, width, ...] as stored -> turned as EXIF's orientation says."""
     if orientation in _MIRRORED_ACROSS:
         pixels = pixels[:, ::-1]
     if orientation in _MIRRORED_DOWN:
         pixels = pixels[::-1]
     if orientation in _TRANSPOSED:
-        pixels = pixels.transpose(1, 0, 2)
+        pixels = pixels.swapaxes(0, 1)
     return np.ascontiguousarray(pixels)

@@ -6,6 +6,7 @@ Pillow's, which uses the same library. What is not plain (print colours, damage)
 
 import threading
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -84,12 +85,17 @@ def jpeg_metadata(data: bytes, segments: list[tuple[int, int, int]]) -> tuple[by
 
 
 def decode_jpeg(
-    data: bytes, *, smallest_side: int | None = None, reused_for: tuple[int, int] | None = None
+    data: bytes,
+    *,
+    colours: Literal["RGB", "GRAY"] = "RGB",
+    smallest_side: int | None = None,
+    reused_for: tuple[int, int] | None = None,
 ) -> npt.NDArray[np.uint8] | None:
     """Bytes -> uint8 [height, width, 3] in RGB; None for what this decoder does not read, or not without a warning.
 
     Args:
         data: the file.
+        colours: with `GRAY` the result is its brightness, [height, width, 1].
         smallest_side: decode to the smallest of 1/8, 2/8, 3/8 and 4/8 of the picture (rounded up) with this many pixels
             on both sides, where there is one.
         reused_for: width and height from the header: the result lies in memory that this thread's next picture
@@ -102,7 +108,7 @@ def decode_jpeg(
     scaled = {} if smallest_side is None else {"min_width": smallest_side, "min_height": smallest_side, "min_factor": 2}
     buffer = None if reused_for is None else _buffer(*reused_for)
     try:
-        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", buffer=buffer, **scaled)
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colours, buffer=buffer, **scaled)
     except ValueError:  # damage, and also warnings: whether they matter is decided by Pillow
         return None
     return pixels
