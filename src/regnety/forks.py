@@ -80,7 +80,8 @@ def _wait_for_imports() -> None:
     end = time.monotonic() + LONGEST_IMPORT_S
     while time.monotonic() < end and any(
         getattr(getattr(module, "__spec__", None), "_initializing", False)
-        for name, module in list(sys.modules.items())
+        # A copy is made in one step; a list of items may set off the garbage collection, and with it imports.
+        for name, module in sys.modules.copy().items()
         if name not in own
     ):
         time.sleep(0.001)

@@ -9,6 +9,7 @@ import pytest
 from commands import python
 from regnety import DataError, fit_head
 from regnety.heads.calibration import cross_entropy
+from regnety.heads.folds import assign_folds
 from regnety.heads.head import Head, softmax
 from regnety.heads.softmax_regression import Coordinates
 
@@ -95,6 +96,17 @@ def test_rows_of_a_group_are_held_out_together() -> None:
     assert apart.out_of_sample is not None
     assert (together.out_of_sample.argmax(1) == of_copies).mean() < 0.7
     assert (apart.out_of_sample.argmax(1) == of_copies).mean() > 0.9
+
+
+def test_folds_are_even_and_keep_groups() -> None:
+    labels = np.repeat([0, 1, 2], [50, 30, 7])
+    folds = assign_folds(labels, folds=5, seed=3)
+    assert [np.bincount(folds[labels == name], minlength=5).tolist() for name in (0, 1)] == [[10] * 5, [6] * 5]
+    assert sorted(np.bincount(folds[labels == 2], minlength=5)) == [1, 1, 1, 2, 2]
+    # A group may be a row's number: rows without a group are not in it.
+    grouped = assign_folds(labels, folds=5, seed=3, groups=[3] * 20 + [None] * 67)
+    assert len(set(grouped[:20])) == 1
+    assert np.bincount(grouped[:50]).max() == 20
 
 
 def test_classes_of_fewer_rows_than_folds() -> None:

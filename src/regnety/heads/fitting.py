@@ -27,7 +27,7 @@ def fit_head(
     *,
     num_classes: int | None = None,
     validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
-    groups: Sequence[Hashable] | None = None,
+    groups: Sequence[Hashable | None] | None = None,
     class_weights: ClassWeights | None = None,
     folds: int = 5,
     seed: int = 0,
@@ -43,7 +43,8 @@ def fit_head(
         labels: [N], the number of each row's class, from 0.
         num_classes: how many there are; None is the largest label and one. A class without a row is never the answer.
         validation: other embeddings and labels, which choose the regularisation and the temperature in place of folds.
-        groups: [N], rows of the same value are held out together, such as photographs of one person.
+        groups: [N], rows of the same value are held out together, such as photographs of one person; None is a row by
+            itself.
         class_weights: `balanced` gives each class the same weight, however many rows it has; or a weight for each.
         folds: how many, at least 2; fewer are made where there are fewer rows or groups.
         seed: of the division into folds. The same seed gives the same classifier.
@@ -106,11 +107,12 @@ def _checked(
     values, own = np.asarray(embeddings), np.asarray(labels)
     if values.ndim != 2 or values.dtype.kind not in "fiu" or not values.size:
         raise DataError(f"{what} must be numbers [N, num_features], got {values.dtype} {values.shape}")
-    if own.shape != values.shape[:1] or own.dtype.kind not in "iu":
+    if own.shape != values.shape[:1] or own.dtype.kind not in "iub":
         raise DataError(
             f"{what} need a whole number for each of the {len(values)} rows as its label, got {own.dtype} {own.shape}"
         )
-    values = values.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # what float32 does not hold is not finite, which is refused
+        values = values.astype(np.float32, copy=False)
     is_finite = np.isfinite(values).all(1)
     if not is_finite.all():
         raise DataError(f"{what}[{int(is_finite.argmin())}] has values that are not finite")

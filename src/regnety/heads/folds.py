@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 
 def assign_folds(
-    labels: npt.NDArray[np.intp], *, folds: int, seed: int, groups: Sequence[Hashable] | None = None
+    labels: npt.NDArray[np.intp], *, folds: int, seed: int, groups: Sequence[Hashable | None] | None = None
 ) -> npt.NDArray[np.intp]:
     """The fold of each row, from 0; each class is spread over the folds as evenly as its groups allow.
 
@@ -16,12 +16,15 @@ def assign_folds(
         labels: [N], the class of each row.
         folds: how many, at least 2; some are empty where there are fewer groups.
         seed: of the order in which rows of a class are dealt.
-        groups: [N], rows with the same value go to the same fold; None is each row by itself.
+        groups: [N], rows with the same value go to the same fold; None is a row by itself, and in place of the list
+            it is all of them.
     """
     order = np.random.default_rng(seed).permutation(len(labels)).tolist()
     members: dict[Hashable, list[int]] = {}
     for row in order:
-        members.setdefault(row if groups is None else groups[row], []).append(row)
+        group = None if groups is None else groups[row]
+        # A tuple, as the number of a row may be another's group.
+        members.setdefault((None, row) if group is None else (group,), []).append(row)
     classes = labels.tolist()
     in_fold = [Counter[int]() for _ in range(folds)]
     sizes = [0] * folds
