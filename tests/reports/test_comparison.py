@@ -47,6 +47,26 @@ def test_only_the_same_photographs_of_the_same_class_are_compared() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        (["photos/cat/1.jpg", "photos/dog/1.jpg"], ["/mnt/photos/cat/1.jpg", "/mnt/photos/dog/1.jpg"]),
+        (["cat/1.jpg", "dog/a/1.jpg"], ["D:\\cat\\1.jpg", "D:\\dog\\a\\1.jpg"]),
+        (["1.jpg", "2.jpg"], ["./x/1.jpg", "./x/2.jpg"]),
+    ],
+)
+def test_photographs_that_were_moved_are_the_same(here: list[str], there: list[str]) -> None:
+    def of(names: list[str]) -> ReportContent:
+        both = np.array([0, 1])
+        return content(ScoredPhotographs(split="test", names=tuple(names), targets=both, predictions=both))
+
+    comparison = Comparison(("one", "other"), (of(here), of([*there[::-1]])))
+    # the other way round they are of another class
+    assert [len(numbers) for numbers in comparison.common] == [0, 0]
+    comparison = Comparison(("one", "other"), (of(here), of(there)))
+    assert [numbers.tolist() for numbers in comparison.common] == [[0, 1], [0, 1]]
+
+
 def test_runs_on_different_photographs_are_told_apart() -> None:
     comparison = Comparison(("one", "other"), (answers([0, 1], [0, 1], "ab"), answers([0, 1], [0, 0], "cd")))
     assert verdict(comparison).startswith(

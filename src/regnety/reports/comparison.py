@@ -1,6 +1,7 @@
 """Two runs beside each other: on the photographs that both have answered, and figure by figure."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,10 +39,13 @@ class Comparison:
     def common(self) -> tuple[Integers, Integers]:
         """int64 [M], [M]: the numbers of the same photographs, of one name and one class, in both."""
         one, other = self.contents
-        known = {name: number for number, name in enumerate(other.scored.names)}
+        names = one.scored.names, other.scored.names
+        if not set(names[0]) & set(names[1]):  # the data was moved, or named in another way
+            names = _within(names[0]), _within(names[1])
+        known = {name: number for number, name in enumerate(names[1])}
         found = [
             (number, known[name])
-            for number, name in enumerate(one.scored.names)
+            for number, name in enumerate(names[0])
             if name in known
             and one.classes[one.scored.targets[number]] == other.classes[other.scored.targets[known[name]]]
         ]
@@ -103,3 +107,13 @@ def verdict(comparison: Comparison) -> str:
 
 def _p_value(chance: float) -> str:
     return "<\u202f0.001" if chance < 0.001 else f"=\u202f{chance:.3f}"
+
+
+def _within(names: Sequence[str]) -> tuple[str, ...]:
+    """Names from the folder on that all photographs are in."""
+    parts = [name.replace("\\", "/").split("/") for name in names]
+    folders = [each[:-1] for each in parts]
+    first, last = min(folders), max(folders)  # what these two share, all that are between them share
+    pairs = enumerate(zip(first, last, strict=False))
+    shared = next((at for at, (one, other) in pairs if one != other), min(len(first), len(last)))
+    return tuple("/".join(each[shared:]) for each in parts)
