@@ -19,7 +19,7 @@ from regnety.finetuning.input_size import choose_input_size
 from regnety.finetuning.mistakes import write_mistakes
 from regnety.finetuning.photographs import Photographs, read_photographs
 from regnety.finetuning.provenance import provenance_of
-from regnety.finetuning.report import write_run_report
+from regnety.finetuning.report import suspect_labels, write_run_report
 from regnety.finetuning.result import BUNDLE_FOLDER, MISTAKES_FILE, FinetuneResult, stored_result
 from regnety.finetuning.run_folder import FinetuneSettings, alone_in, check_pictures, check_run, open_run
 from regnety.finetuning.scoring import Scored, scored_by_folds, scored_by_model
@@ -173,7 +173,9 @@ def _finish(
                 splits,
                 settings,
                 method=f"a linear classifier on the embeddings of {classifier.base.name}",
+                bundle=bundle,
                 temperature=classifier.head.temperature,
+                suspects=suspect_labels(splits.train, classifier.labels, classifier.head),
                 seconds=times.seconds,
                 facts={"input": f"{bundle.preprocessing.image_size}x{bundle.preprocessing.image_size} pixels"},
             )
