@@ -8,10 +8,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from regnety.datasets.recorded_split import recorded_hold_out
 from regnety.datasets.samples import DataSplits, Sample
-from regnety.datasets.splitting import hold_out
-from regnety.errors import DataError, RecipeError
-from regnety.files.opening import read_file_text
+from regnety.errors import RecipeError
 from regnety.storage import locked, remove_leftovers, replacing
 from regnety.text import reason_of
 from regnety.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
@@ -120,25 +119,7 @@ def validation_split(run: Path, splits: DataSplits, recipe: Recipe) -> tuple[Seq
     """
     if splits.val or recipe.val_fraction == 0:
         return splits.train, splits.val
-    path = run / SPLIT_FILE
-    if not path.exists():
-        _, held = hold_out(splits.train, recipe.val_fraction, seed=recipe.seed)
-        # Relative and with slashes, so that data and run can move to another machine.
-        names = [splits.name_of(sample) for sample in held]
-        with replacing(path) as beside:
-            beside.write_text(json.dumps({"val": names}, indent=1), "utf-8")
-    try:
-        held_names = set(json.loads(read_file_text(path))["val"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}; it says which pictures the run holds out") from error
-    held_out = [splits.name_of(sample) in held_names for sample in splits.train]
-    # Training on what was held out before would make the validation worthless without a word.
-    if sum(held_out) != len(held_names):
-        raise DataError(
-            f"{splits.root}: lacks pictures that {path} holds out; the data has changed since the run began"
-        )
-    kept = [sample for sample, out in zip(splits.train, held_out, strict=True) if not out]
-    return kept, [sample for sample, out in zip(splits.train, held_out, strict=True) if out]
+    return recorded_hold_out(run / SPLIT_FILE, splits, recipe.val_fraction, seed=recipe.seed)
 
 
 def write_history(run: Path, history: list[dict[str, Any]]) -> None:
