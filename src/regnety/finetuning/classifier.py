@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +10,11 @@ import numpy.typing as npt
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.samples import Sample
 from regnety.finetuning.photographs import Photographs
+from regnety.finetuning.run_folder import ClassWeights
 from regnety.heads.fitting import fit_head
 from regnety.heads.folding import with_head
 from regnety.heads.head import Head
 from regnety.inference.options import RunOptions
-
-ClassWeights: TypeAlias = Literal["balanced"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,6 +28,13 @@ class Classifier:
     """In the order of the outputs."""
     labels: npt.NDArray[np.int64]
     """[N], the classes of the photographs that it was fitted on."""
+
+    @property
+    def out_of_sample(self) -> npt.NDArray[np.float32]:
+        """[N, C], probabilities for each photograph by the fit of a fold without it."""
+        found = self.head.out_of_sample
+        assert found is not None  # folds are always made
+        return found
 
     def bundle(self, provenance: Mapping[str, Any]) -> Bundle:
         """Both as one model: the base with the head in place of its own."""
@@ -45,15 +51,17 @@ def fit_classifier(
     base: Bundle,
     photographs: Photographs,
     *,
+    by_val: bool,
     class_weights: ClassWeights | None,
     groups: Sequence[Hashable] | None,
     seed: int,
 ) -> Classifier:
-    """Fit a linear classifier on the embeddings of train; with val, its regularisation is chosen there, else by folds.
+    """Fit a linear classifier on the embeddings of train.
 
     Args:
         base: the model that gave the embeddings, with what it was shown.
         photographs: with their embeddings.
+        by_val: choose the regularisation on val; else by folds of train.
         class_weights: `balanced` counts every class the same, however many photographs it has.
         groups: one for each photograph of train; those of one group are held out together.
         seed: of the folds.
@@ -64,7 +72,7 @@ def fit_classifier(
         embeddings["train"],
         labels,
         num_classes=len(splits.classes),
-        validation=(embeddings["val"], class_numbers(splits.val, splits.classes)) if splits.val else None,
+        validation=(embeddings["val"], class_numbers(splits.val, splits.classes)) if by_val else None,
         groups=groups,
         class_weights=class_weights,
         seed=seed,

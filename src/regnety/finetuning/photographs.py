@@ -1,14 +1,17 @@
 """The photographs of a run that can be read, with their embeddings."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from regnety.datasets.recorded_split import VAL_FRACTION, recorded_hold_out
 from regnety.datasets.samples import DataSplits, Sample
 from regnety.datasets.unreadable import UnreadablePicturesError
 from regnety.errors import DataError
+from regnety.finetuning.run_folder import SPLIT_FILE
 from regnety.inference.similarity.embedder import Embedder
 from regnety.inference.similarity.embedding_cache import cached_embeddings
 
@@ -64,6 +67,36 @@ def read_photographs(splits: DataSplits, embedder: Embedder, *, skip_unreadable:
         )
     readable = replace(splits, train=kept["train"], val=kept["val"], test=kept["test"])
     return Photographs(splits=readable, embeddings=embeddings, unreadable=unreadable)
+
+
+def held_out(run: Path, photographs: Photographs, groups: Sequence[Hashable], *, seed: int) -> Photographs:
+    """The same with a share of train as val, which is recorded in the run's folder.
+
+    Args:
+        run: the run's folder.
+        photographs: without val.
+        groups: one for each photograph of train; those of one group stay together.
+        seed: of the choice.
+
+    Raises:
+        DataError: the record is damaged, or the data has changed since it was made.
+    """
+    splits = photographs.splits
+    kept, held = recorded_hold_out(run / SPLIT_FILE, splits, VAL_FRACTION, seed=seed, groups=groups)
+    if not held:
+        raise DataError(
+            f"{splits.root}: every class has one photograph or one group, so none can be held out to choose the best "
+            "epoch; add photographs, or a val/"
+        )
+    # By identity: a table may name one photograph twice.
+    chosen = {id(sample) for sample in held}
+    is_held = np.array([id(sample) in chosen for sample in splits.train], bool)
+    values = photographs.embeddings["train"]
+    return replace(
+        photographs,
+        splits=replace(splits, train=kept, val=held),
+        embeddings=photographs.embeddings | {"train": values[~is_held], "val": values[is_held]},
+    )
 
 
 def _of(splits: DataSplits, split: str) -> Sequence[Sample]:

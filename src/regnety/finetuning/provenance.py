@@ -2,7 +2,6 @@
 
 import os
 import platform
-from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
@@ -13,7 +12,7 @@ from regnety.finetuning.run_folder import FinetuneSettings
 
 
 def provenance_of(
-    base: Bundle, splits: DataSplits, settings: FinetuneSettings, *, num_unreadable: int, more: Mapping[str, Any]
+    base: Bundle, splits: DataSplits, settings: FinetuneSettings, *, num_unreadable: int
 ) -> dict[str, Any]:
     """Facts for the bundle's config.json and card; no times, so that the same run gives the same bytes.
 
@@ -22,7 +21,6 @@ def provenance_of(
         splits: the data.
         settings: of the run.
         num_unreadable: photographs that were left out.
-        more: figures and what was chosen.
     """
     facts: dict[str, Any] = {
         # The names alone: a card goes to other people, and a path tells of this machine.
@@ -35,6 +33,5 @@ def provenance_of(
         "class_weights": settings.class_weights,
         "fitted_with": f"regnety {version.__version__}, SciPy {metadata.version('scipy')}, "
         f"Python {platform.python_version()}",
-        **more,
     }
     return {name: value for name, value in facts.items() if value is not None}

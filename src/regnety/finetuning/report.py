@@ -1,7 +1,9 @@
 """The report of a run: what it says, from what the run has found."""
 
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,51 +22,64 @@ from regnety.heads.head import Head
 from regnety.heads.label_issues import rank_label_issues
 from regnety.images.sources import ImageSource
 from regnety.inference.explanation import class_maps
-from regnety.reports.content import ReportContent, ScoredPhotographs, SuspectLabel
+from regnety.reports.content import Curve, Finding, ReportContent, ScoredPhotographs, SuspectLabel
 from regnety.reports.pictures import with_pictures
 from regnety.reports.report import write_report
 from regnety.reports.stored_content import CONTENT_FILE, save_content
 
 CALLED = {"train": "training", "val": "validation", "test": "test"}
 """What the photographs of a split are called in sentences."""
+BY_FOLDS = (
+    "There is no val/ and no test/: each training photograph was answered by a classifier that was fitted without it, "
+    "in five folds. The model in the bundle was fitted on all of them."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """What a report says of a run beyond how good its model is."""
+
+    method: str
+    """How the model was made, as the rest of a sentence."""
+    temperature: float
+    """By which its logits were divided."""
+    suspects: tuple[SuspectLabel, ...] = ()
+    """Labels that look wrong."""
+    findings: tuple[Finding, ...] = ()
+    """Of the data check."""
+    curves: tuple[Curve, ...] = ()
+    """Of the training."""
+    notices: tuple[str, ...] = ()
+    """Sentences that a reader must know."""
 
 
 def write_run_report(
     run: Path,
+    bundle: Bundle,
     scored: Scored,
     splits: DataSplits,
     settings: FinetuneSettings,
-    *,
-    bundle: Bundle,
-    temperature: float,
-    method: str,
-    suspects: Sequence[SuspectLabel],
+    about: RunReport,
     seconds: Mapping[str, float],
-    facts: Mapping[str, str],
 ) -> Path:
     """Write report.html, and beside it what it says, from which it can be made again.
 
     Args:
         run: the run's folder.
+        bundle: the model.
         scored: the photographs that the verdict is about.
         splits: the data.
         settings: of the run.
-        bundle: the model.
-        temperature: by which its logits were divided.
-        method: how it was made, as the rest of a sentence.
-        suspects: labels that look wrong.
+        about: the rest of what it says.
         seconds: what each part of the work took.
-        facts: anything else that explains the figures.
     """
-    notices = []
+    notices = about.notices
     if scored.split == "train":
-        notices.append(
-            "There is no val/ and no test/: each training photograph was answered by a classifier that was fitted "
-            "without it, in five folds. The model in the bundle was fitted on all of them."
-        )
+        notices += (BY_FOLDS,)
+    images_of = Counter(sample.label for sample in splits.train)
+    size = bundle.preprocessing.image_size
     content = ReportContent(
-        # Resolved, as `--output .` has no name of its own.
-        model=run.resolve().name,
+        model=bundle.name,
         classes=splits.classes,
         scored=ScoredPhotographs(
             split=CALLED[scored.split],
@@ -72,18 +87,23 @@ def write_run_report(
             targets=scored.targets,
             predictions=scored.predictions,
             probabilities=scored.probabilities,
-            uncalibrated=before_temperature(scored.probabilities, temperature),
+            uncalibrated=scored.at_temperature(1 / about.temperature).probabilities,
         ),
-        method=method,
+        method=about.method,
         counts={split: len(getattr(splits, split)) for split in CALLED if getattr(splits, split)},
-        training_counts=tuple(sum(sample.label == name for sample in splits.train) for name in splits.classes),
-        temperature=temperature,
-        suspects=tuple(suspects),
+        training_counts=tuple(images_of[name] for name in splits.classes),
+        temperature=about.temperature,
+        suspects=about.suspects,
+        curves=about.curves,
+        findings=about.findings,
         seconds=seconds,
         command=settings.command,
         seed=settings.seed,
-        facts={**facts, "versions": f"regnety {version.__version__}, Python {platform.python_version()}"},
-        notices=tuple(notices),
+        facts={
+            "input": f"{size}x{size} pixels",
+            "versions": f"regnety {version.__version__}, Python {platform.python_version()}",
+        },
+        notices=notices,
         errors=tuple(image.error for image in scored.unread if image.error is not None),
     )
     images: dict[str, Any] = {sample.name: sample.image for sample in (*splits.train, *splits.val, *splits.test)}
@@ -120,16 +140,3 @@ def _overlays(
     """The crop of each with its class map laid over it; None for an image that cannot be read."""
     maps = class_maps(bundle, images, classes)
     return [None if isinstance(found, ImageError) else np.asarray(found.overlay(), np.uint8) for found in maps]
-
-
-def before_temperature(probabilities: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float32]:
-    """Softmax of the logits z, from that of z / temperature: z is the temperature times its logarithm, and a constant.
-
-    Args:
-        probabilities: [N, C], after the temperature.
-        temperature: above 0.
-    """
-    logits = temperature * np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    result: npt.NDArray[np.float32] = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
-    return result

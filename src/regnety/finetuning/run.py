@@ -7,21 +7,20 @@ from pathlib import Path
 from typing import Unpack
 
 from regnety.bundle.bundle import Bundle
-from regnety.bundle.training_files import TrainingFiles
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.datasets.data_sets import DataSet, read_data_set
 from regnety.datasets.samples import DataSplits
 from regnety.datasets.splitting import groups_of
 from regnety.errors import RecipeError
 from regnety.extras import import_extra
-from regnety.finetuning.classifier import Classifier, ClassWeights, as_shown, fit_classifier
+from regnety.finetuning.classifier import as_shown, fit_classifier
+from regnety.finetuning.finishing import FittedModel, finish, keep_bundle
 from regnety.finetuning.input_size import choose_input_size
-from regnety.finetuning.mistakes import write_mistakes
-from regnety.finetuning.photographs import Photographs, read_photographs
+from regnety.finetuning.photographs import Photographs, held_out, read_photographs
 from regnety.finetuning.provenance import provenance_of
-from regnety.finetuning.report import suspect_labels, write_run_report
-from regnety.finetuning.result import BUNDLE_FOLDER, MISTAKES_FILE, FinetuneResult, stored_result
-from regnety.finetuning.run_folder import FinetuneSettings, alone_in, check_pictures, check_run, open_run
+from regnety.finetuning.report import RunReport, suspect_labels
+from regnety.finetuning.result import FinetuneResult, stored_result
+from regnety.finetuning.run_folder import ClassWeights, FinetuneSettings, alone_in, check_pictures, check_run, open_run
 from regnety.finetuning.scoring import Scored, scored_by_folds, scored_by_model
 from regnety.finetuning.timing import StageTimes
 from regnety.inference.options import RunFields, RunOptions
@@ -123,102 +122,85 @@ def finetune(
             photographs = read_photographs(
                 splits, _embedder(base, options), skip_unreadable=skip_unreadable, quiet=quiet
             )
-        splits = photographs.splits
-        check_pictures(run, splits, left_out=photographs.unreadable)
-        with times.stage("classifier"):
-            classifier = fit_classifier(
-                as_shown(base, options),
-                photographs,
-                class_weights=class_weights,
-                groups=groups_of(splits.train),
-                seed=seed,
-            )
-        return _finish(run, classifier, photographs, settings, options, report=report, times=times, quiet=quiet)
+        check_pictures(run, photographs.splits, left_out=photographs.unreadable)
+        fitted = _fitted(run, as_shown(base, options), photographs, settings, options, times=times, quiet=quiet)
+        result, test = finish(
+            run, fitted, photographs.splits, settings, options, report=report, times=times, quiet=quiet
+        )
+    _say_how_good(fitted.val, test, result, times, quiet)
+    return result
 
 
-def _finish(
+def _fitted(
     run: Path,
-    classifier: Classifier,
+    base: Bundle,
     photographs: Photographs,
     settings: FinetuneSettings,
     options: RunOptions,
     *,
-    report: bool,
     times: StageTimes,
     quiet: bool,
-) -> FinetuneResult:
-    """Score the model, and write the bundle, the mistakes and the report; the result comes last."""
+) -> FittedModel:
+    """The model with a classifier of its own, and then all layers if that is asked for."""
+    has_val, groups = bool(photographs.splits.val), groups_of(photographs.splits.train)
+    if settings.all_layers and not has_val:  # something has to choose the best epoch
+        photographs = held_out(run, photographs, groups, seed=settings.seed)
+        groups = groups_of(photographs.splits.train)
     splits = photographs.splits
+    with times.stage("classifier"):
+        classifier = fit_classifier(
+            base,
+            photographs,
+            # few that are held out choose an epoch well enough, but a regularisation worse than all folds do
+            by_val=has_val,
+            class_weights=settings.class_weights,
+            groups=groups,
+            seed=settings.seed,
+        )
+    facts = provenance_of(base, splits, settings, num_unreadable=len(photographs.unreadable))
+    bundle = classifier.bundle(facts)
+    before_s = times.total
     with times.stage("evaluation"):
-        val, test = _scored(classifier, splits, options, quiet=quiet)
-    figures = {
-        "val_top1": round(val.top1, 3),
-        "test_top1": None if test is None else round(test.top1, 3),
-        "test_pictures": None if test is None else len(test.names),
-    }
-    facts = provenance_of(classifier.base, splits, settings, num_unreadable=len(photographs.unreadable), more=figures)
-    with times.stage("bundle"):
-        training_files = TrainingFiles.of([sample.image for sample in splits.train], quiet=quiet)
-        bundle = classifier.bundle(facts)
-        # Resolved, as `--output .` has no name of its own.
-        name, training_files = run.resolve().name, training_files | bundle.training_files
-        bundle = Bundle(bundle.metadata, bundle.weights, name=name, training_files=training_files)
-        bundle.save(run / BUNDLE_FOLDER)
-    num_mistakes = write_mistakes(run / MISTAKES_FILE, (test or val).images())
-    if report:
-        with times.stage("report"):
-            written = write_run_report(
-                run,
-                test or val,
-                splits,
-                settings,
-                method=f"a linear classifier on the embeddings of {classifier.base.name}",
-                bundle=bundle,
-                temperature=classifier.head.temperature,
-                suspects=suspect_labels(splits.train, classifier.labels, classifier.head),
-                seconds=times.seconds,
-                facts={"input": f"{bundle.preprocessing.image_size}x{bundle.preprocessing.image_size} pixels"},
-            )
-    result = FinetuneResult(
-        bundle=run / BUNDLE_FOLDER,
-        val_top1=val.top1,
-        test_top1=None if test is None else test.top1,
-        mistakes=run / MISTAKES_FILE,
-        num_mistakes=num_mistakes,
-        report=written if report else None,
-        image_size=bundle.preprocessing.image_size,
-        all_layers=settings.all_layers,
-        epochs=None,
-        seconds=times.total,
+        val = (
+            scored_by_model(bundle, "val", splits.val, options, quiet=quiet)
+            if splits.val
+            else scored_by_folds(splits.train, classifier.labels, classifier.out_of_sample, splits.classes)
+        )
+    head = FittedModel(
+        bundle=bundle,
+        val=val,
+        about=RunReport(
+            method=f"a linear classifier on the embeddings of {base.name}",
+            temperature=classifier.head.temperature,
+            suspects=suspect_labels(splits.train, classifier.labels, classifier.head),
+        ),
     )
-    result.write(run)
-    _say_how_good(val, test, result, times, quiet)
-    return result
+    if not settings.all_layers:
+        return head
+    from regnety.finetuning.continuation import fit_all_layers_within  # imports torch
 
-
-def _scored(
-    classifier: Classifier, splits: DataSplits, options: RunOptions, *, quiet: bool
-) -> tuple[Scored, Scored | None]:
-    """How good the classifier is on val, else on folds of train, and on test."""
-    bundle = classifier.bundle({})
-    test = scored_by_model(bundle, "test", splits.test, options, quiet=quiet) if splits.test else None
-    if splits.val:
-        return scored_by_model(bundle, "val", splits.val, options, quiet=quiet), test
-    by_folds = classifier.head.out_of_sample
-    assert by_folds is not None  # folds are always made
-    return scored_by_folds(splits.train, classifier.labels, by_folds, splits.classes), test
+    evaluation_s = (times.total - before_s) / len(val.names)
+    _say(f"the classifier alone: {val.top1:.1f} % right of {_where(val)}", quiet)
+    keep_bundle(run, head, splits, test=None, quiet=quiet)  # a kill from here on leaves a model
+    return fit_all_layers_within(
+        run, head, splits, settings, options, evaluation_s=evaluation_s, times=times, quiet=quiet
+    )
 
 
 def _say_how_good(val: Scored, test: Scored | None, result: FinetuneResult, times: StageTimes, quiet: bool) -> None:
-    where = "by five folds, as there is no val/" if val.split == "train" else "of val/"
-    parts = [f"{val.top1:.1f} % right {where}"]
+    parts = [f"{val.top1:.1f} % right of {_where(val)}"]
     if test is not None:
         parts.append(f"{test.top1:.1f} % of test/")
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in times.seconds.items())
-    _say(f"{'; '.join(parts)} ({spent})", quiet)
+    _say(f"{', '.join(parts)} ({spent})", quiet)
     _say(f"{counted(result.num_mistakes, 'mistake')}: {result.mistakes}", quiet)
     if result.report is not None:
         _say(f"report: {result.report}", quiet)
+
+
+def _where(val: Scored) -> str:
+    number = counted(len(val.names), "photograph")
+    return f"{number} in five folds" if val.split == "train" else f"{number} of val/ or held out"
 
 
 def _embedder(base: Bundle, options: RunOptions) -> Embedder:

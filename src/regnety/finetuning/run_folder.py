@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from regnety.datasets.samples import DataSplits
 from regnety.errors import DataError, RecipeError
@@ -17,8 +17,13 @@ from regnety.plain_values import from_plain
 from regnety.storage import locked, remove_leftovers, replacing
 from regnety.text import reason_of
 
+ClassWeights: TypeAlias = Literal["balanced"]
+"""`balanced`: every class counts the same, however many photographs it has."""
 PICTURES_FILE = "pictures.json"
+SPLIT_FILE = "split.json"
 CHECKPOINT_FOLDER = "checkpoints"
+BEFORE_ANYTHING_IS_LOST = (PICTURES_FILE, SPLIT_FILE)
+"""Files that are there before the first model is, and are then made anew."""
 LOCK = ".finetune.lock"
 """The name that `storage.locked` gives to the lock of `finetune`."""
 
@@ -36,7 +41,7 @@ class FinetuneSettings:
     time_limit_s: float | None
     shown: Mapping[str, Any]
     """What the model is shown, where that is not left open: fields of `RunOptions` as plain JSON values."""
-    class_weights: str | None
+    class_weights: ClassWeights | None
     seed: int
     command: str | None = None
     """The command line that began it."""
@@ -59,7 +64,7 @@ def check_run(run: Path, asked: FinetuneSettings, *, resume: bool) -> FinetuneSe
     if run.exists() and not run.is_dir():
         raise RecipeError(f"{run}: is a file; the output is a folder")
     if not has_begun(run):
-        own = {FINETUNE_FILE, PICTURES_FILE, LOCK}
+        own = {FINETUNE_FILE, *BEFORE_ANYTHING_IS_LOST, LOCK}
         names = {entry.name for entry in run.iterdir()} if run.exists() else set()
         # A killed process leaves `.NAME.part` and `.NAME.old` of a file that it was writing.
         if any(not name.startswith(".") or not name.endswith((".part", ".old")) for name in names - own):
@@ -143,7 +148,8 @@ def open_run(run: Path, settings: FinetuneSettings, stored: FinetuneSettings | N
     except OSError as error:
         raise RecipeError(f"{run}: cannot be written to: {reason_of(error)}") from error
     if stored is None:  # killed before it had anything to lose: the photographs are recorded again
-        (run / PICTURES_FILE).unlink(missing_ok=True)
+        for name in BEFORE_ANYTHING_IS_LOST:
+            (run / name).unlink(missing_ok=True)
     elif settings.all_layers and not stored.all_layers:
         # A classifier alone that is continued with all layers has not finished any more.
         (run / RESULT_FILE).unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """How good a classifier is, photograph by photograph: on a split, or on folds of what it was fitted on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,16 @@ class Scored:
     def top1(self) -> float:
         """In percent."""
         return 100 * int((self.predictions == self.targets).sum()) / len(self.targets)
+
+    def at_temperature(self, temperature: float) -> "Scored":
+        """As the same model answers with its logits divided by a temperature.
+
+        A logit is the logarithm of its probability, but for a number that all of a photograph share.
+        """
+        logits = np.log(np.maximum(self.probabilities.astype(np.float64), np.finfo(np.float32).tiny)) / temperature
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
+        return replace(self, probabilities=probabilities)
 
     def images(self) -> list[EvaluatedImage]:
         """Every photograph with its class and the answer; last those that could not be read."""

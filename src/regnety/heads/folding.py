@@ -57,3 +57,20 @@ def with_head(
     temperature = np.float32(head.temperature)
     weights |= {WEIGHT: head.weight / temperature, BIAS: head.bias / temperature}
     return Bundle(metadata, weights, name=bundle.name, training_files=bundle.training_files)
+
+
+def with_temperature(bundle: Bundle, temperature: float) -> Bundle:
+    """The same model, its logits divided by a temperature, which stands under its provenance.
+
+    Args:
+        bundle: a model with a classifier.
+        temperature: above 0, from `fit_temperature` on the model's logits.
+
+    Raises:
+        WeightsError: the model is quantized to int8.
+    """
+    weights = {key: np.asarray(bundle.weights[key]) for key in bundle.stored_keys()}
+    weights |= {key: (weights[key] / np.float32(temperature)).astype(np.float32) for key in (WEIGHT, BIAS)}
+    provenance = {**bundle.provenance, "temperature": round(temperature, 6)}
+    metadata = replace(bundle.metadata, provenance=provenance)
+    return Bundle(metadata, weights, name=bundle.name, training_files=bundle.training_files)

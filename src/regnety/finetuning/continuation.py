@@ -1,0 +1,99 @@
+"""All layers after the classifier: within what is left of the time, and calibrated anew."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from regnety.datasets.samples import DataSplits
+from regnety.errors import RecipeError
+from regnety.finetuning.all_layers import LayersOptions, fit_all_layers
+from regnety.finetuning.finishing import FittedModel
+from regnety.finetuning.run_folder import FinetuneSettings
+from regnety.finetuning.scoring import Scored, scored_by_model
+from regnety.finetuning.timing import StageTimes
+from regnety.heads.calibration import fit_temperature
+from regnety.heads.folding import with_temperature
+from regnety.inference.options import RunOptions
+from regnety.reports.curves import training_curves
+
+FEWEST_CALIBRATED = 50
+"""Photographs of validation below which a temperature would be an accident."""
+REPORT_S = 3.0
+"""Seconds for what has a fixed cost after the training: the report, and the start and end of the process."""
+SPARE = 1.3
+"""What an evaluation may take, as a multiple of what it took before the training."""
+
+
+def fit_all_layers_within(
+    run: Path,
+    head: FittedModel,
+    splits: DataSplits,
+    settings: FinetuneSettings,
+    options: RunOptions,
+    *,
+    evaluation_s: float,
+    times: StageTimes,
+    quiet: bool,
+) -> FittedModel:
+    """Train all layers from a fitted classifier on.
+
+    Args:
+        run: the run's folder.
+        head: the model with the classifier, which was not fitted on `splits.val`.
+        splits: the photographs; `val` chooses the best epoch.
+        settings: of the run; its time limit is that of the whole command.
+        options: how the model is run for evaluation.
+        evaluation_s: seconds for one photograph, as measured.
+        times: since the command began.
+        quiet: say nothing on stderr.
+
+    Raises:
+        RecipeError: the time limit is too short.
+    """
+    afterwards_s = REPORT_S + SPARE * evaluation_s * (len(splits.val) + len(splits.test))
+    limit = None if settings.time_limit_s is None else settings.time_limit_s - times.total - afterwards_s
+    if limit is not None and limit <= 0:
+        needed = math.ceil(times.total + afterwards_s)
+        raise RecipeError(
+            f"the time limit of {settings.time_limit_s:g} s leaves nothing for all layers: the classifier, evaluation "
+            f"and report alone take {needed} s here; allow more time, or keep the classifier alone"
+        )
+    with times.stage("all layers"):
+        result = fit_all_layers(
+            run,
+            head.bundle,
+            splits,
+            options=LayersOptions(
+                epochs=settings.epochs,
+                time_limit_s=limit,
+                image_size=options.image_size if "image_size" in settings.shown else None,
+                balanced=settings.class_weights == "balanced",
+            ),
+            seed=settings.seed,
+            quiet=quiet,
+        )
+    with times.stage("evaluation"):
+        val = scored_by_model(result.bundle, "val", splits.val, options, quiet=quiet)
+    temperature = _temperature(val)
+    best = result.bundle.provenance.get("best_epoch")
+    return FittedModel(
+        bundle=with_temperature(result.bundle, temperature),
+        val=val.at_temperature(temperature),
+        about=replace(
+            head.about,
+            method=f"{head.about.method}, then all layers for {result.epochs} epochs",
+            temperature=temperature,
+            curves=training_curves(result.history, best_epoch=best if isinstance(best, int) else None),
+        ),
+        epochs=result.epochs,
+        seconds_before=max(0.0, result.seconds - times.seconds["all layers"]),
+    )
+
+
+def _temperature(val: Scored) -> float:
+    """What calibrates the model on photographs that it was not fitted on; 1 where they are too few to tell."""
+    if len(val.names) < FEWEST_CALIBRATED or val.top1 == 100:
+        return 1.0
+    return fit_temperature(np.log(np.maximum(val.probabilities, np.finfo(np.float32).tiny)), val.targets)
