@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from regnety.datasets.recorded_split import VAL_FRACTION, recorded_hold_out
 from regnety.datasets.samples import DataSplits, Sample
-from regnety.datasets.unreadable import UnreadablePicturesError
 from regnety.errors import DataError
+from regnety.finetuning.findings import refuse_unreadable
 from regnety.finetuning.run_folder import SPLIT_FILE
 from regnety.inference.similarity.embedder import Embedder
 from regnety.inference.similarity.embedding_cache import cached_embeddings
@@ -46,10 +46,8 @@ def read_photographs(splits: DataSplits, embedder: Embedder, *, skip_unreadable:
     samples = [sample for split in SPLITS for sample in _of(splits, split)]
     values, errors = cached_embeddings(embedder, [sample.image for sample in samples], quiet=quiet)
     unreadable = {splits.name_of(s): error for s, error in zip(samples, errors, strict=True) if error is not None}
-    if unreadable and not skip_unreadable:
-        it = "it" if len(unreadable) == 1 else "them"
-        advice = f"repair or remove {it}, or go on without {it}: --skip-unreadable (skip_unreadable=True)"
-        raise UnreadablePicturesError(list(unreadable.values()), len(samples), advice)
+    if not skip_unreadable:
+        refuse_unreadable([*unreadable.values()], len(samples))
     kept: dict[str, tuple[Sample, ...]] = {}
     embeddings: dict[str, npt.NDArray[np.float32]] = {}
     start = 0

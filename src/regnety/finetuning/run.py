@@ -8,12 +8,14 @@ from typing import Unpack
 
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.datasets.checking.data_check import DataCheck, check_data
 from regnety.datasets.data_sets import DataSet, read_data_set
 from regnety.datasets.samples import DataSplits
 from regnety.datasets.splitting import groups_of
 from regnety.errors import RecipeError
 from regnety.extras import import_extra
 from regnety.finetuning.classifier import as_shown, fit_classifier
+from regnety.finetuning.findings import for_report, lines_of, refuse_unreadable, unreadable_in
 from regnety.finetuning.finishing import FittedModel, finish, keep_bundle
 from regnety.finetuning.input_size import choose_input_size
 from regnety.finetuning.photographs import Photographs, held_out, read_photographs
@@ -86,6 +88,8 @@ def finetune(
     """
     times = StageTimes()
     options = replace(options or RunOptions(), **changes)
+    if class_weights not in (None, "balanced"):
+        raise ValueError(f"class_weights must be None or 'balanced', got {class_weights!r}")
     if not all_layers and (epochs is not None or time_limit_s is not None):
         raise RecipeError("epochs and a time limit are for all layers: --all-layers (all_layers=True)")
     _check_extras(all_layers=all_layers, report=report)
@@ -115,6 +119,12 @@ def finetune(
         stored = check_run(run, asked, resume=resume)  # another process may have begun it meanwhile
         settings = open_run(run, asked, stored)
         _say_what_was_found(data_set, splits, quiet)
+        with times.stage("check"):
+            check = check_data(data_set, quiet=quiet)
+        if not skip_unreadable:
+            refuse_unreadable(unreadable_in(check), check.count)
+        for line in lines_of(check):
+            _say(line, quiet)
         size = choose_input_size(base, (*splits.train, *splits.val, *splits.test), options)
         _say(f"the model sees {size.pixels}x{size.pixels} pixels, {size.why}", quiet)
         options = replace(options, image_size=size.pixels, use_test_size=False)
@@ -123,7 +133,7 @@ def finetune(
                 splits, _embedder(base, options), skip_unreadable=skip_unreadable, quiet=quiet
             )
         check_pictures(run, photographs.splits, left_out=photographs.unreadable)
-        fitted = _fitted(run, as_shown(base, options), photographs, settings, options, times=times, quiet=quiet)
+        fitted = _fitted(run, as_shown(base, options), photographs, check, settings, options, times=times, quiet=quiet)
         result, test = finish(
             run, fitted, photographs.splits, settings, options, report=report, times=times, quiet=quiet
         )
@@ -135,6 +145,7 @@ def _fitted(
     run: Path,
     base: Bundle,
     photographs: Photographs,
+    check: DataCheck,
     settings: FinetuneSettings,
     options: RunOptions,
     *,
@@ -142,10 +153,10 @@ def _fitted(
     quiet: bool,
 ) -> FittedModel:
     """The model with a classifier of its own, and then all layers if that is asked for."""
-    has_val, groups = bool(photographs.splits.val), groups_of(photographs.splits.train)
+    has_val, groups = bool(photographs.splits.val), _groups(photographs, check)
     if settings.all_layers and not has_val:  # something has to choose the best epoch
         photographs = held_out(run, photographs, groups, seed=settings.seed)
-        groups = groups_of(photographs.splits.train)
+        groups = _groups(photographs, check)
     splits = photographs.splits
     with times.stage("classifier"):
         classifier = fit_classifier(
@@ -153,7 +164,7 @@ def _fitted(
             photographs,
             # few that are held out choose an epoch well enough, but a regularisation worse than all folds do
             by_val=has_val,
-            class_weights=settings.class_weights,
+            class_weights="balanced" if settings.class_weights == "balanced" else None,
             groups=groups,
             seed=settings.seed,
         )
@@ -172,6 +183,7 @@ def _fitted(
         about=RunReport(
             method=f"a linear classifier on the embeddings of {base.name}",
             temperature=classifier.head.temperature,
+            findings=for_report(check),
             suspects=suspect_labels(splits.train, classifier.labels, classifier.head),
         ),
     )
@@ -201,6 +213,12 @@ def _say_how_good(val: Scored, test: Scored | None, result: FinetuneResult, time
 def _where(val: Scored) -> str:
     number = counted(len(val.names), "photograph")
     return f"{number} in five folds" if val.split == "train" else f"{number} of val/ or held out"
+
+
+def _groups(photographs: Photographs, check: DataCheck) -> list[int]:
+    """For each training photograph the first one that it must not be parted from: a copy, or one of its group."""
+    train = photographs.splits.train
+    return groups_of(train, check.groups_of(train))
 
 
 def _embedder(base: Bundle, options: RunOptions) -> Embedder:

@@ -41,7 +41,8 @@ class FinetuneSettings:
     time_limit_s: float | None
     shown: Mapping[str, Any]
     """What the model is shown, where that is not left open: fields of `RunOptions` as plain JSON values."""
-    class_weights: ClassWeights | None
+    class_weights: str | None
+    """One of `ClassWeights`."""
     seed: int
     command: str | None = None
     """The command line that began it."""
