@@ -82,7 +82,7 @@ def finetune(
         DataError: the data cannot be trained on, or has changed since the run began.
         ImageError: photographs cannot be read (`UnreadablePicturesError`).
         RecipeError: options contradict each other or the run in `output`.
-        MissingExtraError: scikit-learn is not installed, or PyTorch for `all_layers`.
+        MissingExtraError: SciPy is not installed, or PyTorch for `all_layers`.
         WeightsError: the model has no weights in floating point.
         ValueError: a value of the options is not allowed.
     """

@@ -11,6 +11,7 @@ from regnety.version import __version__
 
 LIBRARIES = ("numpy", "onnx", "pillow", "simplejpeg", "cykooz-resizer", "huggingface_hub")
 EXTRAS = {
+    "finetune": "scipy",
     "heif": "pillow-heif",
     "plot": "matplotlib",
     "quantize": "nncf",
