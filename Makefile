@@ -17,13 +17,14 @@ LOWEST := build/lowest
 LOWEST_TESTS := $(addprefix tests/,architecture bundle catalog graph images weights test_storage.py) \
 	$(addprefix tests/cli/test_,describe_command.py models_command.py predict_command.py)
 
-.PHONY: demo test test-all lowest soak bench lint docs clean help
+.PHONY: demo test test-all lowest browser soak bench lint docs clean help
 
 help:
 	@echo "make demo      classify examples/cat.png with the model that comes with the package (no PyTorch)"
 	@echo "make test      the tests that a newcomer runs"
 	@echo "make test-all  all tests that fit in an hour, compared with timm, torchvision and transformers"
 	@echo "make lowest    tests of the core, with the lowest versions that pyproject.toml allows"
+	@echo "make browser   open reports in Chromium, which is installed where it is missing (Debian, as root)"
 	@echo "make soak      hundreds of runs in a row, a hundred thousand files (long)"
 	@echo "make bench     compare with timm and others, and write docs/reference/benchmarks.md (an hour)"
 	@echo "make lint      format, style, types, layers, and the documentation built with warnings as errors"
@@ -41,6 +42,11 @@ test-all: .venv/peers lowest
 
 lowest: $(LOWEST)/installed
 	$(LOWEST)/$(notdir $(BIN))/python -m pytest --core -p no:cacheprovider $(LOWEST_TESTS)
+
+browser: .venv/browser
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
+		{ apt-get update --quiet && apt-get install --quiet --yes chromium; }
+	$(BIN)/python -m pytest -m "not soak" tests/browser
 
 soak: .venv/test
 	$(BIN)/python -m pytest -m soak
@@ -86,6 +92,11 @@ clean:
 .venv/peers: .venv/python pyproject.toml constraints.txt
 	@echo "installing regnety, PyTorch, the test tools, and timm, torchvision and transformers for comparison"
 	@$(INSTALL) ".[test,peers]"
+	@touch $@
+
+.venv/browser: .venv/python pyproject.toml constraints.txt
+	@echo "installing regnety, PyTorch, the test tools, and Playwright and axe"
+	@$(INSTALL) ".[test,browser]"
 	@touch $@
 
 $(LOWEST)/installed: pyproject.toml tests/lowest_versions.py
