@@ -13,7 +13,7 @@ from PIL import Image
 from bundles import random_weights
 from commands import regnety
 from pictures import photograph
-from regnety import Bundle, evaluate, model_info
+from regnety import Bundle, DataError, evaluate, model_info
 from regnety.bundle.published_accuracy import published_accuracy_of, published_weights_of
 from regnety.bundle.training_files import TrainingFiles
 from regnety.catalog.class_names import wnids
@@ -91,6 +91,24 @@ def test_it_is_what_a_loop_with_timms_transform_counts(
     assert (found.published.top1, found.published.top5) == (70.288, 89.544)
     assert found.published.top1_difference == pytest.approx(100 / 3 - 70.288)
     assert found.published.top5_difference == pytest.approx(200 / 3 - 89.544)
+
+
+def test_a_flat_folder_and_its_list_are_the_same_photographs(
+    cache: Path, loop: tuple[Path, dict[str, float]], tmp_path: Path
+) -> None:
+    folder, counted = loop
+    lines = []
+    for path in sorted(folder.rglob("*.jpg")):
+        (tmp_path / "flat").mkdir(exist_ok=True)
+        (tmp_path / "flat" / path.name).write_bytes(path.read_bytes())
+        lines.append(f"{path.name} {(wnids('imagenet-1k') or ()).index(path.parent.name)}")
+    (tmp_path / "val.txt").write_text("\n".join(lines))
+    found = evaluate(NAME, tmp_path / "flat", labels_file=tmp_path / "val.txt", quiet=True)
+    assert (found.count, found.top1, found.top5) == (12, counted["top1"], counted["top5"])
+    with pytest.raises(DataError, match="has no split 'train'"):
+        evaluate(NAME, tmp_path / "flat", split="train", labels_file=tmp_path / "val.txt")
+    with pytest.raises(ValueError, match="split and labels_file belong to a data set on disk"):
+        evaluate(NAME, [], split="val")
 
 
 def test_the_command_prints_published_measured_and_difference(cache: Path, loop: tuple[Path, dict[str, float]]) -> None:

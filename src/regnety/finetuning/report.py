@@ -4,7 +4,6 @@ import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,18 @@ import numpy.typing as npt
 from regnety import version
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.samples import DataSplits, Sample
-from regnety.errors import ImageError
 from regnety.finetuning.result import REPORT_FILE
 from regnety.finetuning.run_folder import FinetuneSettings
 from regnety.finetuning.scoring import Scored
 from regnety.heads.head import Head
 from regnety.heads.label_issues import rank_label_issues
-from regnety.images.sources import ImageSource
-from regnety.inference.explanation import class_maps
+from regnety.reports.class_maps import class_maps_of
 from regnety.reports.content import Curve, Finding, ReportContent, ScoredPhotographs, SuspectLabel
+from regnety.reports.evaluation_report import CALLED
 from regnety.reports.pictures import with_pictures
 from regnety.reports.report import write_report
 from regnety.reports.stored_content import CONTENT_FILE, save_content
 
-CALLED = {"train": "training", "val": "validation", "test": "test"}
-"""What the photographs of a split are called in sentences."""
 BY_FOLDS = (
     "There is no val/ and no test/: each training photograph was answered by a classifier that was fitted without it, "
     "in five folds. The model in the bundle was fitted on all of them."
@@ -107,7 +103,7 @@ def write_run_report(
         errors=tuple(image.error for image in scored.unread if image.error is not None),
     )
     images: dict[str, Any] = {sample.name: sample.image for sample in (*splits.train, *splits.val, *splits.test)}
-    content = with_pictures(content, images, class_maps=partial(_overlays, bundle))
+    content = with_pictures(content, images, class_maps=class_maps_of(bundle))
     save_content(run / CONTENT_FILE, content)
     return write_report(run / REPORT_FILE, content)
 
@@ -132,11 +128,3 @@ def suspect_labels(samples: Sequence[Sample], labels: npt.NDArray[np.int64], hea
         )
         for issue in rank_label_issues(labels, head.out_of_sample, judged=head.judged)
     )
-
-
-def _overlays(
-    bundle: Bundle, images: Sequence[ImageSource], classes: Sequence[int]
-) -> list[npt.NDArray[np.uint8] | None]:
-    """The crop of each with its class map laid over it; None for an image that cannot be read."""
-    maps = class_maps(bundle, images, classes)
-    return [None if isinstance(found, ImageError) else np.asarray(found.overlay(), np.uint8) for found in maps]

@@ -25,6 +25,8 @@ def evaluate(
     model: str | Path | Bundle,
     data: str | Path | Sequence[Sample],
     *,
+    split: str | None = None,
+    labels_file: str | Path | None = None,
     options: RunOptions | None = None,
     held_out_only: bool = False,
     probabilities: bool = False,
@@ -39,6 +41,9 @@ def evaluate(
         model: whatever a model may be (`Bundle.load`).
         data: a data set (`regnety.datasets.data_sets.read_data_set`), of which `test`, else `val`, else all is taken;
             or labelled photographs.
+        split: the name of another split of the data set.
+        labels_file: of a folder without class folders the list of its images' classes: lines of a name and a class, or
+            LOC_val_solution.csv of ImageNet.
         options: how the model is run and what it is shown. By default as published accuracies are measured: timm's
             pixels to the last bit, orientation as in training, in f32, or in int8 if the model is quantized.
         held_out_only: omit photographs that the model was trained on, unless it was trained on all of them.
@@ -51,10 +56,17 @@ def evaluate(
         not depend on the number of workers, nor on what else is evaluated with a photograph.
 
     Raises:
-        DataError: a class is not one of the model's, or its name means several; or no photograph can be read.
+        DataError: a class is not one of the model's, or its name means several; no photograph can be read; or the data
+            set is wrong or has no such split.
+        ValueError: `split` or `labels_file` is given beside labelled photographs.
     """
+    if isinstance(data, str | Path):
+        samples: Sequence[Sample] = read_data_set(data, labels_file=labels_file, quiet=quiet).evaluation(split)
+    elif split is None and labels_file is None:
+        samples = data
+    else:
+        raise ValueError("split and labels_file belong to a data set on disk, not to labelled photographs")
     bundle = Bundle.load(model)
-    samples = read_data_set(data).evaluation() if isinstance(data, str | Path) else data
     class_indices(bundle, samples)  # refuses unknown classes before `scored_samples` hashes every file
     scored = scored_samples(bundle, samples, held_out_only=held_out_only, quiet=quiet)
     samples, indices = scored.samples, class_indices(bundle, scored.samples)

@@ -18,7 +18,7 @@ from regnety.reports.class_maps import class_maps_of
 from regnety.reports.content import ReportContent, ScoredPhotographs
 from regnety.reports.pictures import with_pictures
 
-CALLED = {UNSPLIT: "", "train": "training", "val": "validation", "test": "test"}
+CALLED = {"train": "training", "val": "validation", "test": "test"}
 """What the photographs of a split are called in sentences."""
 
 
@@ -56,7 +56,7 @@ def evaluation_content(
         model=result.model,
         classes=result.classes,
         scored=ScoredPhotographs(
-            split=CALLED.get(split, split),
+            split="" if split == UNSPLIT else CALLED.get(split, split),
             names=result.filenames,
             targets=result.targets,
             predictions=result.predictions,
