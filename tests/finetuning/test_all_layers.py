@@ -2,7 +2,13 @@
 
 import dataclasses
 import json
+import os
+import random
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +24,10 @@ from regnety.finetuning.all_layers import LayersOptions, LayersResult, fit_all_l
 from regnety.finetuning.planning import read_plan
 from regnety.inference.evaluation import evaluate
 from regnety.training.checkpoints import checkpoints
+from regnety.training.session import Session
 
-EPOCHS = 4
+TESTS = Path(__file__).parent.parent
+EPOCHS = 15
 
 
 @pytest.fixture(scope="module")
@@ -81,45 +89,28 @@ def test_a_run_goes_on_by_its_own_plan_to_the_same_weights(
     assert ended.seconds == again.seconds
 
 
-def test_where_no_epoch_is_better_the_classifier_stays(tmp_path: Path) -> None:
-    """In val/ every picture is under the colour after its own, and the base has learnt exactly that."""
-    names = tuple(COLOURS)
-    for seed, (split, count) in enumerate((("train", 12), ("val", 6))):
-        write_colours(tmp_path / "data" / split, count=count, seed=seed)
-    splits = read_data_set(tmp_path / "data").training()
-    learnt = fit(tmp_path / "first", splits).bundle
-    turned = {key: np.asarray(value) for key, value in learnt.weights.items()}
-    for key in ("head.fc.weight", "head.fc.bias"):
-        turned[key] = np.roll(turned[key], 1, axis=0)
-    next_of = dict(zip(names, names[1:] + names[:1], strict=True))
-    contrary = DataSplits.of(
-        splits.root,
-        splits.train,
-        [type(sample)(sample.image, next_of[sample.label]) for sample in splits.val],
-    )
-    (tmp_path / "run").mkdir()
-    contrary_base = Bundle(learnt.metadata, turned, name="contrary")
-    result = fit_all_layers(
-        tmp_path / "run", contrary_base, contrary, options=LayersOptions(epochs=2), seed=0, quiet=True
-    )
-    assert result.start_top1 is not None
-    assert result.start_top1 > 90
-    assert result.val_top1 == result.start_top1
-    assert same(result.bundle.weights, turned)
+def script(monkeypatch: pytest.MonkeyPatch, *top1: float) -> None:
+    """Validations that find this, one after the other, and then the last for good."""
+    found = chain(top1, repeat(top1[-1]))
+    monkeypatch.setattr(Session, "_validate", lambda *_: {"val_top1": next(found), "val_loss": 1.0})
+
+
+def test_where_no_epoch_is_better_the_classifier_stays(
+    splits: DataSplits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(monkeypatch, 90.0, 80.0, 70.0)
+    result = fit(tmp_path / "run", splits)
+    assert (result.start_top1, result.val_top1) == (90.0, 90.0)
+    assert same(result.bundle.weights, {key: np.asarray(value) for key, value in base().weights.items()})
     assert result.bundle.provenance["weights"].startswith("of epoch 0")
 
 
-def test_patience_ends_a_run_early(tmp_path: Path) -> None:
-    """The validation pictures are under the wrong colour, so that learning makes it worse."""
-    write_colours(tmp_path / "train", count=12)
-    splits = read_data_set(tmp_path).training()
-    wrong = {"blue": "red", "red": "green", "green": "blue"}
-    held = [type(sample)(sample.image, wrong[sample.label]) for sample in splits.train[::3]]
-    splits = DataSplits.of(splits.root, splits.train, held)
-    result = fit(tmp_path / "run", splits, LayersOptions(epochs=30, patience=2))
-    assert result.epochs < 30
-    assert result.bundle.provenance["stopped"] == f"after epoch {result.epochs} of 30, as the last 2 were no better"
-    assert fit(tmp_path / "run", splits).epochs == result.epochs
+def test_patience_ends_a_run_early(splits: DataSplits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(monkeypatch, 50.0, 60.0, 70.0, 65.0)
+    result = fit(tmp_path / "run", splits, LayersOptions(epochs=30, patience=3))
+    assert (result.epochs, result.val_top1) == (5, 70.0)
+    assert result.bundle.provenance["stopped"] == "after epoch 5 of 30, as the last 3 were no better"
+    assert fit(tmp_path / "run", splits).epochs == 5
 
 
 def test_without_validation_the_last_epoch_is_kept(splits: DataSplits, tmp_path: Path) -> None:
@@ -185,3 +176,37 @@ def test_too_short_a_time_limit_is_one_line(splits: DataSplits, tmp_path: Path) 
     with pytest.raises(RecipeError, match=r"^the time limit leaves 0 s for training all layers, which need at least "):
         fit(tmp_path / "run", splits, LayersOptions(time_limit_s=0.01))
     assert list((tmp_path / "run").iterdir()) == []
+
+
+FITTED_ELSEWHERE = """
+import sys
+from pathlib import Path
+from bundles import small_bundle
+from pictures import COLOURS
+from regnety.datasets.data_sets import read_data_set
+from regnety.finetuning.all_layers import LayersOptions, fit_all_layers
+run, data, epochs = sys.argv[1:]
+bundle = small_bundle(tuple(COLOURS), provenance={"license": "mit", "temperature": 2.0})
+options = LayersOptions(epochs=int(epochs))
+fit_all_layers(Path(run), bundle, read_data_set(data).training(), options=options, quiet=True)
+"""
+
+
+def test_a_killed_run_ends_as_one_that_nobody_disturbed(
+    alone: LayersResult, splits: DataSplits, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    command = [sys.executable, "-c", FITTED_ELSEWHERE, str(run), str(splits.root), str(EPOCHS)]
+    moments = random.Random()
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(TESTS)}) as process:
+        while not checkpoints(run) and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.3))
+        process.kill()
+    assert checkpoints(run), "it failed before its first epoch"
+    result = fit(run, splits)
+    assert same(result.bundle.weights, alone.bundle.weights)
+    assert result.bundle.provenance == alone.bundle.provenance
+    rows = [{**row, "seconds": 0} for row in result.history]
+    assert rows == [{**row, "seconds": 0} for row in alone.history]

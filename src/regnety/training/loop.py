@@ -35,10 +35,12 @@ def train_epoch(
     arithmetic: Literal["f32", "bf16"],
     first_step: int,
     keep_statistics: bool = False,
+    clip_norm: float | None = None,
 ) -> Iterator[StepRecord]:
     """One pass over the batches; yields facts, and the caller decides what to print or keep.
 
-    With `keep_statistics` batch norm uses and keeps the statistics that it has.
+    With `keep_statistics` batch norm uses and keeps the statistics that it has; `clip_norm` is the largest norm of all
+    gradients together.
     """
     model.train()
     if keep_statistics:
@@ -54,6 +56,8 @@ def train_epoch(
         loss = criterion(logits.float(), labels)  # bf16 has 8 bits of mantissa, too few for a sum of exponentials
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if clip_norm is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
         optimizer.step()
         if average is not None:
             average.update(model)

@@ -209,6 +209,7 @@ class Session:
             arithmetic=self._arithmetic,
             first_step=epoch * self._batches.steps_per_epoch,
             keep_statistics=self.recipe.batch_norm == "kept",
+            clip_norm=self.recipe.optimizer.clip_norm,
         )
 
     def _train(self, epoch: int) -> dict[str, float]:

@@ -35,7 +35,12 @@ class Optimizer:
     """Learning rate of a block, as a share of that of the layer after it. The classifier has `lr`, the last block
     `lr` times this, the one before it `lr` times its square, and the stem the least. 1 gives all layers `lr`."""
 
+    clip_norm: float | None = None
+    """Largest norm of all gradients together; longer ones are shortened to it. None lets them be as they are."""
+
     def __post_init__(self) -> None:
+        if self.clip_norm is not None:
+            _require("optimizer.clip_norm", self.clip_norm > 0, "above 0", self.clip_norm)
         _require("optimizer.lr", self.lr > 0, "above 0", self.lr)
         _require("optimizer.momentum", 0 <= self.momentum < 1, "from 0 to below 1", self.momentum)
         _require("optimizer.weight_decay", self.weight_decay >= 0, "at least 0", self.weight_decay)
