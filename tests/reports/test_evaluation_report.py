@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bundles import small_bundle
@@ -48,6 +49,22 @@ def test_it_says_what_was_measured_and_how(folder: Path) -> None:
     for picture in content.pictures.values():
         assert picture.class_map is not None
     assert evaluation_content(result, bundle, samples).scored.split == ""
+
+
+def test_a_temperature_that_was_divided_in_is_taken_out_again(folder: Path) -> None:
+    plain, cool = small_bundle(), small_bundle(provenance={"temperature": 2.5})
+    for name in ("weight", "bias"):
+        cool.weights[f"head.fc.{name}"][:] /= 2.5
+    result, samples = evaluated(folder, cool)
+    content = evaluation_content(result, cool, samples)
+    assert content.temperature == 2.5
+    assert content.scored.uncalibrated is not None
+    expected = evaluated(folder, plain)[0].probabilities
+    assert expected is not None
+    np.testing.assert_allclose(content.scored.uncalibrated, expected, atol=1e-5)
+    for wrong in (0, -1, "2", True, float("nan")):
+        other = small_bundle(provenance={"temperature": wrong})
+        assert evaluation_content(result, other, samples).temperature is None
 
 
 def test_what_the_model_was_trained_on_is_said(folder: Path) -> None:

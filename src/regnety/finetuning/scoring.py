@@ -11,6 +11,7 @@ from regnety.datasets.samples import Sample
 from regnety.inference.evaluation import evaluate
 from regnety.inference.evaluation_result import EvaluatedImage
 from regnety.inference.options import RunOptions
+from regnety.reports.probabilities import at_temperature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,14 +42,8 @@ class Scored:
         return 100 * int((self.predictions == self.targets).sum()) / len(self.targets)
 
     def at_temperature(self, temperature: float) -> "Scored":
-        """As the same model answers with its logits divided by a temperature.
-
-        A logit is the logarithm of its probability, but for a number that all of a photograph share.
-        """
-        logits = np.log(np.maximum(self.probabilities.astype(np.float64), np.finfo(np.float32).tiny)) / temperature
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
-        return replace(self, probabilities=probabilities)
+        """As the same model answers with its logits divided by a temperature."""
+        return replace(self, probabilities=at_temperature(self.probabilities, temperature))
 
     def images(self) -> list[EvaluatedImage]:
         """Every photograph with its class and the answer; last those that could not be read."""

@@ -1,5 +1,6 @@
 """What the report of an evaluation says, of any model and any engine."""
 
+import math
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from regnety.inference.options import RunFields
 from regnety.reports.class_maps import class_maps_of
 from regnety.reports.content import ReportContent, ScoredPhotographs
 from regnety.reports.pictures import with_pictures
+from regnety.reports.probabilities import at_temperature
 
 CALLED = {"train": "training", "val": "validation", "test": "test"}
 """What the photographs of a split are called in sentences."""
@@ -52,6 +54,7 @@ def evaluation_content(
         raise DataError(f"{result.model}: a report needs a name of its own for each photograph, and two share one")
     shown, published = result.preprocessing, result.published
     engine = describe_engine(result.engine, result.precision, installed_engines()[result.engine])
+    temperature = _temperature_of(bundle)
     content = ReportContent(
         model=result.model,
         classes=result.classes,
@@ -61,12 +64,14 @@ def evaluation_content(
             targets=result.targets,
             predictions=result.predictions,
             probabilities=result.probabilities,
+            uncalibrated=None if temperature is None else at_temperature(result.probabilities, 1 / temperature),
             loss=result.loss,
             top5=result.top5,
         ),
         seen=bool(result.trained_on),
         published_top1=None if published is None else published.top1,
         published_source=None if published is None else f"on ImageNet's 50,000 ({published.weights})",
+        temperature=temperature,
         seconds={} if seconds is None else {"evaluation": seconds},
         command=command,
         facts={
@@ -81,3 +86,11 @@ def evaluation_content(
     )
     images: dict[str, Any] = {sample.name: sample.image for sample in samples}
     return with_pictures(content, images, class_maps=class_maps_of(bundle, **how))
+
+
+def _temperature_of(bundle: Bundle) -> float | None:
+    """By which the classifier of `regnety finetune` was divided; None for other models."""
+    found = bundle.provenance.get("temperature")
+    if not isinstance(found, int | float) or isinstance(found, bool) or not 0 < found < math.inf:
+        return None
+    return float(found)

@@ -12,6 +12,21 @@ from regnety.reports.shares import Share
 Booleans = npt.NDArray[np.bool_]
 
 
+def at_temperature(probabilities: Floats, temperature: float) -> Floats:
+    """What a model answers with its logits divided by a temperature, from what it answers without.
+
+    A logit is the logarithm of its probability, but for a number that all of a photograph share.
+
+    Args:
+        probabilities: [N, C].
+        temperature: above 0; its reciprocal takes a division back.
+    """
+    logits = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny)) / temperature
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    result: Floats = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
+    return result
+
+
 def cross_entropy(probabilities: Floats, targets: Integers) -> float:
     """Mean of -log of each photograph's probability of its class.
 
