@@ -88,6 +88,7 @@ def test_what_cannot_be_reported_on(folder: Path) -> None:
 
 
 def test_the_command_writes_a_page(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
     arguments = ("eval", "--data", folder / "data", "--model", folder / "bundle")
     result = regnety(*arguments, "--report", tmp_path / "report.html", "--output", tmp_path / "rows.csv")
     assert (result.returncode, result.stdout) == (1, "")

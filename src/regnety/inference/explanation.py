@@ -55,7 +55,8 @@ class ClassMap:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """`values`, for NumPy."""
-        return np.array(self.values, dtype, copy=copy)
+        array = np.asarray(self.values, dtype)
+        return array.copy() if copy else array
 
     @property
     def over_picture(self) -> npt.NDArray[np.float32]:

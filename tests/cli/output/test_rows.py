@@ -44,7 +44,7 @@ def commands(folder: Path) -> dict[str, tuple[object, ...]]:
 NAMES = ("duplicates", "neighbours", "eval", "models", "describe", "predict")
 
 
-# a file of eval has a row for each photograph, and stdout one for each class (tests/cli/test_eval_command.py)
+# a file of eval has a row for each photograph, and stdout one for each class (tests/cli/test_eval_rows.py)
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "eval"])
 def test_a_file_has_what_stdout_has(name: str, folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     line = commands(folder)[name]
