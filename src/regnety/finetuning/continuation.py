@@ -6,22 +6,29 @@ from pathlib import Path
 
 import numpy as np
 
+from regnety.bundle.bundle import Bundle
 from regnety.datasets.samples import DataSplits
 from regnety.errors import RecipeError
 from regnety.finetuning.all_layers import LayersOptions, fit_all_layers
 from regnety.finetuning.finishing import FittedModel
+from regnety.finetuning.planning import read_plan
 from regnety.finetuning.run_folder import FinetuneSettings
 from regnety.finetuning.scoring import Scored, scored_by_model
 from regnety.finetuning.timing import StageTimes
 from regnety.heads.calibration import fit_temperature
 from regnety.heads.folding import with_temperature
 from regnety.inference.options import RunOptions
+from regnety.reports.content import AugmentedPhotograph
 from regnety.reports.curves import training_curves
+from regnety.reports.pictures import encoded_pixels
+from regnety.training.batches import training_batches
 
 FEWEST_CALIBRATED = 50
 """Photographs of validation below which a temperature would be an accident."""
 REPORT_S = 3.0
 """Seconds for what has a fixed cost after the training: the report, and the start and end of the process."""
+AUGMENTED_PHOTOGRAPHS, VARIANTS = 6, 6
+"""Photographs of which the report shows what augmentation made, and how often."""
 SPARE = 1.3
 """What an evaluation may take, as a multiple of what it took before the training."""
 
@@ -29,7 +36,6 @@ SPARE = 1.3
 def fit_all_layers_within(
     run: Path,
     head: FittedModel,
-    splits: DataSplits,
     settings: FinetuneSettings,
     options: RunOptions,
     *,
@@ -41,8 +47,7 @@ def fit_all_layers_within(
 
     Args:
         run: the run's folder.
-        head: the model with the classifier, which was not fitted on `splits.val`.
-        splits: the photographs; `val` chooses the best epoch.
+        head: the model with the classifier, which was not fitted on val; that chooses the best epoch.
         settings: of the run; its time limit is that of the whole command.
         options: how the model is run for evaluation.
         evaluation_s: seconds for one photograph, as measured.
@@ -52,6 +57,7 @@ def fit_all_layers_within(
     Raises:
         RecipeError: the time limit is too short.
     """
+    splits = head.splits
     afterwards_s = REPORT_S + SPARE * evaluation_s * (len(splits.val) + len(splits.test))
     limit = None if settings.time_limit_s is None else settings.time_limit_s - times.total - afterwards_s
     if limit is not None and limit <= 0:
@@ -75,10 +81,11 @@ def fit_all_layers_within(
             quiet=quiet,
         )
     with times.stage("evaluation"):
-        val = scored_by_model(result.bundle, "val", splits.val, options, quiet=quiet)
+        val = scored_by_model(result.bundle, head.val.split, splits.val, options, quiet=quiet)
     temperature = _temperature(val)
     best = result.bundle.provenance.get("best_epoch")
     return FittedModel(
+        splits=splits,
         bundle=with_temperature(result.bundle, temperature),
         val=val.at_temperature(temperature),
         about=replace(
@@ -86,6 +93,7 @@ def fit_all_layers_within(
             method=f"{head.about.method}, then all layers for {result.epochs} epochs",
             temperature=temperature,
             curves=training_curves(result.history, best_epoch=best if isinstance(best, int) else None),
+            augmented=_augmented(run, result.bundle, splits),
         ),
         epochs=result.epochs,
         seconds_before=max(0.0, result.seconds - times.seconds["all layers"]),
@@ -97,3 +105,24 @@ def _temperature(val: Scored) -> float:
     if len(val.names) < FEWEST_CALIBRATED or val.top1 == 100:
         return 1.0
     return fit_temperature(np.log(np.maximum(val.probabilities, np.finfo(np.float32).tiny)), val.targets)
+
+
+def _augmented(run: Path, bundle: Bundle, splits: DataSplits) -> tuple[AugmentedPhotograph, ...]:
+    """What training made of some photographs: one of each of the first classes, in several epochs."""
+    plan = read_plan(run)
+    assert plan is not None  # the training has written it
+    first = {sample.label: sample for sample in reversed(splits.train)}
+    shown = []
+    for name in splits.classes[:AUGMENTED_PHOTOGRAPHS]:
+        batches = training_batches(
+            [first[name]],
+            splits.classes,
+            bundle.preprocessing,
+            plan.recipe.augmentation,
+            batch_size=1,
+            seed=plan.recipe.seed,
+            quiet=True,
+        )
+        variants = [pixels[0] for epoch in range(VARIANTS) for pixels, _ in batches.epoch(epoch)]
+        shown.append(AugmentedPhotograph(name=first[name].name, variants=tuple(map(encoded_pixels, variants))))
+    return tuple(shown)

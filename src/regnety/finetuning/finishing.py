@@ -24,6 +24,8 @@ class FittedModel:
 
     bundle: Bundle
     """In memory; its provenance has everything but how good it is."""
+    splits: DataSplits
+    """The photographs, without those that are left out; what was held out of train is val here."""
     val: Scored
     """What it was chosen by; never what it was fitted on."""
     about: RunReport
@@ -34,7 +36,7 @@ class FittedModel:
     """Of other processes that worked on it."""
 
 
-def keep_bundle(run: Path, fitted: FittedModel, splits: DataSplits, *, test: Scored | None, quiet: bool) -> Bundle:
+def keep_bundle(run: Path, fitted: FittedModel, *, test: Scored | None, quiet: bool) -> Bundle:
     """Write the bundle into the run's folder.
 
     Returns:
@@ -45,7 +47,7 @@ def keep_bundle(run: Path, fitted: FittedModel, splits: DataSplits, *, test: Sco
     if test is not None:
         facts |= {"test_top1": round(test.top1, 3), "test_pictures": len(test.names)}
     # A base was trained on pictures too; its own record is in the bundle that was made from it.
-    training_files = TrainingFiles.of([sample.image for sample in splits.train], quiet=quiet)
+    training_files = TrainingFiles.of([sample.image for sample in fitted.splits.train], quiet=quiet)
     bundle = Bundle(
         replace(fitted.bundle.metadata, provenance=facts),
         fitted.bundle.weights,
@@ -60,7 +62,6 @@ def keep_bundle(run: Path, fitted: FittedModel, splits: DataSplits, *, test: Sco
 def finish(
     run: Path,
     fitted: FittedModel,
-    splits: DataSplits,
     settings: FinetuneSettings,
     options: RunOptions,
     *,
@@ -73,10 +74,11 @@ def finish(
     Returns:
         The result, and what is known of test.
     """
+    splits = fitted.splits
     with times.stage("evaluation"):
         test = scored_by_model(fitted.bundle, "test", splits.test, options, quiet=quiet) if splits.test else None
     with times.stage("bundle"):
-        bundle = keep_bundle(run, fitted, splits, test=test, quiet=quiet)
+        bundle = keep_bundle(run, fitted, test=test, quiet=quiet)
     num_mistakes = write_mistakes(run / MISTAKES_FILE, (test or fitted.val).images())
     written = None
     if report:

@@ -18,17 +18,23 @@ from regnety.finetuning.run_folder import FinetuneSettings
 from regnety.finetuning.scoring import Scored
 from regnety.heads.head import Head
 from regnety.heads.label_issues import rank_label_issues
+from regnety.inference.engines.processor import available_cores, processor
 from regnety.reports.class_maps import class_maps_of
-from regnety.reports.content import Curve, Finding, ReportContent, ScoredPhotographs, SuspectLabel
+from regnety.reports.content import AugmentedPhotograph, Curve, Finding, ReportContent, ScoredPhotographs, SuspectLabel
 from regnety.reports.evaluation_report import CALLED
 from regnety.reports.pictures import with_pictures
 from regnety.reports.report import write_report
 from regnety.reports.stored_content import CONTENT_FILE, save_content
+from regnety.text import counted
 
-BY_FOLDS = (
-    "There is no val/ and no test/: each training photograph was answered by a classifier that was fitted without it, "
-    "in five folds. The model in the bundle was fitted on all of them."
-)
+NOTICES = {
+    "train": "There is no val/ and no test/: each training photograph was answered by a classifier that was fitted "
+    "without it, in five folds. The model in the bundle was fitted on all of them.",
+    "val": "There is no test/: the photographs of val/ have chosen the model too, so expect a little less on new ones.",
+    "held out": "There is no val/ and no test/: a tenth of the training photographs was held out (split.json). It has "
+    "chosen the epoch too, so expect a little less on new ones.",
+}
+"""Beside the verdict, by the photographs that it is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +51,8 @@ class RunReport:
     """Of the data check."""
     curves: tuple[Curve, ...] = ()
     """Of the training."""
-    notices: tuple[str, ...] = ()
-    """Sentences that a reader must know."""
+    augmented: tuple[AugmentedPhotograph, ...] = ()
+    """What training made of photographs."""
 
 
 def write_run_report(
@@ -69,16 +75,13 @@ def write_run_report(
         about: the rest of what it says.
         seconds: what each part of the work took.
     """
-    notices = about.notices
-    if scored.split == "train":
-        notices += (BY_FOLDS,)
     images_of = Counter(sample.label for sample in splits.train)
     size = bundle.preprocessing.image_size
     content = ReportContent(
         model=bundle.name,
         classes=splits.classes,
         scored=ScoredPhotographs(
-            split=CALLED[scored.split],
+            split=CALLED.get(scored.split, "held-out"),
             names=scored.names,
             targets=scored.targets,
             predictions=scored.predictions,
@@ -86,26 +89,32 @@ def write_run_report(
             uncalibrated=scored.at_temperature(1 / about.temperature).probabilities,
         ),
         method=about.method,
-        counts={split: len(getattr(splits, split)) for split in CALLED if getattr(splits, split)},
+        counts={split: len(samples) for split, samples in _by_split(splits).items() if samples},
         training_counts=tuple(images_of[name] for name in splits.classes),
         temperature=about.temperature,
         suspects=about.suspects,
         curves=about.curves,
+        augmented=about.augmented,
         findings=about.findings,
         seconds=seconds,
         command=settings.command,
         seed=settings.seed,
         facts={
             "input": f"{size}x{size} pixels",
+            "processor": f"{processor().name or 'unknown'}, {counted(available_cores(), 'core')}",
             "versions": f"regnety {version.__version__}, Python {platform.python_version()}",
         },
-        notices=notices,
+        notices=(NOTICES[scored.split],) if scored.split in NOTICES else (),
         errors=tuple(image.error for image in scored.unread if image.error is not None),
     )
     images: dict[str, Any] = {sample.name: sample.image for sample in (*splits.train, *splits.val, *splits.test)}
     content = with_pictures(content, images, class_maps=class_maps_of(bundle))
     save_content(run / CONTENT_FILE, content)
     return write_report(run / REPORT_FILE, content)
+
+
+def _by_split(splits: DataSplits) -> dict[str, tuple[Sample, ...]]:
+    return {"train": splits.train, "val": splits.val, "test": splits.test}
 
 
 def suspect_labels(samples: Sequence[Sample], labels: npt.NDArray[np.int64], head: Head) -> tuple[SuspectLabel, ...]:

@@ -133,10 +133,10 @@ def finetune(
                 splits, _embedder(base, options), skip_unreadable=skip_unreadable, quiet=quiet
             )
         check_pictures(run, photographs.splits, left_out=photographs.unreadable)
+        if photographs.unreadable:
+            _say(f"{counted(len(photographs.unreadable), 'photograph')} left out, as unreadable", quiet)
         fitted = _fitted(run, as_shown(base, options), photographs, check, settings, options, times=times, quiet=quiet)
-        result, test = finish(
-            run, fitted, photographs.splits, settings, options, report=report, times=times, quiet=quiet
-        )
+        result, test = finish(run, fitted, settings, options, report=report, times=times, quiet=quiet)
     _say_how_good(fitted.val, test, result, times, quiet)
     return result
 
@@ -173,12 +173,13 @@ def _fitted(
     before_s = times.total
     with times.stage("evaluation"):
         val = (
-            scored_by_model(bundle, "val", splits.val, options, quiet=quiet)
+            scored_by_model(bundle, "val" if has_val else "held out", splits.val, options, quiet=quiet)
             if splits.val
             else scored_by_folds(splits.train, classifier.labels, classifier.out_of_sample, splits.classes)
         )
     head = FittedModel(
         bundle=bundle,
+        splits=splits,
         val=val,
         about=RunReport(
             method=f"a linear classifier on the embeddings of {base.name}",
@@ -193,10 +194,8 @@ def _fitted(
 
     evaluation_s = (times.total - before_s) / len(val.names)
     _say(f"the classifier alone: {val.top1:.1f} % right of {_where(val)}", quiet)
-    keep_bundle(run, head, splits, test=None, quiet=quiet)  # a kill from here on leaves a model
-    return fit_all_layers_within(
-        run, head, splits, settings, options, evaluation_s=evaluation_s, times=times, quiet=quiet
-    )
+    keep_bundle(run, head, test=None, quiet=quiet)  # a kill from here on leaves a model
+    return fit_all_layers_within(run, head, settings, options, evaluation_s=evaluation_s, times=times, quiet=quiet)
 
 
 def _say_how_good(val: Scored, test: Scored | None, result: FinetuneResult, times: StageTimes, quiet: bool) -> None:
@@ -212,7 +211,7 @@ def _say_how_good(val: Scored, test: Scored | None, result: FinetuneResult, time
 
 def _where(val: Scored) -> str:
     number = counted(len(val.names), "photograph")
-    return f"{number} in five folds" if val.split == "train" else f"{number} of val/ or held out"
+    return {"train": f"{number}, in five folds", "held out": f"{number}, held out"}.get(val.split, f"{number} of val/")
 
 
 def _groups(photographs: Photographs, check: DataCheck) -> list[int]:

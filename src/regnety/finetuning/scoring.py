@@ -19,7 +19,8 @@ class Scored:
     """N photographs that were scored by a classifier that had not seen them."""
 
     split: str
-    """`test`, `val`, or `train`: then each was answered by the classifier of a fold that it was held out from."""
+    """`test`, `val`, `held out` of train for the whole run, or `train`: then each was answered by a classifier of the
+    folds that it was not in."""
     names: tuple[str, ...]
     targets: npt.NDArray[np.int64]
     """[N], their classes."""
@@ -69,7 +70,7 @@ def scored_by_model(
 
     Args:
         bundle: the model.
-        split: its name.
+        split: what its photographs are.
         samples: its photographs.
         options: engine, threads and the limit of pixels; what the model is shown is in the bundle.
         quiet: no progress.

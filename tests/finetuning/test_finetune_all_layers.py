@@ -1,0 +1,76 @@
+"""All layers after the classifier: in one go, from a finished classifier on, and after a kill; always the same end."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from pictures import write_colours
+from regnety import Bundle, FinetuneResult, RecipeError, evaluate, finetune
+from regnety.reports.stored_content import load_content
+from regnety.training.session import Session
+
+EPOCHS = 2
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("colours")
+    write_colours(root / "train", count=8, seed=1)
+    write_colours(root / "test", count=3, seed=2)
+    return root
+
+
+@pytest.fixture(scope="module")
+def done(data: Path, tmp_path_factory: pytest.TempPathFactory) -> FinetuneResult:
+    """The classifier alone, finished, and continued with all layers."""
+    run = tmp_path_factory.mktemp("runs") / "run"
+    finetune(data, run, report=False, quiet=True)
+    with pytest.raises(RecipeError, match="fit all layers from its classifier with --resume"):
+        finetune(data, run, all_layers=True, epochs=EPOCHS, quiet=True)
+    return finetune(data, run, all_layers=True, epochs=EPOCHS, resume=True, quiet=True)
+
+
+def weights_of(run: Path) -> str:
+    return hashlib.sha256((run / "bundle" / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_all_layers_from_a_classifier_on(data: Path, done: FinetuneResult) -> None:
+    run = done.bundle.parent
+    assert (done.all_layers, done.epochs, done.val_top1, done.test_top1) == (True, EPOCHS, 100.0, 100.0)
+    bundle = Bundle.load(run)
+    assert evaluate(bundle, data).top1 == 100.0
+    held_out = json.loads((run / "split.json").read_text("utf-8"))["val"]
+    assert len(held_out) == 3
+    # What was held out was not trained on.
+    assert bundle.training_files is not None
+    assert len(bundle.training_files) == 24 - 3
+    assert "minutes" not in bundle.provenance
+    content = load_content(run / "report.npz")
+    assert [curve.title for curve in content.curves][:2] == ["Loss", "Accuracy"]
+    assert len(content.augmented) == 3
+    assert content.counts == {"train": 21, "val": 3, "test": 9}
+
+
+def test_a_killed_run_ends_with_the_same_weights(
+    data: Path, done: FinetuneResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    save = Session.save
+
+    def save_and_die(*arguments: object, **options: object) -> None:
+        save(*arguments, **options)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "save", save_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            finetune(data, run, all_layers=True, epochs=EPOCHS, quiet=True)
+    # The classifier alone is a model from the start.
+    assert Bundle.load(run).labels == ("blue", "green", "red")
+    with pytest.raises(RecipeError, match=r"the run has epochs=2, resuming cannot change it to 3"):
+        finetune(data, run, all_layers=True, epochs=3, resume=True, quiet=True)
+    result = finetune(data, run, all_layers=True, epochs=EPOCHS, resume=True, quiet=True)
+    assert weights_of(run) == weights_of(done.bundle.parent)
+    assert result.epochs == EPOCHS
