@@ -11,12 +11,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.datasets.stored import hub_parquet, png, shard, write_tar
 
 from regnety.datasets.data_sets import DataSet, read_data_set
 from regnety.datasets.samples import DataSplits, Sample
 from regnety.errors import DataError, ImageError
 from regnety.images.sources import StoredImage
+from s3_server import S3Server
+from stored_data_sets import hub_parquet, png, shard, write_tar
 
 
 def content(samples: tuple[Sample, ...]) -> list[tuple[str, bytes]]:
@@ -228,6 +229,39 @@ def test_files_of_the_web(site: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert message in refusal(f"{site}/{name}")
     (tmp_path / "labels.csv").write_text("path,label\n/etc/x.png,a\n")
     assert "line 2 names a file on a disk, /etc/x.png, but the table is at an address" in refusal(f"{site}/labels.csv")
+
+
+def test_a_bucket(s3_server: S3Server, s3: S3Server, tmp_path: Path) -> None:
+    bucket = "s3://labelled"
+    s3_server.make_bucket("labelled")
+    for name in ("train-0", "train-1", "val-0"):
+        s3_server.put(f"labelled/wds/{name}.tar", shard(tmp_path / "s.tar", "ab").read_bytes())
+    s3_server.put("labelled/hub/train-0.parquet", hub_parquet(tmp_path / "p.parquet", [0, 1, 1, 0]).read_bytes())
+    for name in ("cat/1.png", "dog/2 ü.png"):
+        s3_server.put(f"labelled/photos/{name}", png(int(name[4])))
+    s3_server.put("labelled/photos/l.csv", "path,label\ncat/1.png,a\ndog/2 ü.png,b\n".encode())
+    for place, expected in (
+        ("wds/train-{0..1}.tar", [("a", png(0)), ("b", png(1))] * 2),
+        ("wds/val-*.tar", [("a", png(0)), ("b", png(1))]),
+        ("wds", [("a", png(0)), ("b", png(1))]),
+        ("hub/train-0.parquet", [("cat", png(0)), ("dög", png(1)), ("dög", png(2)), ("cat", png(3))]),
+        ("photos", [("cat", png(1)), ("dog", png(2))]),
+        ("photos/l.csv", [("a", png(1)), ("b", png(2))]),
+    ):
+        data = read_data_set(f"{bucket}/{place}")
+        assert content(data.evaluation()) == expected
+        sample = data.evaluation()[-1]
+        assert sample.image.stamp()  # type: ignore[union-attr]
+        assert sample.name.startswith(bucket)
+    assert data.training().name_of(sample) == "dog/2 ü.png"
+    for place, message in (
+        ("nowhere.tar", "no such file or folder"),
+        ("nowhere", "there is no such file or folder, or nothing in it"),
+        ("x-*.tar", "no file has such a name"),
+        ("nowhere.csv", "no such file or folder"),
+    ):
+        assert refusal(f"{bucket}/{place}").startswith(f"{bucket}/{place}: {message}")
+    assert "there is no such bucket" in refusal("s3://nobucket/a.tar")
 
 
 def test_class_folders_and_tables_in_a_store(tmp_path: Path) -> None:

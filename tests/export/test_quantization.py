@@ -283,6 +283,14 @@ def test_photographs_that_cannot_be_read_are_named_and_others_taken(folder: Path
         quantize_model(folder / "float", tmp_path / "other", calibrate=tmp_path / "none", quiet=True)
 
 
+def test_photographs_of_any_data_set_calibrate(tmp_path: Path) -> None:
+    for seed in range(7):
+        photograph(40, 40, seed=seed).save(tmp_path / f"{seed}.png")
+    (tmp_path / "t.csv").write_text("path,label\n" + "".join(f"{seed}.png,a\n" for seed in range(7)))
+    with pytest.raises(DataError, match=r"t\.csv: calibration needs at least 8 photographs, there are 7$"):
+        quantize_model(small_bundle(), tmp_path / "made", calibrate=tmp_path / "t.csv", quiet=True)
+
+
 def test_what_stands_there_and_is_no_model_is_kept(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.txt").write_text("precious")

@@ -42,6 +42,11 @@ class DataSet:
     notices: Sequence[str]
     """What a user should know and need not mend, each a line that begins with a file."""
 
+    @property
+    def has_class_folders(self) -> bool:
+        """Whether its classes are folders on this disk, so that what is written there may become one."""
+        return isinstance(self.splits, FolderSplits)
+
     def training(self) -> DataSplits:
         """The splits that a model is trained on: `train`, or all of a data set without splits; `val` and `test`.
 

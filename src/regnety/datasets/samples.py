@@ -74,4 +74,6 @@ class DataSplits:
         if isinstance(sample.image, Path):
             inside = isinstance(folder, Path) and sample.image.is_relative_to(folder)
             return sample.image.relative_to(folder).as_posix() if inside else sample.name
-        return sample.name.removeprefix(f"{str(folder).rstrip('/')}/")
+        inner = sample.name.removeprefix(f"{str(folder).rstrip('/')}/")
+        # the address may be that of a table, whose folder holds the images
+        return inner if isinstance(folder, Path) else inner.removeprefix(f"{folder.rpartition('/')[0]}/")

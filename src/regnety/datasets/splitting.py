@@ -108,9 +108,12 @@ def _share_of_groups(
     for group in order:
         if may_leave(group) and nearer(group):
             choose(group)
+    of_label: dict[str, list[int]] = defaultdict(list)
+    for group in reversed(order):  # small ones first
+        for label in counts[group]:
+            of_label[label].append(group)
     for label in sorted(total):  # a class of two large groups would otherwise have nothing to be judged by
-        if not now[label]:
-            of_class = [group for group in reversed(order) if label in counts[group] and may_leave(group)]
-            if of_class:
-                choose(min(of_class, key=lambda group: len(members[group])))
+        smallest = next((group for group in of_label[label] if may_leave(group)), None)
+        if not now[label] and smallest is not None:
+            choose(smallest)
     return {number for group in chosen for number in members[group]}

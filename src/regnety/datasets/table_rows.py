@@ -43,6 +43,7 @@ def samples_of_rows(
     seen: dict[str, Row] = {}
     repeated: list[str] = []
     outside: list[str] = []
+    top = os.path.abspath(folder) if isinstance(folder, Path) else ""
     for row in rows:
         for kind, value in (("path", row.path), ("label", row.label), ("split", row.split)):
             if value == "":
@@ -51,7 +52,8 @@ def samples_of_rows(
         label = unicodedata.normalize("NFC", row.label)
         row = row._replace(path=_with_slashes(folder, row.path), label=label, split=split)
         image = _image(table, folder, row)
-        known = seen.setdefault(os.path.abspath(image) if isinstance(image, Path) else image.name, row)
+        place = os.path.normpath(os.path.join(top, row.path)) if isinstance(image, Path) else image.name
+        known = seen.setdefault(place, row)
         if known is not row:
             _check_same(table, known, row)
             repeated.append(f"{row.path} ({known.place} and {row.place})")

@@ -15,6 +15,7 @@ import onnx
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.data_sets import read_data_set
 from regnety.datasets.held_out import scored_samples
+from regnety.datasets.places import is_address, is_pattern
 from regnety.errors import DataError, ExportError, ImageError, WeightsError
 from regnety.export.labelled_pictures import LabelledPictures
 from regnety.export.nncf_quantization import (
@@ -101,9 +102,9 @@ def quantize_model(
     Args:
         model: any MODEL in floating point.
         path: the folder of the new bundle; one that regnety wrote is replaced.
-        calibrate: photographs like those that the model will see: a folder, searched with its sub-folders, or images of
-            any kind.
-        data: class folders, or a folder of them with splits, on which accuracy is measured before and after.
+        calibrate: photographs like those that the model will see: a folder, searched with its sub-folders, another data
+            set (`datasets.data_sets.read_data_set`), or images of any kind.
+        data: a data set (`datasets.data_sets.read_data_set`) on which accuracy is measured before and after.
         split: which split of `data`; None is `test`, else `val`, without the model's training pictures.
         max_drop: points of top-1 that may be lost on `data`. If plain quantization loses more, the most harmful layers
             return to f32 until the loss is within the limit, which takes a hundred times as long.
@@ -141,7 +142,7 @@ def quantize_model(
     )
     # The graph has one size: a better one for testing would be a size that this model cannot take.
     bundle = bundle.with_preprocessing(replace(shown, test_image_size=None, test_crop_pct=None))
-    labelled = None if data is None else read_data_set(data).evaluation(split)
+    labelled = None if data is None else read_data_set(data, quiet=quiet).evaluation(split)
     measure = partial(evaluate, held_out_only=split is None, engine=MEASURED_ON, quiet=quiet)
     # The slow steps last: a wrong folder or a damaged model is found before anything is quantized.
     before = None if labelled is None else measure(bundle, labelled)
@@ -235,9 +236,7 @@ def _calibration_pictures(
 ) -> tuple[list[Picture], list[str]]:
     """`samples` pictures that can be read, drawn at random, and a line for each that cannot."""
     place = calibrate if isinstance(calibrate, str | Path) else None
-    if place is not None and not Path(place).exists():
-        raise DataError(f"{place}: there is no such folder of photographs to calibrate on")
-    sources = list(list_images([place], recursive=True) if place is not None else calibrate)  # type: ignore[arg-type]
+    sources = list(_images_at(place, quiet=quiet) if place is not None else calibrate)  # type: ignore[arg-type]
     pictures: list[Picture] = []
     errors: list[str] = []
     with Progress("calibration images", total=min(samples, len(sources)), quiet=quiet) as progress:
@@ -260,6 +259,16 @@ def _calibration_pictures(
             f"there {'is' if len(pictures) == 1 else 'are'} {len(pictures)}{first}"
         )
     return pictures, errors
+
+
+def _images_at(place: str | Path, *, quiet: bool) -> Iterable[ImageSource]:
+    """The images of a folder, or those of any other data set, whatever their classes."""
+    if not Path(place).exists() and not is_address(place) and not is_pattern(str(place)):
+        raise DataError(f"{place}: there is no such folder of photographs to calibrate on")
+    data = read_data_set(place, quiet=quiet)
+    if data.has_class_folders:  # they may be a folder's images alone too: no class is needed here
+        return list_images([place], recursive=True)
+    return [sample.image for samples in data.splits.values() for sample in samples]
 
 
 def _digest(pictures: Sequence[Picture]) -> str:

@@ -232,7 +232,7 @@ def _check_place(run: Path, data: DataSet) -> None:
         RecipeError: it is within class folders, or is one.
     """
     root = Path(data.root)
-    if not root.is_dir() or "train" in data.splits:
+    if not data.has_class_folders or "train" in data.splits:
         return
     inner, outer = run.resolve(), root.resolve()
     if outer in (inner, *inner.parents):

@@ -1,6 +1,5 @@
 """`regnety quantize`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 @click.option("--output", "-o", required=True, metavar="FOLDER", help="Folder to write the bundle to.")
 @click.option(
     "--calibrate",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     metavar="FOLDER",
-    help="Typical photographs for calibration, with all folders inside; no labels needed.",
+    help="Typical photographs for calibration, with all folders inside; no labels needed. Or a data set as for --data.",
 )
 @from_option
 @click.option(
@@ -60,7 +59,7 @@ def quantize(
     model: str,
     state_dict: str | None,
     output: str,
-    calibrate: Path | None,
+    calibrate: str | None,
     lists: tuple[str, ...],
     data: str | None,
     split: str | None,
@@ -92,11 +91,11 @@ def quantize(
     place = claim(output, is_folder=True, check=lambda: check_export_target(output))
     bundle = Bundle.load(model, quiet=quiet, state_dict=state_dict)
     say_notice(bundle, quiet=quiet)
-    photographs: Path | ImageList
+    photographs: str | ImageList
     if calibrate is not None and not lists:
         photographs = calibrate
     else:
-        photographs = named_images([str(calibrate)] if calibrate else [], lists, recursive=True)
+        photographs = named_images([calibrate] if calibrate else [], lists, recursive=True)
     # only now: the loaded model knows which files it was read from
     check_not_its_source(output, bundle)
     say_replaced(place, quiet=quiet)
