@@ -73,7 +73,7 @@ def test_the_larger_size_where_there_is_time() -> None:
 
 
 def test_few_photographs_come_in_small_batches() -> None:
-    assert [batch_size_for(count) for count in (2, 100, 200, 500, 5000)] == [8, 8, 16, 32, 64]
+    assert [batch_size_for(count) for count in (2, 100, 200, 500, 5000)] == [8, 8, 16, 32, 32]
 
 
 @pytest.mark.parametrize("costs", [None, Costs(step_s=0.125, validation_s=1.5, checkpoint_s=0.25)])

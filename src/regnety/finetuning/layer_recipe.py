@@ -1,5 +1,7 @@
 """How all layers are trained: the values that are good for most photographs, as a recipe."""
 
+from dataclasses import replace
+
 from regnety.datasets.samples import DataSplits
 from regnety.training.recipes.recipe import Augmentation, Optimizer, Recipe
 
@@ -7,10 +9,14 @@ DEFAULT_EPOCHS = 20
 """Where neither a number nor a time limit is given."""
 STEPS_PER_PASS = 12
 """A pass over few photographs has at least this many steps: with smaller batches."""
-BATCH_SIZES = (8, 64)
+BATCH_SIZES = (8, 32)
 """Smallest and largest batch."""
 SMALL_BATCH = 16
 """Below this batch norm keeps its statistics: those of so few pictures are mostly noise."""
+LR = 0.03
+"""For the largest batch."""
+WARMUP_SHARE = 0.15
+"""Of all epochs."""
 MIN_AREA = 0.35
 """Smallest share of a photograph that a training crop keeps."""
 
@@ -37,7 +43,7 @@ def layer_recipe(
         crop_pct=crop_pct,
         epochs=epochs,
         batch_size=batch_size,
-        warmup_epochs=1,
+        warmup_epochs=WARMUP_SHARE * epochs,
         ema_decay=0.998,
         label_smoothing=0.1,
         class_weights="balanced" if balanced else "equal",
@@ -46,11 +52,17 @@ def layer_recipe(
         average_best=3,
         val_fraction=0.0,  # what chooses the best epoch is in the splits
         seed=seed,
-        # A classifier with large weights, as on classes that are told apart with ease, gives large gradients at first.
-        optimizer=Optimizer(lr=0.02 * batch_size / 64, layer_decay=0.9, clip_norm=1.0),
+        # A norm of 5 is usual at first. A classifier with large weights, as on classes that are told apart with ease,
+        # would give a hundred times that, and the loss would not stay finite.
+        optimizer=Optimizer(lr=LR * batch_size / BATCH_SIZES[1], layer_decay=0.95, clip_norm=5.0),
         # The smallest crops, 0.6 of the picture's side, then have nine tenths of the input's pixels on each side.
         augmentation=Augmentation(crop="resized", min_area=MIN_AREA, kept_side=3 * image_size // 2),
     )
+
+
+def in_epochs(recipe: Recipe, epochs: int, *, steps_per_epoch: int) -> Recipe:
+    """The same for another number of epochs, each of so many steps; the warm-up keeps its share of them."""
+    return replace(recipe, epochs=epochs, steps_per_epoch=steps_per_epoch, warmup_epochs=WARMUP_SHARE * epochs)
 
 
 def batch_size_for(count: int) -> int:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from regnety.datasets.samples import DataSplits
+from regnety.finetuning.layer_recipe import in_epochs
 from regnety.finetuning.planning import Costs, Plan, affordable_size, image_sizes, planned_epochs
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.training.recipes.recipe import Recipe
@@ -79,7 +80,7 @@ def plan_within(
     # The session begins with a validation of its own.
     epochs, steps = planned_epochs(costs, available_s=time_limit_s - prepared_s - validation_s)
     return Plan(
-        recipe=replace(recipe, epochs=epochs, steps_per_epoch=steps),
+        recipe=in_epochs(recipe, epochs, steps_per_epoch=steps),
         passes=round(epochs * steps / trial.steps_per_epoch, 2),
         time_limit_s=time_limit_s,
         prepared_s=round(prepared_s, 2),
