@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from regnety.text import printable
+
 if TYPE_CHECKING:
     from markupsafe import Markup
 
@@ -249,10 +251,11 @@ def _round_step(step: float) -> float:
 
 
 def _format(text: str, *values: object) -> "Markup":
-    """Markup in which every value is escaped, unless it is markup itself."""
+    """Markup in which every value is escaped, and nothing in it acts on the page, unless it is markup itself."""
     from markupsafe import Markup  # comes with jinja2, which is an extra
 
-    return Markup(text).format(*values)
+    shown = [printable(each) if isinstance(each, str) and not isinstance(each, Markup) else each for each in values]
+    return Markup(text).format(*shown)
 
 
 def _joined(parts: Iterable["Markup"]) -> "Markup":
