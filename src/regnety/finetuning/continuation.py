@@ -14,7 +14,7 @@ from regnety.finetuning.finishing import FittedModel
 from regnety.finetuning.planning import read_plan
 from regnety.finetuning.run_folder import FinetuneSettings
 from regnety.finetuning.scoring import Scored, scored_by_model
-from regnety.finetuning.timing import StageTimes
+from regnety.finetuning.timing import EvaluationTime, StageTimes
 from regnety.heads.calibration import fit_temperature
 from regnety.heads.folding import with_temperature
 from regnety.inference.options import RunOptions
@@ -39,7 +39,7 @@ def fit_all_layers_within(
     settings: FinetuneSettings,
     options: RunOptions,
     *,
-    evaluation_s: float,
+    evaluation: EvaluationTime,
     times: StageTimes,
     quiet: bool,
 ) -> FittedModel:
@@ -50,7 +50,7 @@ def fit_all_layers_within(
         head: the model with the classifier, which was not fitted on val; that chooses the best epoch.
         settings: of the run; its time limit is that of the whole command.
         options: how the model is run for evaluation.
-        evaluation_s: seconds for one photograph, as measured.
+        evaluation: what it took before the training.
         times: since the command began.
         quiet: say nothing on stderr.
 
@@ -58,7 +58,7 @@ def fit_all_layers_within(
         RecipeError: the time limit is too short.
     """
     splits = head.splits
-    afterwards_s = REPORT_S + SPARE * evaluation_s * (len(splits.val) + len(splits.test))
+    afterwards_s = REPORT_S + SPARE * evaluation.seconds(len(splits.val), len(splits.test))
     limit = None if settings.time_limit_s is None else settings.time_limit_s - times.total - afterwards_s
     if limit is not None and limit <= 0:
         needed = math.ceil(times.total + afterwards_s)
@@ -82,6 +82,10 @@ def fit_all_layers_within(
         )
     with times.stage("evaluation"):
         val = scored_by_model(result.bundle, head.val.split, splits.val, options, quiet=quiet)
+    if val.top1 < head.val.top1 and result.image_size < head.bundle.preprocessing.image_size:
+        # At the smaller size that the time allowed, no epoch made up for what the classifier sees at its own.
+        about = replace(head.about, method=f"{head.about.method}, as all layers were no better in the time")
+        return replace(head, about=about, epochs=result.epochs)
     temperature = _temperature(val)
     best = result.bundle.provenance.get("best_epoch")
     return FittedModel(

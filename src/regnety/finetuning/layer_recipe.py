@@ -13,7 +13,7 @@ BATCH_SIZES = (8, 32)
 """Smallest and largest batch."""
 SMALL_BATCH = 16
 """Below this batch norm keeps its statistics: those of so few pictures are mostly noise."""
-LR = 0.03
+LR = 0.01
 """For the largest batch."""
 WARMUP_SHARE = 0.15
 """Of all epochs."""

@@ -19,7 +19,7 @@ from regnety.training.recipes.recipe import Recipe, recipe_from_dict
 PLAN_FILE = "plan.json"
 USED = 0.94
 """Share of the time left that is planned for; the rest is for a processor that becomes slower."""
-PASSES_WANTED = 8
+PASSES_WANTED = 4
 """Passes over the photographs for which a larger input size is given up."""
 MOST_EPOCHS = 20
 """Validations in a run with a time limit, at most."""

@@ -23,7 +23,7 @@ from regnety.finetuning.provenance import provenance_of
 from regnety.finetuning.report import RunReport, suspect_labels
 from regnety.finetuning.result import FinetuneResult, stored_result
 from regnety.finetuning.run_folder import ClassWeights, FinetuneSettings, alone_in, check_pictures, check_run, open_run
-from regnety.finetuning.scoring import Scored, scored_by_folds, scored_by_model
+from regnety.finetuning.scoring import Scored, scored_by_folds, timed_score
 from regnety.finetuning.timing import StageTimes
 from regnety.inference.options import RunFields, RunOptions
 from regnety.inference.similarity.embedder import Embedder
@@ -170,13 +170,14 @@ def _fitted(
         )
     facts = provenance_of(base, splits, settings, num_unreadable=len(photographs.unreadable))
     bundle = classifier.bundle(facts)
-    before_s = times.total
+    evaluation = None
     with times.stage("evaluation"):
-        val = (
-            scored_by_model(bundle, "val" if has_val else "held out", splits.val, options, quiet=quiet)
-            if splits.val
-            else scored_by_folds(splits.train, classifier.labels, classifier.out_of_sample, splits.classes)
-        )
+        if splits.val:
+            val, evaluation = timed_score(
+                bundle, "val" if has_val else "held out", splits.val, options, timed=settings.all_layers, quiet=quiet
+            )
+        else:
+            val = scored_by_folds(splits.train, classifier.labels, classifier.out_of_sample, splits.classes)
     head = FittedModel(
         bundle=bundle,
         splits=splits,
@@ -192,10 +193,10 @@ def _fitted(
         return head
     from regnety.finetuning.continuation import fit_all_layers_within  # imports torch
 
-    evaluation_s = (times.total - before_s) / len(val.names)
+    assert evaluation is not None  # all layers always have photographs that choose the best epoch
     _say(f"the classifier alone: {val.top1:.1f} % right of {_where(val)}", quiet)
     keep_bundle(run, head, test=None, quiet=quiet)  # a kill from here on leaves a model
-    return fit_all_layers_within(run, head, settings, options, evaluation_s=evaluation_s, times=times, quiet=quiet)
+    return fit_all_layers_within(run, head, settings, options, evaluation=evaluation, times=times, quiet=quiet)
 
 
 def _say_how_good(val: Scored, test: Scored | None, result: FinetuneResult, times: StageTimes, quiet: bool) -> None:

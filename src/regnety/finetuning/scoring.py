@@ -1,5 +1,6 @@
 """How good a classifier is, photograph by photograph: on a split, or on folds of what it was fitted on."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.samples import Sample
+from regnety.finetuning.timing import EvaluationTime
 from regnety.inference.evaluation import evaluate
 from regnety.inference.evaluation_result import EvaluatedImage
 from regnety.inference.options import RunOptions
@@ -88,6 +90,20 @@ def scored_by_model(
         classes=result.classes,
         unread=tuple(image for image in result.images() if image.error is not None),
     )
+
+
+def timed_score(
+    bundle: Bundle, split: str, samples: Sequence[Sample], options: RunOptions, *, timed: bool, quiet: bool
+) -> tuple[Scored, EvaluationTime | None]:
+    """`scored_by_model`, and what it took if that is asked for: then the first photograph is scored alone before."""
+    if not timed:
+        return scored_by_model(bundle, split, samples, options, quiet=quiet), None
+    began = time.monotonic()
+    scored_by_model(bundle, split, samples[:1], options, quiet=True)
+    started = time.monotonic()
+    scored = scored_by_model(bundle, split, samples, options, quiet=quiet)
+    ended = time.monotonic()
+    return scored, EvaluationTime(start_s=started - began, photograph_s=(ended - started) / len(samples))
 
 
 def scored_by_folds(

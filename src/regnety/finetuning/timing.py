@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 
 class StageTimes:
@@ -25,3 +26,16 @@ class StageTimes:
     def total(self) -> float:
         """Seconds since the command began."""
         return time.monotonic() - self._began
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationTime:
+    """What an evaluation takes here."""
+
+    start_s: float
+    """Before its first photograph: the graph is built and compiled."""
+    photograph_s: float
+
+    def seconds(self, *counts: int) -> float:
+        """Of evaluations of so many photographs each."""
+        return sum(self.start_s + count * self.photograph_s for count in counts if count)
