@@ -52,14 +52,16 @@ def test_it_writes_another_file(runs: Path, capfd: pytest.CaptureFixture[str]) -
         (("nowhere",), "nowhere: no such folder; RUN is one that regnety finetune has written"),
         ((".",), ".: has no report.npz, from which a report is made; regnety finetune writes it"),
         (("one", "--beside", "nowhere"), "nowhere: no such folder; RUN is one that regnety finetune has written"),
-        (("damaged.npz",), "damaged.npz: is damaged: "),
+        (("damaged.npz",), "damaged.npz: is not what a report is made from"),
         (("one", "-o", "nowhere/page.html"), "nowhere/page.html: there is no folder nowhere"),
-        (("one", "-o", "other"), "other: is a folder"),
+        (("one", "-o", "other.html"), "other.html: is a folder"),
+        (("one", "-o", "/dev/stdout"), "/dev/stdout: a report is a page; name it .html"),
     ],
 )
 def test_what_is_wrong_is_one_line(
     arguments: tuple[str, ...], said: str, runs: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    (runs / "other.html").mkdir()
     (runs / "damaged.npz").write_bytes(b"no archive")
     result = regnety_here(capfd, "report", *arguments)
     assert one_line(result).startswith(said)

@@ -53,12 +53,20 @@ def test_a_name_that_is_no_text_comes_back(tmp_path: Path) -> None:
     assert "\\udcff.jpg" in write_report(tmp_path / "report.html", content(answers)).read_text("utf-8")
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:200], lambda data: b"", lambda data: b"no archive at all"])
-def test_a_damaged_file_is_one_line(damage: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda data: data[:200], "is not what a report is made from, or cut short"),
+        (lambda data: b"", "is not what a report is made from, or cut short"),
+        (lambda data: b"root:x:0:0", "is not what a report is made from, or cut short"),
+        (lambda data: data[:500] + b"????" + data[504:], r"is damaged: Bad CRC-32 for file 'array\d.npy'"),
+    ],
+)
+def test_a_damaged_file_is_one_line(damage: Any, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "report.npz"
     save_content(path, content())
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(DataError, match=r"report\.npz: is damaged: [^\n]+; run the command that made it again$"):
+    with pytest.raises(DataError, match=rf"report\.npz: {reason}; run the command that made it again$"):
         load_content(path)
 
 

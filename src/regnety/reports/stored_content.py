@@ -48,8 +48,12 @@ def load_content(path: str | Path) -> ReportContent:
     """
     again = "run the command that made it again"
     try:
-        with open_file(Path(path)) as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        with open_file(Path(path)) as file:
+            if not zipfile.is_zipfile(file):  # of anything else NumPy would say that it may hold pickles
+                raise DataError(f"{path}: is not what a report is made from, or cut short; {again}")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
         values = json.loads(arrays[VALUES].tobytes())
         if values["version"] != VERSION:
             raise DataError(f"{path}: is of another release of regnety; {again}")

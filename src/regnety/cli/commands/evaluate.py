@@ -11,7 +11,7 @@ import click
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.options.run import run_options
 from regnety.cli.options.shared import labels_option, model_option, quiet_option, state_dict_option
-from regnety.cli.output.claiming import claim_file, say_replaced
+from regnety.cli.output.claiming import claim_page, say_replaced
 from regnety.cli.output.formats import RowFormat, row_output_options
 from regnety.cli.output.notices import say, say_notice
 from regnety.cli.output.rows import Listing, RowOutput, listing_of, print_table
@@ -19,7 +19,6 @@ from regnety.text import counted, printable
 
 if TYPE_CHECKING:
     from regnety.inference.evaluation_result import EvaluationResult, PublishedAccuracy
-    from regnety.inference.jobs.places import Place
     from regnety.inference.options import RunFields
 
 CLASS_KINDS = {"class": "text", "count": "integer", "top1": "real"}
@@ -91,7 +90,7 @@ def evaluate(
     from regnety.inference.evaluation import evaluate as evaluate_bundle
 
     written = RowOutput(output_format, output, quiet=quiet)
-    report_place = _claimed(report)
+    report_place = None if report is None else claim_page(report)
     bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
         bundle = with_found_labels(bundle, labels)
@@ -135,18 +134,6 @@ def evaluate(
     for error in result.errors:
         say(error)
     return int(bool(result.errors))
-
-
-def _claimed(report: Path | None) -> "Place | None":
-    """The report's place, if it can be written: an hour of work must not end in a refusal."""
-    if report is None:
-        return None
-    if report.suffix.lower() not in (".html", ".htm"):
-        raise click.UsageError(f"{report}: a report is a page; name it .html")
-    from regnety.extras import import_extra
-
-    import_extra("jinja2", feature="a report", extra="finetune", parts=("markupsafe",))
-    return claim_file(report)
 
 
 def _listing(result: "EvaluationResult", *, of_images: bool) -> Listing:

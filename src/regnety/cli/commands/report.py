@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from regnety.cli.output.claiming import claim_file, say_replaced
+from regnety.cli.output.claiming import claim_page, say_replaced
 from regnety.cli.output.notices import say
 
 
@@ -35,11 +35,11 @@ def report(run: Path, beside: Path | None, output: Path | None) -> None:
     from regnety.reports.report import write_report
     from regnety.reports.stored_content import content_of_run
 
-    content = content_of_run(run)
-    other = None if beside is None else content_of_run(beside)
     folder = run if run.is_dir() else run.parent
     target = output or folder / ("report.html" if beside is None else "comparison.html")
-    place = claim_file(target)
+    content = content_of_run(run)
+    other = None if beside is None else content_of_run(beside)
+    place = claim_page(target)
     if output is not None:  # a report in the run's own folder is made to be made again
         say_replaced(place)
     if other is None:

@@ -36,6 +36,21 @@ def claim_file(output: str | Path | None, *, check: Callable[[], object] = lambd
     return None if output is None or is_stream(output) else claim(output, check=check)
 
 
+def claim_page(report: Path) -> "Place":
+    """The same for a report, if it can be made here: an hour of work must not end in a refusal.
+
+    Raises:
+        UsageError: its name is not that of a page.
+        MissingExtraError: what makes pages is not installed.
+    """
+    if report.suffix.lower() not in (".html", ".htm"):
+        raise click.UsageError(f"{report}: a report is a page; name it .html")
+    from regnety.extras import import_extra
+
+    import_extra("jinja2", feature="a report", extra="finetune", parts=("markupsafe",))
+    return claim(report)
+
+
 def say_replaced(place: "Place | None", *, quiet: bool = False) -> None:
     """Say that a file will be replaced, before the work begins: there is still time for Ctrl-C."""
     if place is not None and place.replaces and not quiet:
