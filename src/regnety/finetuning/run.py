@@ -18,6 +18,7 @@ from regnety.finetuning.classifier import as_shown, fit_classifier
 from regnety.finetuning.findings import for_report, lines_of, refuse_unreadable, unreadable_in
 from regnety.finetuning.finishing import FittedModel, finish, keep_bundle
 from regnety.finetuning.input_size import choose_input_size
+from regnety.finetuning.memory import check_memory
 from regnety.finetuning.photographs import Photographs, held_out, read_photographs
 from regnety.finetuning.provenance import provenance_of
 from regnety.finetuning.report import RunReport, suspect_labels
@@ -114,6 +115,7 @@ def finetune(
         _say(f"{run}: holds no run to resume; starting one", quiet)
     data_set = read_data_set(data)
     splits = data_set.training()
+    check_memory(splits)
     _check_place(run, data_set)
     with alone_in(run):
         stored = check_run(run, asked, resume=resume)  # another process may have begun it meanwhile
