@@ -13,12 +13,19 @@ COLOURS = {"apple": (190, 40, 50), "banana": (230, 200, 60), "pear": (110, 170, 
 SIZE = (96, 80)
 
 
+def draw_background(chance: random.Random) -> Image.Image:
+    """A wall in uneven light: no two pictures are the same, as no two photographs are."""
+    light = [chance.randint(130, 250) for _ in range(3)]
+    patches = Image.new("RGB", (6, 5))
+    patches.putdata([tuple(value + chance.randint(-60, 60) for value in light) for _ in range(30)])
+    return patches.resize(SIZE, Image.Resampling.BICUBIC)
+
+
 def draw_fruit(name: str, chance: random.Random) -> Image.Image:
-    """One picture: a fruit of random size, place, shade and tilt on a plain background."""
+    """One picture: a fruit of random size, place, shade and tilt."""
     colour = tuple(value + chance.randint(-25, 25) for value in COLOURS[name])
-    background = tuple(chance.randint(150, 250) for _ in range(3))
-    picture = Image.new("RGB", SIZE, background)
-    draw = ImageDraw.Draw(picture)
+    fruit = Image.new("RGBA", SIZE)
+    draw = ImageDraw.Draw(fruit)
     x, y, r = chance.randint(36, 60), chance.randint(36, 44), chance.randint(16, 26)
     if name == "apple":
         draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
@@ -28,8 +35,9 @@ def draw_fruit(name: str, chance: random.Random) -> Image.Image:
     else:
         draw.ellipse((x - r, y - r // 2, x + r, y + r), fill=colour)
         draw.ellipse((x - r // 2, y - r, x + r // 2, y + r // 2), fill=colour)
-    tilted = picture.rotate(chance.uniform(-30, 30), Image.Resampling.BICUBIC, fillcolor=background)
-    return tilted.filter(ImageFilter.GaussianBlur(chance.uniform(0, 1.5)))  # no camera draws edges this sharp
+    picture, tilted = draw_background(chance), fruit.rotate(chance.uniform(-30, 30), Image.Resampling.BICUBIC)
+    picture.paste(tilted, mask=tilted)
+    return picture.filter(ImageFilter.GaussianBlur(chance.uniform(0, 1.5)))  # no camera draws edges this sharp
 
 
 chance = random.Random(0)  # the same pictures every time
