@@ -13,7 +13,6 @@ from commands import one_line, python, regnety
 from pictures import write_colours
 from regnety import Bundle, DataError, FinetuneResult, Predictor, RecipeError, evaluate, finetune
 from regnety.datasets.unreadable import UnreadablePicturesError
-from regnety.finetuning import classifier
 from regnety.finetuning.result import RESULT_FILE
 
 RUN_MAIN = """
@@ -191,12 +190,3 @@ def test_unreadable_pictures_stop_it_or_are_left_out(data: Path, tmp_path: Path)
 def test_options_that_cannot_be_followed(arguments: list[str], line: str, tmp_path: Path) -> None:
     result = regnety("finetune", "photos", "-o", tmp_path / "run", "-q", *arguments)
     assert line in one_line(result)
-
-
-def test_more_photographs_and_classes_than_memory_are_refused(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(classifier, "MOST_PROBABILITIES", 71)
-    with pytest.raises(DataError, match=r"24 photographs of 3 classes are too many for a classifier on embeddings"):
-        finetune(data, tmp_path / "run", quiet=True)
-    assert not (tmp_path / "run").exists()

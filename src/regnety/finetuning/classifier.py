@@ -8,17 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
-from regnety.datasets.samples import DataSplits, Sample
-from regnety.errors import DataError
+from regnety.datasets.samples import Sample
 from regnety.finetuning.photographs import Photographs
 from regnety.finetuning.run_folder import ClassWeights
 from regnety.heads.fitting import fit_head
 from regnety.heads.folding import with_head
 from regnety.heads.head import Head
 from regnety.inference.options import RunOptions
-
-MOST_PROBABILITIES = 1 << 30
-"""Photographs times classes: of each photograph every class has a probability, which takes 4 bytes several times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,21 +45,6 @@ def as_shown(base: Bundle, options: RunOptions) -> Bundle:
     """The model with the size and the rest that the options say, upright as everything that is trained here."""
     preprocessing = options.preprocessing(base.preprocessing)
     return base.with_preprocessing(replace(preprocessing, exif_orientation=options.is_turned_upright))
-
-
-def check_size(splits: DataSplits) -> None:
-    """Refuse what would fill the memory of most machines, before photographs are read for hours.
-
-    Raises:
-        DataError: there are too many photographs and classes.
-    """
-    photographs, classes = len(splits.train), len(splits.classes)
-    if photographs * classes > MOST_PROBABILITIES:
-        raise DataError(
-            f"{splits.root}: {photographs:,} photographs of {classes:,} classes are too many for a classifier on "
-            f"embeddings, which holds a number for each photograph and class ({photographs * classes / 2**28:,.0f} "
-            "GiB); regnety train has no such limit"
-        )
 
 
 def fit_classifier(

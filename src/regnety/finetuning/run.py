@@ -14,7 +14,7 @@ from regnety.datasets.samples import DataSplits
 from regnety.datasets.splitting import groups_of
 from regnety.errors import RecipeError
 from regnety.extras import import_extra
-from regnety.finetuning.classifier import as_shown, check_size, fit_classifier
+from regnety.finetuning.classifier import as_shown, fit_classifier
 from regnety.finetuning.findings import for_report, lines_of, refuse_unreadable, unreadable_in
 from regnety.finetuning.finishing import FittedModel, finish, keep_bundle
 from regnety.finetuning.input_size import choose_input_size
@@ -117,7 +117,6 @@ def finetune(
     splits = data_set.training()
     check_memory(splits)
     _check_place(run, data_set)
-    check_size(splits)
     with alone_in(run):
         stored = check_run(run, asked, resume=resume)  # another process may have begun it meanwhile
         settings = open_run(run, asked, stored)
