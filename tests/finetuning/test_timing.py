@@ -15,7 +15,7 @@ def test_an_evaluation_takes_a_start_and_its_photographs() -> None:
 def test_a_stage_that_fails_counts_too() -> None:
     times = StageTimes()
     for _ in range(2):
-        with pytest.raises(ValueError, match="^x$"), times.stage("work"):
+        with pytest.raises(ValueError, match=r"^x$"), times.stage("work"):
             raise ValueError("x")
     assert list(times.seconds) == ["work"]
     assert 0 <= times.seconds["work"] <= times.total

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -26,6 +27,7 @@ from regnety.finetuning.result import FinetuneResult, stored_result
 from regnety.finetuning.run_folder import ClassWeights, FinetuneSettings, alone_in, check_pictures, check_run, open_run
 from regnety.finetuning.scoring import Scored, scored_by_folds, timed_score
 from regnety.finetuning.timing import StageTimes
+from regnety.heads.softmax_regression import preload
 from regnety.inference.options import RunFields, RunOptions
 from regnety.inference.similarity.embedder import Embedder
 from regnety.text import counted, one_line, printable
@@ -265,6 +267,8 @@ def _fingerprint(base: Bundle) -> str:
 def _check_extras(*, all_layers: bool, report: bool) -> None:
     """Refuse now, and not after the work, what a missing package makes impossible."""
     import_extra("scipy", feature="finetune", extra="finetune", parts=("threadpoolctl",))
+    # Half a second of imports, while photographs are looked at. If one fails, the fit's own import says so.
+    ThreadPoolExecutor(1, thread_name_prefix="regnety-import").submit(preload)
     if report:
         import_extra("jinja2", feature="a report", extra="finetune")
     if all_layers:
