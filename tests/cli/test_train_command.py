@@ -84,7 +84,9 @@ def test_with_nothing_named_the_embedded_model_is_fine_tuned(
 ) -> None:
     result = regnety_here(capfd, "train", "--data", data, "--output", tmp_path / "run", "--set", "epochs=1")
     assert result.returncode == 0, result.stderr
-    assert result.stderr.startswith("regnety: no --model given; fine-tuning regnety_cifar10\n")
+    assert result.stderr.startswith(
+        "regnety: no --model given; fine-tuning regnety_cifar10; regnety finetune is faster, and writes a report\n"
+    )
     recipe = read_recipe(tmp_path / "run" / "recipe.yaml")
     assert (recipe.name, recipe.model, recipe.pretrained) == ("finetune", "regnety_cifar10", True)
     assert (recipe.image_size, recipe.crop_pct) == (32, 1.0)
@@ -229,7 +231,7 @@ def test_what_a_run_says_when_it_starts(data: Path, tmp_path: Path, capfd: pytes
     result = regnety_here(capfd, *named)
     lines = result.stderr.splitlines()
     assert lines[:4] == [
-        "regnety: no --model given; fine-tuning regnety_cifar10",
+        "regnety: no --model given; fine-tuning regnety_cifar10; regnety finetune is faster, and writes a report",
         f"regnety: {data}: 9 photographs of 3 classes to train on, 3 of them held out to choose the best epoch",
         "regnety: the model sees 32x32 pixels, the size of regnety_cifar10; --set image_size=PIXELS changes it",
         "regnety: starts from the weights of regnety_cifar10 with a new classifier, as its classes differ",

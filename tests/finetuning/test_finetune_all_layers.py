@@ -8,6 +8,11 @@ import pytest
 
 from pictures import write_colours
 from regnety import Bundle, FinetuneResult, RecipeError, evaluate, finetune
+from regnety.datasets.samples import DataSplits
+from regnety.finetuning import continuation
+from regnety.finetuning.all_layers import LayersOptions
+from regnety.finetuning.layer_recipe import layer_recipe
+from regnety.finetuning.planning import Plan
 from regnety.reports.stored_content import load_content
 from regnety.training.session import Session
 
@@ -74,3 +79,41 @@ def test_a_killed_run_ends_with_the_same_weights(
     result = finetune(data, run, all_layers=True, epochs=EPOCHS, resume=True, quiet=True)
     assert weights_of(run) == weights_of(done.bundle.parent)
     assert result.epochs == EPOCHS
+
+
+def test_a_resumed_run_keeps_its_plan_though_its_time_is_over(
+    data: Path, done: FinetuneResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+
+    def plan_and_die(run: Path, bundle: Bundle, splits: DataSplits, *, options: LayersOptions, **_: object) -> None:
+        shown = bundle.preprocessing
+        recipe = layer_recipe(
+            splits,
+            image_size=shown.image_size,
+            crop_pct=shown.crop_pct,
+            epochs=EPOCHS,
+            balanced=False,
+            patience=0,
+            seed=0,
+        )
+        assert options.time_limit_s is not None
+        assert 3000 < options.time_limit_s < 4000
+        Plan(recipe=recipe, passes=EPOCHS, time_limit_s=options.time_limit_s).write(run)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(continuation, "fit_all_layers", plan_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            finetune(data, run, all_layers=True, time_limit_s=4000, quiet=True)
+    monkeypatch.setattr(continuation, "REPORT_S", 5000)
+    result = finetune(data, run, all_layers=True, time_limit_s=4000, resume=True, quiet=True)
+    assert result.epochs == EPOCHS
+    assert weights_of(run) == weights_of(done.bundle.parent)
+    with pytest.raises(RecipeError, match=r"^the time limit of 4000 s leaves nothing for all layers: "):
+        finetune(data, tmp_path / "other", all_layers=True, time_limit_s=4000, quiet=True)
+
+
+def test_epochs_and_a_time_limit_exclude_each_other(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"^epochs and a time limit exclude each other: "):
+        finetune(data, tmp_path / "run", all_layers=True, time_limit_s=60, epochs=2)

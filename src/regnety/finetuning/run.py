@@ -95,6 +95,8 @@ def finetune(
         raise ValueError(f"class_weights must be None or 'balanced', got {class_weights!r}")
     if not all_layers and (epochs is not None or time_limit_s is not None):
         raise RecipeError("epochs and a time limit are for all layers: --all-layers (all_layers=True)")
+    if epochs is not None and time_limit_s is not None:
+        raise RecipeError("epochs and a time limit exclude each other: within a limit the epochs are planned")
     _check_extras(all_layers=all_layers, report=report)
     run = Path(output)
     base = Bundle.load(model, quiet=quiet)
