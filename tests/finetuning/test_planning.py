@@ -63,13 +63,17 @@ def test_sizes_to_choose_from() -> None:
     assert image_sizes(32) == [32]
 
 
-def test_the_larger_size_where_there_is_time() -> None:
-    """A pass takes 1 s at 32 pixels, so 4 s at 64; eight passes are wanted."""
-    chosen = {
-        available: affordable_size([32, 48, 64], smallest_step_s=0.1, steps_per_pass=10, available_s=available)
-        for available in (2.0, 8.5, 18.5, 33.0, 600.0)
-    }
-    assert chosen == {2.0: 32, 8.5: 32, 18.5: 48, 33.0: 64, 600.0: 64}
+@pytest.mark.parametrize(
+    ("steps_per_pass", "wanted_s"),
+    [(100, 30.0), (10, 20.0)],  # three passes of 100 steps; of few photographs 200 steps
+)
+def test_the_larger_size_where_there_is_time(steps_per_pass: int, wanted_s: float) -> None:
+    """A step takes 0.1 s at 32 pixels, 2.25 times that at 48, and four times at 64."""
+    chosen = [
+        affordable_size([32, 48, 64], smallest_step_s=0.1, steps_per_pass=steps_per_pass, available_s=share * wanted_s)
+        for share in (0.5, 1.1, 2.2, 2.3, 3.9, 4.1, 100)
+    ]
+    assert chosen == [32, 32, 32, 48, 48, 64, 64]
 
 
 def test_few_photographs_come_in_small_batches() -> None:
