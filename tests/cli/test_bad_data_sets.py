@@ -75,6 +75,7 @@ def test_finetune_refuses_it_in_one_line(
         ("none", 2, "none: has no class folders"),
         ("one", 1, "one class: 1 class to train on"),
         ("unreadable", 1, "unreadable: 2 photographs cannot be read"),
+        ("empty", 1, "empty classes: 1 class folder has no images; fill or remove it"),
         ("single", 1, "small classes: 1 class with fewer than 5 photographs"),
         ("tables/out.csv", 0, "out.csv: 12 paths lead out of its folder: ../single/cat/0 ü.png"),
         ("names", 0, r"狗 \u202edog"),

@@ -47,6 +47,11 @@ class DataSet:
         """Whether its classes are folders on this disk, so that what is written there may become one."""
         return isinstance(self.splits, FolderSplits)
 
+    @property
+    def empty_classes(self) -> tuple[Path, ...]:
+        """Class folders without images, of the splits that have been read; with `keep_empty` alone there are any."""
+        return tuple(self.splits.empty) if isinstance(self.splits, FolderSplits) else ()
+
     def training(self) -> DataSplits:
         """The splits that a model is trained on: `train`, or all of a data set without splits; `val` and `test`.
 
@@ -99,7 +104,9 @@ class DataSet:
         return f"{split}/" if isinstance(self.root, Path) and self.root.is_dir() else f"the split {split}"
 
 
-def read_data_set(data: str | Path, *, labels_file: str | Path | None = None, quiet: bool = False) -> DataSet:
+def read_data_set(
+    data: str | Path, *, labels_file: str | Path | None = None, keep_empty: bool = False, quiet: bool = False
+) -> DataSet:
     """Read a data set.
 
         read_data_set("photos")
@@ -113,6 +120,7 @@ def read_data_set(data: str | Path, *, labels_file: str | Path | None = None, qu
             Hub's), as one file, a pattern (`{0000..0031}`, `*`) or a folder of them. Each may be at an address, of
             fsspec (s3:// and others) or, but for folders, of the web.
         labels_file: of a folder without class folders the list of its images' classes (`datasets.label_lists`).
+        keep_empty: class folders without images are no error; `DataSet.empty_classes` names them.
         quiet: no progress while a file of the web is fetched.
 
     Raises:
@@ -125,7 +133,7 @@ def read_data_set(data: str | Path, *, labels_file: str | Path | None = None, qu
         return _at_address(data, quiet=quiet)
     path = Path(data)
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, keep_empty=keep_empty)
     if path.exists():
         return _file(path)
     if is_pattern(str(data)):
@@ -136,7 +144,7 @@ def read_data_set(data: str | Path, *, labels_file: str | Path | None = None, qu
     raise DataError(f"{data}: there is no such file or folder")
 
 
-def _folder(path: Path) -> DataSet:
+def _folder(path: Path, *, keep_empty: bool) -> DataSet:
     # Most folders hold images, of which the first is found at once; the whole of another one is looked at.
     if next(images_in(str(path), recursive=True), None) is None:
         files = files_below(path, SHARDS)
@@ -145,9 +153,10 @@ def _folder(path: Path) -> DataSet:
     flat = split_folder(path, "val") or path
     lists = [place / KAGGLE for place in (path, path.parent) if (place / KAGGLE).is_file()]
     if not lists or has_class_folders(flat):
-        return DataSet(path, FolderSplits(path), ())
+        return DataSet(path, FolderSplits(path, keep_empty=keep_empty), ())
     samples, notices = read_listed_folder(flat, lists[0])
-    return DataSet(path, FolderSplits(path, {UNSPLIT if flat == path else "val": samples}), notices)
+    given = {UNSPLIT if flat == path else "val": samples}
+    return DataSet(path, FolderSplits(path, given, keep_empty=keep_empty), notices)
 
 
 def _listed_folder(data: str | Path, labels_file: Path) -> DataSet:

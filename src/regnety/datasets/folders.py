@@ -37,12 +37,18 @@ class FolderSplits(Mapping[str, tuple[Sample, ...]]):
         root: the folder.
         given: splits that were read by other means. Folders beside them without class folders are no splits then:
             the test pictures of ImageNet have no classes.
+        keep_empty: a class folder without images is no error but listed in `empty`.
 
     Raises:
         DataError: a split's folder is a broken link.
     """
 
-    def __init__(self, root: Path, given: Mapping[str, tuple[Sample, ...]] | None = None) -> None:
+    def __init__(
+        self, root: Path, given: Mapping[str, tuple[Sample, ...]] | None = None, *, keep_empty: bool = False
+    ) -> None:
+        self.empty: list[Path] = []
+        """Class folders without images, of the splits that have been read."""
+        self._keep_empty = keep_empty
         self._root = root
         self._folders = {split: folder for split in SPLIT_NAMES if (folder := split_folder(root, split)) is not None}
         if not self._folders:
@@ -62,7 +68,7 @@ class FolderSplits(Mapping[str, tuple[Sample, ...]]):
         if split not in self._read:
             if (folder := self._folder(split)) is None:
                 raise KeyError(split)
-            self._read[split] = read_class_folders(folder)
+            self._read[split] = read_class_folders(folder, empty=self.empty if self._keep_empty else None)
         return self._read[split]
 
     def check_several(self, split: str) -> None:
@@ -112,8 +118,12 @@ def split_folder(root: Path, split: str) -> Path | None:
     return None
 
 
-def read_class_folders(folder: Path) -> tuple[Sample, ...]:
+def read_class_folders(folder: Path, *, empty: list[Path] | None = None) -> tuple[Sample, ...]:
     """Every image below every class folder, sorted by class and path. Links to folders are followed.
+
+    Args:
+        folder: which holds the class folders.
+        empty: class folders without images are added to it; None refuses them.
 
     Raises:
         DataError: there is no class folder, one has no images or cannot be read, a link is broken, two classes
@@ -121,6 +131,7 @@ def read_class_folders(folder: Path) -> tuple[Sample, ...]:
     """
     files: dict[str, list[Path]] = defaultdict(list)
     by_folder: dict[str, list[Path]] = {}
+    without: list[Path] = []
     owners: dict[FolderId, tuple[str, str]] = {}
     visited: dict[str, dict[FolderId, str]] = defaultdict(dict)
     for name in _subfolders(folder):
@@ -129,8 +140,11 @@ def read_class_folders(folder: Path) -> tuple[Sample, ...]:
         if folder_id(str(folder / name)) in visited[label]:  # a second link of the same class
             continue
         found = _image_files(folder / name, visited[label])
+        if not found and empty is None:
+            raise _without_images(folder / name)
         if not found:
-            raise DataError(f"{folder / name}: the class folder has no images ({', '.join(SUFFIXES)})")
+            without.append(folder / name)
+            continue
         files[label] += found
         by_folder[name] = found
     for label, folders in visited.items():  # links may lead two classes to one folder, but an image has one class
@@ -141,6 +155,10 @@ def read_class_folders(folder: Path) -> tuple[Sample, ...]:
                     f"{place}: is the same folder as {first}, "
                     f"so its images would be both {other!r} and {label!r}; remove one of the links"
                 )
+    if without and not files:
+        raise _without_images(without[0])
+    if empty is not None:
+        empty += without
     if not files:
         flat = next(images_in(str(folder), recursive=False), None) is not None
         raise DataError(
@@ -171,6 +189,10 @@ def _subfolders(folder: Path) -> list[str]:
 def has_class_folders(folder: Path) -> bool:
     """Whether there is a folder in it that may be a class."""
     return bool(_subfolders(folder))
+
+
+def _without_images(folder: Path) -> DataError:
+    return DataError(f"{folder}: the class folder has no images ({', '.join(SUFFIXES)})")
 
 
 def _folders_with_images(folder: Path, found: list[Path]) -> set[str] | None:

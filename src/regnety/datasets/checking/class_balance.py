@@ -1,6 +1,7 @@
 """How the classes of a data set weigh: too few photographs, far fewer than others, or none where they are needed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from regnety.datasets.checking.findings import Finding
 from regnety.datasets.split_names import UNSPLIT
@@ -12,12 +13,17 @@ UNEVEN = 10
 """Times that the largest class has as many photographs as a class that is called far smaller."""
 
 
-def balance_findings(counts: Mapping[str, Mapping[str, int]]) -> Iterator[Finding]:
+def balance_findings(counts: Mapping[str, Mapping[str, int]], empty: Sequence[Path] = ()) -> Iterator[Finding]:
     """What is wrong with the classes.
 
     Args:
         counts: split to class to its number of photographs.
+        empty: class folders without images.
     """
+    if empty:
+        text = f"{counted(len(empty), 'class folder has', 'class folders have')} no images; fill or remove"
+        text = f"{text} {'it' if len(empty) == 1 else 'them'}"
+        yield Finding(title="empty classes", text=text, count=len(empty), examples=_names(list(map(str, empty))))
     trained_on = next((counts[split] for split in ("train", UNSPLIT) if split in counts), None)
     if trained_on is None:
         return

@@ -68,7 +68,7 @@ def check_data(data: str | Path | DataSet, *, quiet: bool = False) -> DataCheck:
         DataError: it cannot be read as a data set at all.
     """
     if not isinstance(data, DataSet):
-        data = read_data_set(data)
+        data = read_data_set(data, keep_empty=True, quiet=quiet)
     splits = {split: data.splits[split] for split in data.splits}
     counts = {split: dict(sorted(Counter(s.label for s in samples).items())) for split, samples in splits.items()}
     looks = {split: look_at(samples, quiet=quiet) for split, samples in splits.items()}
@@ -77,7 +77,7 @@ def check_data(data: str | Path | DataSet, *, quiet: bool = False) -> DataCheck:
     findings = (
         *picture_findings(everything),
         *copy_findings(groups, {id(look): split for split, of_split in looks.items() for look in of_split}),
-        *balance_findings(counts),
+        *balance_findings(counts, data.empty_classes),
     )
     return DataCheck(
         data=str(data.root),
