@@ -126,7 +126,7 @@ def finetune(
         settings = open_run(run, asked, stored)
         _say_what_was_found(data_set, splits, quiet)
         with times.stage("check"):
-            check = check_data(data_set, quiet=quiet)
+            check = check_data(data_set, max_pixels=options.max_pixels, quiet=quiet)
         if not skip_unreadable:
             refuse_unreadable(unreadable_in(check), check.count)
         for line in lines_of(check):

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from regnety.cli.options.shared import quiet_option
+from regnety.cli.options.images import silence_decoders
+from regnety.cli.options.shared import max_pixels_option, quiet_option
 from regnety.cli.output.formats import ReportFormat, report_format_option
 from regnety.cli.output.notices import say
 
@@ -20,9 +21,10 @@ MOST_EXAMPLES = 5
 
 @click.command()
 @click.argument("data", metavar="DATA", type=click.Path())
+@max_pixels_option
 @report_format_option
 @quiet_option
-def check(data: str, output_format: ReportFormat, quiet: bool) -> int:
+def check(data: str, max_pixels: int, output_format: ReportFormat, quiet: bool) -> int:
     """Check labelled photographs before hours are spent on them.
 
     Finds what cannot be read, is blank or tiny; copies of a photograph, also resized or cropped ones, in one class, in
@@ -35,7 +37,8 @@ def check(data: str, output_format: ReportFormat, quiet: bool) -> int:
 
     from regnety.datasets.checking.data_check import check_data
 
-    found = check_data(data, quiet=quiet)
+    silence_decoders()
+    found = check_data(data, max_pixels=max_pixels, quiet=quiet)
     if output_format == ReportFormat.json:
         print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:

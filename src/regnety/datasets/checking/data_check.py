@@ -12,6 +12,7 @@ from regnety.datasets.checking.findings import Finding
 from regnety.datasets.checking.pictures import look_at, picture_findings
 from regnety.datasets.data_sets import DataSet, read_data_set
 from regnety.datasets.samples import Sample
+from regnety.images.formats import MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +54,16 @@ class DataCheck:
         }
 
 
-def check_data(data: str | Path | DataSet, *, quiet: bool = False) -> DataCheck:
+def check_data(data: str | Path | DataSet, *, max_pixels: int = MAX_PIXELS, quiet: bool = False) -> DataCheck:
     """Look at every photograph of a data set: what cannot be read, is blank or tiny, is there twice; how classes weigh.
 
     Copies are found whatever their format and size, also a little cropped or lighter; not mirrored or turned ones. Two
     photographs of one scene are none. It takes about half a millisecond for a JPEG of 400x530 pixels and core, holds
-    5 KiB for each photograph, and needs no model.
+    10 KiB for each photograph, and needs no model.
 
     Args:
         data: whatever a data set may be (`regnety finetune`), or one that has been read.
+        max_pixels: width times height above which a photograph counts as unreadable.
         quiet: no progress on stderr.
 
     Raises:
@@ -71,7 +73,7 @@ def check_data(data: str | Path | DataSet, *, quiet: bool = False) -> DataCheck:
         data = read_data_set(data, keep_empty=True, quiet=quiet)
     splits = {split: data.splits[split] for split in data.splits}
     counts = {split: dict(sorted(Counter(s.label for s in samples).items())) for split, samples in splits.items()}
-    looks = {split: look_at(samples, quiet=quiet) for split, samples in splits.items()}
+    looks = {split: look_at(samples, max_pixels=max_pixels, quiet=quiet) for split, samples in splits.items()}
     everything = [look for of_split in looks.values() for look in of_split]
     groups = copy_groups(everything, quiet=quiet)
     findings = (

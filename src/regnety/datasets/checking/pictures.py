@@ -2,9 +2,11 @@
 
 import os
 import statistics
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
 
 from regnety.datasets.checking.findings import Finding
 from regnety.datasets.samples import Sample
@@ -36,18 +38,42 @@ class Look:
         return self.seen is not None and int(self.seen.grey.max()) - int(self.seen.grey.min()) <= BLANK
 
 
-def look_at(samples: Sequence[Sample], *, quiet: bool) -> list[Look]:
+def look_at(samples: Sequence[Sample], *, max_pixels: int, quiet: bool) -> list[Look]:
     """Read every photograph, on all cores."""
-    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+    # Not a pool of the standard library's: it is given all of its tasks first, which takes a while for 100,000, and a
+    # Ctrl-C just then may leave one of its locks taken for ever. These threads take their tasks without a lock.
+    waiting = deque(enumerate(samples))
+    done: SimpleQueue[tuple[int, Look | BaseException]] = SimpleQueue()
+
+    def work() -> None:
+        while True:
+            try:
+                place, sample = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                done.put((place, _look(sample, max_pixels=max_pixels)))
+            except BaseException as error:  # raised again below: nobody would see it here
+                done.put((place, error))
+
+    threads = [Thread(target=work, daemon=True) for _ in range(min(os.cpu_count() or 1, len(samples)))]
+    looks: list[Look] = [Look(sample, None) for sample in samples]
     try:
+        for thread in threads:
+            thread.start()
         with Progress("looking at the photographs", total=len(samples), quiet=quiet) as progress:
-            looks = []
-            for look in pool.map(_look, samples):
+            for _ in samples:
+                place, look = done.get()
+                if isinstance(look, BaseException):
+                    raise look
+                looks[place] = look
                 progress.advance()
-                looks.append(look)
-            return looks
+        return looks
     finally:
-        pool.shutdown(cancel_futures=True)  # otherwise Ctrl-C would wait for all photographs in the queue
+        waiting.clear()  # otherwise Ctrl-C would wait for all of them
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
 
 
 def picture_findings(looks: Sequence[Look]) -> Iterator[Finding]:
@@ -77,8 +103,8 @@ def _them(found: Sequence[object]) -> str:
     return "it" if len(found) == 1 else "them"
 
 
-def _look(sample: Sample) -> Look:
+def _look(sample: Sample, *, max_pixels: int) -> Look:
     try:
-        return Look(sample, thumbnail(sample.image))
+        return Look(sample, thumbnail(sample.image, max_pixels=max_pixels))
     except ImageError as error:
         return Look(sample, None, str(error))
