@@ -92,7 +92,7 @@ def test_copies_by_where_they_are(tmp_path: Path) -> None:
 def test_copies_stay_on_one_side_of_a_split(tmp_path: Path) -> None:
     write(tmp_path, "cat", "dog")
     for index in range(4):
-        photograph(96, 72, seed=index).save(tmp_path / "cat" / f"{index}.webp", quality=70)
+        photograph(96, 72, seed=index).save(tmp_path / "cat" / f"{index}.webp", quality=90)
     data = read_data_set(tmp_path)
     check, samples = check_data(data, quiet=True), data.training().train
     groups = check.groups_of(samples)

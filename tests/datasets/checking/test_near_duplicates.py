@@ -17,7 +17,7 @@ COPIES: dict[str, Callable[[Image.Image], bytes]] = {
     "another format": lambda image: encoded(image, "WEBP"),
     "a third of the size": lambda image: encoded(image.resize((image.width // 3, image.height // 3))),
     "cropped": lambda image: encoded(image.crop((9, 4, image.width - 4, image.height - 8)), "JPEG"),
-    "lighter": lambda image: encoded(image.point(lambda level: min(255, int(level * 1.1 + 8)))),
+    "darker": lambda image: encoded(image.point(lambda level: int(level * 0.85))),
     "grey": lambda image: encoded(image.convert("L"), "JPEG"),
 }
 
