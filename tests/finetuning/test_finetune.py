@@ -183,6 +183,10 @@ def test_unreadable_pictures_stop_it_or_are_left_out(data: Path, tmp_path: Path)
     ("arguments", "line"),
     [
         (["--time-limit", "10m"], "epochs and a time limit are for all layers: --all-layers (all_layers=True)"),
+        (
+            ["--all-layers", "--time-limit", "10m", "--epochs", "3"],
+            "epochs and a time limit contradict each other; give one of them",
+        ),
         (["--time-limit", "ten"], "'ten' is no duration; write 90s, 10m or 2h"),
         (["--time-limit", "0s"], "'0s' must be more than nothing, and a year at most"),
     ],

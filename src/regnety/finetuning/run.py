@@ -1,6 +1,7 @@
 """A fine-tuning run: from labelled photographs to a bundle, its mistakes and a report."""
 
 import json
+import math
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -93,6 +94,12 @@ def finetune(
     options = replace(options or RunOptions(), **changes)
     if class_weights not in (None, "balanced"):
         raise ValueError(f"class_weights must be None or 'balanced', got {class_weights!r}")
+    if epochs is not None and time_limit_s is not None:
+        raise RecipeError("epochs and a time limit contradict each other; give one of them")
+    if epochs is not None and epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {epochs!r}")
+    if time_limit_s is not None and not 0 < time_limit_s < math.inf:
+        raise ValueError(f"time_limit_s must be more than 0 and finite, got {time_limit_s!r}")
     if not all_layers and (epochs is not None or time_limit_s is not None):
         raise RecipeError("epochs and a time limit are for all layers: --all-layers (all_layers=True)")
     if epochs is not None and time_limit_s is not None:

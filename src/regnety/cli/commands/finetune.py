@@ -12,7 +12,6 @@ import click
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.main import Terminated, terminated_as
 from regnety.cli.options.images import silence_decoders
-from regnety.cli.options.run import image_size_option
 from regnety.cli.options.shared import (
     engine_option,
     max_pixels_option,
@@ -51,7 +50,7 @@ class DurationType(click.ParamType[float]):
 
 
 @click.command()
-@click.argument("data", metavar="DATA")
+@click.argument("data", metavar="DATA", type=click.Path())
 @click.option(
     "--output",
     "-o",
@@ -77,9 +76,14 @@ class DurationType(click.ParamType[float]):
     type=click.Choice(["balanced"]),
     help="Count every class the same, however many photographs it has.",
 )
-@image_size_option
+@click.option(
+    "--image-size",
+    type=click.IntRange(1, 8192),  # bounded: a typing error must not take all memory
+    metavar="PIXELS",
+    help="Input height and width; by default what suits the model and the photographs.",
+)
 @engine_option
-@precision_option(None, shown="f32")
+@precision_option("auto")
 @workers_option
 @max_pixels_option
 @click.option("--skip-unreadable", is_flag=True, help="Skip images that cannot be read, instead of stopping.")
@@ -98,7 +102,7 @@ def finetune(
     class_weights: str | None,
     image_size: int | None,
     engine: str,
-    precision: str | None,
+    precision: str,
     workers: int | None,
     max_pixels: int,
     skip_unreadable: bool,
@@ -108,15 +112,20 @@ def finetune(
 ) -> None:
     """Fit a classifier of your own to labelled photographs.
 
-    DATA is a folder with one folder per class, or with train/, val/ and test/. A classifier is fitted to the model's
-    embeddings in seconds, without PyTorch; --all-layers then trains the whole network from there.
+    DATA is a folder with one folder per class, or with train/, val/ and test/; a table of path and label (.csv,
+    .parquet); or tar shards. A classifier is fitted to the model's embeddings in seconds, without PyTorch;
+    --all-layers then trains the whole network from there.
 
     Example:  regnety finetune photos/ -o runs/birds
     """
     silence_decoders()
-    how: RunFields = {"engine": engine, "workers": workers, "max_pixels": max_pixels, "image_size": image_size}
-    if precision is not None:
-        how["precision"] = precision
+    how: RunFields = {
+        "engine": engine,
+        "precision": precision,
+        "workers": workers,
+        "max_pixels": max_pixels,
+        "image_size": image_size,
+    }
     try:
         with terminated_as(Terminated):
             # within: the imports take a second, in which SIGTERM may come
