@@ -52,8 +52,14 @@ def test_what_is_planned_fits_and_fills_the_time(
 
 def test_costly_validations_are_few() -> None:
     cheap, dear = (Costs(step_s=0.1, validation_s=cost, checkpoint_s=0) for cost in (0.1, 4.0))
-    assert planned_epochs(cheap, available_s=100)[0] == MOST_EPOCHS
-    assert planned_epochs(dear, available_s=100)[0] == 2
+    assert MOST_EPOCHS / 2 <= planned_epochs(cheap, available_s=100)[0] <= MOST_EPOCHS
+    assert planned_epochs(dear, available_s=100)[0] <= 2
+
+
+def test_of_the_numbers_of_epochs_the_one_that_leaves_least_time() -> None:
+    """94 s for 47 steps of 2 s: in 20 epochs they would be 40, in 15 they are 45."""
+    costs = Costs(step_s=2.0, validation_s=0.0, checkpoint_s=0.0)
+    assert planned_epochs(costs, available_s=100) == (15, 3)
 
 
 def test_sizes_to_choose_from() -> None:

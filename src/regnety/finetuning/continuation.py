@@ -25,7 +25,7 @@ from regnety.training.batches import training_batches
 
 FEWEST_CALIBRATED = 50
 """Photographs of validation below which a temperature would be an accident."""
-REPORT_S = 3.0
+REPORT_S = 2.5
 """Seconds for what has a fixed cost after the training: the report, and the start and end of the process."""
 AUGMENTED_PHOTOGRAPHS, VARIANTS = 6, 6
 """Photographs of which the report shows what augmentation made, and how often."""

@@ -20,8 +20,9 @@ PLAN_FILE = "plan.json"
 USED = 0.94
 """Share of the time left that is planned for; the rest is for a processor that becomes slower."""
 PASSES_WANTED, STEPS_WANTED = 3, 200
-"""Passes over the photographs, and steps, for which a larger input size is given up: 64 pixels with a pass and a hundred
-steps were no better than the classifier alone, 48 with one and a half and 173 were better than 32 with three."""
+"""Passes over the photographs, and steps, for which a larger input size is given up. In the same time 64 pixels with a
+pass and a hundred steps were no better than the classifier alone, 48 with one and a half and 173 the best, and 32 with
+three passes in between."""
 MOST_EPOCHS = 20
 """Validations in a run with a time limit, at most."""
 CHECKED_SHARE = 0.1
@@ -122,7 +123,8 @@ def affordable_size(sizes: Sequence[int], *, smallest_step_s: float, steps_per_p
 def planned_epochs(costs: Costs, *, available_s: float) -> tuple[int, int]:
     """(epochs, steps of each) that fill the time.
 
-    An epoch ends with a validation and a checkpoint. There are as many as take a tenth of the time, up to 20.
+    An epoch ends with a validation and a checkpoint. There are as many as take a tenth of the time, up to 20; or down
+    to half as many where less of the time is left over.
 
     Args:
         costs: as measured.
@@ -135,10 +137,15 @@ def planned_epochs(costs: Costs, *, available_s: float) -> tuple[int, int]:
     left_s = USED * available_s - costs.validation_s
     check_s = costs.validation_s + costs.checkpoint_s
     most = min(MOST_EPOCHS, max(2, math.floor(CHECKED_SHARE * left_s / max(check_s, 1e-3))))
-    for epochs in range(most, 0, -1):
-        steps = math.floor((left_s / epochs - check_s) / costs.step_s)
-        if steps >= 1 and epochs * steps >= FEWEST_STEPS:
-            return epochs, steps
+    fitting = {
+        epochs: steps
+        for epochs in range(1, most + 1)
+        if epochs * (steps := math.floor((left_s / epochs - check_s) / costs.step_s)) >= FEWEST_STEPS
+    }
+    if fitting:
+        enough = [epochs for epochs in fitting if epochs >= max(fitting) / 2]
+        epochs = max(enough, key=lambda epochs: (epochs * (fitting[epochs] * costs.step_s + check_s), epochs))
+        return epochs, fitting[epochs]
     needed_s = (FEWEST_STEPS * costs.step_s + check_s + costs.validation_s) / USED
     raise RecipeError(
         f"the time limit leaves {max(0.0, available_s):.0f} s for training all layers, which need at least "
