@@ -83,6 +83,9 @@ def test_without_val_folds_say_how_good_it_is(data: Path, tmp_path: Path) -> Non
     assert result.val_top1 == pytest.approx(100 * 23 / 24)
     assert (result.test_top1, result.report, result.num_mistakes) == (None, None, 1)
     assert "red.png" in result.mistakes.read_text("utf-8")
+    folds = json.loads((tmp_path / "run" / "folds.json").read_text("utf-8"))["folds"]
+    assert sorted(map(len, folds)) == [4, 5, 5, 5, 5]
+    assert len({name for fold in folds for name in fold}) == 24
 
 
 def test_the_command_never_imports_torch(data: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.samples import Sample
-from regnety.finetuning.photographs import Photographs
+from regnety.finetuning.photographs import FOLDS, Photographs
 from regnety.finetuning.run_folder import ClassWeights
 from regnety.heads.fitting import fit_head
 from regnety.heads.folding import with_head
@@ -75,6 +75,7 @@ def fit_classifier(
         validation=(embeddings["val"], class_numbers(splits.val, splits.classes)) if by_val else None,
         groups=groups,
         class_weights=class_weights,
+        folds=FOLDS,
         seed=seed,
     )
     return Classifier(head=head, base=base, classes=splits.classes, labels=labels)

@@ -1,5 +1,6 @@
 """The photographs of a run that can be read, with their embeddings."""
 
+import json
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +12,14 @@ from regnety.datasets.recorded_split import VAL_FRACTION, recorded_hold_out
 from regnety.datasets.samples import DataSplits, Sample
 from regnety.errors import DataError
 from regnety.finetuning.findings import refuse_unreadable
-from regnety.finetuning.run_folder import SPLIT_FILE
+from regnety.finetuning.run_folder import FOLDS_FILE, SPLIT_FILE
+from regnety.heads.folds import assign_folds
 from regnety.inference.similarity.embedder import Embedder
 from regnety.inference.similarity.embedding_cache import cached_embeddings
+from regnety.storage import replacing
 
+FOLDS = 5
+"""Each training photograph is held out once, from a fit of the other folds."""
 SPLITS = ("train", "val", "test")
 
 
@@ -95,6 +100,26 @@ def held_out(run: Path, photographs: Photographs, groups: Sequence[Hashable], *,
         splits=replace(splits, train=kept, val=held),
         embeddings=photographs.embeddings | {"train": values[~is_held], "val": values[is_held]},
     )
+
+
+def record_folds(run: Path, photographs: Photographs, groups: Sequence[Hashable], *, seed: int) -> None:
+    """Write into the run's folder which training photographs were held out together: the folds of `fit_head`.
+
+    Args:
+        run: the run's folder.
+        photographs: that the classifier is fitted on.
+        groups: one for each photograph of train.
+        seed: of the folds.
+    """
+    splits = photographs.splits
+    numbers = {name: number for number, name in enumerate(splits.classes)}
+    labels = np.array([numbers[sample.label] for sample in splits.train], np.intp)
+    assigned = assign_folds(labels, folds=FOLDS, seed=seed, groups=groups).tolist()
+    folds: list[list[str]] = [[] for _ in range(FOLDS)]
+    for sample, fold in zip(splits.train, assigned, strict=True):
+        folds[fold].append(splits.name_of(sample))
+    with replacing(run / FOLDS_FILE) as beside:
+        beside.write_text(json.dumps({"folds": folds}, indent=1) + "\n", "utf-8")
 
 
 def _of(splits: DataSplits, split: str) -> Sequence[Sample]:

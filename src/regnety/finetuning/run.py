@@ -21,7 +21,7 @@ from regnety.finetuning.findings import for_report, lines_of, refuse_unreadable,
 from regnety.finetuning.finishing import FittedModel, finish, keep_bundle
 from regnety.finetuning.input_size import choose_input_size
 from regnety.finetuning.memory import check_memory
-from regnety.finetuning.photographs import Photographs, held_out, read_photographs
+from regnety.finetuning.photographs import Photographs, held_out, read_photographs, record_folds
 from regnety.finetuning.provenance import provenance_of
 from regnety.finetuning.report import RunReport, suspect_labels
 from regnety.finetuning.result import FinetuneResult, stored_result
@@ -181,6 +181,7 @@ def _fitted(
             groups=groups,
             seed=settings.seed,
         )
+    record_folds(run, photographs, groups, seed=settings.seed)
     facts = provenance_of(base, splits, settings, num_unreadable=len(photographs.unreadable))
     bundle = classifier.bundle(facts)
     evaluation = None

@@ -22,7 +22,8 @@ ClassWeights: TypeAlias = Literal["balanced"]
 PICTURES_FILE = "pictures.json"
 SPLIT_FILE = "split.json"
 CHECKPOINT_FOLDER = "checkpoints"
-BEFORE_ANYTHING_IS_LOST = (PICTURES_FILE, SPLIT_FILE)
+FOLDS_FILE = "folds.json"
+BEFORE_ANYTHING_IS_LOST = (PICTURES_FILE, SPLIT_FILE, FOLDS_FILE)
 """Files that are there before the first model is, and are then made anew."""
 LOCK = ".finetune.lock"
 """The name that `storage.locked` gives to the lock of `finetune`."""
