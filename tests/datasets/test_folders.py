@@ -197,6 +197,8 @@ def test_what_is_no_data_set(tmp_path: Path) -> None:
         DataError, match=r"file\.jpg: is no data set; one is a folder with a folder for each class, a table"
     ):
         read_data_set(tmp_path / "file.jpg")
+    with pytest.raises(DataError, match="the name of the data set is empty"):
+        read_data_set("")
     with pytest.raises(DataError, match=r"nowhere: there is no such file or folder$"):
         read_data_set(tmp_path / "nowhere")
 

@@ -127,6 +127,8 @@ def read_data_set(
         DataError: it is none of these, or something in it is wrong; one line that says where.
         MissingExtraError: Parquet needs pyarrow, a store fsspec, and it is not installed.
     """
+    if not str(data):  # a shell's variable that is not set; Path("") would be this folder
+        raise DataError("the name of the data set is empty")
     if labels_file is not None:
         return _listed_folder(data, Path(labels_file))
     if isinstance(data, str) and is_address(data):

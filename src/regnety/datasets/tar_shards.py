@@ -145,9 +145,7 @@ def _members(shard: str, name: str) -> Iterator[tuple[tarfile.TarInfo, bytes | N
                     file.seek(member.offset_data)
                     content = file.read(member.size)
                     if len(content) < member.size:
-                        raise DataError(
-                            f"{name}: is cut short, at byte {member.offset_data}; copy or download it again"
-                        )
+                        raise DataError(f"{name}: {_CUT.format(member.offset_data)}")
                 yield member, content
             _check_end(file, archive.offset, name)
     except tarfile.TarError as error:
