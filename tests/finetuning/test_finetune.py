@@ -114,6 +114,14 @@ def test_a_killed_run_ends_with_the_same_bytes(data: Path, done: FinetuneResult,
     assert not (run / ".bundle.abcd.part").exists()
 
 
+def test_a_run_starts_from_another_one(data: Path, done: FinetuneResult, tmp_path: Path) -> None:
+    result = finetune(data, tmp_path / "again", model=done.bundle.parent, report=False, quiet=True)
+    bundle = Bundle.load(result.bundle)
+    # By the run's name: its model is always in a folder called bundle.
+    assert bundle.provenance["base"] == done.bundle.parent.name
+    assert bundle.provenance["license"] == "apache-2.0"
+
+
 def test_a_finished_run_is_not_made_again(
     data: Path, done: FinetuneResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from regnety import version
 from regnety.bundle.bundle import Bundle
+from regnety.bundle.card_text import title_of
 from regnety.datasets.samples import DataSplits
 from regnety.finetuning.run_folder import FinetuneSettings
 
@@ -26,7 +27,7 @@ def provenance_of(
         # The names alone: a card goes to other people, and a path tells of this machine.
         "data": f"{os.path.basename(os.path.abspath(splits.root))}: {len(splits.train)} training pictures",
         "left_out": f"{num_unreadable} pictures that cannot be read" if num_unreadable else None,
-        "base": base.name if base.path is None or base.name != str(base.path) else base.path.resolve().name,
+        "base": title_of(base),
         "license": base.provenance.get("license"),  # of the features, so of what is made from them too
         "command": settings.command,
         "seed": settings.seed,

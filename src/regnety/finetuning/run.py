@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Unpack
 
 from regnety.bundle.bundle import Bundle
+from regnety.bundle.card_text import title_of
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.datasets.checking.data_check import DataCheck, check_data
 from regnety.datasets.data_sets import DataSet, read_data_set
@@ -197,7 +198,7 @@ def _fitted(
         splits=splits,
         val=val,
         about=RunReport(
-            method=f"a linear classifier on the embeddings of {base.name}",
+            method=f"a linear classifier on the embeddings of {title_of(base)}",
             temperature=classifier.head.temperature,
             findings=for_report(check),
             suspects=suspect_labels(splits.train, classifier.labels, classifier.head),
