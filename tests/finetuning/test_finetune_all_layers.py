@@ -112,8 +112,3 @@ def test_a_resumed_run_keeps_its_plan_though_its_time_is_over(
     assert weights_of(run) == weights_of(done.bundle.parent)
     with pytest.raises(RecipeError, match=r"^the time limit of 4000 s leaves nothing for all layers: "):
         finetune(data, tmp_path / "other", all_layers=True, time_limit_s=4000, quiet=True)
-
-
-def test_epochs_and_a_time_limit_exclude_each_other(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"^epochs and a time limit exclude each other: "):
-        finetune(data, tmp_path / "run", all_layers=True, time_limit_s=60, epochs=2)

@@ -103,8 +103,6 @@ def finetune(
         raise ValueError(f"time_limit_s must be more than 0 and finite, got {time_limit_s!r}")
     if not all_layers and (epochs is not None or time_limit_s is not None):
         raise RecipeError("epochs and a time limit are for all layers: --all-layers (all_layers=True)")
-    if epochs is not None and time_limit_s is not None:
-        raise RecipeError("epochs and a time limit exclude each other: within a limit the epochs are planned")
     _check_extras(all_layers=all_layers, report=report)
     run = Path(output)
     base = Bundle.load(model, quiet=quiet)
