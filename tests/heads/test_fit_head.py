@@ -68,10 +68,11 @@ def test_the_regularisation_is_chosen_where_it_was_not_fitted() -> None:
     """Labels that say nothing of the embeddings ask for the strongest; with a validation it is chosen there."""
     values, labels = blobs([300, 300, 300], spread=0.4)
     shuffled = np.random.default_rng(0).permutation(labels)
-    assert fit_head(values, labels).regularization < 0.1
-    assert fit_head(values, shuffled).regularization > 1
-    assert fit_head(values, labels, validation=(values, shuffled)).regularization > 1
-    assert fit_head(values, labels, validation=blobs([50, 50, 50], seed=5, spread=0.4)).regularization < 0.1
+    fresh = blobs([50, 50, 50], seed=5, spread=0.4)
+    assert fit_head(values, labels).regularization < 0.2
+    assert fit_head(values, shuffled).regularization >= 1
+    assert fit_head(values, labels, validation=(values, shuffled)).regularization >= 1
+    assert fit_head(values, labels, validation=fresh).regularization < 0.2
 
 
 def test_the_temperature_is_the_best_on_the_rows_that_were_held_out() -> None:

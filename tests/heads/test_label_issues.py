@@ -54,7 +54,7 @@ def test_by_hand() -> None:
 
 
 def test_exchanged_labels_come_first() -> None:
-    values, labels = blobs([100, 100, 100], spread=0.8)
+    values, labels = blobs([100, 100, 100], spread=1.5)
     exchanged = np.random.default_rng(0).choice(300, 15, replace=False)
     wrong = labels.copy()
     wrong[exchanged] = (labels[exchanged] + 1) % 3
