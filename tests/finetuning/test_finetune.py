@@ -193,7 +193,10 @@ def test_unreadable_pictures_stop_it_or_are_left_out(data: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--time-limit", "10m"], "epochs and a time limit are for all layers: --all-layers (all_layers=True)"),
+        (
+            ["--time-limit", "10m"],
+            "epochs, patience and a time limit are for all layers: --all-layers (all_layers=True)",
+        ),
         (
             ["--all-layers", "--time-limit", "10m", "--epochs", "3"],
             "epochs and a time limit contradict each other; give one of them",

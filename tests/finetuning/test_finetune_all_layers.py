@@ -12,7 +12,7 @@ from regnety.datasets.samples import DataSplits
 from regnety.finetuning import continuation
 from regnety.finetuning.all_layers import LayersOptions
 from regnety.finetuning.layer_recipe import layer_recipe
-from regnety.finetuning.planning import Plan
+from regnety.finetuning.planning import Plan, read_plan
 from regnety.reports.stored_content import load_content
 from regnety.training.session import Session
 
@@ -112,3 +112,17 @@ def test_a_resumed_run_keeps_its_plan_though_its_time_is_over(
     assert weights_of(run) == weights_of(done.bundle.parent)
     with pytest.raises(RecipeError, match=r"^the time limit of 4000 s leaves nothing for all layers: "):
         finetune(data, tmp_path / "other", all_layers=True, time_limit_s=4000, quiet=True)
+
+
+def test_patience_is_part_of_what_a_run_was_asked_for(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="patience must be at least 1, got 0"):
+        finetune(data, tmp_path / "run", all_layers=True, patience=0)
+    with pytest.raises(RecipeError, match=r"^epochs, patience and a time limit are for all layers: "):
+        finetune(data, tmp_path / "run", patience=2)
+    result = finetune(data, tmp_path / "run", all_layers=True, epochs=2, patience=1, report=False, quiet=True)
+    assert result.epochs is not None
+    plan = read_plan(tmp_path / "run")
+    assert plan is not None
+    assert plan.recipe.patience == 1
+    with pytest.raises(RecipeError, match="the run has patience=1, resuming cannot change it to 5"):
+        finetune(data, tmp_path / "run", all_layers=True, epochs=2, patience=5, resume=True, quiet=True)

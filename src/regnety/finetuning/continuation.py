@@ -73,6 +73,7 @@ def fit_all_layers_within(
             splits,
             options=LayersOptions(
                 epochs=settings.epochs,
+                patience=settings.patience or 0,
                 time_limit_s=limit,
                 image_size=options.image_size if "image_size" in settings.shown else None,
                 balanced=settings.class_weights == "balanced",

@@ -43,6 +43,7 @@ def finetune(
     all_layers: bool = False,
     time_limit_s: float | None = None,
     epochs: int | None = None,
+    patience: int | None = None,
     class_weights: ClassWeights | None = None,
     seed: int = 0,
     resume: bool = False,
@@ -69,6 +70,7 @@ def finetune(
         all_layers: fit all layers after the classifier; needs PyTorch.
         time_limit_s: seconds that a run of all layers may take, all in all; what fits into them is planned once.
         epochs: over all layers, in place of what is planned.
+        patience: epochs over all layers without a better one, after which the training ends early; None trains all.
         class_weights: `balanced` counts every class the same, however many photographs it has.
         seed: of the folds, of what is held out, and of the training.
         resume: continue the run in `output`. If there is none, a line on stderr says so and a run begins; of a finished
@@ -101,8 +103,10 @@ def finetune(
         raise ValueError(f"epochs must be at least 1, got {epochs!r}")
     if time_limit_s is not None and not 0 < time_limit_s < math.inf:
         raise ValueError(f"time_limit_s must be more than 0 and finite, got {time_limit_s!r}")
-    if not all_layers and (epochs is not None or time_limit_s is not None):
-        raise RecipeError("epochs and a time limit are for all layers: --all-layers (all_layers=True)")
+    if patience is not None and patience < 1:
+        raise ValueError(f"patience must be at least 1, got {patience!r}")
+    if not all_layers and (epochs, time_limit_s, patience) != (None, None, None):
+        raise RecipeError("epochs, patience and a time limit are for all layers: --all-layers (all_layers=True)")
     _check_extras(all_layers=all_layers, report=report)
     run = Path(output)
     base = Bundle.load(model, quiet=quiet)
@@ -111,6 +115,7 @@ def finetune(
         weights=_fingerprint(base),
         all_layers=all_layers,
         epochs=epochs,
+        patience=patience,
         time_limit_s=time_limit_s,
         shown=json.loads(json.dumps({name: getattr(options, name) for name in options.names_what_is_shown()})),
         class_weights=class_weights,

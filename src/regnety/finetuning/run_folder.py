@@ -45,6 +45,7 @@ class FinetuneSettings:
     class_weights: str | None
     """One of `ClassWeights`."""
     seed: int
+    patience: int | None = None
     command: str | None = None
     """The command line that began it."""
 
@@ -82,7 +83,7 @@ def check_run(run: Path, asked: FinetuneSettings, *, resume: bool) -> FinetuneSe
     before, after = asdict(stored), asdict(asked)
     free = {"command", "model"}  # the same weights may have another place by now
     if after["all_layers"] and not before["all_layers"]:
-        free |= {"all_layers", "epochs", "time_limit_s"}
+        free |= {"all_layers", "epochs", "patience", "time_limit_s"}
     for name, value in after.items():
         if name not in free and value != before[name]:
             was = "another model" if name == "weights" else f"{name}={before[name]}"

@@ -69,6 +69,12 @@ class DurationType(click.ParamType[float]):
     help="Time that the whole command may take with --all-layers; what fits is planned once.",
 )
 @click.option("--epochs", type=click.IntRange(1), metavar="NUMBER", help="Epochs over all layers; 20 by default.")
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    help="End all layers early after so many epochs without a better one.",
+)
 @click.option("--resume", is_flag=True, help="Continue the run in --output; start one if there is none.")
 @click.option("--seed", type=int, default=0, metavar="NUMBER", help="Random seed.")
 @click.option(
@@ -97,6 +103,7 @@ def finetune(
     all_layers: bool,
     time_limit_s: float | None,
     epochs: int | None,
+    patience: int | None,
     resume: bool,
     seed: int,
     class_weights: str | None,
@@ -140,6 +147,7 @@ def finetune(
                 all_layers=all_layers,
                 time_limit_s=time_limit_s,
                 epochs=epochs,
+                patience=patience,
                 class_weights=class_weights,  # type: ignore[arg-type]  # click has checked it
                 seed=seed,
                 resume=resume,
