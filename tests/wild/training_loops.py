@@ -138,6 +138,7 @@ def deepspeed(folder: Path) -> Path:
 
 def own_run(folder: Path) -> Path:
     """A checkpoint of `regnety train`, by its own writer."""
+    from regnety.training.best_epochs import BestEpochs
     from regnety.training.checkpoints import Progression, save_checkpoint
     from regnety.training.optimization import WeightAverage
 
@@ -149,6 +150,7 @@ def own_run(folder: Path) -> Path:
         optimizer=torch.optim.SGD(last.parameters(), lr=0.1),
         average=WeightAverage(network(seed=2), 0.999),
         best=state(),
+        best_epochs=BestEpochs(0),
         metadata=ModelMetadata(
             design=last.architecture.design,
             num_classes=last.num_classes,

@@ -8,6 +8,7 @@ that is a fair sample, and for every file in its range it still tells whether th
 import os
 import stat
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 
@@ -95,14 +96,14 @@ def stored_training_files(folder: Path) -> TrainingFiles | None:
 
 def fingerprints(files: Sequence[str | Path | StoredImage], *, quiet: bool = False) -> Iterable[int | None]:
     """The fingerprint of each file, in order, None for one that cannot be read. Reads with one thread per core."""
-    from concurrent.futures import ThreadPoolExecutor  # no prediction needs it here
+    from regnety.threads import in_threads  # no prediction needs it here
 
     # Threads suffice: reading and hashing release the interpreter's lock.
     with (
-        ThreadPoolExecutor(os.cpu_count() or 1) as pool,
         Progress("fingerprints of images", total=len(files), quiet=quiet) as progress,
+        closing(in_threads(fingerprint_of, files)) as values,
     ):
-        for value in pool.map(fingerprint_of, files):
+        for value in values:
             progress.advance()
             yield value
 

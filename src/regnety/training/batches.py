@@ -8,6 +8,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -21,6 +22,7 @@ from regnety.images.pixels import load_pixels
 from regnety.inference.engines.processor import available_cores
 from regnety.preprocessing import Preprocessing
 from regnety.progress import Progress
+from regnety.threads import in_threads
 from regnety.training.recipes.recipe import Augmentation
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
@@ -105,13 +107,12 @@ def load_all(samples: Sequence[Sample], preprocessing: Preprocessing, *, quiet: 
     def load(index: int) -> None:
         pixels[index] = load_pixels(samples[index].image, preprocessing)
 
-    pool = ThreadPoolExecutor(available_cores())
-    try:
-        with Progress("reading pictures", total=len(samples), quiet=quiet) as progress:
-            for _ in pool.map(load, range(len(samples))):
-                progress.advance()
-    finally:
-        pool.shutdown(cancel_futures=True)  # otherwise Ctrl-C would wait for all pictures in the queue
+    with (
+        Progress("reading pictures", total=len(samples), quiet=quiet) as progress,
+        closing(in_threads(load, range(len(samples)), threads=available_cores())) as loaded,
+    ):
+        for _ in loaded:
+            progress.advance()
     return pixels
 
 
@@ -259,17 +260,16 @@ class _ReducedImages:
             ImageError: one cannot be read.
         """
         size = 0
-        pool = ThreadPoolExecutor(available_cores())
-        try:
-            with Progress("reading pictures", total=len(self._kept), quiet=quiet) as progress:
-                for index, pixels in enumerate(pool.map(self._reduced, range(len(self._kept)))):
-                    size += pixels.nbytes
-                    if size > KEPT_LIMIT:
-                        break
-                    self._kept[index] = pixels
-                    progress.advance()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        with (
+            Progress("reading pictures", total=len(self._kept), quiet=quiet) as progress,
+            closing(in_threads(self._reduced, range(len(self._kept)), threads=available_cores())) as reduced,
+        ):
+            for index, pixels in enumerate(reduced):
+                size += pixels.nbytes
+                if size > KEPT_LIMIT:
+                    break
+                self._kept[index] = pixels
+                progress.advance()
 
     def _reduced(self, index: int) -> Pixels:
         image = self._decoded(index)

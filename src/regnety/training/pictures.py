@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from regnety.images.sources import StoredImage
 from regnety.inference.engines.processor import available_cores
 from regnety.progress import Progress
 from regnety.storage import replacing
+from regnety.threads import in_threads
 from regnety.training.run_folder import PICTURES_FILE
 
 
@@ -121,15 +122,14 @@ def _errors(samples: Sequence[Sample], *, quiet: bool) -> dict[str, str]:
         return None
 
     errors = {}
-    pool = ThreadPoolExecutor(available_cores())
-    try:
-        with Progress("looking at the pictures", total=len(samples), quiet=quiet) as progress:
-            for sample, error in zip(samples, pool.map(error_of, samples), strict=True):
-                progress.advance()
-                if error is not None:
-                    errors[sample.name] = error
-    finally:
-        pool.shutdown(cancel_futures=True)  # otherwise Ctrl-C would wait for all pictures in the queue
+    with (
+        Progress("looking at the pictures", total=len(samples), quiet=quiet) as progress,
+        closing(in_threads(error_of, samples, threads=available_cores())) as found,
+    ):
+        for sample, error in zip(samples, found, strict=True):
+            progress.advance()
+            if error is not None:
+                errors[sample.name] = error
     return errors
 
 

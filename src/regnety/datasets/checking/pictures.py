@@ -1,12 +1,10 @@
 """Every photograph of a data set, looked at once: what cannot be read, what is blank, what is tiny."""
 
-import os
 import statistics
-from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from queue import SimpleQueue
-from threading import Thread
+from functools import partial
 
 from regnety.datasets.checking.findings import Finding
 from regnety.datasets.samples import Sample
@@ -14,6 +12,7 @@ from regnety.errors import ImageError
 from regnety.images.thumbnails import Thumbnail, thumbnail
 from regnety.progress import Progress
 from regnety.text import counted
+from regnety.threads import in_threads
 
 TINY_SIDE = 32
 """Pixels of the shorter side below which a picture is tiny, if most others have at least twice as many as it: a data
@@ -40,40 +39,13 @@ class Look:
 
 def look_at(samples: Sequence[Sample], *, max_pixels: int, quiet: bool) -> list[Look]:
     """Read every photograph, on all cores."""
-    # Not a pool of the standard library's: it is given all of its tasks first, which takes a while for 100,000, and a
-    # Ctrl-C just then may leave one of its locks taken for ever. These threads take their tasks without a lock.
-    waiting = deque(enumerate(samples))
-    done: SimpleQueue[tuple[int, Look | BaseException]] = SimpleQueue()
-
-    def work() -> None:
-        while True:
-            try:
-                place, sample = waiting.popleft()
-            except IndexError:
-                return
-            try:
-                done.put((place, _look(sample, max_pixels=max_pixels)))
-            except BaseException as error:  # raised again below: nobody would see it here
-                done.put((place, error))
-
-    threads = [Thread(target=work, daemon=True) for _ in range(min(os.cpu_count() or 1, len(samples)))]
-    looks: list[Look] = [Look(sample, None) for sample in samples]
-    try:
-        for thread in threads:
-            thread.start()
-        with Progress("looking at the photographs", total=len(samples), quiet=quiet) as progress:
-            for _ in samples:
-                place, look = done.get()
-                if isinstance(look, BaseException):
-                    raise look
-                looks[place] = look
-                progress.advance()
-        return looks
-    finally:
-        waiting.clear()  # otherwise Ctrl-C would wait for all of them
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join()
+    looks = in_threads(partial(_look, max_pixels=max_pixels), samples)
+    with Progress("looking at the photographs", total=len(samples), quiet=quiet) as progress, closing(looks):
+        seen = []
+        for look in looks:
+            seen.append(look)
+            progress.advance()
+        return seen
 
 
 def picture_findings(looks: Sequence[Look]) -> Iterator[Finding]:
