@@ -27,6 +27,7 @@ PROGRAM = """
 import importlib, json, pkgutil, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+import difflib  # a message about a misspelt field suggests another
 import mutants, numpy, regnety.bundle, regnety.graph, regnety.weights
 for package in (regnety.bundle, regnety.graph, regnety.weights):  # nothing is imported while a file is read
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
