@@ -16,8 +16,8 @@ SIZE = (96, 80)
 def draw_background(chance: random.Random) -> Image.Image:
     """A wall in uneven light: no two pictures are the same, as no two photographs are."""
     light = [chance.randint(130, 250) for _ in range(3)]
-    patches = Image.new("RGB", (6, 5))
-    patches.putdata([tuple(value + chance.randint(-60, 60) for value in light) for _ in range(30)])
+    patches = Image.new("RGB", (12, 10))
+    patches.putdata([tuple(value + chance.randint(-60, 60) for value in light) for _ in range(120)])
     return patches.resize(SIZE, Image.Resampling.BICUBIC)
 
 
