@@ -19,8 +19,9 @@ from regnety import DataError, ImageError, Preprocessing
 from regnety.datasets.folders import read_class_folders
 from regnety.datasets.samples import Sample
 from regnety.images.pixels import load_pixels
-from regnety.training import batches
-from regnety.training.batches import Batch, EvaluationBatches, random_box, training_batches
+from regnety.training import batches, kept_pictures
+from regnety.training.batch_plan import Batch, random_box
+from regnety.training.batches import EvaluationBatches, training_batches
 from regnety.training.recipes.recipe import Augmentation
 
 SIDE = 32
@@ -212,7 +213,7 @@ def test_reduced_pictures_look_as_whole_ones(tmp_path: Path, monkeypatch: pytest
         np.testing.assert_array_equal(targets, expected_targets)
         assert np.abs(pixels.astype(int) - expected).mean() < 8  # grain, which the first reduction smooths
     assert same(one_epoch(tuple(samples), replace(RESIZED, kept_side=150)), whole)  # they are no larger
-    monkeypatch.setattr(batches, "KEPT_LIMIT", 3 * 85 * 64 * 3)  # room for three: the others are decoded again
+    monkeypatch.setattr(kept_pictures, "KEPT_LIMIT", 3 * 85 * 64 * 3)  # room for three: the others are decoded again
     assert same(one_epoch(tuple(samples), reduced), found)
 
 
@@ -258,7 +259,7 @@ def test_orientation_is_applied_where_the_model_wants_it(augmentation: Augmentat
 
 
 def test_what_does_not_fit_into_memory_is_refused(samples: tuple[Sample, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "MEMORY_LIMIT", 21 * SIDE * SIDE * 3 - 1)
+    monkeypatch.setattr(kept_pictures, "MEMORY_LIMIT", 21 * SIDE * SIDE * 3 - 1)
     with pytest.raises(DataError, match=r"^21 pictures of 32 pixels take 0.0 GiB in memory, the limit is 4; use --set"):
         one_epoch(samples, SHIFT)
     one_epoch(samples, RESIZED)

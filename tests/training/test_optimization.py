@@ -8,13 +8,10 @@ import torch
 from torch import nn
 
 from bundles import SMALL_DESIGN
-from regnety import RecipeError
 from regnety.network.creation import create_model
-from regnety.training import optimization
 from regnety.training.optimization import (
     InputNormalization,
     WeightAverage,
-    arithmetic_of,
     make_optimizer,
     make_schedule,
     set_lr,
@@ -148,15 +145,3 @@ def test_normalisation_and_small_pictures() -> None:
     small = normalize(torch.from_numpy(pixels), 8)
     assert small.shape == (2, 3, 8, 8)
     np.testing.assert_allclose(small.mean((2, 3)), images.mean((2, 3)), atol=0.05)
-
-
-@pytest.mark.parametrize("available", [True, False, None])
-def test_bf16_is_refused_where_it_would_crawl(available: bool | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(optimization, "has_bf16", lambda: available)
-    assert arithmetic_of("auto") == ("bf16" if available else "f32")
-    assert arithmetic_of("f32") == "f32"
-    if available:
-        assert arithmetic_of("bf16") == "bf16"
-    else:
-        with pytest.raises(RecipeError, match=r"^precision bf16: this processor has none of avx512_bf16, amx_bf16; "):
-            arithmetic_of("bf16")

@@ -14,7 +14,8 @@ from regnety.finetuning.trial_steps import plan_within
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
 from regnety.text import counted
-from regnety.training.batches import EvaluationBatches, TrainingImages, training_batches, training_images
+from regnety.training.batches import EvaluationBatches, training_batches
+from regnety.training.kept_pictures import TrainingImages, training_images
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_bundle import epoch_line, facts_of_training
 from regnety.training.run_folder import write_history

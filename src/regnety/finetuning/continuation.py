@@ -128,6 +128,6 @@ def _augmented(run: Path, bundle: Bundle, splits: DataSplits) -> tuple[Augmented
             seed=plan.recipe.seed,
             quiet=True,
         )
-        variants = [pixels[0] for epoch in range(VARIANTS) for pixels, _ in batches.epoch(epoch)]
+        variants = [np.asarray(pixels[0]) for epoch in range(VARIANTS) for pixels, _ in batches.epoch(epoch)]
         shown.append(AugmentedPhotograph(name=first[name].name, variants=tuple(map(encoded_pixels, variants))))
     return tuple(shown)

@@ -4,36 +4,40 @@ Which samples form a batch, and how they are changed, depends on seed, epoch and
 was read before. So a run that is killed and resumed ends with the same weights.
 """
 
-import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from regnety.datasets.samples import Sample
-from regnety.errors import DataError
-from regnety.images.decoding import FILTERS, load_image
+from regnety.images.decoding import FILTERS
 from regnety.images.pixels import load_pixels
 from regnety.inference.engines.processor import available_cores
 from regnety.preprocessing import Preprocessing
-from regnety.progress import Progress
-from regnety.threads import in_threads
+from regnety.training.batch_plan import (
+    Batch,
+    EpochPlan,
+    Pixels,
+    Targets,
+    class_indices,
+    random_box,
+    shifted_places,
+)
+from regnety.training.device_batches import REDUCED, CroppedOnDevice, ShiftedOnDevice, TensorBatch
+from regnety.training.devices import PROCESSOR, Device
+from regnety.training.kept_pictures import (
+    TrainingImages,
+    load_all,
+    padded_pixels,
+    pixels_of_one_size,
+    training_images,
+)
 from regnety.training.recipes.recipe import Augmentation
 
-Pixels: TypeAlias = npt.NDArray[np.uint8]
-Targets: TypeAlias = npt.NDArray[np.int64]
-Batch: TypeAlias = tuple[Pixels, Targets]
-"""uint8 [N, height, width, 3] in RGB, and class indices [N]."""
-
-MEMORY_LIMIT = 4 << 30
-"""Bytes of pictures that are kept in memory at most: 1.4 million of 32 pixels, 28,000 of 224."""
-KEPT_LIMIT = 2 << 30
-"""Bytes of reduced pictures that are kept in memory at most; the others are decoded in every epoch."""
 KEPT_EVALUATION = 1 << 29
 """Bytes of evaluation pictures that are kept in memory at most, in place of decoding them again after each epoch."""
 BATCHES_AHEAD = 3
@@ -47,7 +51,7 @@ class TrainingBatches(Protocol):
     targets: Targets
     """The class of every picture."""
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
+    def epoch(self, epoch: int) -> Iterator[Batch | TensorBatch]:
         """The batches of an epoch; epochs count from 0."""
 
 
@@ -60,60 +64,33 @@ def training_batches(
     batch_size: int,
     seed: int,
     steps_per_epoch: int | None = None,
-    images: "TrainingImages | None" = None,
+    images: TrainingImages | None = None,
+    device: Device = PROCESSOR,
     quiet: bool = False,
 ) -> TrainingBatches:
     """The batches for an augmentation: decoded in every epoch for `resized` crops, kept in memory for `shift`.
 
     An epoch is one pass over the pictures, or `steps_per_epoch` steps. Where those are more or less than a pass, the
     next epoch continues the pass. `images` has the pictures that `resized` crops are taken from, where they have been
-    read before (`training_images`).
+    read before (`training_images`). On a graphics card kept pictures of one size lie there, and are cropped there.
 
     Raises:
         DataError: the pictures do not fit into memory.
         ImageError: a picture cannot be read.
     """
     targets = class_indices(samples, classes)
-    plan = _EpochPlan(len(samples), batch_size, seed, steps_per_epoch)
+    plan = EpochPlan(len(samples), batch_size, seed, steps_per_epoch)
+    side = preprocessing.image_size
     if augmentation.crop == "resized":
         images = images or training_images(samples, preprocessing, kept_side=augmentation.kept_side, quiet=quiet)
+        pixels = None if device.is_processor else pixels_of_one_size(images, largest_side=int(REDUCED * side))
+        if pixels is not None:
+            return CroppedOnDevice(pixels, targets, augmentation, plan, device, image_size=side)
         return _StreamedBatches(images, targets, preprocessing, augmentation, plan)
-    pixels = load_all(samples, preprocessing, quiet=quiet)
-    return _ShiftedBatches(pixels, targets, augmentation, plan)
-
-
-def class_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Targets:
-    """The index of each sample's class."""
-    index = {label: number for number, label in enumerate(classes)}
-    return np.array([index[sample.label] for sample in samples], dtype=np.int64)
-
-
-def load_all(samples: Sequence[Sample], preprocessing: Preprocessing, *, quiet: bool = False) -> Pixels:
-    """Every picture as evaluation sees it, uint8 [N, image_size, image_size, 3].
-
-    Raises:
-        DataError: they would take over 4 GiB.
-        ImageError: one cannot be read.
-    """
-    side = preprocessing.image_size
-    size = len(samples) * side * side * 3
-    if size > MEMORY_LIMIT:
-        raise DataError(
-            f"{len(samples)} pictures of {side} pixels take {size / 2**30:.1f} GiB in memory, the limit is 4; "
-            "use --set augmentation.crop=resized"
-        )
-    pixels = np.empty((len(samples), side, side, 3), np.uint8)
-
-    def load(index: int) -> None:
-        pixels[index] = load_pixels(samples[index].image, preprocessing)
-
-    with (
-        Progress("reading pictures", total=len(samples), quiet=quiet) as progress,
-        closing(in_threads(load, range(len(samples)), threads=available_cores())) as loaded,
-    ):
-        for _ in loaded:
-            progress.advance()
-    return pixels
+    padded = padded_pixels(load_all(samples, preprocessing, quiet=quiet), augmentation.shift)
+    if device.is_processor:
+        return _ShiftedBatches(padded, targets, augmentation, plan)
+    return ShiftedOnDevice(padded, targets, augmentation, plan, device)
 
 
 class EvaluationBatches:
@@ -154,131 +131,22 @@ class EvaluationBatches:
                 yield pixels
 
 
-class _EpochPlan:
-    """Which samples form each batch, and the random numbers for it: functions of seed, pass and step alone."""
-
-    def __init__(self, count: int, batch_size: int, seed: int, steps_per_epoch: int | None) -> None:
-        self.batch_size = min(batch_size, count)
-        self._steps_per_pass = count // self.batch_size
-        self.steps_per_epoch = steps_per_epoch or self._steps_per_pass
-        self._count = count
-        self._seed = seed
-
-    def batches(self, epoch: int) -> Iterator[tuple[npt.NDArray[np.intp], np.random.Generator]]:
-        first = epoch * self.steps_per_epoch
-        order: npt.NDArray[np.intp] | None = None
-        for number in range(first, first + self.steps_per_epoch):
-            passes, step = divmod(number, self._steps_per_pass)
-            if order is None or step == 0:
-                order = np.random.default_rng((self._seed, passes)).permutation(self._count)
-            # The last, incomplete batch is dropped: its statistics would disturb batch norm. Which samples it has
-            # changes with each pass.
-            chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
-            yield chosen, np.random.default_rng((self._seed, passes, step))
-
-
 class _ShiftedBatches:
     """Pictures in memory, moved by a few pixels, with the border mirrored."""
 
-    def __init__(self, pixels: Pixels, targets: Targets, augmentation: Augmentation, plan: _EpochPlan) -> None:
-        # Padded once, so that a move and a flip are only indices into it.
-        margin = (augmentation.shift, augmentation.shift)
-        self._padded = (
-            np.pad(pixels, ((0, 0), margin, margin, (0, 0)), mode="reflect") if augmentation.shift else pixels
-        )
-        self._side = pixels.shape[1]
+    def __init__(self, padded: Pixels, targets: Targets, augmentation: Augmentation, plan: EpochPlan) -> None:
+        self._padded = padded
+        self._side = padded.shape[1] - 2 * augmentation.shift
         self.targets = targets
         self._augmentation = augmentation
         self._plan = plan
         self.steps_per_epoch = plan.steps_per_epoch
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        across = np.arange(self._side)
         for chosen, generator in self._plan.batches(epoch):
-            top, left = generator.integers(0, 2 * self._augmentation.shift + 1, (2, len(chosen), 1))
-            flipped = generator.random((len(chosen), 1)) < (0.5 if self._augmentation.flip else 0)
-            rows = top + across  # [N, side]
-            columns = left + np.where(flipped, across[::-1], across)  # [N, side]
+            rows, columns = shifted_places(self._side, len(chosen), self._augmentation, generator)
             # Indices of shape [N, 1, 1], [N, side, 1] and [N, 1, side] together take [N, side, side, 3] in one copy.
             yield self._padded[chosen[:, None, None], rows[:, :, None], columns[:, None, :]], self.targets[chosen]
-
-
-TrainingImages: TypeAlias = Callable[[int], Image.Image]
-"""The picture of a sample's number, in RGB."""
-
-
-def training_images(
-    samples: Sequence[Sample], preprocessing: Preprocessing, *, kept_side: int | None, quiet: bool = False
-) -> TrainingImages:
-    """Pictures for crops: decoded whenever they are asked for, or reduced once and kept in memory.
-
-    Args:
-        samples: the training pictures.
-        preprocessing: says whether they are turned upright.
-        kept_side: shorter side in pixels that they are reduced to and kept; smaller ones stay as they are.
-        quiet: show no progress.
-
-    Raises:
-        ImageError: a picture cannot be read.
-    """
-
-    def decoded(index: int) -> Image.Image:
-        return load_image(samples[index].image, exif_orientation=preprocessing.exif_orientation)
-
-    if kept_side is None:
-        return decoded
-    reduced = _ReducedImages(decoded, len(samples), kept_side)
-    reduced.fill(quiet=quiet)
-    return reduced
-
-
-class _ReducedImages:
-    """Pictures reduced to a shorter side and kept in memory.
-
-    Args:
-        decoded: the whole pictures.
-        count: how many there are.
-        side: their shorter side in pixels.
-    """
-
-    def __init__(self, decoded: TrainingImages, count: int, side: int) -> None:
-        self._decoded = decoded
-        self._side = side
-        # As arrays: Pillow's own pictures have four bytes for a pixel.
-        self._kept: list[Pixels | None] = [None] * count
-
-    def __call__(self, index: int) -> Image.Image:
-        kept = self._kept[index]
-        return Image.fromarray(self._reduced(index) if kept is None else kept)
-
-    def fill(self, *, quiet: bool) -> None:
-        """Reduce all of them now, so that all epochs take the same time.
-
-        Pictures beyond 2 GiB are not kept, and decoded again in each epoch.
-
-        Raises:
-            ImageError: one cannot be read.
-        """
-        size = 0
-        with (
-            Progress("reading pictures", total=len(self._kept), quiet=quiet) as progress,
-            closing(in_threads(self._reduced, range(len(self._kept)), threads=available_cores())) as reduced,
-        ):
-            for index, pixels in enumerate(reduced):
-                size += pixels.nbytes
-                if size > KEPT_LIMIT:
-                    break
-                self._kept[index] = pixels
-                progress.advance()
-
-    def _reduced(self, index: int) -> Pixels:
-        image = self._decoded(index)
-        shrink = self._side / min(image.size)
-        if shrink < 1:
-            size = (max(1, round(image.width * shrink)), max(1, round(image.height * shrink)))
-            # In two steps, the first by a whole factor: in a third of the time, and with no visible difference.
-            image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-        return np.asarray(image)
 
 
 class _StreamedBatches:
@@ -290,7 +158,7 @@ class _StreamedBatches:
         targets: Targets,
         preprocessing: Preprocessing,
         augmentation: Augmentation,
-        plan: _EpochPlan,
+        plan: EpochPlan,
     ) -> None:
         self._images = images
         self.targets = targets
@@ -326,29 +194,5 @@ class _StreamedBatches:
         return np.asarray(image)
 
 
-def random_box(
-    width: int, height: int, min_area: float, numbers: npt.NDArray[np.float64]
-) -> tuple[float, float, float, float]:
-    """The part of a picture that a random-resized-crop keeps: (left, top, right, bottom) in pixels.
-
-    Area uniform in [min_area, 1] of the picture, aspect ratio log-uniform in [3/4, 4/3], cut to the picture; position
-    uniform. After Szegedy et al., "Going Deeper with Convolutions" (section 6).
-
-    Args:
-        width: of the picture.
-        height: of the picture.
-        min_area: smallest share of the area.
-        numbers: four uniform ones in [0, 1): area, aspect ratio, left, top.
-    """
-    # torchvision draws again until a box fits, and takes the centre after ten failures. One draw that is cut to the
-    # picture needs the same count of numbers for each, and so does not depend on the picture.
-    area = (min_area + (1 - min_area) * numbers[0]) * width * height
-    aspect = math.exp((2 * numbers[1] - 1) * math.log(4 / 3))
-    box_width = min(math.sqrt(area * aspect), width)
-    box_height = min(math.sqrt(area / aspect), height)
-    left, top = numbers[2] * (width - box_width), numbers[3] * (height - box_height)
-    return left, top, min(left + box_width, width), min(top + box_height, height)
-
-
-def _gather(futures: list["Future[Pixels]"], targets: Targets) -> Batch:
+def _gather(futures: list[Future[Pixels]], targets: Targets) -> Batch:
     return np.stack([future.result() for future in futures]), targets

@@ -2,18 +2,23 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from regnety.training.batches import Batch, Pixels, Targets
-from regnety.training.optimization import InputNormalization, WeightAverage, autocast, set_lr
+from regnety.training.batch_plan import Batch
+from regnety.training.device_batches import TensorBatch
+from regnety.training.devices import Arithmetic, Device
+from regnety.training.mixing import mixed
+from regnety.training.optimization import InputNormalization, WeightAverage, set_lr
+from regnety.training.recipes.recipe import Augmentation
 
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """What one step did. The tensors are still on the device: reading them waits for it."""
+    """What one step did. The tensors are on the device: reading them waits for it."""
 
     step: int
     lr: float
@@ -25,22 +30,26 @@ class StepRecord:
 
 def train_epoch(
     model: nn.Module,
-    batches: Iterable[Batch],
+    batches: Iterable[Batch | TensorBatch],
     *,
     normalize: Callable[[Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
     schedule: Callable[[int], float],
     criterion: Callable[[Tensor, Tensor], Tensor],
     average: WeightAverage | None,
-    arithmetic: Literal["f32", "bf16"],
+    device: Device,
+    arithmetic: Arithmetic,
+    augmentation: Augmentation,
+    seed: int,
     first_step: int,
     keep_statistics: bool = False,
     clip_norm: float | None = None,
+    compiled: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[StepRecord]:
     """One pass over the batches; yields facts, and the caller decides what to print or keep.
 
-    With `keep_statistics` batch norm uses and keeps the statistics that it has; `clip_norm` is the largest norm of all
-    gradients together.
+    `augmentation` mixes and erases, by `seed` and step. With `keep_statistics` batch norm uses and keeps the statistics
+    that it has; `clip_norm` is the largest norm of all gradients together; `compiled` computes what `model` would.
     """
     model.train()
     if keep_statistics:
@@ -48,12 +57,19 @@ def train_epoch(
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
     for step, (pixels, targets) in enumerate(batches, start=first_step):
-        images, labels = normalize(torch.from_numpy(pixels)), torch.from_numpy(targets)  # [N, 3, H, W], [N]
+        images, labels = normalize(on_device(pixels, device)), on_device(targets, device)  # [N, 3, H, W], [N]
+        others, share = labels, 1.0
+        if augmentation.mixes:
+            batch = mixed(images, labels, augmentation, seed=seed, step=step)
+            images, others, share = batch.images, batch.others, batch.share
         lr = schedule(step)
         set_lr(optimizer, lr)
-        with autocast(arithmetic):
-            logits = model(images)  # [N, num_classes]
-        loss = criterion(logits.float(), labels)  # bf16 has 8 bits of mantissa, too few for a sum of exponentials
+        with device.autocast(arithmetic):
+            logits = (compiled or model)(images)  # [N, num_classes]
+        logits = logits.float()  # bf16 has 8 bits of mantissa, too few for a sum of exponentials
+        loss = criterion(logits, labels)
+        if share < 1:
+            loss = share * loss + (1 - share) * criterion(logits, others)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if clip_norm is not None:
@@ -61,28 +77,42 @@ def train_epoch(
         optimizer.step()
         if average is not None:
             average.update(model)
-        correct = (logits.argmax(1) == labels).sum()
+        correct = (logits.argmax(1) == (labels if share >= 0.5 else others)).sum()
         yield StepRecord(step=step, lr=lr, loss=loss.detach(), correct=correct, count=len(labels))
+
+
+def on_device(values: npt.NDArray[np.uint8] | npt.NDArray[np.int64] | Tensor, device: Device) -> Tensor:
+    """The same on the device; what is there already stays where it is."""
+    if isinstance(values, Tensor):
+        return values
+    tensor = torch.from_numpy(values)
+    if device.kind == "cuda":
+        # From memory that is not paged out, so that the card copies while it computes.
+        return tensor.pin_memory().to(device.torch_device, non_blocking=True)
+    return tensor.to(device.torch_device)
 
 
 @torch.inference_mode()
 def top1_of(
     model: nn.Module,
-    batches: Iterable[tuple[Pixels, Targets]],
+    batches: Iterable[Batch],
     *,
     normalize: InputNormalization,
-    arithmetic: Literal["f32", "bf16"],
+    device: Device,
+    arithmetic: Arithmetic,
 ) -> tuple[float, float]:
     """(top-1 in percent, cross-entropy) of a network in evaluation mode."""
     model.eval()
-    correct = count = 0
-    loss = 0.0
+    correct = torch.zeros((), dtype=torch.int64, device=device.torch_device)
+    losses: list[Tensor] = []
+    count = 0
     for pixels, targets in batches:
-        labels = torch.from_numpy(targets)
-        with autocast(arithmetic):
-            logits = model(normalize(torch.from_numpy(pixels)))
-        correct += int((logits.argmax(1) == labels).sum())
+        labels = on_device(targets, device)
+        with device.autocast(arithmetic):
+            logits = model(normalize(on_device(pixels, device)))
+        correct += (logits.argmax(1) == labels).sum()
         # A sum, divided once at the end: the last batch may be smaller.
-        loss += float(nn.functional.cross_entropy(logits.float(), labels, reduction="sum"))
+        losses.append(nn.functional.cross_entropy(logits.float(), labels, reduction="sum"))
         count += len(labels)
-    return 100 * correct / count, loss / count
+    # Read once: each reading would wait for the device.
+    return 100 * int(correct) / count, sum(torch.stack(losses).tolist()) / count

@@ -1,14 +1,11 @@
-"""What changes the weights: optimiser, learning-rate schedule, averaged weights, and the arithmetic's precision."""
+"""What changes the weights: optimiser, learning-rate schedule and averaged weights; and the input of a step."""
 
 import math
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from regnety.errors import RecipeError
-from regnety.inference.engines.processor import BF16_FLAGS, has_bf16
 from regnety.training.recipes.recipe import Optimizer, Recipe
 
 
@@ -91,31 +88,16 @@ class WeightAverage:
             self.state[key].copy_(current[key])  # counters of batches
 
 
-def arithmetic_of(precision: str) -> Literal["f32", "bf16"]:
-    """In what the network computes: bf16 where asked for, or where `auto` finds a processor that has it.
-
-    Raises:
-        RecipeError: bf16 was asked for on a processor without it, where torch emulates it: eight times slower than f32.
-    """
-    available = bool(has_bf16())  # None, an unknown processor, counts as without: f32 is right everywhere
-    if precision == "bf16" and not available:
-        raise RecipeError(f"precision bf16: this processor has none of {', '.join(BF16_FLAGS)}; use precision=auto")
-    return "bf16" if available and precision != "f32" else "f32"
-
-
-def autocast(arithmetic: Literal["f32", "bf16"]) -> torch.autocast:
-    """The context in which the network runs; weights, gradients and the loss stay float32 in it."""
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=arithmetic == "bf16")
-
-
 class InputNormalization(nn.Module):
     """uint8 [N, H, W, C] -> float32 [N, C, H, W] with mean 0 and deviation 1, in channels-last memory."""
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
         # Times 255, in place of dividing each pixel by it.
-        self.mean = torch.tensor(mean).view(1, -1, 1, 1) * 255
-        self.std = torch.tensor(std).view(1, -1, 1, 1) * 255
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1) * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1) * 255, persistent=False)
 
     def forward(self, images: Tensor, image_size: int | None = None) -> Tensor:
         """The pictures as float32, resized to `image_size` with antialiasing if it is given."""

@@ -19,7 +19,6 @@ from regnety.inference.evaluation import evaluate
 from regnety.inference.evaluation_result import EvaluationResult
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.training.checkpoints import Progression
-from regnety.training.optimization import arithmetic_of
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_folder import BUNDLE_FOLDER
 from regnety.training.session import Session
@@ -109,7 +108,7 @@ class RunBundle:
     def write(self, *, finished: bool = False, more: Mapping[str, Any] | None = None) -> Path:
         """Replace the bundle with the best weights so far."""
         # Channels-last tensors are not contiguous in the order that files have.
-        weights = {key: value.contiguous().numpy() for key, value in self._session.best.items()}
+        weights = {key: value.cpu().contiguous().numpy() for key, value in self._session.best.items()}
         bundle = Bundle(
             self.metadata(finished=finished, more=more), weights, name=self._name, training_files=self._training_files
         )
@@ -148,7 +147,9 @@ def facts_of_training(session: Session) -> dict[str, Any]:
         facts[STOPPED] = (
             f"after epoch {progression.epochs_done} of {recipe.epochs}, as the last {recipe.patience} were no better"
         )
-    facts["arithmetic"] = arithmetic_of(recipe.precision)
+    facts["arithmetic"] = session.arithmetic
+    if not session.device.is_processor:
+        facts["device"] = session.device.name
     facts["trained_with"] = (
         f"regnety {version.__version__}, torch {torch.__version__}, Python {platform.python_version()}"
     )

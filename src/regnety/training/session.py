@@ -5,7 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator
-from itertools import chain, count
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,23 @@ from regnety.metadata.model_metadata import ModelMetadata
 from regnety.network.modules import RegNet
 from regnety.preprocessing import Preprocessing
 from regnety.progress import Progress
-from regnety.training.batches import EvaluationBatches, Targets, TrainingBatches
+from regnety.training.batch_plan import Targets
+from regnety.training.batches import EvaluationBatches, TrainingBatches
 from regnety.training.best_epochs import BestEpochs, RankedEpoch, Weights
 from regnety.training.checkpoints import Progression, checkpoints, load_checkpoint, save_checkpoint
+from regnety.training.devices import PROCESSOR, Device
 from regnety.training.duration import Duration
 from regnety.training.loop import StepRecord, top1_of, train_epoch
 from regnety.training.optimization import (
     InputNormalization,
     WeightAverage,
-    arithmetic_of,
     make_optimizer,
     make_schedule,
 )
 from regnety.training.recipes.recipe import Recipe
 
+STEPS_AHEAD = 16
+"""Steps on a graphics card before their losses are read, so that the card never waits for Python."""
 UNMEASURED_STEPS = 2
 """First steps, which also wait for the first pictures and for memory."""
 
@@ -45,6 +48,8 @@ class Session:
         batches: the training pictures.
         validation: the pictures that choose the best epoch; None keeps the last one.
         preprocessing: of evaluation.
+        device: where it is trained.
+        compiled: let `torch.compile` make kernels for the network first, which takes a minute.
         quiet: print nothing on stderr.
     """
 
@@ -56,9 +61,15 @@ class Session:
         batches: TrainingBatches,
         validation: EvaluationBatches | None,
         preprocessing: Preprocessing,
+        device: Device = PROCESSOR,
+        compiled: bool = False,
         quiet: bool,
     ) -> None:
-        self.model: RegNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.device = device
+        self.model: RegNet = model.to(device.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._compiled = torch.compile(self.model) if compiled else None
+        if device.kind == "cuda":
+            torch.backends.cudnn.benchmark = True  # the shapes are the same in each step
         self.recipe = recipe
         self.progression = Progression(epochs_done=0, history=[], best_epoch=0, best_top1=-1.0, seconds=0.0)
         self.progression.lengths.append([0, recipe.epochs])
@@ -69,14 +80,14 @@ class Session:
         self._validation = validation
         self.preprocessing = preprocessing
         self._quiet = quiet
-        self._arithmetic = arithmetic_of(recipe.precision)
-        self._normalize = InputNormalization(preprocessing.mean, preprocessing.std)
+        self.arithmetic = device.arithmetic(recipe.precision)
+        self._normalize = InputNormalization(preprocessing.mean, preprocessing.std).to(device.torch_device)
         self._optimizer = make_optimizer(self.model, recipe.optimizer)
         self._schedule = make_schedule(recipe, batches.steps_per_epoch)
         self._criterion = nn.CrossEntropyLoss(
             balanced_weights(batches.targets, model.num_classes) if recipe.class_weights == "balanced" else None,
             label_smoothing=recipe.label_smoothing,
-        )
+        ).to(device.torch_device)
         self._best_epochs = BestEpochs(recipe.average_best)
         self._average = WeightAverage(self.model, recipe.ema_decay) if recipe.ema_decay else None
         # Averaged weights are evaluated in a network of their own: the raw ones continue to be trained.
@@ -206,35 +217,54 @@ class Session:
             schedule=self._schedule,
             criterion=self._criterion,
             average=self._average,
-            arithmetic=self._arithmetic,
+            device=self.device,
+            arithmetic=self.arithmetic,
+            augmentation=self.recipe.augmentation,
+            seed=self.recipe.seed,
             first_step=epoch * self._batches.steps_per_epoch,
             keep_statistics=self.recipe.batch_norm == "kept",
             clip_norm=self.recipe.optimizer.clip_norm,
+            compiled=self._compiled,
         )
 
     def _train(self, epoch: int) -> dict[str, float]:
         loss, correct, seen, lr = 0.0, 0, 0, 0.0
         title = f"epoch {epoch + 1}/{self.recipe.epochs}"
         with Progress(title, total=self._batches.steps_per_epoch, quiet=self._quiet) as progress:
-            for record in self._steps(epoch):
-                loss += float(record.loss) * record.count
-                correct += int(record.correct)
-                seen += record.count
-                lr = record.lr
-                # A sum keeps a NaN of any step. Reading it waits for the step, which on a processor is done anyway.
+            for records in self._read_together(self._steps(epoch)):
+                loss += sum(value * record.count for value, record in zip(_losses(records), records, strict=True))
+                correct += int(sum(record.correct for record in records))
+                seen += sum(record.count for record in records)
+                lr = records[-1].lr
+                # A sum keeps a NaN of any step.
                 if not math.isfinite(loss):
                     lr_now = self.recipe.optimizer.lr
                     raise RecipeError(f"the loss is not finite in epoch {epoch + 1}; lower optimizer.lr ({lr_now:g})")
-                progress.advance(loss=loss / seen, top1=100 * correct / seen)
-                if (words := self._duration.after_step(record.step)) is not None and not self._quiet:
+                progress.advance(len(records), loss=loss / seen, top1=100 * correct / seen)
+                if (words := self._duration.after_step(records[-1].step)) is not None and not self._quiet:
                     print(f"regnety: {words}", file=sys.stderr, flush=True)
         return {"lr": lr, "train_loss": loss / seen, "train_top1": 100 * correct / seen}
+
+    def _read_together(self, records: Iterator[StepRecord]) -> Iterator[list[StepRecord]]:
+        """Steps whose results are read at once: reading waits for them, which on a processor is done anyway."""
+        ahead = 1 if self.device.is_processor else STEPS_AHEAD
+        return map(list, iter(lambda: tuple(islice(records, ahead)), ()))
 
     def _validate(self, weights: Weights) -> dict[str, float]:
         assert self._validation is not None
         self._evaluated.load_state_dict(weights)
-        top1, loss = top1_of(self._evaluated, self._validation, normalize=self._normalize, arithmetic=self._arithmetic)
+        top1, loss = top1_of(
+            self._evaluated,
+            self._validation,
+            normalize=self._normalize,
+            device=self.device,
+            arithmetic=self.arithmetic,
+        )
         return {"val_top1": top1, "val_loss": loss}
+
+
+def _losses(records: list[StepRecord]) -> list[float]:
+    return torch.stack([record.loss for record in records]).tolist()
 
 
 def balanced_weights(targets: Targets, num_classes: int) -> Tensor:

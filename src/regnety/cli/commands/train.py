@@ -49,6 +49,14 @@ from regnety.extras import import_extra
     metavar="KEY=VALUE",
     help="Change a value of the recipe: image_size=160, optimizer.momentum=0.8",
 )
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where to train; auto is a graphics card where torch finds one.",
+)
+@click.option("--compile", "compiled", is_flag=True, help="Compile the network first: a minute, then faster steps.")
 @click.option("--keep", type=click.IntRange(1), default=2, metavar="NUMBER", help="Number of checkpoints to keep.")
 @click.option("--skip-unreadable", is_flag=True, help="Skip images that cannot be read, instead of stopping.")
 @quiet_option
@@ -64,6 +72,8 @@ def train(
     lr: float | None,
     batch_size: int | None,
     settings: tuple[str, ...],
+    device: str,
+    compiled: bool,
     keep: int,
     skip_unreadable: bool,
     quiet: bool,
@@ -103,6 +113,8 @@ def train(
                     chosen,
                     resume=resume,
                     keep=keep,
+                    device=device,
+                    compiled=compiled,
                     skip_unreadable=skip_unreadable,
                     quiet=quiet,
                     # what the run's records say: the line that began it, also after it was resumed

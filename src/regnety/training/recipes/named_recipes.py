@@ -63,7 +63,35 @@ def cifar10() -> Recipe:
     )
 
 
-RECIPES: dict[str, Callable[[], Recipe]] = {"scratch": scratch, "finetune": finetune, "cifar10": cifar10}
+def tiny() -> Recipe:
+    """The model that answers where none is named: 200 everyday classes at 64 pixels, from Tiny ImageNet.
+
+    Command:  regnety train --recipe tiny --data DIR --output OUT
+    Result:   no run has come to its end: one of 60 epochs at a batch of 1024 and a rate of 1.0 was stopped after 51
+    Cost:     4 s an epoch on one NVIDIA H200, beside another run, torch 2.11.0
+    """
+    design = Design(depth=12, w0=56, wa=28.0, wm=2.0, group_width=32, stem_stride=1, stage_strides=(2, 2, 2, 2))
+    return Recipe(
+        name="tiny",
+        design=design,
+        image_size=64,
+        crop_pct=1.0,
+        epochs=100,
+        batch_size=512,
+        warmup_epochs=4,
+        small_epochs=40,
+        small_image_size=48,
+        label_smoothing=0.1,
+        ema_decay=0.999,
+        # All pictures are trained on and the last epoch is kept: the settings were chosen on a tenth that was held out.
+        val_fraction=0.0,
+        bundle_dtype="f16",
+        optimizer=Optimizer(lr=0.5, weight_decay=3e-4, decay_norms_and_biases=False),
+        augmentation=Augmentation(min_area=0.25, kept_side=64, mixup=0.2, cutmix=1.0, mixed_share=0.5),
+    )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {"scratch": scratch, "finetune": finetune, "cifar10": cifar10, "tiny": tiny}
 
 
 def load_recipe(name: str) -> Recipe:

@@ -49,7 +49,7 @@ class Optimizer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """Random changes of the training pictures, all on uint8."""
+    """Random changes of the training pictures: crop and flip on uint8, the others on the batch."""
 
     crop: Literal["resized", "shift"] = "resized"
     """`resized`: a random part of the picture, resized to the input size (random-resized-crop); pictures are decoded
@@ -64,12 +64,31 @@ class Augmentation:
     """Largest move of a `shift` crop, in pixels."""
     flip: bool = True
     """Swap left and right for a random half of the pictures."""
+    mixup: float = 0.0
+    """Both parameters of the beta distribution of the share by which two pictures and their targets are blended; 0
+    blends none."""
+    cutmix: float = 0.0
+    """The same, of the area of a picture that is not covered by a part of another; 0 covers none. With both, each batch
+    has one of them."""
+    mixed_share: float = 1.0
+    """Share of the batches that `mixup` and `cutmix` change."""
+    erasing: float = 0.0
+    """Share of the pictures of which a box is set to the mean colour."""
 
     def __post_init__(self) -> None:
         _require("augmentation.min_area", 0 < self.min_area <= 1, "above 0 to 1", self.min_area)
         if self.kept_side is not None:
             _require("augmentation.kept_side", 8 <= self.kept_side <= 8192, "from 8 to 8192 pixels", self.kept_side)
         _require("augmentation.shift", 0 <= self.shift <= 64, "from 0 to 64 pixels", self.shift)
+        for name in ("mixup", "cutmix"):
+            _require(f"augmentation.{name}", 0 <= getattr(self, name) <= 100, "from 0 to 100", getattr(self, name))
+        for name in ("mixed_share", "erasing"):
+            _require(f"augmentation.{name}", 0 <= getattr(self, name) <= 1, "from 0 to 1", getattr(self, name))
+
+    @property
+    def mixes(self) -> bool:
+        """Whether anything changes a batch as a whole."""
+        return bool((self.mixup or self.cutmix) and self.mixed_share) or self.erasing > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +144,7 @@ class Recipe:
     """Number of the best epochs whose weights are averaged at the end of the run; the average is kept where it is
     better on the validation pictures. 1 keeps the best epoch."""
     precision: Literal["auto", "f32", "bf16"] = "auto"
-    """Precision of the network's arithmetic; `auto` is bf16 if this processor has it."""
+    """Precision of the network's arithmetic; `auto` is bf16 where the device has it."""
     bundle_dtype: Literal["f32", "f16", "float32", "float16"] = "f32"
     """Precision of the weights stored in the bundle; `f16` halves the file. `float32` and `float16` are the older names
     of the same."""

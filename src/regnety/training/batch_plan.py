@@ -1,0 +1,108 @@
+"""Which pictures form each batch, and the random numbers that change them.
+
+Both depend on seed, epoch and step alone, never on threads, on the device, or on what was read before. So a run that is
+killed and resumed ends with the same weights.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.datasets.samples import Sample
+from regnety.training.recipes.recipe import Augmentation
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+Targets: TypeAlias = npt.NDArray[np.int64]
+Batch: TypeAlias = tuple[Pixels, Targets]
+"""uint8 [N, height, width, 3] in RGB, and class indices [N]."""
+
+
+def class_indices(samples: Sequence[Sample], classes: Sequence[str]) -> Targets:
+    """The index of each sample's class."""
+    index = {label: number for number, label in enumerate(classes)}
+    return np.array([index[sample.label] for sample in samples], dtype=np.int64)
+
+
+class EpochPlan:
+    """Which samples form each batch, and the random numbers for it: functions of seed, pass and step alone.
+
+    Args:
+        count: samples.
+        batch_size: samples of a batch.
+        seed: of the run.
+        steps_per_epoch: batches of an epoch; None is one pass over the samples.
+    """
+
+    def __init__(self, count: int, batch_size: int, seed: int, steps_per_epoch: int | None) -> None:
+        self.batch_size = min(batch_size, count)
+        self._steps_per_pass = count // self.batch_size
+        self.steps_per_epoch = steps_per_epoch or self._steps_per_pass
+        self._count = count
+        self._seed = seed
+
+    def batches(self, epoch: int) -> Iterator[tuple[npt.NDArray[np.intp], np.random.Generator]]:
+        """The numbers of the samples of each batch, and where its random numbers come from."""
+        first = epoch * self.steps_per_epoch
+        order: npt.NDArray[np.intp] | None = None
+        for number in range(first, first + self.steps_per_epoch):
+            passes, step = divmod(number, self._steps_per_pass)
+            if order is None or step == 0:
+                order = np.random.default_rng((self._seed, passes)).permutation(self._count)
+            # The last, incomplete batch is dropped: its statistics would disturb batch norm. Which samples it has
+            # changes with each pass.
+            chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
+            yield chosen, np.random.default_rng((self._seed, passes, step))
+
+
+def shifted_places(
+    side: int, count: int, augmentation: Augmentation, generator: np.random.Generator
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows and columns, each [count, side], of moved and flipped pictures in their padded ones."""
+    across = np.arange(side)
+    top, left = generator.integers(0, 2 * augmentation.shift + 1, (2, count, 1))
+    flipped = generator.random((count, 1)) < (0.5 if augmentation.flip else 0)
+    return top + across, left + np.where(flipped, across[::-1], across)
+
+
+def random_box(
+    width: int, height: int, min_area: float, numbers: npt.NDArray[np.float64]
+) -> tuple[float, float, float, float]:
+    """The part of a picture that a random-resized-crop keeps: (left, top, right, bottom) in pixels.
+
+    Args:
+        width: of the picture.
+        height: of the picture.
+        min_area: smallest share of the area.
+        numbers: four uniform ones in [0, 1): area, aspect ratio, left, top.
+    """
+    left, top, right, bottom = random_boxes(width, height, min_area, numbers)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def random_boxes(width: int, height: int, min_area: float, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The parts of pictures of one size that random-resized-crops keep.
+
+    Area uniform in [min_area, 1] of the picture, aspect ratio log-uniform in [3/4, 4/3], cut to the picture; position
+    uniform. After Szegedy et al., "Going Deeper with Convolutions" (section 6).
+
+    Args:
+        width: of the pictures.
+        height: of the pictures.
+        min_area: smallest share of the area.
+        numbers: uniform ones in [0, 1), [4, ...]: area, aspect ratio, left, top.
+
+    Returns:
+        float64 [4, ...]: left, top, right, bottom in pixels.
+    """
+    # torchvision draws again until a box fits, and takes the centre after ten failures. One draw that is cut to the
+    # picture needs the same count of numbers for each, and so does not depend on the picture.
+    area = (min_area + (1 - min_area) * numbers[0]) * width * height
+    aspect = np.exp((2 * numbers[1] - 1) * math.log(4 / 3))
+    box_width = np.minimum(np.sqrt(area * aspect), width)
+    box_height = np.minimum(np.sqrt(area / aspect), height)
+    left, top = numbers[2] * (width - box_width), numbers[3] * (height - box_height)
+    right, bottom = np.minimum(left + box_width, width), np.minimum(top + box_height, height)
+    return np.stack([left, top, right, bottom])
