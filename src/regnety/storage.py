@@ -6,10 +6,11 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from regnety.errors import RecipeError
 from regnety.text import reason_of
 
 OLD_SUFFIX = ".old"
@@ -222,6 +223,30 @@ def locked(path: Path, *, on_wait: Callable[[], None] = lambda: None) -> Iterato
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def alone_in(run: Path, name: str, *, doing: str) -> Iterator[None]:
+    """Be the only process that works in a folder, which is created. A killed process does not keep it locked.
+
+    Args:
+        run: the folder.
+        name: of the lock, `.NAME.lock`.
+        doing: what the other process does there, for the message: `training`.
+
+    Raises:
+        RecipeError: another process works there, or the folder cannot be created or written to.
+    """
+
+    def refuse() -> None:
+        raise RecipeError(f"{run}: another process is {doing} there; wait for it, or name another output")
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(run / name, on_wait=refuse))
+        except OSError as error:
+            raise RecipeError(f"{run}: cannot be created or written to: {reason_of(error)}") from error
+        yield
 
 
 def check_room(path: Path, missing_bytes: int) -> None:

@@ -16,11 +16,11 @@ from pictures import COLOURS, colour, write_colours
 from regnety import Bundle, DataError, ImageError, Predictor, RecipeError
 from regnety.datasets.data_sets import read_data_set
 from regnety.inference.evaluation import evaluate
+from regnety.storage import alone_in
 from regnety.training.optimization import make_schedule
 from regnety.training.recipes.named_recipes import finetune
 from regnety.training.recipes.recipe import read_recipe, recipe_text, with_settings
 from regnety.training.run import train
-from regnety.training.run_folder import alone_in
 from regnety.training.session import Session
 from runs import CROPS, MEMORISED, epochs_of, metrics_of, run, small_recipe, weights_of, write_contrary
 
@@ -320,13 +320,16 @@ def test_a_run_without_a_checkpoint_is_begun_anew(tmp_path: Path) -> None:
 
 def test_a_folder_in_which_another_process_trains_is_left_to_it(colours: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
-    with alone_in(output):
+    with alone_in(output, "run", doing="training"):
         for resume in (False, True):
             with pytest.raises(RecipeError, match=r"run: another process is training there; wait for it"):
                 run(colours, output, resume=resume)
         assert [path.name for path in output.iterdir()] == [".run.lock"]
     assert run(colours, output).epochs == 3
-    with alone_in(output), pytest.raises(RecipeError, match="another process is training there"):
+    with (
+        alone_in(output, "run", doing="training"),
+        pytest.raises(RecipeError, match="another process is training there"),
+    ):
         run(colours, output, "epochs=4", resume=True)
     assert run(colours, output, "epochs=4", resume=True).epochs == 4
 

@@ -26,12 +26,13 @@ from regnety.finetuning.photographs import Photographs, held_out, read_photograp
 from regnety.finetuning.provenance import provenance_of
 from regnety.finetuning.report import RunReport, suspect_labels
 from regnety.finetuning.result import FinetuneResult, stored_result
-from regnety.finetuning.run_folder import ClassWeights, FinetuneSettings, alone_in, check_pictures, check_run, open_run
+from regnety.finetuning.run_folder import LOCK_NAME, ClassWeights, FinetuneSettings, check_pictures, check_run, open_run
 from regnety.finetuning.scoring import Scored, scored_by_folds, timed_score
 from regnety.finetuning.timing import StageTimes
 from regnety.heads.softmax_regression import preload
 from regnety.inference.options import RunFields, RunOptions
 from regnety.inference.similarity.embedder import Embedder
+from regnety.storage import alone_in
 from regnety.text import counted, one_line, printable
 
 
@@ -132,7 +133,7 @@ def finetune(
     splits = data_set.training()
     check_memory(splits)
     _check_place(run, data_set)
-    with alone_in(run):
+    with alone_in(run, LOCK_NAME, doing="working"):
         stored = check_run(run, asked, resume=resume)  # another process may have begun it meanwhile
         settings = open_run(run, asked, stored)
         _say_what_was_found(data_set, splits, quiet)

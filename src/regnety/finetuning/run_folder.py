@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -14,7 +13,7 @@ from regnety.files.file_names import FINETUNE_FILE
 from regnety.files.opening import read_file_text
 from regnety.finetuning.result import BUNDLE_FOLDER, RESULT_FILE
 from regnety.plain_values import from_plain
-from regnety.storage import locked, remove_leftovers, replacing
+from regnety.storage import remove_leftovers, replacing
 from regnety.text import reason_of
 
 ClassWeights: TypeAlias = Literal["balanced"]
@@ -25,8 +24,7 @@ CHECKPOINT_FOLDER = "checkpoints"
 FOLDS_FILE = "folds.json"
 BEFORE_ANYTHING_IS_LOST = (PICTURES_FILE, SPLIT_FILE, FOLDS_FILE)
 """Files that are there before the first model is, and are then made anew."""
-LOCK = ".finetune.lock"
-"""The name that `storage.locked` gives to the lock of `finetune`."""
+LOCK_NAME = "finetune"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +65,7 @@ def check_run(run: Path, asked: FinetuneSettings, *, resume: bool) -> FinetuneSe
     if run.exists() and not run.is_dir():
         raise RecipeError(f"{run}: is a file; the output is a folder")
     if not has_begun(run):
-        own = {FINETUNE_FILE, *BEFORE_ANYTHING_IS_LOST, LOCK}
+        own = {FINETUNE_FILE, *BEFORE_ANYTHING_IS_LOST, f".{LOCK_NAME}.lock"}
         names = {entry.name for entry in run.iterdir()} if run.exists() else set()
         # A killed process leaves `.NAME.part` and `.NAME.old` of a file that it was writing.
         if any(not name.startswith(".") or not name.endswith((".part", ".old")) for name in names - own):
@@ -112,28 +110,6 @@ def read_settings(run: Path) -> FinetuneSettings:
         if isinstance(error, RecipeError):
             raise
         raise RecipeError(f"{path}: cannot be read: {reason_of(error)}; it says what the run was asked for") from error
-
-
-@contextmanager
-def alone_in(run: Path) -> Iterator[None]:
-    """Be the only process that works in a folder, which is created. A killed process does not keep it locked.
-
-    Raises:
-        RecipeError: another process works there, or the folder cannot be created or written to.
-    """
-
-    def refuse() -> None:
-        raise RecipeError(f"{run}: another process is working there; wait for it, or name another output")
-
-    try:
-        lock = locked(run / "finetune", on_wait=refuse)
-        lock.__enter__()
-    except OSError as error:
-        raise RecipeError(f"{run}: cannot be created or written to: {reason_of(error)}") from error
-    try:
-        yield
-    finally:
-        lock.__exit__(None, None, None)
 
 
 def open_run(run: Path, settings: FinetuneSettings, stored: FinetuneSettings | None) -> FinetuneSettings:

@@ -9,6 +9,7 @@ from typing import Any
 from regnety.datasets.data_sets import read_data_set
 from regnety.datasets.samples import DataSplits
 from regnety.errors import ImageError, RecipeError
+from regnety.storage import alone_in
 from regnety.text import counted
 from regnety.training.batches import EvaluationBatches, training_batches
 from regnety.training.devices import Device, find_device
@@ -17,8 +18,8 @@ from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_bundle import RunBundle, epoch_line, finished_result, training_files_of
 from regnety.training.run_bundle import RunResult as RunResult
 from regnety.training.run_folder import (
+    LOCK_NAME,
     RECIPE_FILE,
-    alone_in,
     check_run,
     has_begun,
     open_run,
@@ -113,7 +114,7 @@ def train(
     for notice in data_set.notices:
         _say(f"regnety: {notice}", quiet)
     pictures = look_at_pictures(splits, run, begun=has_begun(run), skip_unreadable=skip_unreadable, quiet=quiet)
-    with alone_in(run):
+    with alone_in(run, LOCK_NAME, doing="training"):
         check_run(run, recipe, resume=resume)  # another process may have begun it while the pictures were checked
         open_run(run, recipe)
         return _train(

@@ -3,15 +3,14 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from regnety.datasets.recorded_split import recorded_hold_out
 from regnety.datasets.samples import DataSplits, Sample
 from regnety.errors import RecipeError
-from regnety.storage import locked, remove_leftovers, replacing
+from regnety.storage import remove_leftovers, replacing
 from regnety.text import reason_of
 from regnety.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
 from regnety.training.checkpoints import checkpoints
@@ -23,8 +22,7 @@ PICTURES_FILE = "pictures.json"
 BUNDLE_FOLDER = "bundle"
 BEFORE_THE_FIRST_EPOCH = (RECIPE_FILE, SPLIT_FILE, PICTURES_FILE)
 """Files that a run has written before it has anything to lose."""
-LOCK = ".run.lock"
-"""The name that `storage.locked` gives to the lock of `run`."""
+LOCK_NAME = "run"
 
 
 def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
@@ -40,7 +38,11 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
         raise RecipeError(f"{run}: is a file; the output is a folder")
     # A folder that another program made, as a mounted volume, may be there already as long as it is empty.
     if not has_begun(run):
-        own = {CHECKPOINT_FOLDER, LOCK, *(BEFORE_THE_FIRST_EPOCH if (run / RECIPE_FILE).exists() else ())}
+        own = {
+            CHECKPOINT_FOLDER,
+            f".{LOCK_NAME}.lock",
+            *(BEFORE_THE_FIRST_EPOCH if (run / RECIPE_FILE).exists() else ()),
+        }
         names = {entry.name for entry in run.iterdir()} if run.exists() else set()
         # `.NAME.part` and `.NAME.old` are what a killed process leaves of a file that it was writing.
         if any(not name.startswith(".") or not name.endswith((".part", ".old")) for name in names - own):
@@ -70,25 +72,6 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
 def has_begun(run: Path) -> bool:
     """Whether there is a run that has finished an epoch; before that there is nothing to lose."""
     return (run / RECIPE_FILE).exists() and (bool(checkpoints(run)) or (run / BUNDLE_FOLDER).exists())
-
-
-@contextmanager
-def alone_in(run: Path) -> Iterator[None]:
-    """Be the only process that trains in a folder, which is created. A killed process does not keep it locked.
-
-    Raises:
-        RecipeError: another process trains there, or the folder cannot be created or written to.
-    """
-
-    def refuse() -> None:
-        raise RecipeError(f"{run}: another process is training there; wait for it, or name another output")
-
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(run / "run", on_wait=refuse))
-        except OSError as error:
-            raise RecipeError(f"{run}: cannot be created or written to: {reason_of(error)}") from error
-        yield
 
 
 def open_run(run: Path, recipe: Recipe) -> None:
