@@ -181,6 +181,7 @@ def _train(
         quiet=quiet,
     )
     session.restore(run, begun_for=(stored or recipe).epochs)
+    session.run_for(recipe.epochs)
     if session.progression.epochs_done:
         _say(f"resuming after epoch {session.progression.epochs_done} of {recipe.epochs}", quiet)
     else:

@@ -5,6 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from regnety.metadata.model_metadata import ModelMetadata
 from regnety.network.modules import RegNet
 from regnety.preprocessing import Preprocessing
 from regnety.progress import Progress
+from regnety.training.batch_features import Features, features_in_training
 from regnety.training.batch_plan import Targets
 from regnety.training.batches import EvaluationBatches, TrainingBatches
 from regnety.training.best_epochs import BestEpochs, RankedEpoch, Weights
@@ -33,6 +35,9 @@ from regnety.training.optimization import (
 )
 from regnety.training.recipes.recipe import Recipe
 
+FEATURE_EPOCH = 10_000
+"""Its augmentation is that of pictures whose features are asked for: a run never comes so far, so that it has not seen
+them."""
 STEPS_AHEAD = 16
 """Steps on a graphics card before their losses are read, so that the card never waits for Python."""
 UNMEASURED_STEPS = 2
@@ -95,11 +100,11 @@ class Session:
         self._duration = Duration(recipe, batches.steps_per_epoch, num_validation=validation.count if validation else 0)
 
     def restore(self, run: Path, *, begun_for: int) -> None:
-        """Restore the newest checkpoint of a run, if it has one.
+        """Restore the newest checkpoint of a run, if it has one; `run_for` says how long the run is from there on.
 
         Args:
             run: the run's folder.
-            begun_for: epochs of the run until now; if the recipe has more, the schedule covers those from here on.
+            begun_for: epochs of the run until now.
         """
         if found := checkpoints(run):
             self.progression, self.best = load_checkpoint(
@@ -112,8 +117,18 @@ class Session:
             lengths = self.progression.lengths
             if not lengths:  # a checkpoint of an earlier release, which did not keep them
                 lengths.append([0, begun_for])
-            if lengths[-1][1] != self.recipe.epochs:
-                lengths.append([self.progression.epochs_done, self.recipe.epochs])
+
+    def run_for(self, epochs: int) -> None:
+        """Let the run have so many epochs; the schedule covers them from here on. It may end here by that."""
+        done, lengths = self.progression.epochs_done, self.progression.lengths
+        had_ended = self.has_ended
+        if epochs != self.recipe.epochs:
+            self.recipe = replace(self.recipe, epochs=epochs)
+            self._schedule = make_schedule(self.recipe, self.steps_per_epoch)
+        if lengths[-1][1] != epochs:
+            lengths.append([done, epochs])
+        if self.has_ended and not had_ended:
+            self._average_best()
 
     @property
     def found_better(self) -> bool:
@@ -139,6 +154,30 @@ class Session:
             metadata=metadata,
             keep=keep,
         )
+
+    def features(self, batches: int) -> tuple[Features, Targets]:
+        """Pooled features of so many batches, and their classes, as the network has them while it is trained.
+
+        Batch norm adapts its statistics to them, unless the recipe keeps them.
+        """
+        pictures = chain.from_iterable(map(self._batches.epoch, count(FEATURE_EPOCH)))
+        return features_in_training(
+            self.model,
+            islice(pictures, batches),
+            normalize=self._normalize,
+            device=self.device,
+            arithmetic=self.arithmetic,
+            keep_statistics=self.recipe.batch_norm == "kept",
+        )
+
+    def start_with(self, weight: Features, bias: Features) -> None:
+        """Begin with this classifier, [num_classes, num_features] and [num_classes], and the network as it is now."""
+        self.model.get_classifier().load_state_dict(
+            {"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)}
+        )
+        if self._average is not None:
+            self._average = WeightAverage(self.model, self.recipe.ema_decay)
+        self.best = self.model.state_dict()
 
     def rank_start(self) -> float:
         """Let the weights at the start count as an epoch, which the others have to be better than.
@@ -192,15 +231,19 @@ class Session:
             self.progression.best_top1 = found["val_top1"]
             self.progression.averaged = sorted(epoch.epoch for epoch in ranked)
 
-    def measure_step_s(self, measured_s: float) -> float:
+    def measure_step_s(self, measured_s: float, *, give_up_s: float = math.inf) -> float:
         """Seconds of a step, the mean over `measured_s` seconds of steps and at least two; the weights change by them.
 
-        The first two do not count: they also wait for the first pictures and for memory.
+        The first two do not count: they also wait for the first pictures and for memory. A step that takes longer than
+        `give_up_s`, but for the first, is the last one and the answer.
         """
-        first, began = UNMEASURED_STEPS - 1, 0.0
+        first, began, before = UNMEASURED_STEPS - 1, 0.0, math.inf
         for number, record in enumerate(chain.from_iterable(map(self._steps, count()))):
             record.loss.item()  # waits for the step
             now = time.monotonic()
+            if now - before > give_up_s:
+                return now - before
+            before = now
             if number == first:
                 began = now
             elif number > first + 1 and now - began >= measured_s:
