@@ -60,8 +60,9 @@ def alone(splits: DataSplits, tmp_path_factory: pytest.TempPathFactory) -> Layer
 def test_colours_are_learnt(alone: LayersResult, splits: DataSplits) -> None:
     assert alone.val_top1 is not None
     assert alone.start_top1 is not None
-    assert alone.start_top1 == pytest.approx(evaluate(base(), splits.val, quiet=True).top1, abs=6)  # bf16: one of 18
-    assert alone.val_top1 > max(90, alone.start_top1)
+    # The classifier that training begins with is fitted to the colours; that of the model is random.
+    assert alone.start_top1 > 60 > evaluate(base(), splits.val, quiet=True).top1
+    assert alone.val_top1 >= max(90, alone.start_top1)
     assert alone.epochs == len(alone.history) == EPOCHS
     assert evaluate(alone.bundle, splits.val, quiet=True).top1 == pytest.approx(alone.val_top1, abs=6)
     assert alone.bundle.labels == splits.classes
@@ -95,13 +96,14 @@ def script(monkeypatch: pytest.MonkeyPatch, *top1: float) -> None:
     monkeypatch.setattr(Session, "_validate", lambda *_: {"val_top1": next(found), "val_loss": 1.0})
 
 
-def test_where_no_epoch_is_better_the_classifier_stays(
+def test_where_no_epoch_is_better_the_start_stays(
     splits: DataSplits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script(monkeypatch, 90.0, 80.0, 70.0)
     result = fit(tmp_path / "run", splits)
     assert (result.start_top1, result.val_top1) == (90.0, 90.0)
-    assert same(result.bundle.weights, {key: np.asarray(value) for key, value in base().weights.items()})
+    changed = {key for key, value in base().weights.items() if not np.array_equal(result.bundle.weights[key], value)}
+    assert {key for key in changed if "running" not in key} <= {"head.fc.weight", "head.fc.bias"}
     assert result.bundle.provenance["weights"].startswith("of epoch 0")
 
 

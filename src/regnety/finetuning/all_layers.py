@@ -10,6 +10,7 @@ from regnety.bundle.bundle import Bundle
 from regnety.datasets.samples import DataSplits
 from regnety.finetuning.layer_recipe import DEFAULT_EPOCHS, layer_recipe
 from regnety.finetuning.planning import Plan, read_plan
+from regnety.finetuning.start import fit_start
 from regnety.finetuning.trial_steps import plan_within
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
@@ -74,7 +75,10 @@ class LayersResult:
 def fit_all_layers(
     run: Path, bundle: Bundle, splits: DataSplits, *, options: LayersOptions, seed: int = 0, quiet: bool = False
 ) -> LayersResult:
-    """Train all layers of a model whose classifier has been fitted; its weights count as the first epoch.
+    """Train all layers of a model whose classifier has been fitted.
+
+    The classifier is fitted anew to what the network makes of the photographs while it is trained, and the weights with
+    that count as the first epoch.
 
     The run's folder gets plan.json, metrics.jsonl, summary.csv and checkpoints/. If it has them already, the run goes
     on where it was, by its own plan, and ends with the weights of one that nobody disturbed. The caller is alone in
@@ -200,6 +204,8 @@ def _plan(
 def _train(run: Path, session: Session, plan: Plan, bundle: Bundle, splits: DataSplits, *, quiet: bool) -> None:
     """The epochs that are left, each with its checkpoint."""
     epochs = session.recipe.epochs
+    if not session.progression.epochs_done:
+        fit_start(session, num_photographs=len(splits.train))
     if done := session.progression.epochs_done:
         _say(f"all layers: resuming after epoch {done} of {epochs}", quiet)
         write_history(run, session.progression.history)  # a kill right after a checkpoint leaves it a row short

@@ -83,9 +83,9 @@ def fit_all_layers_within(
         )
     with times.stage("evaluation"):
         val = scored_by_model(result.bundle, head.val.split, splits.val, options, quiet=quiet)
-    if val.top1 < head.val.top1 and result.image_size < head.bundle.preprocessing.image_size:
-        # At the smaller size that the time allowed, no epoch made up for what the classifier sees at its own.
-        about = replace(head.about, method=f"{head.about.method}, as all layers were no better in the time")
+    if val.top1 < head.val.top1:
+        # As where no epoch made up, at the smaller size that the time allowed, for what the classifier sees at its own.
+        about = replace(head.about, method=f"{head.about.method}, as all layers were no better")
         return replace(head, about=about, epochs=result.epochs)
     temperature = _temperature(val)
     best = result.bundle.provenance.get("best_epoch")
