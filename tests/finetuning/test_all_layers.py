@@ -20,11 +20,13 @@ from regnety import Bundle, RecipeError
 from regnety.datasets.data_sets import read_data_set
 from regnety.datasets.samples import DataSplits
 from regnety.files.arrays import Array
+from regnety.finetuning import all_layers, trial_steps
 from regnety.finetuning.all_layers import LayersOptions, LayersResult, fit_all_layers
-from regnety.finetuning.planning import read_plan
+from regnety.finetuning.planning import Plan, Revision, read_plan
 from regnety.inference.evaluation import evaluate
 from regnety.training.checkpoints import checkpoints
 from regnety.training.session import Session
+from regnety.training.torch_threads import torch_threads, with_torch_threads
 
 TESTS = Path(__file__).parent.parent
 EPOCHS = 15
@@ -156,7 +158,9 @@ def test_a_time_limit_is_planned_once_and_kept(
     splits: DataSplits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A machine whose steps take two seconds, however fast or busy this one is.
-    monkeypatch.setattr(Session, "measure_step_s", lambda *_: 2.0)
+    monkeypatch.setattr(Session, "measure_step_s", lambda *_, **__: 2.0)
+    # Nor is it found to be faster meanwhile.
+    monkeypatch.setattr(all_layers, "epochs_that_fit", lambda plan, **_: plan.recipe.epochs)
     result = fit(tmp_path / "run", splits, LayersOptions(time_limit_s=60))
     plan = read_plan(tmp_path / "run")
     assert plan is not None
@@ -176,6 +180,73 @@ def test_a_time_limit_is_planned_once_and_kept(
     (tmp_path / "third").mkdir()
     plan.write(tmp_path / "third")
     assert same(fit(tmp_path / "third", splits).bundle.weights, short.bundle.weights)
+
+
+@pytest.mark.parametrize("epochs", [2, 4, 7])
+def test_a_revised_plan_is_followed_to_the_same_weights(
+    epochs: int, splits: DataSplits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five epochs are planned; after two of them it shows that the run ends there, or after four, or after seven."""
+    monkeypatch.setattr(Session, "measure_step_s", lambda *_, **__: 2.0)
+
+    def plan_five(*_: object, **__: object) -> tuple[int, int]:
+        return 5, 3
+
+    def revised(plan: Plan, *, done: int, **_: object) -> int:
+        return 5 if done < 2 else epochs
+
+    monkeypatch.setattr(trial_steps, "planned_epochs", plan_five)
+    monkeypatch.setattr(all_layers, "epochs_that_fit", revised)
+    run = tmp_path / "run"
+    result = fit(run, splits, LayersOptions(time_limit_s=600))
+    plan = read_plan(run)
+    assert plan is not None
+    assert plan.revisions == (Revision(after=2, epochs=epochs),)
+    assert result.epochs == len(result.history) == epochs
+    assert result.passes == pytest.approx(plan.passes * epochs / 5, abs=0.01)
+    assert "stopped" not in result.bundle.provenance
+    lrs = [row["lr"] for row in result.history]
+    assert lrs[-1] < max(lrs)
+    # From the plan alone; and from the last checkpoint but one, as after a kill.
+    (tmp_path / "again").mkdir()
+    plan.write(tmp_path / "again")
+    for path in checkpoints(run)[-1:]:
+        path.unlink()
+    for folder in (tmp_path / "again", run, run):
+        again = fit(folder, splits, LayersOptions(time_limit_s=600))
+        assert same(again.bundle.weights, result.bundle.weights)
+        assert again.bundle.provenance == result.bundle.provenance
+        assert read_plan(folder) == plan
+
+
+@pytest.mark.parametrize(("alone_s", "together_s", "chosen"), [(0.5, 0.3, 2), (0.5, 3.6, 1)])
+def test_the_faster_number_of_threads_is_planned_and_used(
+    alone_s: float,
+    together_s: float,
+    chosen: int,
+    splits: DataSplits,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    used = []
+
+    def step_s(*_: object, **__: object) -> float:
+        return alone_s if torch_threads() == 1 else together_s
+
+    def plan_two(*_: object, **__: object) -> tuple[int, int]:
+        return 2, 1
+
+    monkeypatch.setattr(Session, "measure_step_s", step_s)
+    monkeypatch.setattr(trial_steps, "planned_epochs", plan_two)
+    monkeypatch.setattr(all_layers, "epochs_that_fit", lambda plan, **_: used.append(torch_threads()) or 1)
+    with with_torch_threads(2):
+        fit(tmp_path / "run", splits, LayersOptions(time_limit_s=60))
+        assert torch_threads() == 2
+    plan = read_plan(tmp_path / "run")
+    assert plan is not None
+    assert plan.costs is not None
+    assert (plan.threads, plan.costs.step_s) == (chosen, min(alone_s, together_s))
+    assert used == [chosen]
 
 
 def test_too_short_a_time_limit_is_one_line(splits: DataSplits, tmp_path: Path) -> None:

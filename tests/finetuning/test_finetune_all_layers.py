@@ -110,8 +110,27 @@ def test_a_resumed_run_keeps_its_plan_though_its_time_is_over(
     result = finetune(data, run, all_layers=True, time_limit_s=4000, resume=True, quiet=True)
     assert result.epochs == EPOCHS
     assert weights_of(run) == weights_of(done.bundle.parent)
-    with pytest.raises(RecipeError, match=r"^the time limit of 4000 s leaves nothing for all layers: "):
-        finetune(data, tmp_path / "other", all_layers=True, time_limit_s=4000, quiet=True)
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_a_limit_too_short_for_all_layers_leaves_the_classifier(
+    measured: bool, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether it shows before the first steps or by them."""
+    if measured:
+        monkeypatch.setattr(Session, "measure_step_s", lambda *_, **__: 1000.0)
+    else:
+        monkeypatch.setattr(continuation, "REPORT_S", 5000)
+    run = tmp_path / "run"
+    result = finetune(data, run, all_layers=True, time_limit_s=4000)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "time limit leaves" in line]
+    assert len(lines) == 1
+    assert lines[0].endswith("s here; the classifier alone is kept; allow more time for all layers")
+    assert (result.epochs, result.test_top1) == (None, 100.0)
+    assert result.report is not None
+    assert "no time for all layers" in result.report.read_text("utf-8")
+    assert Bundle.load(run).labels == ("blue", "green", "red")
+    assert finetune(data, run, all_layers=True, time_limit_s=4000, resume=True, quiet=True) == result
 
 
 def test_patience_is_part_of_what_a_run_was_asked_for(data: Path, tmp_path: Path) -> None:

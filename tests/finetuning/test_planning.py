@@ -9,15 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from designs import examples
-from regnety import RecipeError
 from regnety.finetuning.layer_recipe import batch_size_for
 from regnety.finetuning.planning import (
+    FEWEST_SHARE,
     FEWEST_STEPS,
     MOST_EPOCHS,
+    MOST_LONGER,
     USED,
     Costs,
     Plan,
+    Revision,
+    TooShortError,
     affordable_size,
+    epochs_that_fit,
     image_sizes,
     planned_epochs,
     read_plan,
@@ -38,7 +42,7 @@ def test_what_is_planned_fits_and_fills_the_time(
     costs = Costs(step_s=step_s, validation_s=validation_s, checkpoint_s=checkpoint_s)
     least_s = (FEWEST_STEPS * step_s + 2 * validation_s + checkpoint_s) / USED
     if available_s < least_s:
-        with pytest.raises(RecipeError, match=f"need at least {math.ceil(least_s)} s here; "):
+        with pytest.raises(TooShortError, match=f"need at least {math.ceil(least_s)} s here$"):
             planned_epochs(costs, available_s=available_s)
         return
     epochs, steps = planned_epochs(costs, available_s=available_s)
@@ -52,14 +56,38 @@ def test_what_is_planned_fits_and_fills_the_time(
 
 def test_costly_validations_are_few() -> None:
     cheap, dear = (Costs(step_s=0.1, validation_s=cost, checkpoint_s=0) for cost in (0.1, 4.0))
-    assert MOST_EPOCHS / 2 <= planned_epochs(cheap, available_s=100)[0] <= MOST_EPOCHS
+    assert FEWEST_SHARE * MOST_EPOCHS <= planned_epochs(cheap, available_s=100)[0] <= MOST_EPOCHS
     assert planned_epochs(dear, available_s=100)[0] <= 2
 
 
 def test_of_the_numbers_of_epochs_the_one_that_leaves_least_time() -> None:
-    """94 s for 47 steps of 2 s: in 20 epochs they would be 40, in 15 they are 45."""
+    """96 s for 48 steps of 2 s: in 20 epochs they would be 40, in 16 they are 48."""
     costs = Costs(step_s=2.0, validation_s=0.0, checkpoint_s=0.0)
-    assert planned_epochs(costs, available_s=100) == (15, 3)
+    assert planned_epochs(costs, available_s=100) == (16, 3)
+
+
+def test_epochs_are_left_out_or_added_by_what_the_last_ones_took() -> None:
+    plan = Plan(
+        recipe=Recipe(name="x", epochs=10, steps_per_epoch=5),
+        passes=3.0,
+        costs=Costs(step_s=0.2, validation_s=0.5, checkpoint_s=0.1),
+    )
+
+    def fitting(done: int, epoch_s: float, left_s: float) -> int:
+        return epochs_that_fit(plan, done=done, epoch_s=epoch_s, left_s=left_s)
+
+    assert fitting(4, 1.6, 6.3 * 1.6 + 0.5) == 10
+    assert fitting(4, 3.2, 6.3 * 1.6 + 0.5) == 6
+    assert fitting(4, 1.6, 8.3 * 1.6 + 0.5) == 12
+    assert fitting(4, 1.6, 1.0) == 4  # the run ends here
+    assert fitting(4, 1.6, -3.0) == 4
+    assert fitting(4, 0.001, 1000.0) == 10 * MOST_LONGER
+
+
+def test_the_last_revision_of_its_time_counts() -> None:
+    revisions = (Revision(after=2, epochs=7), Revision(after=5, epochs=6))
+    plan = Plan(recipe=Recipe(name="x", epochs=9), passes=9, revisions=revisions)
+    assert [plan.epochs_after(done) for done in range(7)] == [9, 9, 7, 7, 7, 6, 6]
 
 
 def test_sizes_to_choose_from() -> None:
@@ -95,6 +123,8 @@ def test_a_plan_is_read_as_it_was_written(costs: Costs | None, tmp_path: Path) -
         time_limit_s=None if costs is None else 30.0,
         prepared_s=None if costs is None else 2.5,
         costs=costs,
+        threads=None if costs is None else 2,
+        revisions=() if costs is None else (Revision(after=1, epochs=4),),
     )
     plan.write(tmp_path)
     assert read_plan(tmp_path) == plan

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.samples import DataSplits
 from regnety.finetuning.layer_recipe import DEFAULT_EPOCHS, layer_recipe
-from regnety.finetuning.planning import Plan, read_plan
+from regnety.finetuning.planning import Plan, Revision, epochs_that_fit, read_plan
 from regnety.finetuning.start import fit_start
 from regnety.finetuning.trial_steps import plan_within
 from regnety.metadata.model_metadata import ModelMetadata
@@ -22,8 +23,11 @@ from regnety.training.run_bundle import epoch_line, facts_of_training
 from regnety.training.run_folder import write_history
 from regnety.training.session import Session
 from regnety.training.starting_point import start_from
+from regnety.training.torch_threads import with_torch_threads
 
 KEPT_CHECKPOINTS = 2
+LAST_EPOCHS = 3
+"""By whose mean time it is judged how many more fit into a time limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,8 @@ class LayersOptions:
     Args:
         epochs: passes over the training photographs; None is 20, or what fits into the time limit.
         time_limit_s: seconds for all that `fit_all_layers` does; the caller subtracts what has passed of the command
-            and what it needs afterwards. The first steps are measured and the rest is planned by them, once.
+            and what it needs afterwards. The first steps are measured and the rest is planned by them; epochs are left
+            out or added where the machine turns out to be slower or faster.
         image_size: height and width of the input in pixels; None is the size that the model is shown, or a smaller one
             where the time limit is short.
         balanced: count every class the same, however many photographs it has.
@@ -57,7 +62,7 @@ class LayersResult:
         start_top1: in percent, of the weights at the start; None without validation photographs.
         history: a row for each epoch, as in metrics.jsonl.
         epochs: that were trained, each with a validation.
-        passes: over the training photographs that were planned; with a time limit an epoch is not one pass.
+        passes: over the training photographs; with a time limit an epoch is not one pass.
         image_size: height and width of the input in pixels.
         seconds: of training, without the time between a kill and its resume.
     """
@@ -95,19 +100,22 @@ def fit_all_layers(
 
     Raises:
         ImageError: a photograph cannot be read.
-        RecipeError: the plan or a checkpoint is damaged, the loss is not finite, or the time limit is too short.
+        RecipeError: the plan or a checkpoint is damaged, the loss is not finite, or the time limit is too short
+            (`TooShortError`).
         WeightsError: the model is quantized to int8.
     """
     began = time.monotonic()
     sessions = _Sessions(bundle, splits, quiet=quiet)
-    plan = read_plan(run)
+    plan, ends = read_plan(run), None
     if plan is None:
         plan = _plan(run, bundle, splits, options, sessions, seed=seed, began=began)
         plan.write(run)
-    recipe = plan.recipe
-    session = sessions.of(recipe)
-    session.restore(run, begun_for=recipe.epochs)
-    _train(run, session, plan, bundle, splits, quiet=quiet)
+        # A resumed run keeps what is planned: work that a kill made it repeat has no place in the time limit.
+        ends = None if options.time_limit_s is None else began + options.time_limit_s
+    session = sessions.of(plan.recipe)
+    session.restore(run, begun_for=plan.recipe.epochs)
+    with with_torch_threads(plan.threads):
+        _train(run, session, plan, bundle, splits, ends=ends, quiet=quiet)
     progression = session.progression
     return LayersResult(
         bundle=Bundle(
@@ -121,7 +129,7 @@ def fit_all_layers(
         history=tuple(progression.history),
         epochs=progression.epochs_done,
         image_size=session.preprocessing.image_size,
-        passes=plan.passes,
+        passes=round(plan.passes * progression.epochs_done / plan.recipe.epochs, 2),
         seconds=progression.seconds,
     )
 
@@ -201,22 +209,49 @@ def _plan(
     )
 
 
-def _train(run: Path, session: Session, plan: Plan, bundle: Bundle, splits: DataSplits, *, quiet: bool) -> None:
-    """The epochs that are left, each with its checkpoint."""
-    epochs = session.recipe.epochs
-    if not session.progression.epochs_done:
+def _train(
+    run: Path, session: Session, plan: Plan, bundle: Bundle, splits: DataSplits, *, ends: float | None, quiet: bool
+) -> None:
+    """The epochs that are left, each with its checkpoint.
+
+    `ends` is when the training has to be over, by `time.monotonic`; None leaves the plan as it is.
+    """
+    progression = session.progression
+    epochs = plan.epochs_after(progression.epochs_done)
+    if not progression.epochs_done:
         fit_start(session, num_photographs=len(splits.train))
-    if done := session.progression.epochs_done:
+    session.run_for(epochs)
+    if done := progression.epochs_done:
         _say(f"all layers: resuming after epoch {done} of {epochs}", quiet)
-        write_history(run, session.progression.history)  # a kill right after a checkpoint leaves it a row short
+        write_history(run, progression.history)  # a kill right after a checkpoint leaves it a row short
     elif splits.val:
         _say(f"all layers: {_in_words(plan)}; at the start val top1 {session.rank_start():.2f} %", quiet)
+    took: deque[float] = deque(maxlen=LAST_EPOCHS)
     while not session.has_ended:
+        began = time.monotonic()
         row = session.advance()
         # The checkpoint first: an epoch counts once it is there.
         session.save(run, _metadata(session, bundle, splits), keep=KEPT_CHECKPOINTS)
-        write_history(run, session.progression.history)
-        _say(epoch_line(row, epochs), quiet)
+        write_history(run, progression.history)
+        _say(epoch_line(row, session.recipe.epochs), quiet)
+        took.append(time.monotonic() - began)
+        if ends is not None and not session.has_ended:
+            plan = _revised(run, plan, session, epoch_s=sum(took) / len(took), left_s=ends - time.monotonic())
+        if (epochs := plan.epochs_after(progression.epochs_done)) != session.recipe.epochs:
+            session.run_for(epochs)
+            if session.has_ended:  # with the average of the best epochs, which the checkpoint lacks
+                session.save(run, _metadata(session, bundle, splits), keep=KEPT_CHECKPOINTS)
+
+
+def _revised(run: Path, plan: Plan, session: Session, *, epoch_s: float, left_s: float) -> Plan:
+    """The plan with as many epochs as fit into the time, written before it is followed."""
+    done = session.progression.epochs_done
+    epochs = epochs_that_fit(plan, done=done, epoch_s=epoch_s, left_s=left_s)
+    if epochs == session.recipe.epochs:
+        return plan
+    plan = replace(plan, revisions=(*plan.revisions, Revision(after=done, epochs=epochs)))
+    plan.write(run)
+    return plan
 
 
 def _in_words(plan: Plan) -> str:

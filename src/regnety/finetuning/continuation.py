@@ -1,6 +1,7 @@
 """All layers after the classifier: within what is left of the time, and calibrated anew."""
 
 import math
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,9 @@ import numpy as np
 
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.samples import DataSplits
-from regnety.errors import RecipeError
 from regnety.finetuning.all_layers import LayersOptions, fit_all_layers
 from regnety.finetuning.finishing import FittedModel
-from regnety.finetuning.planning import read_plan
+from regnety.finetuning.planning import TooShortError, read_plan
 from regnety.finetuning.run_folder import FinetuneSettings
 from regnety.finetuning.scoring import Scored, scored_by_model
 from regnety.finetuning.timing import EvaluationTime, StageTimes
@@ -25,11 +25,11 @@ from regnety.training.batches import training_batches
 
 FEWEST_CALIBRATED = 50
 """Photographs of validation below which a temperature would be an accident."""
-REPORT_S = 2.5
+REPORT_S = 2.2
 """Seconds for what has a fixed cost after the training: the report, and the start and end of the process."""
 AUGMENTED_PHOTOGRAPHS, VARIANTS = 6, 6
 """Photographs of which the report shows what augmentation made, and how often."""
-SPARE = 1.3
+SPARE = 1.2
 """What an evaluation may take, as a multiple of what it took before the training."""
 
 
@@ -54,33 +54,39 @@ def fit_all_layers_within(
         times: since the command began.
         quiet: say nothing on stderr.
 
-    Raises:
-        RecipeError: the time limit is too short.
+    Returns:
+        The model after all layers; the classifier alone where they were no better, or the time limit is too short for
+        them.
     """
     splits = head.splits
     afterwards_s = REPORT_S + SPARE * evaluation.seconds(len(splits.val), len(splits.test))
     limit = None if settings.time_limit_s is None else settings.time_limit_s - times.total - afterwards_s
     if limit is not None and limit <= 0 and read_plan(run) is None:  # repeated work may exceed the limit
         needed = math.ceil(times.total + afterwards_s)
-        raise RecipeError(
-            f"the time limit of {settings.time_limit_s:g} s leaves nothing for all layers: the classifier, evaluation "
-            f"and report alone take {needed} s here; allow more time, or keep the classifier alone"
-        )
-    with times.stage("all layers"):
-        result = fit_all_layers(
-            run,
-            head.bundle,
-            splits,
-            options=LayersOptions(
-                epochs=settings.epochs,
-                patience=settings.patience or 0,
-                time_limit_s=limit,
-                image_size=options.image_size if "image_size" in settings.shown else None,
-                balanced=settings.class_weights == "balanced",
-            ),
-            seed=settings.seed,
+        return _classifier_alone(
+            head,
+            f"the time limit leaves nothing for training all layers: the classifier, evaluation and report alone take "
+            f"{needed} s here",
             quiet=quiet,
         )
+    try:
+        with times.stage("all layers"):
+            result = fit_all_layers(
+                run,
+                head.bundle,
+                splits,
+                options=LayersOptions(
+                    epochs=settings.epochs,
+                    patience=settings.patience or 0,
+                    time_limit_s=limit,
+                    image_size=options.image_size if "image_size" in settings.shown else None,
+                    balanced=settings.class_weights == "balanced",
+                ),
+                seed=settings.seed,
+                quiet=quiet,
+            )
+    except TooShortError as error:
+        return _classifier_alone(head, str(error), quiet=quiet)
     with times.stage("evaluation"):
         val = scored_by_model(result.bundle, head.val.split, splits.val, options, quiet=quiet)
     if val.top1 < head.val.top1:
@@ -103,6 +109,14 @@ def fit_all_layers_within(
         epochs=result.epochs,
         seconds_before=max(0.0, result.seconds - times.seconds["all layers"]),
     )
+
+
+def _classifier_alone(head: FittedModel, why: str, *, quiet: bool) -> FittedModel:
+    if not quiet:
+        print(
+            f"regnety: {why}; the classifier alone is kept; allow more time for all layers", file=sys.stderr, flush=True
+        )
+    return replace(head, about=replace(head.about, method=f"{head.about.method}, as there was no time for all layers"))
 
 
 def _temperature(val: Scored) -> float:

@@ -69,7 +69,8 @@ def finetune(
         output: the run folder.
         model: whatever a model may be (`Bundle.load`), with weights in floating point.
         all_layers: fit all layers after the classifier; needs PyTorch.
-        time_limit_s: seconds that a run of all layers may take, all in all; what fits into them is planned once.
+        time_limit_s: seconds that a run of all layers may take, all in all; what fits into them is planned. Where
+            they are too few for all layers, the classifier alone is kept.
         epochs: over all layers, in place of what is planned.
         patience: epochs over all layers without a better one, after which the training ends early; None trains all.
         class_weights: `balanced` counts every class the same, however many photographs it has.

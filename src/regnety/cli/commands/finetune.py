@@ -66,7 +66,7 @@ class DurationType(click.ParamType[float]):
     "time_limit_s",
     type=DurationType(),
     metavar="90s|10m|2h",
-    help="Time that the whole command may take with --all-layers; what fits is planned once.",
+    help="Time that the whole command may take with --all-layers; what fits is planned.",
 )
 @click.option("--epochs", type=click.IntRange(1), metavar="NUMBER", help="Epochs over all layers; 20 by default.")
 @click.option(
