@@ -65,6 +65,7 @@ def training_batches(
     seed: int,
     steps_per_epoch: int | None = None,
     images: TrainingImages | None = None,
+    whole: Pixels | None = None,
     device: Device = PROCESSOR,
     quiet: bool = False,
 ) -> TrainingBatches:
@@ -72,7 +73,7 @@ def training_batches(
 
     An epoch is one pass over the pictures, or `steps_per_epoch` steps. Where those are more or less than a pass, the
     next epoch continues the pass. `images` has the pictures that `resized` crops are taken from, where they have been
-    read before (`training_images`). On a graphics card kept pictures of one size lie there, and are cropped there.
+    read before (`training_images`), `whole` those for `shift` (`load_all`). On a graphics card kept pictures of one size lie there, and are cropped there.
 
     Raises:
         DataError: the pictures do not fit into memory.
@@ -87,7 +88,8 @@ def training_batches(
         if pixels is not None:
             return CroppedOnDevice(pixels, targets, augmentation, plan, device, image_size=side)
         return _StreamedBatches(images, targets, preprocessing, augmentation, plan)
-    padded = padded_pixels(load_all(samples, preprocessing, quiet=quiet), augmentation.shift)
+    whole = load_all(samples, preprocessing, quiet=quiet) if whole is None else whole
+    padded = padded_pixels(whole, augmentation.shift)
     if device.is_processor:
         return _ShiftedBatches(padded, targets, augmentation, plan)
     return ShiftedOnDevice(padded, targets, augmentation, plan, device)
