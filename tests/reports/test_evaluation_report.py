@@ -93,7 +93,7 @@ def test_the_command_writes_a_page(folder: Path, tmp_path: Path) -> None:
     result = regnety(*arguments, "--report", tmp_path / "report.html", "--output", tmp_path / "rows.csv")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.splitlines()[1:] == [
-        f"regnety: wrote {tmp_path}/report.html",
+        f"regnety: wrote {tmp_path}/report.html, and what it is made from: {tmp_path}/report.npz",
         f"regnety: {folder}/data/test/red/zz.png: is empty",
     ]
     page = (tmp_path / "report.html").read_text("utf-8")
@@ -101,8 +101,14 @@ def test_the_command_writes_a_page(folder: Path, tmp_path: Path) -> None:
     assert f"--report {tmp_path}/report.html" in page
     assert page.count("data:image/jpeg;base64,") >= 2
     assert len((tmp_path / "rows.csv").read_text().splitlines()) == 14
+    other = tmp_path / "other.npz"
+    (tmp_path / "report.npz").rename(other)
+    assert regnety("report", other).stderr == f"regnety: wrote {tmp_path}/other.html\n"
+    assert (tmp_path / "other.html").read_text("utf-8") == page
     again = regnety(*arguments, "--report", tmp_path / "report.html", "--quiet")
     assert (again.returncode, again.stderr) == (1, f"regnety: {folder}/data/test/red/zz.png: is empty\n")
+    beside = regnety("report", other, "--beside", tmp_path / "report.npz")
+    assert beside.stderr == f"regnety: wrote {tmp_path}/comparison.html\n"
     for name, message in (
         ("report.pdf", f"{tmp_path}/report.pdf: a report is a page; name it .html (regnety eval --help)"),
         ("no/report.html", f"{tmp_path}/no/report.html: there is no folder {tmp_path}/no"),

@@ -121,15 +121,18 @@ def evaluate(
     if report is not None:
         from regnety.reports.evaluation_report import evaluation_content
         from regnety.reports.report import write_report
+        from regnety.reports.stored_content import save_content
 
         say_replaced(report_place, quiet=quiet)
         command = shlex.join(["regnety", *sys.argv[1:]])
         shown = evaluation_content(
             result, bundle, samples, split=data_set.evaluated(split), seconds=seconds, command=command, **how
         )
+        kept = report.with_suffix(".npz")
         write_report(report, shown)
+        save_content(kept, shown)  # `report --beside` sets it beside another
         if not quiet:
-            say(f"wrote {report}")
+            say(f"wrote {report}, and what it is made from: {kept}")
     # the accuracy is that of the others; the status says that some are missing
     for error in result.errors:
         say(error)

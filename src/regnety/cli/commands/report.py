@@ -21,12 +21,13 @@ from regnety.cli.output.notices import say
     "-o",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write this file; by default report.html, or comparison.html, in the folder of the run.",
+    help="Write this file; by default report.html, or comparison.html, in the folder of the run, or beside the file.",
 )
 def report(run: Path, beside: Path | None, output: Path | None) -> None:
     """Write the report of a run again, or two runs beside each other.
 
-    RUN is a folder that `regnety finetune` has written. Neither its photographs nor its model are needed.
+    RUN is a folder that `regnety finetune` has written, or the .npz file that `regnety eval --report` writes beside its
+    page. Neither the photographs nor the model are needed.
 
     Example:  regnety report runs/birds --beside runs/more-birds
     """
@@ -35,8 +36,8 @@ def report(run: Path, beside: Path | None, output: Path | None) -> None:
     from regnety.reports.report import write_report
     from regnety.reports.stored_content import content_of_run
 
-    folder = run if run.is_dir() else run.parent
-    target = output or folder / ("report.html" if beside is None else "comparison.html")
+    page = run / "report.html" if run.is_dir() else run.with_suffix(".html")
+    target = output or (page if beside is None else page.with_name("comparison.html"))
     content = content_of_run(run)
     other = None if beside is None else content_of_run(beside)
     place = claim_page(target)
