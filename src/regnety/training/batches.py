@@ -73,7 +73,8 @@ def training_batches(
 
     An epoch is one pass over the pictures, or `steps_per_epoch` steps. Where those are more or less than a pass, the
     next epoch continues the pass. `images` has the pictures that `resized` crops are taken from, where they have been
-    read before (`training_images`), `whole` those for `shift` (`load_all`). On a graphics card kept pictures of one size lie there, and are cropped there.
+    read before (`training_images`), `whole` those for `shift` (`load_all`). On a graphics card kept pictures of one
+    size lie there, and are cropped there.
 
     Raises:
         DataError: the pictures do not fit into memory.
