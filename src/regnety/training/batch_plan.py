@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.datasets.samples import Sample
+from regnety.training.distribution.workers import ALONE, Workers
 from regnety.training.recipes.recipe import Augmentation
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
@@ -34,17 +35,25 @@ class EpochPlan:
         batch_size: samples of a batch.
         seed: of the run.
         steps_per_epoch: batches of an epoch; None is one pass over the samples.
+        workers: who share each batch. It is the same whatever their number.
+
+    Raises:
+        RecipeError: a batch cannot be divided among the workers.
     """
 
-    def __init__(self, count: int, batch_size: int, seed: int, steps_per_epoch: int | None) -> None:
+    def __init__(
+        self, count: int, batch_size: int, seed: int, steps_per_epoch: int | None, workers: Workers = ALONE
+    ) -> None:
         self.batch_size = min(batch_size, count)
+        self.part = workers.part(self.batch_size)
+        """Which pictures of each batch this worker loads. Random numbers are drawn for the whole batch all the same."""
         self._steps_per_pass = count // self.batch_size
         self.steps_per_epoch = steps_per_epoch or self._steps_per_pass
         self._count = count
         self._seed = seed
 
     def batches(self, epoch: int) -> Iterator[tuple[npt.NDArray[np.intp], np.random.Generator]]:
-        """The numbers of the samples of each batch, and where its random numbers come from."""
+        """The numbers of the samples of each whole batch, and where its random numbers come from."""
         first = epoch * self.steps_per_epoch
         order: npt.NDArray[np.intp] | None = None
         for number in range(first, first + self.steps_per_epoch):

@@ -4,6 +4,7 @@ Which samples form a batch, and how they are changed, depends on seed, epoch and
 was read before. So a run that is killed and resumed ends with the same weights.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +30,8 @@ from regnety.training.batch_plan import (
 )
 from regnety.training.device_batches import REDUCED, CroppedOnDevice, ShiftedOnDevice, TensorBatch
 from regnety.training.devices import PROCESSOR, Device
+from regnety.training.distribution.batch_parts import BatchPart
+from regnety.training.distribution.workers import ALONE, Workers
 from regnety.training.kept_pictures import (
     TrainingImages,
     load_all,
@@ -50,9 +53,11 @@ class TrainingBatches(Protocol):
     steps_per_epoch: int
     targets: Targets
     """The class of every picture."""
+    part: BatchPart
+    """Which pictures of a batch this worker has."""
 
     def epoch(self, epoch: int) -> Iterator[Batch | TensorBatch]:
-        """The batches of an epoch; epochs count from 0."""
+        """This worker's part of the batches of an epoch; epochs count from 0."""
 
 
 def training_batches(
@@ -67,6 +72,7 @@ def training_batches(
     images: TrainingImages | None = None,
     whole: Pixels | None = None,
     device: Device = PROCESSOR,
+    workers: Workers = ALONE,
     quiet: bool = False,
 ) -> TrainingBatches:
     """The batches for an augmentation: decoded in every epoch for `resized` crops, kept in memory for `shift`.
@@ -74,14 +80,15 @@ def training_batches(
     An epoch is one pass over the pictures, or `steps_per_epoch` steps. Where those are more or less than a pass, the
     next epoch continues the pass. `images` has the pictures that `resized` crops are taken from, where they have been
     read before (`training_images`), `whole` those for `shift` (`load_all`). On a graphics card kept pictures of one
-    size lie there, and are cropped there.
+    size lie there, and are cropped there. `workers` each get a part of every batch.
 
     Raises:
         DataError: the pictures do not fit into memory.
         ImageError: a picture cannot be read.
+        RecipeError: a batch cannot be divided among the workers.
     """
     targets = class_indices(samples, classes)
-    plan = EpochPlan(len(samples), batch_size, seed, steps_per_epoch)
+    plan = EpochPlan(len(samples), batch_size, seed, steps_per_epoch, workers)
     side = preprocessing.image_size
     if augmentation.crop == "resized":
         images = images or training_images(samples, preprocessing, kept_side=augmentation.kept_side, quiet=quiet)
@@ -104,26 +111,41 @@ class EvaluationBatches:
         classes: names of the classes by index.
         preprocessing: of evaluation.
         batch_size: pictures in a batch; the last may have fewer.
+        workers: who share the batches. Each has whole ones, and none is filled up, so that every picture counts once.
     """
 
     def __init__(
-        self, samples: Sequence[Sample], classes: Sequence[str], preprocessing: Preprocessing, *, batch_size: int
+        self,
+        samples: Sequence[Sample],
+        classes: Sequence[str],
+        preprocessing: Preprocessing,
+        *,
+        batch_size: int,
+        workers: Workers = ALONE,
     ) -> None:
         self._samples = samples
         self._targets = class_indices(samples, classes)
         self._preprocessing = preprocessing
         self._batch_size = batch_size
         self.count = len(samples)
+        """Pictures of all workers."""
+        self.total = math.ceil(len(samples) / batch_size)
+        """Batches of all workers."""
+        self._own = range(workers.rank, self.total, workers.count)
         self._kept: list[Pixels] = []
 
     def __iter__(self) -> Iterator[Batch]:
-        starts = range(0, len(self._samples), self._batch_size)
+        return ((pixels, targets) for _, pixels, targets in self.numbered())
+
+    def numbered(self) -> Iterator[tuple[int, Pixels, Targets]]:
+        """This worker's batches, each with its number among those of all workers."""
+        starts = range(self._own.start * self._batch_size, self.count, self._own.step * self._batch_size)
         batches = iter(self._kept) if len(self._kept) == len(starts) else self._decoded(starts)
-        for start, pixels in zip(starts, batches, strict=True):
-            yield pixels, self._targets[start : start + self._batch_size]
+        for number, start, pixels in zip(self._own, starts, batches, strict=True):
+            yield number, pixels, self._targets[start : start + self._batch_size]
 
     def _decoded(self, starts: range) -> Iterator[Pixels]:
-        are_kept = 3 * len(self._samples) * self._preprocessing.image_size**2 <= KEPT_EVALUATION
+        are_kept = 3 * len(starts) * self._batch_size * self._preprocessing.image_size**2 <= KEPT_EVALUATION
         self._kept = []
         with ThreadPoolExecutor(available_cores()) as pool:
             for start in starts:
@@ -143,11 +165,13 @@ class _ShiftedBatches:
         self.targets = targets
         self._augmentation = augmentation
         self._plan = plan
+        self.part = plan.part
         self.steps_per_epoch = plan.steps_per_epoch
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        for chosen, generator in self._plan.batches(epoch):
-            rows, columns = shifted_places(self._side, len(chosen), self._augmentation, generator)
+        for whole, generator in self._plan.batches(epoch):
+            places = shifted_places(self._side, len(whole), self._augmentation, generator)
+            chosen, rows, columns = map(self.part.of, (whole, *places))
             # Indices of shape [N, 1, 1], [N, side, 1] and [N, 1, side] together take [N, side, side, 3] in one copy.
             yield self._padded[chosen[:, None, None], rows[:, :, None], columns[:, None, :]], self.targets[chosen]
 
@@ -168,15 +192,16 @@ class _StreamedBatches:
         self._preprocessing = preprocessing
         self._augmentation = augmentation
         self._plan = plan
+        self.part = plan.part
         self.steps_per_epoch = plan.steps_per_epoch
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         waiting: deque[tuple[list[Future[Pixels]], Targets]] = deque()
         with ThreadPoolExecutor(available_cores()) as pool:
             try:
-                for chosen, generator in self._plan.batches(epoch):
+                for whole, generator in self._plan.batches(epoch):
                     # Drawn here and not by the threads: which thread takes which picture is chance.
-                    numbers = generator.random((len(chosen), 5))
+                    chosen, numbers = map(self.part.of, (whole, generator.random((len(whole), 5))))
                     futures = [pool.submit(self._load, i, row) for i, row in zip(chosen, numbers, strict=True)]
                     waiting.append((futures, self.targets[chosen]))
                     if len(waiting) > BATCHES_AHEAD:

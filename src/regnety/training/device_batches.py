@@ -43,12 +43,14 @@ class ShiftedOnDevice:
         self._augmentation = augmentation
         self._plan = plan
         self._device = device.torch_device
+        self.part = plan.part
         self.steps_per_epoch = plan.steps_per_epoch
 
     def epoch(self, epoch: int) -> Iterator[TensorBatch]:
-        """The batches of an epoch; epochs count from 0."""
-        for chosen, generator in self._plan.batches(epoch):
-            rows, columns = shifted_places(self._side, len(chosen), self._augmentation, generator)
+        """This worker's part of the batches of an epoch; epochs count from 0."""
+        for whole, generator in self._plan.batches(epoch):
+            places = shifted_places(self._side, len(whole), self._augmentation, generator)
+            chosen, rows, columns = map(self.part.of, (whole, *places))
             numbers, down, across = (torch.from_numpy(array).to(self._device) for array in (chosen, rows, columns))
             yield self._padded[numbers[:, None, None], down[:, :, None], across[:, None, :]], self._on_device[numbers]
 
@@ -82,13 +84,14 @@ class CroppedOnDevice:
         self._augmentation = augmentation
         self._plan = plan
         self._device = device.torch_device
+        self.part = plan.part
         self.steps_per_epoch = plan.steps_per_epoch
 
     def epoch(self, epoch: int) -> Iterator[TensorBatch]:
-        """The batches of an epoch; epochs count from 0."""
+        """This worker's part of the batches of an epoch; epochs count from 0."""
         height, width = self._pixels.shape[-2:]
-        for chosen, generator in self._plan.batches(epoch):
-            numbers = generator.random((len(chosen), 5))
+        for whole, generator in self._plan.batches(epoch):
+            chosen, numbers = map(self.part.of, (whole, generator.random((len(whole), 5))))
             boxes = random_boxes(width, height, self._augmentation.min_area, numbers[:, :4].T)
             flipped = numbers[:, 4] < (0.5 if self._augmentation.flip else 0)
             index = torch.from_numpy(chosen).to(self._device)

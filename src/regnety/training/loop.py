@@ -9,8 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from regnety.training.batch_plan import Batch
+from regnety.training.batches import EvaluationBatches
 from regnety.training.device_batches import TensorBatch
 from regnety.training.devices import Arithmetic, Device
+from regnety.training.distribution.batch_parts import BatchPart
+from regnety.training.distribution.workers import ALONE, Workers
 from regnety.training.mixing import mixed
 from regnety.training.optimization import InputNormalization, WeightAverage, set_lr
 from regnety.training.recipes.recipe import Augmentation
@@ -24,8 +27,9 @@ class StepRecord:
     lr: float
     loss: Tensor
     correct: Tensor
-    """Pictures of the batch whose largest logit was right."""
+    """Pictures whose largest logit was right."""
     count: int
+    """Pictures of the whole batch. `loss` and `correct` are what this worker's part adds to theirs."""
 
 
 def train_epoch(
@@ -42,14 +46,16 @@ def train_epoch(
     augmentation: Augmentation,
     seed: int,
     first_step: int,
+    part: BatchPart | None = None,
     keep_statistics: bool = False,
     clip_norm: float | None = None,
-    compiled: Callable[[Tensor], Tensor] | None = None,
+    forward: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[StepRecord]:
     """One pass over the batches; yields facts, and the caller decides what to print or keep.
 
-    `augmentation` mixes and erases, by `seed` and step. With `keep_statistics` batch norm uses and keeps the statistics
-    that it has; `clip_norm` is the largest norm of all gradients together; `compiled` computes what `model` would.
+    `augmentation` mixes and erases, by `seed` and step; the batches are the `part` of whole ones, None all of them.
+    With `keep_statistics` batch norm uses and keeps the statistics that it has; `clip_norm` is the largest norm of all
+    gradients together; `forward` is called in place of `model`, compiled or in parallel with other workers.
     """
     model.train()
     if keep_statistics:
@@ -60,12 +66,12 @@ def train_epoch(
         images, labels = normalize(on_device(pixels, device)), on_device(targets, device)  # [N, 3, H, W], [N]
         others, share = labels, 1.0
         if augmentation.mixes:
-            batch = mixed(images, labels, augmentation, seed=seed, step=step)
+            batch = mixed(images, labels, augmentation, seed=seed, step=step, part=part)
             images, others, share = batch.images, batch.others, batch.share
         lr = schedule(step)
         set_lr(optimizer, lr)
         with device.autocast(arithmetic):
-            logits = (compiled or model)(images)  # [N, num_classes]
+            logits = (forward or model)(images)  # [N, num_classes]
         logits = logits.float()  # bf16 has 8 bits of mantissa, too few for a sum of exponentials
         loss = criterion(logits, labels)
         if share < 1:
@@ -78,7 +84,8 @@ def train_epoch(
         if average is not None:
             average.update(model)
         correct = (logits.argmax(1) == (labels if share >= 0.5 else others)).sum()
-        yield StepRecord(step=step, lr=lr, loss=loss.detach(), correct=correct, count=len(labels))
+        count = part.whole if part else len(labels)
+        yield StepRecord(step=step, lr=lr, loss=loss.detach(), correct=correct, count=count)
 
 
 def on_device(values: npt.NDArray[np.uint8] | npt.NDArray[np.int64] | Tensor, device: Device) -> Tensor:
@@ -95,24 +102,27 @@ def on_device(values: npt.NDArray[np.uint8] | npt.NDArray[np.int64] | Tensor, de
 @torch.inference_mode()
 def top1_of(
     model: nn.Module,
-    batches: Iterable[Batch],
+    batches: EvaluationBatches,
     *,
     normalize: InputNormalization,
     device: Device,
     arithmetic: Arithmetic,
+    workers: Workers = ALONE,
 ) -> tuple[float, float]:
-    """(top-1 in percent, cross-entropy) of a network in evaluation mode."""
+    """(top-1 in percent, cross-entropy) of a network in evaluation mode, on the batches of all workers.
+
+    The same to the last bit with any number of workers: each batch is evaluated whole by one of them.
+    """
     model.eval()
-    correct = torch.zeros((), dtype=torch.int64, device=device.torch_device)
-    losses: list[Tensor] = []
-    count = 0
-    for pixels, targets in batches:
+    # Of each batch the right answers and the sum of losses: float64, in which whole numbers are exact.
+    figures = torch.zeros((batches.total, 2), dtype=torch.float64, device=device.torch_device)
+    for number, pixels, targets in batches.numbered():
         labels = on_device(targets, device)
         with device.autocast(arithmetic):
             logits = model(normalize(on_device(pixels, device)))
-        correct += (logits.argmax(1) == labels).sum()
+        figures[number, 0] = (logits.argmax(1) == labels).sum()
         # A sum, divided once at the end: the last batch may be smaller.
-        losses.append(nn.functional.cross_entropy(logits.float(), labels, reduction="sum"))
-        count += len(labels)
+        figures[number, 1] = nn.functional.cross_entropy(logits.double(), labels, reduction="sum")
     # Read once: each reading would wait for the device.
-    return 100 * int(correct) / count, sum(torch.stack(losses).tolist()) / count
+    correct, losses = zip(*workers.sum(figures).tolist(), strict=True)
+    return 100 * int(sum(correct)) / batches.count, sum(losses) / batches.count

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from regnety.training.distribution.batch_parts import BatchPart, whole_batch
 from regnety.training.recipes.recipe import Augmentation
 
 MIXING = 1
@@ -35,7 +36,15 @@ class MixedBatch:
     share: float
 
 
-def mixed(images: Tensor, labels: Tensor, augmentation: Augmentation, *, seed: int, step: int) -> MixedBatch:
+def mixed(
+    images: Tensor,
+    labels: Tensor,
+    augmentation: Augmentation,
+    *,
+    seed: int,
+    step: int,
+    part: BatchPart | None = None,
+) -> MixedBatch:
     """A batch after mixup (arXiv 1710.09412), CutMix (1905.04899) and random erasing (1708.04896).
 
     Each picture is mixed with the one at its place in the batch read backwards; batches are drawn at random, so any
@@ -47,10 +56,12 @@ def mixed(images: Tensor, labels: Tensor, augmentation: Augmentation, *, seed: i
         augmentation: what is asked for.
         seed: of the run.
         step: counted over the whole run.
+        part: which pictures of the whole batch these are; None is all of them. A part has each picture together with
+            the one that it is mixed with, and read backwards brings the two together as the whole batch does.
     """
     generator = np.random.default_rng((seed, step, MIXING))
     if augmentation.erasing:
-        _erase(images, augmentation.erasing, generator)
+        _erase(images, augmentation.erasing, generator, part or whole_batch(len(images)))
     alphas = [(mix, alpha) for mix, alpha in ((_blend, augmentation.mixup), (_paste, augmentation.cutmix)) if alpha]
     if not alphas or generator.random() >= augmentation.mixed_share:
         return MixedBatch(images, labels, labels, 1.0)
@@ -76,10 +87,10 @@ def _paste(images: Tensor, share: float, generator: np.random.Generator) -> tupl
     return pasted, 1 - (right - left) * (bottom - top) / (width * height)
 
 
-def _erase(images: Tensor, share: float, generator: np.random.Generator) -> None:
+def _erase(images: Tensor, share: float, generator: np.random.Generator, part: BatchPart) -> None:
     """Set a box to the mean colour, in this share of the pictures."""
-    count, _, height, width = images.shape
-    numbers = generator.random((5, count, 1))
+    height, width = images.shape[-2:]
+    numbers = generator.random((5, part.whole, 1))[:, part.places]
     area = ERASED_AREA[0] + (ERASED_AREA[1] - ERASED_AREA[0]) * numbers[0]
     aspect = np.exp((2 * numbers[1] - 1) * np.log(1 / 0.3))
     box_height, box_width = np.sqrt(area / aspect) * height, np.sqrt(area * aspect) * width

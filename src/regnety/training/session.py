@@ -25,6 +25,9 @@ from regnety.training.batches import EvaluationBatches, TrainingBatches
 from regnety.training.best_epochs import BestEpochs, RankedEpoch, Weights
 from regnety.training.checkpoints import Progression, checkpoints, load_checkpoint, save_checkpoint
 from regnety.training.devices import PROCESSOR, Device
+from regnety.training.distribution.parallel import in_parallel
+from regnety.training.distribution.whole_batch_loss import whole_batch_loss
+from regnety.training.distribution.workers import ALONE, Workers
 from regnety.training.duration import Duration
 from regnety.training.loop import StepRecord, top1_of, train_epoch
 from regnety.training.optimization import (
@@ -55,6 +58,7 @@ class Session:
         preprocessing: of evaluation.
         device: where it is trained.
         compiled: let `torch.compile` make kernels for the network first, which takes a minute.
+        workers: who train the same run together; `batches` and `validation` are this one's.
         quiet: print nothing on stderr.
     """
 
@@ -68,11 +72,16 @@ class Session:
         preprocessing: Preprocessing,
         device: Device = PROCESSOR,
         compiled: bool = False,
+        workers: Workers = ALONE,
         quiet: bool,
     ) -> None:
         self.device = device
+        self._workers = workers
         self.model: RegNet = model.to(device.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._compiled = torch.compile(self.model) if compiled else None
+        # Averaged weights are evaluated in a network of their own: the raw ones continue to be trained.
+        self._evaluated = copy.deepcopy(self.model)
+        trained = in_parallel(self.model, workers, sync_batchnorm=recipe.sync_batchnorm)
+        self._forward = torch.compile(trained) if compiled else trained
         if device.kind == "cuda":
             torch.backends.cudnn.benchmark = True  # the shapes are the same in each step
         self.recipe = recipe
@@ -89,14 +98,13 @@ class Session:
         self._normalize = InputNormalization(preprocessing.mean, preprocessing.std).to(device.torch_device)
         self._optimizer = make_optimizer(self.model, recipe.optimizer)
         self._schedule = make_schedule(recipe, batches.steps_per_epoch)
-        self._criterion = nn.CrossEntropyLoss(
+        criterion = nn.CrossEntropyLoss(
             balanced_weights(batches.targets, model.num_classes) if recipe.class_weights == "balanced" else None,
             label_smoothing=recipe.label_smoothing,
         ).to(device.torch_device)
+        self._criterion = whole_batch_loss(criterion, workers, batches.part)
         self._best_epochs = BestEpochs(recipe.average_best)
         self._average = WeightAverage(self.model, recipe.ema_decay) if recipe.ema_decay else None
-        # Averaged weights are evaluated in a network of their own: the raw ones continue to be trained.
-        self._evaluated = copy.deepcopy(self.model)
         self._duration = Duration(recipe, batches.steps_per_epoch, num_validation=validation.count if validation else 0)
 
     def restore(self, run: Path, *, begun_for: int) -> None:
@@ -265,9 +273,10 @@ class Session:
             augmentation=self.recipe.augmentation,
             seed=self.recipe.seed,
             first_step=epoch * self._batches.steps_per_epoch,
+            part=self._batches.part,
             keep_statistics=self.recipe.batch_norm == "kept",
             clip_norm=self.recipe.optimizer.clip_norm,
-            compiled=self._compiled,
+            forward=self._forward,
         )
 
     def _train(self, epoch: int) -> dict[str, float]:
@@ -275,8 +284,9 @@ class Session:
         title = f"epoch {epoch + 1}/{self.recipe.epochs}"
         with Progress(title, total=self._batches.steps_per_epoch, quiet=self._quiet) as progress:
             for records in self._read_together(self._steps(epoch)):
-                loss += sum(value * record.count for value, record in zip(_losses(records), records, strict=True))
-                correct += int(sum(record.correct for record in records))
+                losses, right = self._of_whole_batches(records)
+                loss += sum(value * record.count for value, record in zip(losses, records, strict=True))
+                correct += int(sum(right))
                 seen += sum(record.count for record in records)
                 lr = records[-1].lr
                 # A sum keeps a NaN of any step.
@@ -293,6 +303,12 @@ class Session:
         ahead = 1 if self.device.is_processor else STEPS_AHEAD
         return map(list, iter(lambda: tuple(islice(records, ahead)), ()))
 
+    def _of_whole_batches(self, records: list[StepRecord]) -> tuple[list[float], list[float]]:
+        """Of each step the mean loss of its batch, and how many pictures of it were right."""
+        figures = torch.stack([torch.stack([record.loss.double(), record.correct.double()]) for record in records], 1)
+        losses, right = self._workers.sum(figures).tolist()
+        return losses, right
+
     def _validate(self, weights: Weights) -> dict[str, float]:
         assert self._validation is not None
         self._evaluated.load_state_dict(weights)
@@ -302,12 +318,9 @@ class Session:
             normalize=self._normalize,
             device=self.device,
             arithmetic=self.arithmetic,
+            workers=self._workers,
         )
         return {"val_top1": top1, "val_loss": loss}
-
-
-def _losses(records: list[StepRecord]) -> list[float]:
-    return torch.stack([record.loss for record in records]).tolist()
 
 
 def balanced_weights(targets: Targets, num_classes: int) -> Tensor:

@@ -133,6 +133,9 @@ class Recipe:
     batch_norm: Literal["batch", "kept"] = "batch"
     """Statistics of batch norm while training: those of each `batch`, or those that the starting weights have, `kept`
     as they are."""
+    sync_batchnorm: bool = True
+    """Batch norm takes its statistics over the whole batch where several processes train together; else each takes
+    those of its own part, and the weights depend on the number of processes."""
     ema_decay: float = 0.9999
     """Decay of the averaged weights that are evaluated and kept; reached gradually. 0 keeps the last weights."""
     val_fraction: float = 0.1

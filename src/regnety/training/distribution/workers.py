@@ -1,0 +1,103 @@
+"""The processes that train one network together, and what they tell each other."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from regnety.errors import ClusterError
+from regnety.training.devices import Device
+from regnety.training.distribution.batch_parts import BatchPart, part_of_batch
+
+BACKENDS = "cpu:gloo,cuda:nccl"
+"""What carries tensors between processes: those of the processor, and those of graphics cards."""
+PATIENCE = timedelta(hours=12)
+"""How long a worker waits for the others: as long as the first one looks at all pictures, or evaluates."""
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """All processes of a run, as seen from one of them.
+
+    Args:
+        rank: of this one, from 0.
+        count: of processes.
+        on_this_machine: how many of them share this machine's processor.
+    """
+
+    rank: int = 0
+    count: int = 1
+    on_this_machine: int = 1
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this process writes the run's files and speaks."""
+        return self.rank == 0
+
+    def part(self, batch_size: int) -> BatchPart:
+        """The pictures of a batch that are this worker's.
+
+        Raises:
+            RecipeError: the batch is too small to be divided.
+        """
+        return part_of_batch(batch_size, rank=self.rank, workers=self.count)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum of every worker's tensor, the same bits in each; `values` is overwritten."""
+        if self.count > 1:
+            dist.all_reduce(values)
+        return values
+
+    def from_leader(self, value: Value) -> Value:
+        """The leader's value, in every worker."""
+        if self.count == 1:
+            return value
+        values = [value]
+        dist.broadcast_object_list(values, src=0, device=torch.device("cpu"))
+        return values[0]
+
+
+ALONE = Workers()
+"""One process."""
+
+
+@contextmanager
+def joined(device: Device) -> Iterator[Workers]:
+    """The workers that `torchrun` or Ray Train has started with this process; without either this one is alone.
+
+    Args:
+        device: where this worker trains; one with several graphics cards takes the card of its number.
+
+    Raises:
+        ClusterError: within, where another worker has ended.
+    """
+    if dist.is_initialized():  # by Ray Train
+        yield _workers()
+        return
+    if "LOCAL_RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield ALONE
+        return
+    if device.kind == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group(BACKENDS if device.kind == "cuda" else "gloo", timeout=PATIENCE)
+    try:
+        yield _workers()
+    except RuntimeError as error:
+        # gloo's are plain RuntimeErrors, which name its files
+        if isinstance(error, dist.DistError) or "gloo" in str(error):
+            raise ClusterError("another worker of this run has ended; its own line says why") from error
+        raise
+    finally:
+        dist.destroy_process_group()
+
+
+def _workers() -> Workers:
+    return Workers(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
