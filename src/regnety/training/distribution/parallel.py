@@ -31,6 +31,9 @@ def in_parallel(model: nn.Module, workers: Workers, *, sync_batchnorm: bool) -> 
     return parallel
 
 
-def _sum_of_gradients(state: None, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
-    future: Any = dist.all_reduce(bucket.buffer(), async_op=True).get_future()  # type: ignore[union-attr]
+def _sum_of_gradients(
+    state: None,
+    bucket: dist.GradBucket,  # type: ignore[name-defined]  # torch checks that it is this name
+) -> torch.futures.Future[Tensor]:
+    future: Any = dist.all_reduce(bucket.buffer(), async_op=True).get_future()
     return future.then(lambda done: done.value()[0])  # type: ignore[no-any-return]

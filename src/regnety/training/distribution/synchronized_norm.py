@@ -31,7 +31,9 @@ class SynchronizedBatchNorm(nn.BatchNorm2d):
         """Float [N, C, H, W] -> the same shape."""
         if not self.training:
             return super().forward(images)
-        output, mean, variance, count = _Normalized.apply(images, self.weight, self.bias, self.eps, self._workers)
+        normalized: Any = _Normalized.apply  # its own types are those of any function
+        output: Tensor
+        output, mean, variance, count = normalized(images, self.weight, self.bias, self.eps, self._workers)
         self._keep(mean, variance, count)
         return output
 
@@ -59,7 +61,7 @@ class _Normalized(torch.autograd.Function):
     """(output, mean, variance, count) of [N, C, H, W], where the last three are of the whole batch, in float64."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         context: Any, images: Tensor, weight: Tensor, bias: Tensor, eps: float, workers: Workers
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         # bf16 and f16 have too few bits for a sum
@@ -81,9 +83,7 @@ class _Normalized(torch.autograd.Function):
         return output, whole_mean, whole_variance, total
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        context: Any, gradient: Tensor, *_: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    def backward(context: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         images, weight, mean, inverse_std, total = context.saved_tensors
         values, outer = images.to(mean.dtype), gradient.to(mean.dtype)
         shape = (1, -1, 1, 1)

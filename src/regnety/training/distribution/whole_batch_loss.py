@@ -24,11 +24,17 @@ def whole_batch_loss(
         return criterion
     weights = criterion.weight
     if weights is None:
-        return lambda logits, labels: criterion(logits, labels) * part.share
+
+        def plain(logits: Tensor, labels: Tensor) -> Tensor:
+            loss: Tensor = criterion(logits, labels) * part.share
+            return loss
+
+        return plain
 
     def weighted(logits: Tensor, labels: Tensor) -> Tensor:
         own = weights[labels].double().sum()
-        share: Tensor = own / workers.sum(own.clone())
-        return criterion(logits, labels) * share.to(logits.dtype)
+        share = own / workers.sum(own.clone())
+        loss: Tensor = criterion(logits, labels) * share.to(logits.dtype)
+        return loss
 
     return weighted
