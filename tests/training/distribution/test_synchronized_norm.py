@@ -64,11 +64,11 @@ def test_float32_and_bf16_have_the_digits_of_their_type() -> None:
     for dtype, tolerance in ((torch.float32, 1e-5), (torch.bfloat16, 3e-2)):
         batch = images.to(dtype)
         expected = a_norm(0.1).float()(batch)
-        norm = a_norm(0.1).float()
-        found = in_threads(
-            2,
-            lambda workers, norm=norm, batch=batch: SynchronizedBatchNorm(norm, workers)(batch[workers.part(8).places]),
-        )
+
+        def work(workers: Workers, batch: Tensor = batch) -> Tensor:
+            return SynchronizedBatchNorm(a_norm(0.1).float(), workers)(batch[workers.part(8).places])
+
+        found = in_threads(2, work)
         places = [Workers(rank, 2).part(8).places for rank in (0, 1)]
         for of, where in zip(found, places, strict=True):
             assert of.dtype == dtype
