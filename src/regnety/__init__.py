@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from regnety.architecture.design import AnyNetDesign as AnyNetDesign, Design as Design
     from regnety.architecture.notation import design_from_dict as design_from_dict
     from regnety.architecture.stages import StageDesign as StageDesign
+    from regnety.bundle.averaging import average_models as average_models
     from regnety.bundle.bundle import Bundle as Bundle
     from regnety.bundle.card import model_card as model_card
     from regnety.bundle.data_config import (
@@ -132,6 +133,7 @@ _HOMES = {
     "regnety.architecture.design": ("AnyNetDesign", "Design"),
     "regnety.architecture.notation": ("design_from_dict",),
     "regnety.architecture.stages": ("StageDesign",),
+    "regnety.bundle.averaging": ("average_models",),
     "regnety.bundle.bundle": ("Bundle",),
     "regnety.bundle.card": ("model_card",),
     "regnety.bundle.data_config": (
