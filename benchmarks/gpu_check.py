@@ -29,7 +29,9 @@ from regnety.network.creation import create_model
 from regnety.preprocessing import Preprocessing
 from regnety.training.batch_plan import Batch, Pixels, Targets
 from regnety.training.devices import PROCESSOR, Device, find_device
-from regnety.training.recipes.recipe import Optimizer, Recipe
+from regnety.training.distribution.batch_parts import whole_batch
+from regnety.training.recipes.optimizer import Optimizer
+from regnety.training.recipes.recipe import Recipe
 from regnety.training.session import Session
 
 CLASSES = 10
@@ -52,6 +54,7 @@ class Waves:
 
     def __init__(self, *, count: int, batch_size: int, image_size: int, steps_per_epoch: int) -> None:
         self.steps_per_epoch = steps_per_epoch
+        self.part = whole_batch(batch_size)
         self._batches = [_waves(np.random.default_rng(number), batch_size, image_size) for number in range(count)]
         self.targets: Targets = np.concatenate([targets for _, targets in self._batches])
 

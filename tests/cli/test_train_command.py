@@ -59,6 +59,10 @@ def test_a_run_that_a_supervisor_always_resumes_is_known_by_the_command_that_beg
         ("scratch", ["--design", DESIGN, "--set", "image_size=32"]),
         ("finetune", ["--model", "regnety_cifar10"]),
         ("cifar10", ["--design", DESIGN]),
+        ("tiny", ["--design", DESIGN, "--set", "image_size=32", "--set", "small_image_size=16"]),
+        ("paper", ["--design", DESIGN, "--set", "image_size=32"]),
+        ("modern", ["--design", DESIGN, "--set", "image_size=32", "--set", "small_image_size=16"]),
+        ("population", ["--design", DESIGN, "--set", "image_size=32"]),
         pytest.param("cifar10", [], marks=pytest.mark.slow),
     ],
 )

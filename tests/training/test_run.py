@@ -17,7 +17,7 @@ from regnety import Bundle, DataError, ImageError, Predictor, RecipeError
 from regnety.datasets.data_sets import read_data_set
 from regnety.inference.evaluation import evaluate
 from regnety.storage import alone_in
-from regnety.training.optimization import make_schedule
+from regnety.training.optimisation.schedules import make_schedule
 from regnety.training.recipes.named_recipes import finetune
 from regnety.training.recipes.recipe import read_recipe, recipe_text, with_settings
 from regnety.training.run import train

@@ -140,7 +140,7 @@ def own_run(folder: Path) -> Path:
     """A checkpoint of `regnety train`, by its own writer."""
     from regnety.training.best_epochs import BestEpochs
     from regnety.training.checkpoints import Progression, save_checkpoint
-    from regnety.training.optimization import WeightAverage
+    from regnety.training.optimisation.weight_average import WeightAverage
 
     last = network(seed=1)
     return save_checkpoint(
@@ -148,7 +148,8 @@ def own_run(folder: Path) -> Path:
         Progression(epochs_done=7, history=[], best_epoch=5, best_top1=81.5, seconds=60.0),
         model=last,
         optimizer=torch.optim.SGD(last.parameters(), lr=0.1),
-        average=WeightAverage(network(seed=2), 0.999),
+        average=WeightAverage(network(seed=2), lambda step, updates: 0.001),
+        scaler=torch.amp.GradScaler("cpu", enabled=False),
         best=state(),
         best_epochs=BestEpochs(0),
         metadata=ModelMetadata(

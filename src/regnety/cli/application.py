@@ -17,7 +17,7 @@ from regnety.cli.output.notices import say
 COMPLETION = "_REGNETY_COMPLETE"  # click's convention: a shell asks for completions by this variable
 GROUPS = {
     "Use": ("predict", "explain", "embed", "neighbours", "duplicates"),
-    "Train": ("check", "finetune", "train", "eval", "report"),
+    "Train": ("check", "finetune", "train", "recipes", "average", "eval", "report"),
     "Models": ("models", "describe", "inspect", "card", "fetch", "pick", "bench"),
     "Deploy": ("export", "convert", "quantize"),
     "This machine": ("info", "completion"),

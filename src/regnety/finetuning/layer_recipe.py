@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from regnety.datasets.samples import DataSplits
-from regnety.training.recipes.recipe import Augmentation, Optimizer, Recipe
+from regnety.training.recipes.optimizer import Optimizer
+from regnety.training.recipes.recipe import Augmentation, Recipe
 
 DEFAULT_EPOCHS = 20
 """Where neither a number nor a time limit is given."""

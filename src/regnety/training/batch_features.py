@@ -12,8 +12,8 @@ from regnety.network.modules import RegNet
 from regnety.training.batch_plan import Batch, Targets
 from regnety.training.device_batches import TensorBatch
 from regnety.training.devices import Arithmetic, Device
+from regnety.training.input_normalization import InputNormalization
 from regnety.training.loop import on_device
-from regnety.training.optimization import InputNormalization
 
 Features: TypeAlias = npt.NDArray[np.float32]
 

@@ -15,7 +15,7 @@ from regnety.files.opening import open_file
 from regnety.metadata.model_metadata import KEY, ModelMetadata
 from regnety.storage import replacing
 from regnety.training.best_epochs import BestEpochs, Weights
-from regnety.training.optimization import WeightAverage
+from regnety.training.optimisation.weight_average import WeightAverage
 
 FOLDER = "checkpoints"
 
@@ -54,6 +54,7 @@ def save_checkpoint(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     average: WeightAverage | None,
+    scaler: torch.amp.GradScaler,
     best: Weights,
     best_epochs: BestEpochs,
     metadata: ModelMetadata,
@@ -74,6 +75,7 @@ def save_checkpoint(
         "optimizer": optimizer.state_dict(),
         # "model" and "best" differ: training continues from the last weights, the bundle has the best ones.
         "average": None if average is None else {"updates": average.updates, "state": average.state},
+        "scaler": scaler.state_dict(),  # empty but for f16
         "best": best,
         "best_epochs": best_epochs.as_list(),
     }
@@ -97,6 +99,7 @@ def load_checkpoint(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     average: WeightAverage | None,
+    scaler: torch.amp.GradScaler,
     best_epochs: BestEpochs,
 ) -> tuple[Progression, Weights]:
     """Restore a run from a checkpoint; the answer is its progress and its best weights so far.
@@ -114,6 +117,8 @@ def load_checkpoint(
             average.updates = state["average"]["updates"]
             for key, value in average.state.items():
                 value.copy_(state["average"]["state"][key])
+        if scaler.is_enabled():
+            scaler.load_state_dict(state["scaler"])
         best_epochs.restore(state.get("best_epochs", ()))  # checkpoints of earlier releases lack them
         return Progression(**state["progression"]), state["best"]
     except (

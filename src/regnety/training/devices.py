@@ -1,7 +1,7 @@
 """Where the network is trained: on the processor, or on a graphics card."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import torch
 
@@ -9,7 +9,7 @@ from regnety.errors import RecipeError
 from regnety.inference.engines.processor import BF16_FLAGS, has_bf16, processor
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-Arithmetic: TypeAlias = Literal["f32", "bf16"]
+Arithmetic: TypeAlias = Literal["f32", "bf16", "f16", "f64"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,18 @@ class Device:
         return torch.mps.current_allocated_memory() if self.kind == "mps" else None
 
     def arithmetic(self, precision: str) -> Arithmetic:
-        """In what the network computes: bf16 where asked for, or where `auto` finds hardware that has it.
+        """In what the network computes: as asked for; `auto` is bf16 where the hardware has it, else f32.
 
         Raises:
             RecipeError: bf16 was asked for on hardware without it, where it is emulated: eight times slower than f32
-                on a processor.
+                on a processor; f16 on a processor; or f64 on a graphics card.
         """
+        if precision == "f64" and not self.is_processor:
+            raise RecipeError(f"precision f64: is for the processor alone; use --device cpu (device=), not {self.kind}")
+        if precision == "f16" and self.is_processor:
+            raise RecipeError("precision f16: is for graphics cards; use precision=auto")
+        if precision in ("f16", "f64"):
+            return cast(Arithmetic, precision)
         if self.kind == "cuda":
             available = torch.cuda.is_bf16_supported(including_emulation=False)
         else:
@@ -65,8 +71,13 @@ class Device:
         return "bf16" if available and precision != "f32" else "f32"
 
     def autocast(self, arithmetic: Arithmetic) -> torch.autocast:
-        """The context in which the network runs; weights, gradients and the loss stay float32 in it."""
-        return torch.autocast(self.kind, dtype=torch.bfloat16, enabled=arithmetic == "bf16")
+        """The context in which the network runs; weights, gradients and the loss keep their type in it."""
+        dtype = torch.float16 if arithmetic == "f16" else torch.bfloat16
+        return torch.autocast(self.kind, dtype=dtype, enabled=arithmetic in ("bf16", "f16"))
+
+    def gradient_scaler(self, arithmetic: Arithmetic) -> torch.amp.GradScaler:
+        """What keeps the small gradients of f16 from becoming zero; for any other arithmetic it changes nothing."""
+        return torch.amp.GradScaler(self.kind, enabled=arithmetic == "f16")
 
 
 PROCESSOR = Device("cpu")

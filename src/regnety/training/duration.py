@@ -26,7 +26,10 @@ class Duration:
     def __init__(self, recipe: Recipe, steps_per_epoch: int, *, num_validation: int) -> None:
         self._recipe = recipe
         self._steps_per_epoch = steps_per_epoch
-        self._validation_steps = FORWARD_SHARE * math.ceil(num_validation / recipe.batch_size)
+        passes = 2 if num_validation and recipe.averages_weights and recipe.ema_kept == "better" else 1
+        precise = min(math.ceil(recipe.precise_bn_samples / recipe.batch_size), steps_per_epoch)
+        forward_steps = math.ceil(num_validation / recipe.batch_size) + precise
+        self._validation_steps = FORWARD_SHARE * passes * forward_steps
         self._first_step: int | None = None
         self._began = 0.0
         self._told = False

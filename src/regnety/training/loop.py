@@ -1,6 +1,7 @@
 """The training loop, and the evaluation of a network between epochs."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,11 @@ from regnety.training.device_batches import TensorBatch
 from regnety.training.devices import Arithmetic, Device
 from regnety.training.distribution.batch_parts import BatchPart
 from regnety.training.distribution.workers import ALONE, Workers
+from regnety.training.input_normalization import InputNormalization
 from regnety.training.mixing import mixed
-from regnety.training.optimization import InputNormalization, WeightAverage, set_lr
+from regnety.training.objective import Objective
+from regnety.training.optimisation.optimizers import set_lr
+from regnety.training.optimisation.weight_average import WeightAverage
 from regnety.training.recipes.recipe import Augmentation
 
 
@@ -39,23 +43,26 @@ def train_epoch(
     normalize: Callable[[Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
     schedule: Callable[[int], float],
-    criterion: Callable[[Tensor, Tensor], Tensor],
+    objective: Objective,
     average: WeightAverage | None,
     device: Device,
     arithmetic: Arithmetic,
+    scaler: torch.amp.GradScaler,
     augmentation: Augmentation,
     seed: int,
     first_step: int,
     part: BatchPart | None = None,
     keep_statistics: bool = False,
     clip_norm: float | None = None,
+    accumulate: int = 1,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[StepRecord]:
     """One pass over the batches; yields facts, and the caller decides what to print or keep.
 
     `augmentation` mixes and erases, by `seed` and step; the batches are the `part` of whole ones, None all of them.
     With `keep_statistics` batch norm uses and keeps the statistics that it has; `clip_norm` is the largest norm of all
-    gradients together; `forward` is called in place of `model`, compiled or in parallel with other workers.
+    gradients together; `accumulate` is the number of parts in which this worker computes its batch; `forward` is called
+    in place of `model`, compiled or in parallel with other workers.
     """
     model.train()
     if keep_statistics:
@@ -70,22 +77,33 @@ def train_epoch(
             images, others, share = batch.images, batch.others, batch.share
         lr = schedule(step)
         set_lr(optimizer, lr)
-        with device.autocast(arithmetic):
-            logits = (forward or model)(images)  # [N, num_classes]
-        logits = logits.float()  # bf16 has 8 bits of mantissa, too few for a sum of exponentials
-        loss = criterion(logits, labels)
-        if share < 1:
-            loss = share * loss + (1 - share) * criterion(logits, others)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        whole = objective.divisor(labels, others, share)
+        loss, correct = torch.zeros_like(whole), torch.zeros_like(labels[0])
+        for some in _computed_in_parts(len(labels), accumulate, forward):
+            with device.autocast(arithmetic):
+                logits = (forward or model)(images[some])  # [some, num_classes]
+            own = objective(logits, labels[some], others[some], share) / whole
+            scaler.scale(own).backward()
+            loss += own.detach()
+            correct += (logits.argmax(1) == (labels if share >= 0.5 else others)[some]).sum()
         if clip_norm is not None:
+            scaler.unscale_(optimizer)
             nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         if average is not None:
-            average.update(model)
-        correct = (logits.argmax(1) == (labels if share >= 0.5 else others)).sum()
+            average.update(model, step)
         count = part.whole if part else len(labels)
-        yield StepRecord(step=step, lr=lr, loss=loss.detach(), correct=correct, count=count)
+        yield StepRecord(step=step, lr=lr, loss=loss, correct=correct, count=count)
+
+
+def _computed_in_parts(count: int, parts: int, forward: object) -> Iterator[slice]:
+    """A batch in parts of the same size, give or take one; other workers get the sum of the gradients with the last."""
+    for number in range(parts):
+        unshared = getattr(forward, "no_sync", nullcontext) if number < parts - 1 else nullcontext
+        with unshared():
+            yield slice(count * number // parts, count * (number + 1) // parts)
 
 
 def on_device(values: npt.NDArray[np.uint8] | npt.NDArray[np.int64] | Tensor, device: Device) -> Tensor:

@@ -21,7 +21,7 @@ from regnety.metadata.model_metadata import ModelMetadata
 from regnety.training.checkpoints import Progression
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_folder import BUNDLE_FOLDER
-from regnety.training.session import Session
+from regnety.training.session import WHICH_WEIGHTS, Session
 
 UNFINISHED = "unfinished"
 """The fact in the provenance of a bundle by which its run has not finished."""
@@ -162,7 +162,10 @@ def _weights_in_words(progression: Progression, recipe: Recipe) -> str:
     if progression.averaged:
         *others, last = map(str, progression.averaged)
         return f"the average of epochs {', '.join(others)} and {last}"
-    return f"of epoch {progression.best_epoch}{', averaged over the training' * bool(recipe.ema_decay)}"
+    best = progression.best_epoch
+    row = progression.history[best - 1] if 0 < best <= len(progression.history) else {}
+    averaged = recipe.averages_weights and row.get(WHICH_WEIGHTS) != "last"
+    return f"of epoch {best}{', averaged over the training' * averaged}"
 
 
 def epoch_line(row: Mapping[str, Any], epochs: int) -> str:

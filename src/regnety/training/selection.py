@@ -48,7 +48,7 @@ def select_recipe(
     if resume and stored.exists() and recipe is None and model is None and design is None:
         chosen = read_recipe(stored)
     else:
-        chosen = load_recipe(recipe or ("scratch" if design is not None else "finetune"))
+        chosen = load_recipe(recipe or ("scratch" if design is not None else "finetune"), model)
     if design is not None:
         chosen = dataclasses.replace(chosen, model=None, pretrained=False, design=find_design(design))
     elif model is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regnety.errors import RecipeError
 from regnety.metadata.model_metadata import ModelMetadata
@@ -26,16 +26,16 @@ from regnety.training.best_epochs import BestEpochs, RankedEpoch, Weights
 from regnety.training.checkpoints import Progression, checkpoints, load_checkpoint, save_checkpoint
 from regnety.training.devices import PROCESSOR, Device
 from regnety.training.distribution.parallel import in_parallel
-from regnety.training.distribution.whole_batch_loss import whole_batch_loss
+from regnety.training.distribution.synchronized_norm import synchronize_batch_norm
 from regnety.training.distribution.workers import ALONE, Workers
 from regnety.training.duration import Duration
-from regnety.training.loop import StepRecord, top1_of, train_epoch
-from regnety.training.optimization import (
-    InputNormalization,
-    WeightAverage,
-    make_optimizer,
-    make_schedule,
-)
+from regnety.training.input_normalization import InputNormalization
+from regnety.training.loop import StepRecord, on_device, top1_of, train_epoch
+from regnety.training.objective import Objective
+from regnety.training.optimisation.optimizers import make_optimizer
+from regnety.training.optimisation.precise_statistics import set_precise_statistics
+from regnety.training.optimisation.schedules import make_schedule
+from regnety.training.optimisation.weight_average import WeightAverage, new_share
 from regnety.training.recipes.recipe import Recipe
 
 FEATURE_EPOCH = 10_000
@@ -43,6 +43,9 @@ FEATURE_EPOCH = 10_000
 them."""
 STEPS_AHEAD = 16
 """Steps on a graphics card before their losses are read, so that the card never waits for Python."""
+WHICH_WEIGHTS = "weights"
+"""Field of a row of metrics.jsonl: whether the averaged weights of an epoch were better, or the last ones; absent where
+the recipe leaves no choice."""
 UNMEASURED_STEPS = 2
 """First steps, which also wait for the first pictures and for memory."""
 
@@ -77,9 +80,13 @@ class Session:
     ) -> None:
         self.device = device
         self._workers = workers
-        self.model: RegNet = model.to(device.torch_device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.arithmetic = device.arithmetic(recipe.precision)
+        dtype = torch.float64 if self.arithmetic == "f64" else torch.float32  # of the weights
+        self.model: RegNet = model.to(device.torch_device, dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # Averaged weights are evaluated in a network of their own: the raw ones continue to be trained.
         self._evaluated = copy.deepcopy(self.model)
+        if workers.count > 1 and recipe.precise_bn_samples:
+            synchronize_batch_norm(self._evaluated, workers)
         trained = in_parallel(self.model, workers, sync_batchnorm=recipe.sync_batchnorm)
         self._forward = torch.compile(trained) if compiled else trained
         if device.kind == "cuda":
@@ -94,17 +101,20 @@ class Session:
         self._validation = validation
         self.preprocessing = preprocessing
         self._quiet = quiet
-        self.arithmetic = device.arithmetic(recipe.precision)
-        self._normalize = InputNormalization(preprocessing.mean, preprocessing.std).to(device.torch_device)
+        self._normalize = InputNormalization(preprocessing.mean, preprocessing.std, dtype=dtype).to(device.torch_device)
         self._optimizer = make_optimizer(self.model, recipe.optimizer)
         self._schedule = make_schedule(recipe, batches.steps_per_epoch)
-        criterion = nn.CrossEntropyLoss(
-            balanced_weights(batches.targets, model.num_classes) if recipe.class_weights == "balanced" else None,
+        self._scaler = device.gradient_scaler(self.arithmetic)
+        balanced = recipe.class_weights == "balanced"
+        self._objective = Objective(
             label_smoothing=recipe.label_smoothing,
+            class_weights=balanced_weights(batches.targets, model.num_classes) if balanced else None,
+            workers=workers,
+            dtype=dtype,
         ).to(device.torch_device)
-        self._criterion = whole_batch_loss(criterion, workers, batches.part)
         self._best_epochs = BestEpochs(recipe.average_best)
-        self._average = WeightAverage(self.model, recipe.ema_decay) if recipe.ema_decay else None
+        share = new_share(recipe, batches.steps_per_epoch)
+        self._average = None if share is None else WeightAverage(self.model, share)
         self._duration = Duration(recipe, batches.steps_per_epoch, num_validation=validation.count if validation else 0)
 
     def restore(self, run: Path, *, begun_for: int) -> None:
@@ -120,6 +130,7 @@ class Session:
                 model=self.model,
                 optimizer=self._optimizer,
                 average=self._average,
+                scaler=self._scaler,
                 best_epochs=self._best_epochs,
             )
             lengths = self.progression.lengths
@@ -133,6 +144,8 @@ class Session:
         if epochs != self.recipe.epochs:
             self.recipe = replace(self.recipe, epochs=epochs)
             self._schedule = make_schedule(self.recipe, self.steps_per_epoch)
+            if self._average is not None and (share := new_share(self.recipe, self.steps_per_epoch)) is not None:
+                self._average.share = share
         if lengths[-1][1] != epochs:
             lengths.append([done, epochs])
         if self.has_ended and not had_ended:
@@ -157,6 +170,7 @@ class Session:
             model=self.model,
             optimizer=self._optimizer,
             average=self._average,
+            scaler=self._scaler,
             best=self.best,
             best_epochs=self._best_epochs,
             metadata=metadata,
@@ -184,7 +198,7 @@ class Session:
             {"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)}
         )
         if self._average is not None:
-            self._average = WeightAverage(self.model, self.recipe.ema_decay)
+            self._average = WeightAverage(self.model, self._average.share)
         self.best = self.model.state_dict()
 
     def rank_start(self) -> float:
@@ -206,10 +220,17 @@ class Session:
         """
         started = time.monotonic()
         epoch = self.progression.epochs_done
-        row = {"epoch": epoch + 1, **self._train(epoch)}
-        kept = self.model.state_dict() if self._average is None else self._average.state
+        row: dict[str, Any] = {"epoch": epoch + 1, **self._train(epoch)}
+        candidates = {name: self._with_precise_statistics(weights) for name, weights in self._candidates().items()}
+        name, kept = next(iter(candidates.items()))
         if self._validation is not None:
-            row |= self._validate(kept)
+            scores = {name: self._validate(weights) for name, weights in candidates.items()}
+            # The first of those that are as good: the averaged weights.
+            name = max(scores, key=lambda name: (scores[name]["val_top1"], -scores[name]["val_loss"]))
+            kept = candidates[name]
+            row |= scores[name]
+        if self.recipe.ema_kept == "better":
+            row[WHICH_WEIGHTS] = name
         self._rank(epoch + 1, kept, top1=row.get("val_top1", -1.0), loss=row.get("val_loss", 0.0))
         self.progression.epochs_done = epoch + 1
         if self.has_ended:
@@ -266,16 +287,19 @@ class Session:
             normalize=lambda pixels: self._normalize(pixels, size),
             optimizer=self._optimizer,
             schedule=self._schedule,
-            criterion=self._criterion,
+            objective=self._objective,
             average=self._average,
             device=self.device,
             arithmetic=self.arithmetic,
+            scaler=self._scaler,
             augmentation=self.recipe.augmentation,
             seed=self.recipe.seed,
             first_step=epoch * self._batches.steps_per_epoch,
             part=self._batches.part,
             keep_statistics=self.recipe.batch_norm == "kept",
             clip_norm=self.recipe.optimizer.clip_norm,
+            # Each worker has the same number of parts: batch norm waits for the others.
+            accumulate=max(1, min(self.recipe.accumulate, self._batches.part.whole // 2 // self._workers.count)),
             forward=self._forward,
         )
 
@@ -308,6 +332,30 @@ class Session:
         figures = torch.stack([torch.stack([record.loss.double(), record.correct.double()]) for record in records], 1)
         losses, right = self._workers.sum(figures).tolist()
         return losses, right
+
+    def _candidates(self) -> dict[str, Weights]:
+        """The weights that an epoch may be kept with, by name."""
+        averaged, last = self._average, {"last": self.model.state_dict()}
+        if averaged is None or (self.recipe.ema_kept == "better" and self._validation is None):
+            return last
+        return {"averaged": averaged.state, **(last if self.recipe.ema_kept == "better" else {})}
+
+    def _with_precise_statistics(self, weights: Weights) -> Weights:
+        """The same weights, with statistics of batch norm over the first batches of the epoch that was trained."""
+        samples = self.recipe.precise_bn_samples
+        if not samples:
+            return weights
+        self._evaluated.load_state_dict(weights)
+        batches = self._batches.epoch(self.progression.epochs_done)
+        with self.device.autocast(self.arithmetic):
+            set_precise_statistics(
+                self._evaluated,
+                (
+                    self._normalize(on_device(pixels, self.device))
+                    for pixels, _ in islice(batches, max(1, samples // self.recipe.batch_size))
+                ),
+            )
+        return {key: value.clone() for key, value in self._evaluated.state_dict().items()}
 
     def _validate(self, weights: Weights) -> dict[str, float]:
         assert self._validation is not None

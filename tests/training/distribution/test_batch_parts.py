@@ -7,9 +7,9 @@ from threaded_workers import in_threads
 
 from regnety import RecipeError
 from regnety.training.distribution.batch_parts import part_of_batch
-from regnety.training.distribution.whole_batch_loss import whole_batch_loss
 from regnety.training.distribution.workers import Workers
 from regnety.training.mixing import mixed
+from regnety.training.objective import Objective
 from regnety.training.recipes.recipe import Augmentation
 
 
@@ -58,7 +58,9 @@ def test_the_losses_and_gradients_of_parts_add_up_to_those_of_the_batch(weights:
     def work(workers: Workers) -> tuple[torch.Tensor, torch.Tensor | None]:
         part = workers.part(7)
         own = logits[part.places].requires_grad_()
-        loss = whole_batch_loss(criterion, workers, part)(own, labels[part.places])
+        objective = Objective(label_smoothing=0.1, class_weights=weights, workers=workers)
+        mine = labels[part.places]
+        loss = objective(own, mine, mine, 1.0) / objective.divisor(mine, mine, 1.0)
         loss.backward()
         return loss.detach(), own.grad
 

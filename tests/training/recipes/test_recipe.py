@@ -10,7 +10,8 @@ import pytest
 from bundles import SMALL_DESIGN
 from regnety import RecipeError
 from regnety.training.recipes.named_recipes import RECIPES, load_recipe
-from regnety.training.recipes.recipe import Optimizer, Recipe, read_recipe, recipe_from_dict, recipe_text, with_settings
+from regnety.training.recipes.optimizer import Optimizer
+from regnety.training.recipes.recipe import Recipe, read_recipe, recipe_from_dict, recipe_text, with_settings
 
 PLAIN = Recipe(name="plain")
 
@@ -99,7 +100,7 @@ def test_later_settings_win() -> None:
         ("augmentation.min_area=0", "--set: augmentation.min_area must be above 0 to 1, got 0.0"),
         ("augmentation.shift=65", "--set: augmentation.shift must be from 0 to 64 pixels, got 65"),
         ("model=3", "--set: model must be a text, got 3"),
-        ("precision=f64", "--set: precision must be one of auto, f32, bf16, got 'f64'"),
+        ("precision=f8", "--set: precision must be one of auto, f32, bf16, f16, f64, got 'f8'"),
         ("batch_size=1", "--set: batch_size must be at least 2, got 1"),
         ("image_size=7", "--set: image_size must be from 8 to 8192 pixels, got 7"),
         ("crop_pct=1.1", "--set: crop_pct must be from 0.01 to 1, got 1.1"),
@@ -127,7 +128,7 @@ def test_a_wrong_setting_names_its_field(setting: str, message: str) -> None:
         ("name: [", "cannot be read as YAML: "),
         ("epochs: 3", "a recipe lacks name"),
         ("name: a\nepoch: 3", "a recipe has no field 'epoch'; did you mean epochs"),
-        ("name: a\noptimizer: {rate: 3}", "optimizer has no field 'rate'; it has lr, "),
+        ("name: a\noptimizer: {rate: 3}", "optimizer has no field 'rate'; it has name, lr, "),
         ("name: a\noptimizer: 3", "optimizer must be a table of fields, got 3"),
         ("name: a\nepochs: '3'", "epochs must be a whole number, got '3'"),
         ("name: a\ndesign: 3", "a design must be a table of fields, got 3"),

@@ -32,7 +32,7 @@ from regnety.extras import import_extra
 )
 @model_option
 @click.option("--design", metavar="DESIGN", help="Train a design from scratch: its fields, as for `describe`.")
-@click.option("--recipe", metavar="NAME|FILE", help="A recipe: scratch, finetune, cifar10, or a YAML file.")
+@click.option("--recipe", metavar="NAME|FILE", help="A recipe (`regnety recipes` lists them), or a YAML file.")
 @click.option(
     "--resume",
     is_flag=True,

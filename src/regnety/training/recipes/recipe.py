@@ -14,37 +14,11 @@ from regnety.errors import InvalidDesignError, RecipeError
 from regnety.files.opening import read_file_text
 from regnety.plain_values import did_you_mean, field_names, from_plain
 from regnety.text import one_line
+from regnety.training.recipes.limits import require
+from regnety.training.recipes.optimizer import Optimizer
 
 OWN_OPTIONS = {"seed": "--seed", "epochs": "--epochs", "optimizer.lr": "--lr", "batch_size": "--batch-size"}
 """Fields that `regnety train` has an option for, beside `--set`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Optimizer:
-    """Stochastic gradient descent with Nesterov momentum; the learning rate follows half a period of a cosine."""
-
-    lr: float = 0.1
-    """Learning rate at the end of the warm-up, for the whole batch."""
-    momentum: float = 0.9
-    """0 to below 1."""
-    weight_decay: float = 5e-5
-    """Factor of the L2 penalty on the weights."""
-    decay_norms_and_biases: bool = True
-    """Apply weight decay to batch norm and biases too, as in the paper."""
-    layer_decay: float = 1.0
-    """Learning rate of a block, as a share of that of the layer after it. The classifier has `lr`, the last block
-    `lr` times this, the one before it `lr` times its square, and the stem the least. 1 gives all layers `lr`."""
-
-    clip_norm: float | None = None
-    """Largest norm of all gradients together; longer ones are shortened to it. None lets them be as they are."""
-
-    def __post_init__(self) -> None:
-        if self.clip_norm is not None:
-            _require("optimizer.clip_norm", self.clip_norm > 0, "above 0", self.clip_norm)
-        _require("optimizer.lr", self.lr > 0, "above 0", self.lr)
-        _require("optimizer.momentum", 0 <= self.momentum < 1, "from 0 to below 1", self.momentum)
-        _require("optimizer.weight_decay", self.weight_decay >= 0, "at least 0", self.weight_decay)
-        _require("optimizer.layer_decay", 0 < self.layer_decay <= 1, "above 0 to 1", self.layer_decay)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +50,14 @@ class Augmentation:
     """Share of the pictures of which a box is set to the mean colour."""
 
     def __post_init__(self) -> None:
-        _require("augmentation.min_area", 0 < self.min_area <= 1, "above 0 to 1", self.min_area)
+        require("augmentation.min_area", 0 < self.min_area <= 1, "above 0 to 1", self.min_area)
         if self.kept_side is not None:
-            _require("augmentation.kept_side", 8 <= self.kept_side <= 8192, "from 8 to 8192 pixels", self.kept_side)
-        _require("augmentation.shift", 0 <= self.shift <= 64, "from 0 to 64 pixels", self.shift)
+            require("augmentation.kept_side", 8 <= self.kept_side <= 8192, "from 8 to 8192 pixels", self.kept_side)
+        require("augmentation.shift", 0 <= self.shift <= 64, "from 0 to 64 pixels", self.shift)
         for name in ("mixup", "cutmix"):
-            _require(f"augmentation.{name}", 0 <= getattr(self, name) <= 100, "from 0 to 100", getattr(self, name))
+            require(f"augmentation.{name}", 0 <= getattr(self, name) <= 100, "from 0 to 100", getattr(self, name))
         for name in ("mixed_share", "erasing"):
-            _require(f"augmentation.{name}", 0 <= getattr(self, name) <= 1, "from 0 to 1", getattr(self, name))
+            require(f"augmentation.{name}", 0 <= getattr(self, name) <= 1, "from 0 to 1", getattr(self, name))
 
     @property
     def mixes(self) -> bool:
@@ -120,6 +94,16 @@ class Recipe:
     pictures; None is one pass."""
     batch_size: int = 128
     """Pictures per step. A last, smaller batch of an epoch is skipped."""
+    accumulate: int = 1
+    """Parts of a batch that are computed one after the other, whose gradients are added up: for a batch that does not
+    fit into memory. Batch norm takes its statistics from each part, so that it sees `batch_size / accumulate` pictures
+    at once."""
+    schedule: Literal["cosine", "linear", "step", "one-cycle"] = "cosine"
+    """How the learning rate falls: along half a period of a cosine; along a line; to a tenth after 30, 60 and 90 % of
+    the run; or up along a cosine from `lr / 25` in the first 30 % and then down to almost nothing, without any other
+    warm-up."""
+    schedule_unit: Literal["step", "epoch"] = "step"
+    """Whether the learning rate changes at each step, or once an epoch, as in the paper."""
     warmup_epochs: float = 5.0
     """Epochs over which the learning rate grows linearly from a tenth of `lr`; at most a fifth of the run."""
     small_epochs: int = 0
@@ -138,6 +122,17 @@ class Recipe:
     those of its own part, and the weights depend on the number of processes."""
     ema_decay: float = 0.9999
     """Decay of the averaged weights that are evaluated and kept; reached gradually. 0 keeps the last weights."""
+    ema_alpha: float | None = None
+    """In place of `ema_decay`: share of the new weights in an update, times `batch_size / epochs * ema_every`, at most
+    1, and plain copies during the warm-up; as in the training of the paper's models. None uses `ema_decay`."""
+    ema_every: int = 1
+    """Steps between two updates of the averaged weights; the first step of an epoch is one."""
+    ema_kept: Literal["always", "better"] = "always"
+    """Whether an epoch is always kept with the averaged weights, or with those of the two, averaged or last, that are
+    `better` on the validation pictures; without any, with the last ones."""
+    precise_bn_samples: int = 0
+    """Training pictures on which the statistics of batch norm are computed anew before each validation, at most those
+    of an epoch; 0 takes the running statistics. The weights that are kept have the same."""
     val_fraction: float = 0.1
     """Share of train held out to choose the best epoch, if the data has no `val/`. 0 trains on all of train and keeps
     the last epoch."""
@@ -146,8 +141,9 @@ class Recipe:
     average_best: int = 1
     """Number of the best epochs whose weights are averaged at the end of the run; the average is kept where it is
     better on the validation pictures. 1 keeps the best epoch."""
-    precision: Literal["auto", "f32", "bf16"] = "auto"
-    """Precision of the network's arithmetic; `auto` is bf16 where the device has it."""
+    precision: Literal["auto", "f32", "bf16", "f16", "f64"] = "auto"
+    """Precision of the network's arithmetic; `auto` is bf16 where the device has it, else f32. `f16` scales the loss,
+    and is for graphics cards; `f64` is for comparisons, on the processor alone. Weights are f32, with `f64` f64."""
     bundle_dtype: Literal["f32", "f16", "float32", "float16"] = "f32"
     """Precision of the weights stored in the bundle; `f16` halves the file. `float32` and `float16` are the older names
     of the same."""
@@ -159,23 +155,33 @@ class Recipe:
     def __post_init__(self) -> None:
         # One name for each, so that a run with an old recipe.yaml can be resumed: recipes are compared as they stand.
         object.__setattr__(self, "bundle_dtype", self.bundle_dtype.replace("float", "f"))
-        _require("epochs", self.epochs >= 1, "at least 1", self.epochs)
-        _require("batch_size", self.batch_size >= 2, "at least 2", self.batch_size)
+        require("epochs", self.epochs >= 1, "at least 1", self.epochs)
+        require("batch_size", self.batch_size >= 2, "at least 2", self.batch_size)
         if self.steps_per_epoch is not None:
-            _require("steps_per_epoch", self.steps_per_epoch >= 1, "at least 1", self.steps_per_epoch)
-        _require("patience", self.patience >= 0, "at least 0", self.patience)
-        _require("average_best", 1 <= self.average_best <= 10, "from 1 to 10", self.average_best)
-        _require("warmup_epochs", self.warmup_epochs >= 0, "at least 0", self.warmup_epochs)
-        _require("small_epochs", self.small_epochs >= 0, "at least 0", self.small_epochs)
-        _require("small_image_size", self.small_image_size >= 8, "at least 8 pixels", self.small_image_size)
-        _require("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to below 1", self.label_smoothing)
-        _require("seed", 0 <= self.seed < 2**63, "from 0 to 2**63 - 1", self.seed)
-        _require("ema_decay", 0 <= self.ema_decay < 1, "from 0 to below 1", self.ema_decay)
-        _require("val_fraction", 0 <= self.val_fraction <= 0.5, "from 0 to 0.5", self.val_fraction)
+            require("steps_per_epoch", self.steps_per_epoch >= 1, "at least 1", self.steps_per_epoch)
+        require("patience", self.patience >= 0, "at least 0", self.patience)
+        require("average_best", 1 <= self.average_best <= 10, "from 1 to 10", self.average_best)
+        require("warmup_epochs", self.warmup_epochs >= 0, "at least 0", self.warmup_epochs)
+        require("small_epochs", self.small_epochs >= 0, "at least 0", self.small_epochs)
+        require("small_image_size", self.small_image_size >= 8, "at least 8 pixels", self.small_image_size)
+        require("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to below 1", self.label_smoothing)
+        require("seed", 0 <= self.seed < 2**63, "from 0 to 2**63 - 1", self.seed)
+        require("ema_decay", 0 <= self.ema_decay < 1, "from 0 to below 1", self.ema_decay)
+        require("val_fraction", 0 <= self.val_fraction <= 0.5, "from 0 to 0.5", self.val_fraction)
+        require("accumulate", 1 <= self.accumulate <= self.batch_size // 2, "from 1 to batch_size / 2", self.accumulate)
+        if self.ema_alpha is not None:
+            require("ema_alpha", self.ema_alpha > 0, "above 0", self.ema_alpha)
+        require("ema_every", self.ema_every >= 1, "at least 1", self.ema_every)
+        require("precise_bn_samples", self.precise_bn_samples >= 0, "at least 0", self.precise_bn_samples)
         if self.image_size is not None:
-            _require("image_size", 8 <= self.image_size <= 8192, "from 8 to 8192 pixels", self.image_size)
+            require("image_size", 8 <= self.image_size <= 8192, "from 8 to 8192 pixels", self.image_size)
         if self.crop_pct is not None:
-            _require("crop_pct", 0.01 <= self.crop_pct <= 1, "from 0.01 to 1", self.crop_pct)
+            require("crop_pct", 0.01 <= self.crop_pct <= 1, "from 0.01 to 1", self.crop_pct)
+
+    @property
+    def averages_weights(self) -> bool:
+        """Whether averaged weights are evaluated and kept, and not the last ones."""
+        return self.ema_alpha is not None or self.ema_decay > 0
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain YAML values."""
@@ -244,8 +250,3 @@ def with_settings(recipe: Recipe, settings: Iterable[str], *, source: str = "--s
         except yaml.YAMLError:
             raise RecipeError(f"{source} {key}: cannot read the value {text!r}") from None
     return recipe_from_dict(values, source=source)
-
-
-def _require(name: str, allowed: bool, words: str, value: object) -> None:
-    if not allowed:
-        raise RecipeError(f"{name} must be {words}, got {value}")

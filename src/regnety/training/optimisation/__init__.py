@@ -1,0 +1,1 @@
+"""What changes the weights: optimisers, schedules, averaged weights, statistics of batch norm."""
