@@ -32,7 +32,11 @@ def average(checkpoints: tuple[str, ...], output: Path, quiet: bool) -> None:
     from regnety.bundle.averaging import average_models
     from regnety.bundle.folders.ours import check_replaceable
 
-    claimed = claim(str(output), is_folder=True, check=lambda: os.path.lexists(output) and check_replaceable(output))
+    def check() -> None:
+        if os.path.lexists(output):
+            check_replaceable(output)
+
+    claimed = claim(output, is_folder=True, check=check)
     bundle = average_models(checkpoints, quiet=quiet)
     say_replaced(claimed, quiet=quiet)
     bundle.save(output)
