@@ -77,16 +77,21 @@ class RayCluster:
         self._process.wait(STARTING_S)
         self._folder.cleanup()
 
+    @property
+    def process_number(self) -> int:
+        """The process that all of the cluster's are below."""
+        return self._process.pid
+
     def worker_processes(self) -> list[int]:
         """Of the actors that have a model."""
-        return [number for number, title in _descendants(self._process.pid) if title.startswith("ray::MapWorker")]
+        return [number for number, title in descendants(self._process.pid) if title.startswith("ray::MapWorker")]
 
     def kill_worker(self, number: int) -> None:
         """As the kernel does where memory ends."""
         os.kill(number, signal.SIGKILL)
 
 
-def _descendants(top: int) -> list[tuple[int, str]]:
+def descendants(top: int) -> list[tuple[int, str]]:
     """Numbers and titles of all processes below one."""
     table = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     parents, titles = {}, {}

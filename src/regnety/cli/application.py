@@ -19,6 +19,7 @@ GROUPS = {
     "Use": ("predict", "explain", "embed", "neighbours", "duplicates"),
     "Train": ("check", "finetune", "train", "recipes", "average", "eval", "report"),
     "Models": ("models", "describe", "inspect", "card", "fetch", "pick", "bench"),
+    "Design spaces": ("design",),
     "Deploy": ("export", "convert", "quantize"),
     "This machine": ("info", "completion"),
 }

@@ -73,6 +73,19 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """A filled range around a line.
+
+    Args:
+        points: (x, low, high), in the axes' figures.
+        style: classes of the style sheet.
+    """
+
+    points: Sequence[tuple[float, float, float]]
+    style: str
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """A bar on the lower axis, from 0 to a share of the chart's height."""
 
@@ -101,6 +114,7 @@ def line_chart(
     *,
     size: tuple[int, int] = (420, 270),
     bars: Sequence[Bar] = (),
+    bands: Sequence[Band] = (),
     marked_x: float | None = None,
     marked_y: Sequence[float] = (),
 ) -> "Markup":
@@ -113,6 +127,7 @@ def line_chart(
         lines: the last is drawn on top.
         size: width and height of the drawing; the page scales it.
         bars: drawn under the lines.
+        bands: drawn under the lines.
         marked_x: a vertical line.
         marked_y: horizontal lines.
     """
@@ -136,6 +151,10 @@ def line_chart(
         )
         for bar in bars
     ]
+    for band in bands:
+        outline = [(across(x), down(low)) for x, low, _ in band.points]
+        outline += [(across(x), down(high)) for x, _, high in reversed(band.points)]
+        parts.append(_format('<path class="band {}" d="{}Z"/>', band.style, _path(outline)))
     if marked_x is not None:
         parts.append(_straight("marked", across(marked_x), TOP, across(marked_x), floor))
     parts += [_straight("marked", LEFT, down(value), width - RIGHT, down(value)) for value in marked_y]

@@ -1,0 +1,125 @@
+"""`regnety design run`."""
+
+from pathlib import Path
+
+import click
+
+from regnety.cli.main import Terminated, terminated_as
+from regnety.cli.options.images import silence_decoders
+from regnety.cli.options.shared import quiet_option
+from regnety.cli.output.notices import list_unreadable, say
+
+
+@click.command("run")
+@click.argument("designs", metavar="DESIGNS")
+@click.option("--data", type=click.Path(), required=True, metavar="DATA", help="Labelled photographs, as for `train`.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FOLDER",
+    help="Folder for the population: its plan and its journal.",
+)
+@click.option("--recipe", default="scratch", metavar="NAME|FILE", help="Recipe that trains every design.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe: image_size=32"
+)
+@click.option(
+    "--vary",
+    multiple=True,
+    metavar="KEY=LAW",
+    help="Draw a value for each design: optimizer.lr=log:0.01:1, KEY=uniform:LOW:HIGH, KEY=choice:VALUE:VALUE",
+)
+@click.option("--draws", type=click.IntRange(1), default=1, metavar="NUMBER", help="Draws of those for each design.")
+@click.option("--repeat", type=click.IntRange(1), default=1, metavar="NUMBER", help="Seeds for each design and draw.")
+@click.option(
+    "--keep-best",
+    metavar="SHARE",
+    help="Train all to a ninth of the epochs, the best 1/3 to a third, and the best 1/3 of those to the end.",
+)
+@click.option(
+    "--ray",
+    metavar="local|auto|ADDRESS",
+    help="Train several at a time on a Ray cluster; the results are the same.",
+)
+@click.option("--ray-workers", type=click.IntRange(1), metavar="NUMBER", help="Trials at a time, on a cluster.")
+@click.option(
+    "--gpus-per-worker", type=click.FloatRange(0), default=0.0, metavar="NUMBER", help="Cards of a trial on a cluster."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    default=1,
+    metavar="NUMBER",
+    help="Threads of each trial; with others the last digits differ.",
+)
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", help="Where trials are trained."
+)
+@click.option("--resume", is_flag=True, help="Continue a population; start one if there is none.")
+@click.option("--skip-unreadable", is_flag=True, help="Skip images that cannot be read, instead of stopping.")
+@quiet_option
+def design_run(
+    designs: str,
+    data: str,
+    output: Path,
+    recipe: str,
+    settings: tuple[str, ...],
+    vary: tuple[str, ...],
+    draws: int,
+    repeat: int,
+    keep_best: str | None,
+    ray: str | None,
+    ray_workers: int | None,
+    gpus_per_worker: float,
+    threads: int,
+    device: str,
+    resume: bool,
+    skip_unreadable: bool,
+    quiet: bool,
+) -> None:
+    """Train every design of a file, and keep each result as it comes.
+
+    DESIGNS is a .parquet, .csv or .jsonl file of `regnety design sample`, or one design as for `describe`. A population
+    that was killed is continued with --resume: no trial is lost, and none is trained twice.
+
+    Example:  regnety design run designs.parquet --data DIR --output runs/population --ray local
+    """
+    silence_decoders()
+    try:
+        with terminated_as(Terminated):
+            # within: importing torch takes seconds, in which SIGTERM may come
+            from regnety.datasets.unreadable import UnreadablePicturesError
+            from regnety.designspace.design_lists import read_designs
+            from regnety.designspace.populations import Population
+            from regnety.designspace.running import run_population
+
+            try:
+                folder = run_population(
+                    read_designs(designs),
+                    data,
+                    output,
+                    recipe,
+                    settings=settings,
+                    vary=vary,
+                    draws=draws,
+                    repeat=repeat,
+                    keep_best=keep_best,
+                    ray=ray,
+                    ray_workers=ray_workers,
+                    gpus_per_worker=gpus_per_worker,
+                    threads=threads,
+                    device=device,
+                    resume=resume,
+                    skip_unreadable=skip_unreadable,
+                    quiet=quiet,
+                )
+            except UnreadablePicturesError as error:
+                list_unreadable(error.errors)
+                raise
+    except KeyboardInterrupt:
+        say("stopped; --resume continues after the last result")
+        raise
+    counts = Population.load(folder).counts()
+    print(f"{folder}: " + ", ".join(f"{number} {status}" for status, number in counts.items() if number))

@@ -1,0 +1,1 @@
+"""Design spaces: sampled, trained as populations, compared."""

@@ -1,0 +1,80 @@
+"""Designs from a file: a row each, as `design sample` writes them or as they were written by hand."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.notation import design_from_dict
+from regnety.bundle.design_files import find_design
+from regnety.errors import InvalidDesignError
+from regnety.extras import import_extra
+from regnety.files.opening import read_file_text
+from regnety.text import one_line
+
+SUFFIXES = (".parquet", ".csv", ".jsonl")
+
+
+def read_designs(text: str) -> list[AnyDesign]:
+    """The designs of a .parquet, .csv or .jsonl file, or one design as the command line takes it (`find_design`).
+
+    A row is a design's fields, or has them as a table or as JSON in the column `design`; other columns are ignored
+    there.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed, for Parquet.
+        InvalidDesignError: there is no such file, or a row is no design; the message names it.
+    """
+    path = Path(text).expanduser()
+    if path.suffix.lower() not in SUFFIXES:
+        return [find_design(text)]
+    if not path.exists():
+        raise InvalidDesignError(f"{text}: no such file of designs")
+    try:
+        rows = _rows(path)
+    except (OSError, ValueError, csv.Error) as error:
+        raise InvalidDesignError(f"{text}: cannot be read: {one_line(error)}") from error
+    designs = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            designs.append(_design(row))
+        except (InvalidDesignError, ValueError) as error:
+            raise InvalidDesignError(f"{text}: design {number}: {one_line(error)}") from error
+    if not designs:
+        raise InvalidDesignError(f"{text}: has no design")
+    return designs
+
+
+def _rows(path: Path) -> list[Any]:
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        parquet = import_extra("pyarrow.parquet", feature="a Parquet file of designs", extra="table")
+        rows: list[Any] = parquet.read_table(path).to_pylist()
+        return rows
+    content = read_file_text(path)
+    if suffix == ".jsonl":
+        return [json.loads(line) for line in content.splitlines() if line.strip()]
+    return [
+        {key: _number(value) for key, value in row.items() if key is not None and value}
+        for row in csv.DictReader(io.StringIO(content))
+    ]
+
+
+def _design(row: Any) -> AnyDesign:
+    if isinstance(row, Mapping) and "design" in row:
+        row = json.loads(row["design"]) if isinstance(row["design"], str) else row["design"]
+    return design_from_dict(row)
+
+
+def _number(text: str) -> Any:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,1 @@
+"""The report on populations: its pictures, its tables, its page."""

@@ -1,0 +1,189 @@
+"""The paper's pictures of errors: their distributions, parameters against error, curves, and what few trials find."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from regnety.designspace.comparisons import Edf, best_of, bootstrap_range, edf, rank_correlation
+from regnety.designspace.pages.chart import Chart
+from regnety.designspace.populations import Population
+from regnety.reports.charts import Axis, Band, Line, Point, axis_around, shown_number
+from regnety.reports.diagrams import STYLES
+from regnety.reports.tables import TO, Cell, Column, Table, number_cell
+
+PERCENT = "top-1 error in percent"
+ENDS = 1.04
+"""A chart of distributions ends a little after the largest error."""
+MOST_CURVES = 60
+"""Trials whose curves are drawn beside those of best and worst."""
+SHARES = (0, 5, 10, 25, 50, 75, 90, 100)
+SPREAD = 10
+"""From this ratio of largest to smallest on, an axis is logarithmic."""
+UNITS = {
+    "macs": ("million macs", 1e6),
+    "num_params": ("million parameters", 1e6),
+    "activations": ("million activations", 1e6),
+}
+
+
+def edf_chart(populations: Sequence[Population]) -> Chart:
+    """F(e), the share of trials with an error below e, with the band that holds the true one with 95 %."""
+    found = [edf(population.errors) for population in populations]
+    low, high = min(each.errors[0] for each in found), max(each.errors[-1] for each in found)
+    room = max(0.5, (high - low) * (ENDS - 1))
+    x = axis_around(PERCENT, [low - room, high + room])
+    lines, bands = [], []
+    for style, each in zip(STYLES, found, strict=False):
+        corners = [(x.low, 0.0), *each.steps(), (x.high, 1.0)]
+        bands.append(Band([(at, max(0.0, y - each.margin), min(1.0, y + each.margin)) for at, y in corners], style))
+        lines.append(Line(corners, style))
+    legend = [
+        (style, f"{population.name} [{each.errors[0]:.1f} | {each.errors.mean():.1f}]")
+        for style, population, each in zip(STYLES, populations, found, strict=False)
+    ]
+    return Chart(
+        key="edf",
+        title="Errors of all trials",
+        x=x,
+        y=Axis("share of trials below", 0, 1),
+        lines=lines,
+        bands=bands,
+        legend=legend,
+        table=_edf_table(populations, found),
+        text="In brackets the least error and the mean. A curve further to the left and above is a better space. The "
+        "band holds the distribution that the trials were drawn from, as a whole, with 95 %.",
+    )
+
+
+def _edf_table(populations: Sequence[Population], found: Sequence[Edf]) -> Table:
+    columns = [Column("share of trials", True), *(Column(population.name, True) for population in populations)]
+    rows = []
+    for share in SHARES:
+        cells = [Cell(f"{share} %", share)]
+        cells += [number_cell(float(np.percentile(each.errors, share, method="inverted_cdf")), 2) for each in found]
+        rows.append(cells)
+    return Table(columns, rows, "Errors that a share of the trials reaches, in percent")
+
+
+def best_of_chart(populations: Sequence[Population]) -> Chart:
+    """The least error that a random search of some trials finds."""
+    most = max(len(population.errors) for population in populations)
+    counts = sorted({*(round(2 ** (step / 2)) for step in range(40) if 2 ** (step / 2) < most), most})
+    lines, bands, rows = [], [], {count: [Cell(f"{count:,}", count)] for count in counts}
+    for style, population in zip(STYLES, populations, strict=False):
+        estimates = [(count, best_of(population.errors, count)) for count in counts if count <= len(population.errors)]
+        lines.append(Line([(count, each.value) for count, each in estimates], style, dots=len(counts) < 20))
+        bands.append(Band([(count, each.low, each.high) for count, each in estimates], style))
+        known = dict(estimates)
+        for count in counts:
+            each = known.get(count)
+            rows[count].append(
+                Cell("", -1.0)
+                if each is None
+                else Cell(f"{each.value:.2f} ({each.low:.2f}{TO}{each.high:.2f})", each.value)
+            )
+    values = [value for band in bands for _, low, high in band.points for value in (low, high)]
+    return Chart(
+        key="best_of",
+        title="The best of a random search",
+        x=axis_around("trials", counts, log=most > SPREAD),
+        y=axis_around(PERCENT, values),
+        lines=lines,
+        bands=bands,
+        legend=[(style, population.name) for style, population in zip(STYLES, populations, strict=False)],
+        table=Table(
+            [Column("trials", True), *(Column(population.name, True) for population in populations)],
+            list(rows.values()),
+            "Mean least error of so many trials, with its 95 % interval",
+        ),
+        text="The mean of the least error among so many of these trials, and the range that it is in with 95 %.",
+    )
+
+
+def parameter_charts(population: Population) -> list[Chart]:
+    """Each number of a design, of what it costs and of what is varied, against the error."""
+    errors = population.errors
+    charts = []
+    for name in population.columns():
+        values = population.column(name)
+        if len(np.unique(values)) < 2:
+            continue
+        label, unit = UNITS.get(name, (name, 1.0))
+        values = values / unit
+        best = bootstrap_range(values, errors)
+        y = axis_around(PERCENT, errors)
+        log = bool(values.min() > 0 and values.max() / values.min() > SPREAD)
+        x = axis_around(label, values, log=log)
+        correlation = rank_correlation(values, errors)
+        order = np.argsort(values, kind="stable")
+        charts.append(
+            Chart(
+                key=f"error_by_{name.replace('.', '_')}",
+                title=label[0].upper() + label[1:] if name in UNITS else name,
+                x=x,
+                y=y,
+                lines=[
+                    Line(list(zip(values.tolist(), errors.tolist(), strict=True)), "a small", dots=True, joined=False)
+                ],
+                bands=[Band([(best.low, y.low, y.high), (best.high, y.low, y.high)], "b")],
+                marked_x=best.value,
+                text=f"Best near {shown_number(best.value)}, with 95 % from {shown_number(best.low)} to "
+                f"{shown_number(best.high)}; rank correlation with the error {correlation:.2f}.",
+                table=Table(
+                    [Column(label, True), Column(PERCENT, True), Column("trial", True)],
+                    [
+                        [
+                            Cell(shown_number(float(values[at])), float(values[at])),
+                            number_cell(float(errors[at]), 2),
+                            Cell(str(population.finished[at].trial.number), population.finished[at].trial.number),
+                        ]
+                        for at in order
+                    ],
+                    f"{label} and error of each trial",
+                ),
+            )
+        )
+    return charts
+
+
+def curve_chart(population: Population) -> Chart:
+    """The error after each epoch."""
+    known = [result for result in population if result.rows]
+    finished = sorted(population.finished, key=lambda result: (result.error, result.trial.number))
+    best, worst = finished[0], finished[-1]
+    step = max(1, len(known) // MOST_CURVES)
+
+    def points(errors: Sequence[float]) -> list[Point]:
+        return [(epoch, float(error)) for epoch, error in enumerate(errors, start=1)]
+
+    lines = [Line(points(result.errors.tolist()), "ideal thin") for result in known[::step]]
+    epochs = range(1, max(len(result.rows) for result in known) + 1)
+    median = [float(np.median([each.errors[at - 1] for each in known if len(each.rows) >= at])) for at in epochs]
+    lines += [
+        Line(points(worst.errors.tolist()), "b"),
+        Line(points(median), "c"),
+        Line(points(best.errors.tolist()), "a"),
+    ]
+    rows = [
+        [
+            Cell(str(epoch), epoch),
+            *(
+                number_cell(float(each.errors[epoch - 1]) if len(each.rows) >= epoch else None, 2)
+                for each in (best, worst)
+            ),
+            number_cell(median[epoch - 1], 2),
+            Cell(f"{sum(len(each.rows) >= epoch for each in known):,}", epoch),
+        ]
+        for epoch in epochs
+    ]
+    columns = [Column(name, True) for name in ("epoch", "best", "worst", "median", "trials")]
+    every = [float(error) for result in known for error in result.errors]
+    return Chart(
+        key="curves",
+        title="Error by epoch",
+        x=axis_around("epoch", epochs),
+        y=axis_around(PERCENT, every),
+        lines=lines,
+        legend=[("a", "best"), ("c", "median of those that trained so far"), ("b", "worst")],
+        table=Table(columns, rows, "Error by epoch in percent"),
+    )

@@ -1,0 +1,122 @@
+"""The paper's pictures of networks: widths of the best and of the worst, and what the best ones cost."""
+
+import math
+
+import numpy as np
+
+from regnety.architecture.design import Design
+from regnety.designspace.pages.chart import Chart
+from regnety.designspace.populations import Population, TrialResult
+from regnety.reports.charts import Line, axis_around, shown_number
+from regnety.reports.tables import Cell, Column, Table
+
+SHOWN = 4
+"""Networks among the best, and among the worst."""
+BEST_SHARE = 0.25
+"""Of the trials whose cost is fitted."""
+MILLION = 1e6
+
+
+def width_charts(population: Population) -> tuple[list[Chart], list[Chart]]:
+    """Widths of each block of the best networks, and of the worst."""
+    ordered = sorted(population.finished, key=lambda result: (result.error, result.trial.number))
+    shown = min(SHOWN, len(ordered) // 2)
+    return [_widths(result) for result in ordered[:shown]], [_widths(result) for result in ordered[-shown:] if shown]
+
+
+def _widths(result: TrialResult) -> Chart:
+    stages = result.design.fitted_stages()
+    widths = [stage.width for stage in stages for _ in range(stage.depth)]
+    lines = [Line(list(enumerate(map(float, widths))), "a", dots=True)]
+    legend: list[tuple[str, str]] = []
+    if isinstance(result.design, Design):
+        design = result.design
+        line = [(float(block), design.w0 + design.wa * block) for block in range(len(widths))]
+        lines.insert(0, Line(line, "ideal"))
+    rows = [
+        [
+            Cell(f"s{number}", number),
+            *(Cell(f"{value:,}", value) for value in (stage.width, stage.depth, stage.group_width)),
+        ]
+        for number, stage in enumerate(stages, start=1)
+    ]
+    columns = [Column("stage"), *(Column(name, True) for name in ("width", "blocks", "group width"))]
+    number = result.trial.number
+    return Chart(
+        key=f"widths_{number}",
+        title=f"Trial {number}: {result.error:.2f} %",
+        x=axis_around("block", range(len(widths))),
+        y=axis_around("width in channels", [0, *(y for line in lines for _, y in line.points)]),
+        lines=lines,
+        legend=legend,
+        table=Table(columns, rows, f"Stages of trial {number}"),
+    )
+
+
+def cost_charts(population: Population) -> list[Chart]:
+    """Parameters and activations of the best quarter by multiply-adds, with a line and with a root fitted to them."""
+    errors = population.errors
+    best = np.argsort(errors, kind="stable")[: max(3, math.ceil(BEST_SHARE * len(errors)))]
+    macs = population.column("macs") / MILLION
+    charts = []
+    for name, title in (("num_params", "Parameters"), ("activations", "Activations")):
+        values = population.column(name) / MILLION
+        rest = np.setdiff1d(np.arange(len(errors)), best)
+        lines = [
+            Line(
+                list(zip(macs[rest].tolist(), values[rest].tolist(), strict=True)),
+                "ideal small faint",
+                dots=True,
+                joined=False,
+            ),
+            Line(
+                list(zip(macs[best].tolist(), values[best].tolist(), strict=True)), "a small", dots=True, joined=False
+            ),
+        ]
+        text = ""
+        if len(np.unique(macs[best])) > 2:
+            places = np.linspace(float(macs.min()), float(macs.max()), 40)
+            slope, start = np.polyfit(macs[best], values[best], 1).tolist()
+            root = float(values[best] @ np.sqrt(macs[best]) / macs[best].sum())
+            lines += [
+                Line(list(zip(places.tolist(), (start + slope * places).tolist(), strict=True)), "b"),
+                Line(list(zip(places.tolist(), (root * np.sqrt(places)).tolist(), strict=True)), "c dashed"),
+            ]
+            text = (
+                f"Of the best quarter: {shown_number(start)} + {shown_number(slope)} · macs, off by "
+                f"{_deviation(values[best], start + slope * macs[best])} %; {shown_number(root)} · √macs, off by "
+                f"{_deviation(values[best], root * np.sqrt(macs[best]))} %."
+            )
+        charts.append(
+            Chart(
+                key=f"{name}_by_macs",
+                title=f"{title} of the best quarter",
+                x=axis_around("million macs", macs),
+                y=axis_around(f"million {title.lower()}", [0.0, *values]),
+                lines=lines,
+                legend=[("a", "best quarter"), ("ideal", "others"), ("b", "line"), ("c", "root")],
+                text=text,
+                table=_cost_table(population, best, name, title),
+            )
+        )
+    return charts
+
+
+def _deviation(values: np.ndarray, fitted: np.ndarray) -> str:
+    """Mean relative deviation in percent."""
+    return f"{100 * float(np.mean(np.abs(fitted - values) / values)):.1f}"
+
+
+def _cost_table(population: Population, best: np.ndarray, name: str, title: str) -> Table:
+    macs, values = population.column("macs") / MILLION, population.column(name) / MILLION
+    return Table(
+        [Column("trial", True), Column("million macs", True), Column(f"million {title.lower()}", True)],
+        [
+            [
+                Cell(str(population.finished[at].trial.number), population.finished[at].trial.number),
+                *(Cell(shown_number(float(each[at])), float(each[at])) for each in (macs, values)),
+            ]
+            for at in best
+        ],
+        f"{title} of the best quarter",
+    )

@@ -1,0 +1,218 @@
+"""A population as a value: every trial with its design, what it cost and what came of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from regnety.architecture.counting import Complexity
+from regnety.architecture.description import AnyDesign
+from regnety.architecture.design import Design
+from regnety.designspace.halving import Progress, replayed
+from regnety.designspace.journal import read_journal
+from regnety.designspace.plan import Plan, Trial, read_plan
+from regnety.designspace.running import JOURNAL_FILE
+from regnety.errors import JobError
+from regnety.extras import import_extra
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Status: TypeAlias = Literal["done", "stopped", "failed", "open"]
+"""`done`: all epochs. `stopped`: others of its rung were better. `failed`: it is not tried again. `open`: not yet."""
+Values: TypeAlias = npt.NDArray[np.float64]
+LINEAR = ("depth", "w0", "wa", "wm", "group_width", "bottleneck_multiplier")
+COUNTS = ("num_params", "macs", "activations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialResult:
+    """A trial and what is known of it."""
+
+    trial: Trial
+    complexity: Complexity
+    """Of its network, at its image size and number of classes."""
+    status: Status
+    rows: tuple[dict[str, Any], ...]
+    """One for each epoch, as in metrics.jsonl of a run."""
+    attempts: int
+    """Times that it failed."""
+    message: str | None
+    """Why it failed the last time."""
+    seconds: float
+    """Spent on it, failures included."""
+
+    @property
+    def design(self) -> AnyDesign:
+        """What was trained."""
+        return self.trial.design
+
+    @property
+    def errors(self) -> Values:
+        """Top-1 error in percent after each epoch, float64 [epochs]."""
+        return np.array([100.0 - row["val_top1"] for row in self.rows], dtype=np.float64)
+
+    @property
+    def error(self) -> float:
+        """Top-1 error in percent after its last epoch; NaN before the first."""
+        return float(self.errors[-1]) if self.rows else float("nan")
+
+
+class Population(Sequence[TrialResult]):
+    """The trials of a population, in their order.
+
+        population = Population.load("runs/population")
+        population.errors          # of the trials that were trained in full
+        population.column("macs")  # of the same
+
+    Args:
+        name: what reports call it.
+        plan: what was trained.
+        results: of its trials, or of some of them.
+    """
+
+    def __init__(self, name: str, plan: Plan, results: Sequence[TrialResult]) -> None:
+        self.name = name
+        self.plan = plan
+        self._results = tuple(results)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Population":
+        """Read what `regnety design run` has written so far, also while it runs.
+
+        Raises:
+            JobError: the folder holds no population, or it is damaged.
+        """
+        place = Path(folder)
+        plan = read_plan(place)
+        try:
+            progress = replayed(read_journal(place / JOURNAL_FILE), len(plan.trials))
+        except (LookupError, TypeError) as error:
+            raise JobError(f"{place / JOURNAL_FILE}: has other trials than the population: {error!r}") from error
+        name = place.resolve().name
+        survivors = set(plan.halving.survivors(progress)[-1])
+        return cls(
+            name,
+            plan,
+            [
+                _result(trial, counts, plan, progress[trial.number], goes_on=trial.number in survivors)
+                for trial, counts in zip(plan.trials, plan.complexities, strict=True)
+            ],
+        )
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __iter__(self) -> Iterator[TrialResult]:
+        return iter(self._results)
+
+    def __getitem__(self, which: Any) -> Any:
+        """A result, or for a slice a population of some."""
+        found = self._results[which]
+        return Population(self.name, self.plan, found) if isinstance(which, slice) else found
+
+    @cached_property
+    def finished(self) -> tuple[TrialResult, ...]:
+        """Those that were trained in full: their errors can be compared."""
+        return tuple(result for result in self if result.status == "done")
+
+    @property
+    def errors(self) -> Values:
+        """Top-1 error in percent of the finished trials after their last epoch, float64 [finished]."""
+        return np.array([result.error for result in self.finished], dtype=np.float64)
+
+    def counts(self) -> Mapping[Status, int]:
+        """How many trials are done, stopped, failed and open."""
+        names: tuple[Status, ...] = ("done", "stopped", "failed", "open")
+        return {name: sum(result.status == name for result in self) for name in names}
+
+    def columns(self) -> tuple[str, ...]:
+        """Names of numbers that every trial has: the design's, what it costs, and what is varied."""
+        linear = LINEAR if all(isinstance(result.design, Design) for result in self) else ("depth",)
+        varied = self._results[0].trial.varied if self._results else {}
+        numbers = tuple(name for name, value in varied.items() if isinstance(value, int | float))
+        return (*linear, *COUNTS, *numbers)
+
+    def column(self, name: str) -> Values:
+        """A number of each finished trial, float64 [finished]; names as in `columns`.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        if name not in self.columns():
+            raise KeyError(f"a population has no column {name!r}; it has {', '.join(self.columns())}")
+        return np.array([_number(result, name) for result in self.finished], dtype=np.float64)
+
+    def by_design(self) -> dict[tuple[int, int], list[TrialResult]]:
+        """Finished trials of the same design and values with other seeds: the noise of training."""
+        found: dict[tuple[int, int], list[TrialResult]] = {}
+        for result in self.finished:
+            draw = result.trial.number // self.plan.repeat
+            found.setdefault((result.trial.design_number, draw), []).append(result)
+        return found
+
+    def to_arrow(self) -> "pyarrow.Table":
+        """An Arrow table with a row for each trial, whatever its status; it can be made a data frame.
+
+        Raises:
+            MissingExtraError: pyarrow is not installed.
+        """
+        arrow = import_extra("pyarrow", feature="a table of trials", extra="table")
+        return arrow.Table.from_pylist(self.rows())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each trial as plain values; an error that is not known is None."""
+        return [
+            {
+                "trial": result.trial.number,
+                "design": result.trial.design_number,
+                "seed": result.trial.recipe.seed,
+                "status": result.status,
+                "error": result.error if result.rows else None,
+                "epochs": len(result.rows),
+                "errors": result.errors.tolist(),
+                **{name: _plain(_number(result, name)) for name in self.columns()},
+                "stage_widths": [stage.width for stage in result.design.fitted_stages()],
+                "stage_depths": [stage.depth for stage in result.design.fitted_stages()],
+                **{key: value for key, value in result.trial.varied.items() if not isinstance(value, int | float)},
+                "seconds": result.seconds,
+                "attempts": result.attempts,
+                "message": result.message,
+            }
+            for result in self
+        ]
+
+
+def _result(trial: Trial, counts: Complexity, plan: Plan, progress: Progress, *, goes_on: bool) -> TrialResult:
+    status: Status = "open"
+    if plan.halving.is_finished(trial.number, progress):
+        status = "done"
+    elif progress.gave_up:
+        status = "failed"
+    elif not goes_on:
+        status = "stopped"
+    return TrialResult(
+        trial=trial,
+        complexity=counts,
+        status=status,
+        rows=tuple(progress.rows),
+        attempts=progress.attempts,
+        message=progress.message,
+        seconds=progress.seconds,
+    )
+
+
+def _number(result: TrialResult, name: str) -> float:
+    if name in COUNTS:
+        return float(getattr(result.complexity, name))
+    if name in result.trial.varied:
+        return float(result.trial.varied[name])
+    return float(getattr(result.design, name))
+
+
+def _plain(value: float) -> float | int:
+    return int(value) if value == int(value) else value

@@ -1,0 +1,299 @@
+"""A population: every trial trained once, its results in a journal, whatever is killed meanwhile."""
+
+import dataclasses
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from regnety.architecture.description import AnyDesign
+from regnety.datasets.data_sets import read_data_set
+from regnety.designspace.executors import TRIAL_FOLDER, Executor, RayTasks, ThisProcess, folder_of
+from regnety.designspace.halving import Progress, read_share, replayed
+from regnety.designspace.journal import Journal
+from regnety.designspace.live_table import LiveTable
+from regnety.designspace.plan import PLAN_FILE, DataFacts, Plan, complexities_of, make_trials, read_plan
+from regnety.designspace.trials import Conditions, Outcome, TrialData
+from regnety.designspace.variations import read_variations
+from regnety.errors import DataError, InvalidDesignError, JobError, RecipeError
+from regnety.extras import import_extra
+from regnety.inference.cluster.connection import connected
+from regnety.storage import alone_in, remove_leftovers
+from regnety.training.recipes.named_recipes import load_recipe
+from regnety.training.recipes.recipe import Recipe, with_settings
+
+JOURNAL_FILE = "journal.jsonl"
+LOCK_NAME = "population"
+
+
+def run_population(
+    designs: Iterable[AnyDesign],
+    data: str | Path,
+    output: str | Path,
+    recipe: Recipe | str = "scratch",
+    *,
+    settings: Sequence[str] = (),
+    vary: Sequence[str] = (),
+    draws: int = 1,
+    repeat: int = 1,
+    keep_best: Fraction | str | None = None,
+    ray: str | None = None,
+    ray_workers: int | None = None,
+    gpus_per_worker: float = 0,
+    threads: int = 1,
+    device: str = "auto",
+    resume: bool = False,
+    skip_unreadable: bool = False,
+    quiet: bool = False,
+) -> Path:
+    """Train every design, and keep each result as it comes.
+
+    The folder holds population.json, what is trained; journal.jsonl, the results; split.json, the photographs that
+    errors are measured on, where the data has no `val/`. `Population.load` reads it, also while it is being written.
+
+    Args:
+        designs: at least one.
+        data: labelled photographs, any data set that `train` takes.
+        output: the folder of the population.
+        recipe: its name, its YAML file, or a `Recipe`; without a model.
+        settings: values in place of the recipe's, each `key=value`.
+        vary: fields that differ from trial to trial, `optimizer.lr=log:0.01:1` (`variations.read_variations`).
+        draws: draws of those for each design.
+        repeat: trainings with other seeds, for each of those.
+        keep_best: `1/3` trains all to a ninth of the epochs, the best third of them to a third, and the best third of
+            those to the end; None trains all to the end.
+        ray: `local`, `auto` or HOST:PORT trains on a Ray cluster, whose nodes see data and output at the same paths;
+            None in this process, one trial after the other. The results are the same.
+        ray_workers: trials at a time; None is as many as the cluster has room for.
+        gpus_per_worker: graphics cards of a trial on a cluster, also a share of one.
+        threads: of each trial; results with another number differ in their last digits.
+        device: `cpu`, `cuda`, `mps`, or `auto`.
+        resume: continue the population in `output`; a trial that has its result is not trained again.
+        skip_unreadable: leave out photographs that cannot be read.
+        quiet: say nothing on stderr.
+
+    Returns:
+        The folder.
+
+    Raises:
+        MissingExtraError: torch is not installed, or Ray where it is asked for.
+        RecipeError: the recipe cannot be that of a population, or what is varied is not in it.
+        InvalidDesignError: there is no design.
+        DataError: the data cannot be trained on, or has nothing to measure errors on.
+        JobError: the folder holds something else, or another population than the one that is resumed.
+        ClusterError: there is no such cluster, or it was lost.
+    """
+    import_extra("torch", feature="training", extra="torch")
+    folder = Path(output).absolute()  # workers have another working folder
+    chosen = list(designs)
+    if not chosen:
+        raise InvalidDesignError("there is no design to train")
+    for name, number in (("draws", draws), ("repeat", repeat), ("threads", threads)):
+        if number < 1:
+            raise RecipeError(f"{name} (--{name}) must be at least 1, got {number}")
+    if ray is None and (ray_workers is not None or gpus_per_worker):
+        raise RecipeError("ray_workers and gpus_per_worker (--ray-workers, --gpus-per-worker) need ray (--ray)")
+    conditions = Conditions(threads=threads, device=_device_of(device, on_ray=ray is not None, gpus=gpus_per_worker))
+    stored = _stored_plan(folder, resume=resume)
+    base = _base_recipe(recipe, settings, chosen[0], conditions, stored)
+    share = read_share(keep_best) if isinstance(keep_best, str) else keep_best
+    trials = make_trials(chosen, base, read_variations(vary, base), draws=draws, repeat=repeat)
+    with alone_in(folder, LOCK_NAME, doing="training a population"):
+        photographs, name = _photographs(
+            data, folder, base, begun=stored is not None, skip_unreadable=skip_unreadable, quiet=quiet
+        )
+        plan = Plan(
+            recipe=base,
+            vary=tuple(vary),
+            draws=draws,
+            repeat=repeat,
+            keep_best=share,
+            conditions=conditions,
+            data=DataFacts(
+                name=name,
+                classes=len(photographs.classes),
+                train=len(photographs.train),
+                val=len(photographs.val),
+                digest=photographs.digest,
+            ),
+            trials=trials,
+            complexities=complexities_of(trials, len(photographs.classes)),
+        )
+        if stored is None:
+            plan.write(folder)
+        else:
+            plan.check_same(stored, folder)
+        with Journal(folder / JOURNAL_FILE) as journal:
+            progress = replayed(journal.records, len(trials))
+            with LiveTable(plan, progress, quiet=quiet) as table:
+                if plan.halving.due(progress):
+                    with _executor(
+                        plan, photographs, folder, table, ray=ray, most=ray_workers, gpus=gpus_per_worker
+                    ) as executor:
+                        _train(plan, progress, journal, executor, table, folder)
+                else:
+                    _say(f"{output}: has already finished; nothing to do", quiet)
+                _say(f"{output}: {table.line()}", quiet)
+        shutil.rmtree(folder / TRIAL_FOLDER, ignore_errors=True)  # nothing continues from there any more
+    return Path(output)
+
+
+def _train(
+    plan: Plan, progress: list[Progress], journal: Journal, executor: Executor, table: LiveTable, folder: Path
+) -> None:
+    halving = plan.halving
+    running: set[int] = set()
+    while True:
+        due = [work for work in halving.due(progress) if work.trial not in running]
+        slots = executor.slots()
+        for work in due[: max(0, slots - len(running))]:
+            table.started(work.trial, work.until)
+            executor.start(work)
+            running.add(work.trial)
+        if not running:
+            return
+        table.look(slots)
+        for outcome in executor.ended():
+            _keep(outcome, journal, progress[outcome.trial])
+            running.discard(outcome.trial)
+            table.ended(outcome.trial)
+            _remove_checkpoints(plan, progress, folder)
+
+
+def _keep(outcome: Outcome, journal: Journal, progress: Progress) -> None:
+    first = progress.epochs
+    record = {
+        "trial": outcome.trial,
+        "first": first,
+        "rows": outcome.rows[first:],
+        "seconds": round(outcome.seconds, 2),
+        "message": outcome.message,
+        "again": outcome.again,
+    }
+    journal.append(record)
+    progress.add(record)
+
+
+def _remove_checkpoints(plan: Plan, progress: list[Progress], folder: Path) -> None:
+    """Remove those of trials that will not go on."""
+    halving = plan.halving
+    kept = {
+        folder_of(folder, trial)
+        for trial in halving.survivors(progress)[-1]
+        if not halving.is_finished(trial, progress[trial]) and not progress[trial].gave_up
+    }
+    for place in (folder / TRIAL_FOLDER).glob("*"):
+        if place not in kept:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _executor(
+    plan: Plan,
+    data: TrialData,
+    folder: Path,
+    table: LiveTable,
+    *,
+    ray: str | None,
+    most: int | None,
+    gpus: float,
+) -> Iterator[Executor]:
+    if ray is None:
+        yield ThisProcess(plan.trials, data, folder, plan.conditions, after_epoch=table.after_epoch)
+        return
+    with connected(ray) as cluster:
+        cluster.workers(most, plan.conditions.threads)  # refuses what fits nowhere
+        yield RayTasks(plan.trials, data, folder, plan.conditions, most=most, gpus=gpus)
+
+
+def _stored_plan(folder: Path, *, resume: bool) -> Plan | None:
+    if folder.exists() and not folder.is_dir():
+        raise JobError(f"{folder}: is a file; the output is a folder")
+    if (folder / PLAN_FILE).exists():
+        if not resume:
+            raise JobError(
+                f"{folder}: holds a population; continue it with --resume (resume=True), or name another output"
+            )
+        return read_plan(folder)
+    # killed before its plan was written, a population leaves these
+    own = {"split.json", "pictures.json", f".{LOCK_NAME}.lock"}
+    names = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+    if any(not name.startswith(".") or not name.endswith(".part") for name in names - own):
+        raise JobError(f"{folder}: is not empty and holds no population; name another output")
+    return None
+
+
+def _base_recipe(
+    recipe: Recipe | str, settings: Sequence[str], design: AnyDesign, conditions: Conditions, stored: Plan | None
+) -> Recipe:
+    """The recipe with nothing left open: image size, crop and arithmetic."""
+    from regnety.training.starting_point import resolve_recipe
+
+    chosen = with_settings(load_recipe(recipe) if isinstance(recipe, str) else recipe, settings)
+    if chosen.pretrained:
+        raise RecipeError(f"recipe {chosen.name}: starts from a model's weights; a population trains from random ones")
+    if chosen.patience:
+        raise RecipeError("patience: all trials of a population train all of their epochs; --set patience=0")
+    chosen = dataclasses.replace(chosen, model=None, design=design)
+    precision = chosen.precision
+    if precision == "auto" and stored is not None:
+        precision = stored.recipe.precision  # a machine with other hardware may continue it
+    precision = _arithmetic(precision, conditions.device)
+    resolved = resolve_recipe(dataclasses.replace(chosen, precision=precision)).recipe
+    return dataclasses.replace(resolved, design=None)
+
+
+def _arithmetic(precision: Any, device: str) -> Any:
+    """The same for all trials, also on nodes that `auto` would take for others."""
+    from regnety.training.devices import find_device
+
+    try:
+        return find_device(device).arithmetic(precision)
+    except RecipeError:
+        if device == "cpu":
+            raise
+        return "f32" if precision == "auto" else precision  # the workers' cards are not here to be asked
+
+
+def _device_of(device: str, *, on_ray: bool, gpus: float) -> str:
+    """Where trials are trained; on a cluster, whose nodes may have other devices, a card where one is asked for."""
+    from regnety.training.devices import find_device
+
+    if on_ray:
+        if device == "auto":
+            return "cuda" if gpus else "cpu"
+        return device
+    return find_device(device).kind
+
+
+def _photographs(
+    data: str | Path, folder: Path, recipe: Recipe, *, begun: bool, skip_unreadable: bool, quiet: bool
+) -> tuple[TrialData, str]:
+    from regnety.training.pictures import look_at_pictures
+    from regnety.training.run_folder import SPLIT_FILE, validation_split
+
+    data_set = read_data_set(data, quiet=quiet)
+    for notice in data_set.notices:
+        _say(notice, quiet)
+    splits = data_set.training()
+    remove_leftovers(folder)
+    if not begun:
+        (folder / SPLIT_FILE).unlink(missing_ok=True)
+    pictures = look_at_pictures(splits, folder, begun=begun, skip_unreadable=skip_unreadable, quiet=quiet)
+    train, val = validation_split(folder, pictures.splits, recipe)
+    if not val:
+        raise DataError(
+            f"{splits.root}: has no val/ to measure errors on, and the recipe {recipe.name} holds nothing out; "
+            "--set val_fraction=0.1"
+        )
+    pictures.write(folder)
+    name = Path(str(splits.root).rstrip("/")).name or str(splits.root)
+    return TrialData.of(pictures.splits, tuple(train), tuple(val)), name
+
+
+def _say(line: str, quiet: bool) -> None:
+    if not quiet:
+        print(f"regnety: {line}", file=sys.stderr, flush=True)

@@ -1,0 +1,136 @@
+"""Populations in this process: every trial once, whatever stops them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="needs torch: make test installs it")
+
+from populations import DESIGNS, SETTINGS, epochs_of_trials, population, records_of, write_data
+from regnety.designspace import executors, trials
+from regnety.designspace.running import run_population
+from regnety.errors import DataError, InvalidDesignError, JobError, RecipeError
+from regnety.training import kept_pictures
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp("population") / "data")
+
+
+@pytest.fixture(scope="module")
+def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A population that nothing has stopped."""
+    return population(data, tmp_path_factory.mktemp("population") / "whole", keep_best="1/3")
+
+
+def test_halving_trains_the_best_third_further(whole: Path) -> None:
+    epochs = epochs_of_trials(whole)
+    assert sorted(map(len, epochs.values())) == [1, 1, 3, 9]
+    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in epochs.values())
+    assert not (whole / "trials").exists()  # nothing continues from there
+
+
+def test_a_survivor_has_the_results_of_a_trial_that_never_paused(data: Path, whole: Path, tmp_path: Path) -> None:
+    (survivor,) = (trial for trial, epochs in epochs_of_trials(whole).items() if len(epochs) == 9)
+    alone = run_population(DESIGNS[survivor : survivor + 1], data, tmp_path / "alone", settings=SETTINGS, quiet=True)
+    paused = [row for record in records_of(whole) if record["trial"] == survivor for row in record["rows"]]
+    assert records_of(alone)[0]["rows"] == paused
+
+
+@pytest.mark.parametrize("stops", [(1,), (0, 4, 5)])
+def test_stopped_and_resumed_it_has_the_same_results(
+    data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: tuple[int, ...]
+) -> None:
+    calls = 0
+
+    def stopping(*arguments: Any, **options: Any) -> trials.Outcome:
+        nonlocal calls
+        calls += 1
+        outcome = trials.outcome_of(*arguments, **options)
+        if calls - 1 in stops:  # trained, and not yet in the journal
+            raise KeyboardInterrupt
+        return outcome
+
+    monkeypatch.setattr(executors, "outcome_of", stopping)
+    output = tmp_path / "stopped"
+    for _ in stops:
+        with pytest.raises(KeyboardInterrupt):
+            population(data, output, keep_best="1/3", resume=True)
+    population(data, output, keep_best="1/3", resume=True)
+    assert records_of(output) == records_of(whole)
+    assert calls == 7 + len(stops)
+    population(data, output, keep_best="1/3", resume=True)
+    assert calls == 7 + len(stops)  # a finished one has nothing to do
+
+
+def test_a_failing_trial_is_a_row_with_its_error(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = trials.train_trial
+
+    def failing(recipe: Any, *arguments: Any, **options: Any) -> list[dict[str, Any]]:
+        if recipe.design == DESIGNS[0]:
+            raise MemoryError("no room\nfor tensors")
+        return real(recipe, *arguments, **options)
+
+    monkeypatch.setattr(trials, "train_trial", failing)
+    output = population(data, tmp_path / "failing", count=2, settings=["epochs=1"])
+    assert [(record["trial"], record["message"]) for record in records_of(output)] == [
+        (0, "no room for tensors"),
+        (0, "no room for tensors"),
+        (0, "no room for tensors"),
+        (1, None),
+    ]
+
+
+def test_pictures_are_decoded_once(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded = 0
+    real = kept_pictures.load_pixels
+
+    def counting(*arguments: Any) -> Any:
+        nonlocal decoded
+        decoded += 1
+        return real(*arguments)
+
+    monkeypatch.setattr(kept_pictures, "load_pixels", counting)
+    trials._whole_pixels.cache_clear()
+    population(data, tmp_path / "two", count=2, settings=["epochs=1"])
+    assert decoded == 12
+
+
+def test_another_population_is_not_resumed(data: Path, whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(JobError, match="holds a population; continue it with --resume"):
+        population(data, whole, keep_best="1/3")
+    with pytest.raises(JobError, match=r"the population has recipe\.epochs=9, resuming cannot change it to 18"):
+        population(data, whole, keep_best="1/3", settings=["epochs=18"], resume=True)
+    with pytest.raises(JobError, match=r"the population has keep_best=1/3, resuming cannot change it to None"):
+        population(data, whole, resume=True)
+    with pytest.raises(JobError, match=r"other designs than were given \(4 trials, 3 given\)"):
+        population(data, whole, count=3, keep_best="1/3", resume=True)
+    with pytest.raises(DataError, match="has other pictures than when the run"):
+        population(write_data(tmp_path / "more" / "data").parent / "data", _with_more(whole, tmp_path), resume=True)
+
+
+def _with_more(whole: Path, folder: Path) -> Path:
+    """A copy of a population whose data had a picture more."""
+    copy = folder / "copy"
+    copy.mkdir()
+    for name in ("population.json", "journal.jsonl", "split.json", "pictures.json"):
+        (copy / name).write_bytes((whole / name).read_bytes())
+    values = json.loads((copy / "pictures.json").read_text("utf-8"))
+    (copy / "pictures.json").write_text(json.dumps({**values, "sha256": "0", "train": 25}), "utf-8")
+    return copy
+
+
+def test_what_cannot_be_a_population(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="a population trains from random ones"):
+        run_population(DESIGNS, data, tmp_path / "a", "finetune")
+    with pytest.raises(DataError, match=r"has no val/ to measure errors on"):
+        population(data, tmp_path / "b", settings=["val_fraction=0"])
+    with pytest.raises(InvalidDesignError, match="there is no design to train"):
+        run_population([], data, tmp_path / "c")
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "letter.txt").touch()
+    with pytest.raises(JobError, match="is not empty and holds no population"):
+        population(data, tmp_path / "d")
