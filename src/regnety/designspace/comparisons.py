@@ -86,10 +86,21 @@ def best_of(errors: Values, count: int, *, confidence: float = 0.95) -> Estimate
 
 def rank_correlation(one: Values, other: Values) -> float:
     """Spearman's, from -1 to 1; NaN where all values of one are the same."""
-    ranks = [_ranks(one), _ranks(other)]
-    if min(float(each.std()) for each in ranks) == 0:
+    ranks = np.stack([_ranks(one), _ranks(other)])
+    if ranks.std(axis=1).min() == 0:
         return float("nan")
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(ranks)[0, 1])
+
+
+def difference(errors: Values, others: Values, *, seed: int = 0) -> tuple[Estimate, float]:
+    """Mean error less that of others, with its 95 % bootstrap interval; and the p of the Kolmogorov-Smirnov test."""
+    from scipy.stats import ks_2samp
+
+    generator = np.random.default_rng(seed)
+    means = [each[generator.integers(len(each), size=(DRAWS, len(each)))].mean(axis=1) for each in (errors, others)]
+    low, high = np.percentile(means[0] - means[1], (2.5, 97.5)).tolist()
+    found = Estimate(float(errors.mean() - others.mean()), low, high)
+    return found, float(ks_2samp(errors, others).pvalue)
 
 
 def _ratio(total: int, count: int, k: int) -> float:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from regnety.architecture.counting import Complexity
 from regnety.architecture.description import AnyDesign
 from regnety.architecture.design import Design
+from regnety.designspace.comparisons import Edf, Estimate, Values, best_of, edf
 from regnety.designspace.halving import Progress, replayed
 from regnety.designspace.journal import read_journal
 from regnety.designspace.plan import Plan, Trial, read_plan
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 Status: TypeAlias = Literal["done", "stopped", "failed", "open"]
 """`done`: all epochs. `stopped`: others of its rung were better. `failed`: it is not tried again. `open`: not yet."""
-Values: TypeAlias = npt.NDArray[np.float64]
 LINEAR = ("depth", "w0", "wa", "wm", "group_width", "bottleneck_multiplier")
 COUNTS = ("num_params", "macs", "activations")
 
@@ -125,6 +124,30 @@ class Population(Sequence[TrialResult]):
         """Top-1 error in percent of the finished trials after their last epoch, float64 [finished]."""
         return np.array([result.error for result in self.finished], dtype=np.float64)
 
+    def error_edf(self) -> Edf:
+        """The distribution of the errors: the share of finished trials with an error below e.
+
+        Raises:
+            JobError: no trial is finished.
+        """
+        return edf(self._known_errors())
+
+    def best(self, count: int, *, confidence: float = 0.95) -> Estimate:
+        """The least error, in percent, among `count` trials drawn at random from the finished ones.
+
+        Returns:
+            Its mean, and the interval that it is in with this confidence.
+
+        Raises:
+            JobError: no trial is finished.
+        """
+        return best_of(self._known_errors(), count, confidence=confidence)
+
+    def _known_errors(self) -> Values:
+        if not self.finished:
+            raise JobError(f"{self.name}: no trial has been trained in full so far")
+        return self.errors
+
     def counts(self) -> Mapping[Status, int]:
         """How many trials are done, stopped, failed and open."""
         names: tuple[Status, ...] = ("done", "stopped", "failed", "open")
@@ -145,7 +168,15 @@ class Population(Sequence[TrialResult]):
         """
         if name not in self.columns():
             raise KeyError(f"a population has no column {name!r}; it has {', '.join(self.columns())}")
-        return np.array([_number(result, name) for result in self.finished], dtype=np.float64)
+        return np.array([self.number(result, name) for result in self.finished], dtype=np.float64)
+
+    def number(self, result: TrialResult, name: str) -> float:
+        """A number of one trial; names as in `columns`."""
+        if name in COUNTS:
+            return float(getattr(result.complexity, name))
+        if name in result.trial.varied:
+            return float(result.trial.varied[name])
+        return float(getattr(result.design, name))
 
     def by_design(self) -> dict[tuple[int, int], list[TrialResult]]:
         """Finished trials of the same design and values with other seeds: the noise of training."""
@@ -175,7 +206,7 @@ class Population(Sequence[TrialResult]):
                 "error": result.error if result.rows else None,
                 "epochs": len(result.rows),
                 "errors": result.errors.tolist(),
-                **{name: _plain(_number(result, name)) for name in self.columns()},
+                **{name: _plain(self.number(result, name)) for name in self.columns()},
                 "stage_widths": [stage.width for stage in result.design.fitted_stages()],
                 "stage_depths": [stage.depth for stage in result.design.fitted_stages()],
                 **{key: value for key, value in result.trial.varied.items() if not isinstance(value, int | float)},
@@ -204,14 +235,6 @@ def _result(trial: Trial, counts: Complexity, plan: Plan, progress: Progress, *,
         message=progress.message,
         seconds=progress.seconds,
     )
-
-
-def _number(result: TrialResult, name: str) -> float:
-    if name in COUNTS:
-        return float(getattr(result.complexity, name))
-    if name in result.trial.varied:
-        return float(result.trial.varied[name])
-    return float(getattr(result.design, name))
 
 
 def _plain(value: float) -> float | int:

@@ -3,8 +3,10 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from regnety.architecture.design import Design
+from regnety.designspace.comparisons import Values
 from regnety.designspace.pages.chart import Chart
 from regnety.designspace.populations import Population, TrialResult
 from regnety.reports.charts import Line, axis_around, shown_number
@@ -102,12 +104,12 @@ def cost_charts(population: Population) -> list[Chart]:
     return charts
 
 
-def _deviation(values: np.ndarray, fitted: np.ndarray) -> str:
+def _deviation(values: Values, fitted: Values) -> str:
     """Mean relative deviation in percent."""
     return f"{100 * float(np.mean(np.abs(fitted - values) / values)):.1f}"
 
 
-def _cost_table(population: Population, best: np.ndarray, name: str, title: str) -> Table:
+def _cost_table(population: Population, best: npt.NDArray[np.intp], name: str, title: str) -> Table:
     macs, values = population.column("macs") / MILLION, population.column(name) / MILLION
     return Table(
         [Column("trial", True), Column("million macs", True), Column(f"million {title.lower()}", True)],

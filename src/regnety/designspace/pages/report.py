@@ -1,0 +1,282 @@
+"""The report on populations as one HTML file that loads nothing, and its pictures as files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regnety.designspace.comparisons import Estimate, best_of, bootstrap_range, difference, rank_correlation
+from regnety.designspace.pages.chart import Chart
+from regnety.designspace.pages.error_charts import UNITS, best_of_chart, curve_chart, edf_chart, parameter_charts
+from regnety.designspace.pages.network_charts import cost_charts, width_charts
+from regnety.designspace.populations import Population, TrialResult
+from regnety.errors import JobError
+from regnety.reports.charts import shown_number
+from regnety.reports.diagrams import STYLES
+from regnety.reports.rendering import rendered
+from regnety.reports.tables import DASH, TO, Cell, Column, Table, count_cell, number_cell
+from regnety.reports.verdict import KeyFigure
+from regnety.storage import replacing
+from regnety.text import counted
+
+FEWEST = 2
+"""Finished trials without which a population has no distribution."""
+SEARCHED = 32
+"""Random trials after which, by the paper, the best of a good space is found."""
+
+
+def write_population_report(
+    path: str | Path, populations: Sequence[Population], *, pictures: str | Path | None = None
+) -> Path:
+    """Write the report: errors of all populations beside each other; parameters, networks and trials of the first.
+
+    Args:
+        path: of the HTML file; an old one is replaced once the new one is whole.
+        populations: from one to four, also unfinished ones.
+        pictures: a folder for each picture as PNG and SVG.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed, or Matplotlib for the pictures.
+        JobError: a population has fewer than two trials that were trained in full.
+        OSError: a file cannot be written.
+    """
+    if not 1 <= len(populations) <= len(STYLES):
+        raise JobError(f"a report is on 1 to {len(STYLES)} populations, got {len(populations)}")
+    for population in populations:
+        if len(population.finished) < FEWEST:
+            raise JobError(
+                f"{population.name}: {counted(len(population.finished), 'trial')} of {len(population)} "
+                f"trained in full so far; a report needs {FEWEST}"
+            )
+    sections = _charts(populations)
+    text = rendered("population.html", _page(populations, sections))
+    with replacing(path) as beside:
+        beside.write_text(text, "utf-8")
+    if pictures is not None:
+        folder = Path(pictures)
+        folder.mkdir(parents=True, exist_ok=True)
+        for charts in sections.values():
+            for chart in charts:
+                chart.write(folder)
+    return Path(path)
+
+
+def _charts(populations: Sequence[Population]) -> dict[str, list[Chart]]:
+    first = populations[0]
+    best, worst = width_charts(first)
+    return {
+        "errors": [edf_chart(populations), best_of_chart(populations)],
+        "parameters": parameter_charts(first),
+        "best": best,
+        "worst": worst,
+        "costs": cost_charts(first),
+        "curves": [curve_chart(first)],
+    }
+
+
+def _page(populations: Sequence[Population], sections: dict[str, list[Chart]]) -> dict[str, Any]:
+    first = populations[0]
+    return {
+        "title": ", ".join(population.name for population in populations),
+        "kind": "Population",
+        "verdict": _verdict(populations),
+        "notices": [notice for population in populations for notice in _notices(population)],
+        "figures": _figures(first),
+        "diagrams": {name: [chart.diagram() for chart in charts] for name, charts in sections.items()},
+        "beside": _beside(populations) if len(populations) > 1 else None,
+        "ranges": _ranges(first),
+        "noise": _noise(first) if first.plan.repeat > 1 else None,
+        "trials": _trials(first),
+        "num_trials": len(first),
+        "name": first.name,
+        "facts": [fact for population in populations for fact in _facts(population, several=len(populations) > 1)],
+    }
+
+
+def _verdict(populations: Sequence[Population]) -> str:
+    first = populations[0]
+    if len(populations) == 1:
+        best = _best(first)
+        return (
+            f"The best of {counted(len(first.finished), 'trial')} is wrong on {best.error:.1f} %, "
+            f"half of them on less than {np.median(first.errors):.1f} %."
+        )
+    means = sorted((float(population.errors.mean()), population.name) for population in populations)
+    (least, best), (most, worst) = means[0], means[-1]
+    return f"{best} has the least mean error, {least:.1f} %; {worst} the largest, {most:.1f} %."
+
+
+def _best(population: Population) -> TrialResult:
+    return min(population.finished, key=lambda result: (result.error, result.trial.number))
+
+
+def _notices(population: Population) -> list[str]:
+    counts = population.counts()
+    notices = []
+    if counts["open"]:
+        notices.append(f"{population.name} is not finished: {counted(counts['open'], 'trial')} to go.")
+    if counts["failed"]:
+        notices.append(
+            f"{population.name}: {counted(counts['failed'], 'trial')} failed and are in no figure; the table says why."
+        )
+    if counts["stopped"]:
+        notices.append(
+            f"{population.name}: {counted(counts['stopped'], 'trial')} were stopped early as others were better. The "
+            "figures are of the others alone, which are better than the space as a whole."
+        )
+    return notices
+
+
+def _figures(population: Population) -> list[KeyFigure]:
+    errors, best = population.errors, _best(population)
+    found = best_of(errors, SEARCHED)
+    seconds = sum(result.seconds for result in population)
+    return [
+        KeyFigure(
+            "least error",
+            f"{best.error:.2f} %",
+            f"trial {best.trial.number}, {best.complexity.macs / 1e6:.1f} million macs",
+        ),
+        KeyFigure("median error", f"{np.median(errors):.2f} %", f"mean {errors.mean():.2f} %"),
+        KeyFigure(
+            f"best of {min(SEARCHED, len(errors))}",
+            f"{found.value:.2f} %",
+            f"{found.low:.2f}{TO}{found.high:.2f} % with 95 %",
+        ),
+        KeyFigure("trials", f"{len(errors):,}", f"of {len(population):,}, in full"),
+        KeyFigure("cost", _hours(seconds), f"{seconds / max(1, len(population)):.0f} s a trial"),
+    ]
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
+
+
+def _beside(populations: Sequence[Population]) -> Table:
+    """Each later population beside the first."""
+    first = populations[0]
+    columns = [
+        Column("population", is_name=True),
+        Column("trials", True),
+        Column("least", True),
+        Column("mean", True),
+        Column(f"mean less {first.name}'s", True, "with its 95 % interval, by the bootstrap"),
+        Column("p", True, "of the Kolmogorov-Smirnov test that both have one distribution"),
+    ]
+    rows = []
+    for population in populations:
+        errors = population.errors
+        row = [Cell(population.name), count_cell(len(errors))]
+        row += [number_cell(float(errors.min()), 2), number_cell(float(errors.mean()), 2)]
+        if population is first:
+            row += [Cell(DASH, 0.0), Cell(DASH, -1.0)]
+        else:
+            found, chance = difference(errors, first.errors)
+            row += [Cell(_with_interval(found), found.value), number_cell(chance)]
+        rows.append(row)
+    return Table(columns, rows, "Errors of the populations in percent")
+
+
+def _with_interval(found: Estimate) -> str:
+    return f"{found.value:+.2f} ({found.low:+.2f}{TO}{found.high:+.2f})"
+
+
+def _ranges(population: Population) -> Table:
+    """Of every number the range that the best trials have, and its rank correlation with the error."""
+    columns = [
+        Column("number"),
+        Column("best near", True),
+        Column("95 % from", True),
+        Column("to", True),
+        Column("rank correlation with the error", True),
+    ]
+    rows = []
+    for name in population.columns():
+        label, unit = UNITS.get(name, (name, 1.0))
+        values = population.column(name) / unit
+        found, correlation = bootstrap_range(values, population.errors), rank_correlation(values, population.errors)
+        rows.append(
+            [
+                Cell(label),
+                *(Cell(shown_number(value), value) for value in (found.value, found.low, found.high)),
+                number_cell(correlation, 2),
+            ]
+        )
+    return Table(columns, rows, "Ranges of the best trials")
+
+
+def _noise(population: Population) -> Table:
+    """Trials of one design and of one draw with several seeds."""
+    columns = [Column("design", True), Column("seeds", True), Column("mean", True), Column("deviation", True)]
+    rows = []
+    for (design, _), results in population.by_design().items():
+        if len(results) > 1:
+            errors = np.array([result.error for result in results])
+            rows.append(
+                [
+                    Cell(str(design), design),
+                    count_cell(len(results)),
+                    number_cell(float(errors.mean()), 2),
+                    number_cell(float(errors.std(ddof=1)), 2),
+                ]
+            )
+    return Table(columns, rows, "Errors of the same design with other seeds, in percent")
+
+
+def _trials(population: Population) -> Table:
+    names = population.columns()
+    columns = [
+        Column("trial", True),
+        Column("error", True),
+        Column("epochs", True),
+        *(Column(UNITS.get(name, (name, 1.0))[0], True) for name in names),
+        Column("widths"),
+        Column("blocks"),
+        Column("seed", True),
+        Column("seconds", True),
+        Column("state", is_name=True),
+    ]
+    ordered = sorted(
+        population, key=lambda result: (-len(result.rows), _missing_last(result.error), result.trial.number)
+    )
+    rows = []
+    for result in ordered:
+        stages, number = result.design.fitted_stages(), result.trial.number
+        row = [Cell(str(number), number), number_cell(result.error, 2), Cell(str(len(result.rows)), len(result.rows))]
+        for name in names:
+            value = population.number(result, name) / UNITS.get(name, ("", 1.0))[1]
+            row.append(Cell(shown_number(value), value))
+        state = (
+            result.status if result.message is None or result.status == "done" else f"{result.status}: {result.message}"
+        )
+        row += [
+            Cell("-".join(str(stage.width) for stage in stages)),
+            Cell("-".join(str(stage.depth) for stage in stages)),
+            Cell(str(result.trial.recipe.seed), result.trial.recipe.seed),
+            number_cell(result.seconds, 0),
+            Cell(state),
+        ]
+        rows.append(row)
+    return Table(columns, rows, f"Trials of {population.name}")
+
+
+def _missing_last(error: float) -> float:
+    return error if error == error else float("inf")
+
+
+def _facts(population: Population, *, several: bool) -> list[tuple[str, str]]:
+    plan = population.plan
+    recipe, data = plan.recipe, plan.data
+    facts = [
+        ("data", f"{data.name}: {data.train:,} photographs of {data.classes} classes, {data.val:,} for the errors"),
+        (
+            "recipe",
+            f"{recipe.name}, {counted(recipe.epochs, 'epoch')} at {recipe.image_size} pixels, {recipe.precision}",
+        ),
+        ("varied", ", ".join(plan.vary) or "nothing"),
+        ("seeds", f"{recipe.seed} to {recipe.seed + plan.repeat - 1}" if plan.repeat > 1 else str(recipe.seed)),
+        ("halving", f"the best {plan.keep_best} of a rung goes on" if plan.keep_best else "none"),
+        ("computed with", f"{counted(plan.conditions.threads, 'thread')} a trial, {plan.conditions.device}"),
+    ]
+    return [(f"{population.name}: {name}" if several else name, text) for name, text in facts]
