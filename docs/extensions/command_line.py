@@ -22,12 +22,21 @@ class CommandLine(SphinxDirective):
         self.env.note_reread()  # a build that finds this page unchanged would keep yesterday's commands
         context = application.make_context("regnety", [], resilient_parsing=True)
         commands = [application.get_command(context, name) for name in application.list_commands(context)]
-        return [self._section(context, command) for command in commands if command is not None]
+        return [section for command in commands if command is not None for section in self._sections(context, command)]
+
+    def _sections(self, parent: click.Context, command: click.Command) -> list[nodes.section]:
+        """That of a command; of a group those of its commands."""
+        if not isinstance(command, click.Group):
+            return [self._section(parent, command)]
+        context = command.make_context(command.name, [], parent=parent, resilient_parsing=True)
+        inner = [command.get_command(context, name) for name in command.list_commands(context)]
+        return [section for each in inner if each is not None for section in self._sections(context, each)]
 
     def _section(self, parent: click.Context, command: click.Command) -> nodes.section:
         context = command.make_context(command.name, [], parent=parent, resilient_parsing=True)
-        section = nodes.section(ids=[f"regnety-{command.name}"], names=[f"regnety {command.name}"])
-        section += nodes.title(text=f"regnety {command.name}")
+        path = context.command_path
+        section = nodes.section(ids=[path.replace(" ", "-")], names=[path])
+        section += nodes.title(text=path)
         for paragraph in re.split(r"\n\s*\n", inspect.cleandoc(command.help or "").replace(NO_WRAPPING, "")):
             section += _paragraph(paragraph)
         usage = f"{context.command_path} {' '.join(command.collect_usage_pieces(context))}"

@@ -86,10 +86,10 @@ def best_of(errors: Values, count: int, *, confidence: float = 0.95) -> Estimate
 
 def rank_correlation(one: Values, other: Values) -> float:
     """Spearman's, from -1 to 1; NaN where all values of one are the same."""
-    ranks = np.stack([_ranks(one), _ranks(other)])
-    if ranks.std(axis=1).min() == 0:
+    ranks, others = _ranks(one), _ranks(other)
+    if min(float(ranks.std()), float(others.std())) == 0:
         return float("nan")
-    return float(np.corrcoef(ranks)[0, 1])
+    return float(np.corrcoef(ranks, others)[0, 1])
 
 
 def difference(errors: Values, others: Values, *, seed: int = 0) -> tuple[Estimate, float]:

@@ -34,7 +34,7 @@ class _DesignCommands(click.Group):
 @click.group(cls=_DesignCommands, invoke_without_command=True)
 @click.pass_context
 def design(context: click.Context) -> None:
-    """Train many designs as a population and compare them.
+    """Sample the design space, train what was sampled, and compare.
 
     Example:  regnety design run designs.parquet --data DIR --output runs/population
     """
