@@ -14,8 +14,9 @@ from regnety.architecture.design import Design
 from regnety.designspace.comparisons import Edf, Estimate, Values, best_of, edf
 from regnety.designspace.halving import Progress, replayed
 from regnety.designspace.journal import read_journal
-from regnety.designspace.plan import Plan, Trial, read_plan
+from regnety.designspace.plan import Plan, read_plan
 from regnety.designspace.running import JOURNAL_FILE
+from regnety.designspace.trials import Trial
 from regnety.errors import JobError
 from regnety.extras import import_extra
 

@@ -1,6 +1,7 @@
 """A population: every trial trained once, its results in a journal, whatever is killed meanwhile."""
 
 import dataclasses
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -275,6 +276,8 @@ def _photographs(
     from regnety.training.pictures import look_at_pictures
     from regnety.training.run_folder import SPLIT_FILE, validation_split
 
+    if "://" not in str(data):
+        data = os.path.abspath(data)  # as with the output, workers have another working folder
     data_set = read_data_set(data, quiet=quiet)
     for notice in data_set.notices:
         _say(notice, quiet)

@@ -103,8 +103,8 @@ def _verdict(populations: Sequence[Population]) -> str:
             f"half of them on less than {np.median(first.errors):.1f} %."
         )
     means = sorted((float(population.errors.mean()), population.name) for population in populations)
-    (least, best), (most, worst) = means[0], means[-1]
-    return f"{best} has the least mean error, {least:.1f} %; {worst} the largest, {most:.1f} %."
+    (least, good), (most, bad) = means[0], means[-1]
+    return f"{good} has the least mean error, {least:.1f} %; {bad} the largest, {most:.1f} %."
 
 
 def _best(population: Population) -> TrialResult:

@@ -1,0 +1,85 @@
+"""Populations read back, and the page on them."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import regnety
+from commands import one_line, regnety_here
+from populations import write_results
+from regnety import Population
+from regnety.designspace.pages.report import write_population_report
+from regnety.errors import JobError
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("populations")
+    write_results(folder / "spaces & <b>", count=12, repeat=2)
+    write_results(folder / "halved", count=9, seed=1, keep_best="1/3")
+    return folder
+
+
+def test_a_population_is_read_back(runs: Path) -> None:
+    population = Population.load(runs / "halved")
+    assert population.counts() == {"done": 1, "stopped": 8, "failed": 0, "open": 0}
+    assert len(population) == 9
+    (done,) = population.finished
+    assert len(done.rows) == 9
+    assert population.errors.tolist() == [100 - done.rows[-1]["val_top1"]]
+    assert population.column("macs").tolist() == [done.complexity.macs]
+    assert done.complexity == regnety.complexity(done.design.architecture(10), 32)
+    table = population.to_arrow()
+    assert table.num_rows == 9
+    assert table["status"].to_pylist().count("stopped") == 8
+    assert table["optimizer.lr"].to_pylist() == [result.trial.varied["optimizer.lr"] for result in population]
+
+
+def test_an_unfinished_population_is_read_too(runs: Path, tmp_path: Path) -> None:
+    for name in ("population.json", "journal.jsonl"):
+        (tmp_path / name).write_bytes((runs / "spaces & <b>" / name).read_bytes()[: None if "popul" in name else 4000])
+    population = Population.load(tmp_path)
+    assert population.counts()["open"] == 24 - population.counts()["done"] > 0
+    assert np.isnan(population[-1].error)
+
+
+def test_the_page_has_everything_and_loads_nothing(runs: Path, tmp_path: Path) -> None:
+    populations = [Population.load(runs / "spaces & <b>"), Population.load(runs / "halved")]
+    with pytest.raises(JobError, match="halved: 1 trial of 9 trained in full so far; a report needs 2"):
+        write_population_report(tmp_path / "two.html", populations)
+    page = write_population_report(tmp_path / "one.html", populations[:1]).read_text("utf-8")
+    assert "spaces &amp; &lt;b&gt;" in page
+    assert "<b>" not in page
+    assert not re.search(r"(?:src|href)=\"(?!#|data:)", page)
+    assert page.count('<svg class="chart"') == 2 + 9 + 8 + 2 + 1
+    best = min(populations[0].finished, key=lambda result: result.error)
+    assert f"Trial {best.trial.number}: {best.error:.2f} %" in page
+    for heading in ("Errors of all trials", "The best of a random search", "optimizer.lr", "Noise of training"):
+        assert heading in page
+
+
+def test_the_command_writes_it_beside_the_journal(
+    runs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result = regnety_here(capfd, "design", "report", runs / "spaces & <b>")
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    assert (runs / "spaces & <b>" / "report.html").exists()
+    nothing = one_line(regnety_here(capfd, "design", "report", tmp_path))
+    assert nothing == f"{tmp_path}: holds no population, which `regnety design run` writes (population.json is missing)"
+    unknown = one_line(regnety_here(capfd, "design", "rum"))
+    assert "No such command 'rum'" in unknown
+
+
+def test_a_damaged_plan_is_one_line(runs: Path, tmp_path: Path) -> None:
+    values = json.loads((runs / "halved" / "population.json").read_text("utf-8"))
+    for broken, message in (
+        ("{", "cannot be read: Expecting property name"),
+        (json.dumps({**values, "trials": [{}]}), "cannot be read: 'design'"),
+        (json.dumps({**values, "format_version": 9}), "its format_version is 9, this release knows 1"),
+    ):
+        (tmp_path / "population.json").write_text(broken, "utf-8")
+        with pytest.raises(JobError, match=message):
+            Population.load(tmp_path)
