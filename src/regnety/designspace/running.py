@@ -34,7 +34,7 @@ def run_population(
     designs: Iterable[AnyDesign],
     data: str | Path,
     output: str | Path,
-    recipe: Recipe | str = "scratch",
+    recipe: Recipe | str = "population",
     *,
     settings: Sequence[str] = (),
     vary: Sequence[str] = (),

@@ -21,7 +21,7 @@ from regnety.cli.output.notices import list_unreadable, say
     metavar="FOLDER",
     help="Folder for the population: its plan and its journal.",
 )
-@click.option("--recipe", default="scratch", metavar="NAME|FILE", help="Recipe that trains every design.")
+@click.option("--recipe", default="population", metavar="NAME|FILE", help="Recipe that trains every design.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe: image_size=32"
 )
