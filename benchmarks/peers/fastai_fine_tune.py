@@ -64,24 +64,22 @@ def loaders(data: Path, image_size: int, model: Any) -> ImageDataLoaders:
     return dls
 
 
-def learner(dls: ImageDataLoaders, model: Any) -> Learner:
-    """With two groups of layers, as fastai's own networks have: the head, and what is before it."""
-    return Learner(
-        dls,
-        model,
-        loss_func=CrossEntropyLossFlat(),
-        metrics=accuracy,
-        cbs=[NoValidation()],
-        splitter=lambda network: [
-            [parameter for name, parameter in network.named_parameters() if not name.startswith("head.")],
-            params(network.head),
-        ],
-    )
+def learner(dls: ImageDataLoaders, model: Any, groups: int) -> Learner:
+    """With groups of layers as fastai makes them: the head, and what is before it, in one part or in two."""
+
+    def split(network: Any) -> list[list[Any]]:
+        body = [(name, parameter) for name, parameter in network.named_parameters() if not name.startswith("head.")]
+        last = [name for name, _ in network.named_children() if name != "head"][-1]
+        upper = [parameter for name, parameter in body if groups == 3 and name.startswith(f"{last}.")]
+        lower = [parameter for name, parameter in body if not (groups == 3 and name.startswith(f"{last}."))]
+        return [part for part in (lower, upper, params(network.head)) if part]
+
+    return Learner(dls, model, loss_func=CrossEntropyLossFlat(), metrics=accuracy, cbs=[NoValidation()], splitter=split)
 
 
-def seconds_of_epochs(dls: ImageDataLoaders, model: Any) -> tuple[float, float]:
+def seconds_of_epochs(dls: ImageDataLoaders, model: Any, groups: int) -> tuple[float, float]:
     """An epoch of the head, and one of all layers, on a copy."""
-    trial = learner(dls, copy.deepcopy(model))
+    trial = learner(dls, copy.deepcopy(model), groups)
     taken = []
     with trial.no_bar(), trial.no_logging():
         trial.freeze()
@@ -99,16 +97,23 @@ def main() -> None:
     parser.add_argument("--model", default="regnety_cifar10", help="default: %(default)s")
     parser.add_argument("--image-size", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=120, help="to learn in (default: %(default)s)")
+    parser.add_argument(
+        "--groups",
+        type=int,
+        choices=(2, 3),
+        default=2,
+        help="of layers: 2, as fastai has for timm's networks, or 3, as for its ResNets (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     options = parser.parse_args()
     set_seed(options.seed)
     num_classes = sum(place.is_dir() for place in (options.data / "train").iterdir())
     model = regnety.create_model(options.model, pretrained=True, num_classes=num_classes)
     dls = loaders(options.data, options.image_size, model)
-    frozen_s, epoch_s = seconds_of_epochs(dls, model)
+    frozen_s, epoch_s = seconds_of_epochs(dls, model, options.groups)
     epochs = max(1, math.floor((options.seconds - frozen_s) / epoch_s))
     set_seed(options.seed)
-    learn = learner(dls, model)
+    learn = learner(dls, model, options.groups)
     begin = time.perf_counter()
     with learn.no_bar(), learn.no_logging():
         learn.fine_tune(epochs)
