@@ -51,6 +51,11 @@ def test_a_device_that_is_not_here(asked: str, tmp_path: Path, monkeypatch: pyte
     assert not (tmp_path / "run").exists()
 
 
+def test_a_sum_has_the_digits_that_a_device_has() -> None:
+    assert PROCESSOR.widest == Device("cuda").widest == torch.float64
+    assert Device("mps").widest == torch.float32
+
+
 def test_a_name_that_is_none() -> None:
     with pytest.raises(RecipeError, match=r"must be one of auto, cpu, cuda, mps, got 'gpu'"):
         find_device("gpu")

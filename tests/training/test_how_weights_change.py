@@ -117,7 +117,7 @@ def test_every_recipe_is_listed_and_its_fields_are_a_recipe(tmp_path: Path, capf
     assert again.stdout.startswith("name: population\n")
     unknown = regnety_here(capfd, "recipes", "populaton")
     assert unknown.returncode != 0
-    assert "named recipes: scratch, " in unknown.stderr
+    assert "did you mean population? named recipes: scratch, " in unknown.stderr
 
 
 def test_accumulate_leaves_batch_norm_two_pictures() -> None:

@@ -33,6 +33,11 @@ class Device:
         return self.kind == "cpu"
 
     @property
+    def widest(self) -> torch.dtype:
+        """The floating-point type with the most digits that it has; Apple's GPU has no float64."""
+        return torch.float32 if self.kind == "mps" else torch.float64
+
+    @property
     def name(self) -> str:
         """The maker's name of it, for the record of a run."""
         if self.kind == "cuda":

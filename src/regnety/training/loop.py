@@ -132,15 +132,15 @@ def top1_of(
     The same to the last bit with any number of workers: each batch is evaluated whole by one of them.
     """
     model.eval()
-    # Of each batch the right answers and the sum of losses: float64, in which whole numbers are exact.
-    figures = torch.zeros((batches.total, 2), dtype=torch.float64, device=device.torch_device)
+    # Of each batch the right answers and the sum of losses; float32, too, has all whole numbers that a batch may have.
+    figures = torch.zeros((batches.total, 2), dtype=device.widest, device=device.torch_device)
     for number, pixels, targets in batches.numbered():
         labels = on_device(targets, device)
         with device.autocast(arithmetic):
             logits = model(normalize(on_device(pixels, device)))
         figures[number, 0] = (logits.argmax(1) == labels).sum()
         # A sum, divided once at the end: the last batch may be smaller.
-        figures[number, 1] = nn.functional.cross_entropy(logits.double(), labels, reduction="sum")
+        figures[number, 1] = nn.functional.cross_entropy(logits.to(device.widest), labels, reduction="sum")
     # Read once: each reading would wait for the device.
     correct, losses = zip(*workers.sum(figures).tolist(), strict=True)
     return 100 * int(sum(correct)) / batches.count, sum(losses) / batches.count

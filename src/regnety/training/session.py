@@ -329,7 +329,8 @@ class Session:
 
     def _of_whole_batches(self, records: list[StepRecord]) -> tuple[list[float], list[float]]:
         """Of each step the mean loss of its batch, and how many pictures of it were right."""
-        figures = torch.stack([torch.stack([record.loss.double(), record.correct.double()]) for record in records], 1)
+        widest = self.device.widest
+        figures = torch.stack([torch.stack([each.loss.to(widest), each.correct.to(widest)]) for each in records], 1)
         losses, right = self._workers.sum(figures).tolist()
         return losses, right
 

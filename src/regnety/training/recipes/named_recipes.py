@@ -9,6 +9,7 @@ from pathlib import Path
 from regnety.architecture.design import Design
 from regnety.catalog.models import is_name, model_info
 from regnety.errors import RecipeError
+from regnety.plain_values import did_you_mean
 from regnety.training.recipes.optimizer import Optimizer
 from regnety.training.recipes.recipe import Augmentation, Recipe, read_recipe
 
@@ -208,4 +209,5 @@ def load_recipe(name: str, model: str | None = None) -> Recipe:
         return paper(model) if name == "paper" else RECIPES[name]()
     if Path(name).suffix in (".yaml", ".yml") or Path(name).exists():
         return read_recipe(name)
-    raise RecipeError(f"no recipe named {name!r}, and no such file; named recipes: {', '.join(RECIPES)}")
+    similar = did_you_mean(name, list(RECIPES))
+    raise RecipeError(f"no recipe named {name!r}, and no such file; {similar}named recipes: {', '.join(RECIPES)}")
