@@ -54,7 +54,7 @@ def test_the_page_has_everything_and_loads_nothing(runs: Path, tmp_path: Path) -
     assert "spaces &amp; &lt;b&gt;" in page
     assert "<b>" not in page
     assert not re.search(r"(?:src|href)=\"(?!#|data:)", page)
-    assert page.count('<svg class="chart"') == 2 + 9 + 8 + 2 + 1
+    assert page.count('<svg class="chart"') == 2 + 9 + 6 + 2 + 1  # errors, numbers, networks, costs, curves
     best = min(populations[0].finished, key=lambda result: result.error)
     assert f"Trial {best.trial.number}: {best.error:.2f} %" in page
     for heading in ("Errors of all trials", "The best of a random search", "optimizer.lr", "Noise of training"):

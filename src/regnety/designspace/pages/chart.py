@@ -10,7 +10,7 @@ from regnety.reports.charts import Axis, Band, Line, line_chart
 from regnety.reports.diagrams import Diagram
 from regnety.reports.tables import Table
 
-COLOURS = {"a": "#0f6b8c", "b": "#b3541e", "c": "#4b7a2b", "d": "#7a4fa3", "ideal": "#5f5b55"}
+COLOURS = {"a": "#0f6b8c", "b": "#b3541e", "c": "#4b7a2b", "d": "#7a4fa3", "o": "#5f5b55", "ideal": "#5f5b55"}
 """Those of the style sheet on white paper."""
 
 
@@ -29,6 +29,7 @@ class Chart:
         legend: (class of the style sheet, name) of each kind of line.
         text: a sentence on how to read it.
         marked_x: a vertical line.
+        size: width and height of the drawing on the page; letters are as large as in all others.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Chart:
     legend: Sequence[tuple[str, str]] = ()
     text: str = ""
     marked_x: float | None = None
+    size: tuple[int, int] = (420, 270)
 
     def diagram(self) -> Diagram:
         """As the page has it."""
@@ -49,6 +51,7 @@ class Chart:
             self.x,
             self.y,
             self.lines,
+            size=self.size,
             bands=self.bands,
             marked_x=self.marked_x,
         )

@@ -156,7 +156,7 @@ def curve_chart(population: Population) -> Chart:
     def points(errors: Sequence[float]) -> list[Point]:
         return [(epoch, float(error)) for epoch, error in enumerate(errors, start=1)]
 
-    lines = [Line(points(result.errors.tolist()), "ideal thin") for result in known[::step]]
+    lines = [Line(points(result.errors.tolist()), "o thin") for result in known[::step]]
     epochs = range(1, max(len(result.rows) for result in known) + 1)
     median = [float(np.median([each.errors[at - 1] for each in known if len(each.rows) >= at])) for at in epochs]
     lines += [
@@ -181,6 +181,7 @@ def curve_chart(population: Population) -> Chart:
     return Chart(
         key="curves",
         title="Error by epoch",
+        size=(560, 330),
         x=axis_around("epoch", epochs),
         y=axis_around(PERCENT, every),
         lines=lines,

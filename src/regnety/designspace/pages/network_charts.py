@@ -9,10 +9,10 @@ from regnety.architecture.design import Design
 from regnety.designspace.comparisons import Values
 from regnety.designspace.pages.chart import Chart
 from regnety.designspace.populations import Population, TrialResult
-from regnety.reports.charts import Line, axis_around, shown_number
+from regnety.reports.charts import Axis, Line, axis_around, shown_number
 from regnety.reports.tables import Cell, Column, Table
 
-SHOWN = 4
+SHOWN = 3
 """Networks among the best, and among the worst."""
 BEST_SHARE = 0.25
 """Of the trials whose cost is fitted."""
@@ -29,8 +29,8 @@ def width_charts(population: Population) -> tuple[list[Chart], list[Chart]]:
 def _widths(result: TrialResult) -> Chart:
     stages = result.design.fitted_stages()
     widths = [stage.width for stage in stages for _ in range(stage.depth)]
-    lines = [Line(list(enumerate(map(float, widths))), "a", dots=True)]
-    legend: list[tuple[str, str]] = []
+    steps = [(block + side, float(width)) for block, width in enumerate(widths) for side in (-0.5, 0.5)]
+    lines = [Line(steps, "a")]
     if isinstance(result.design, Design):
         design = result.design
         line = [(float(block), design.w0 + design.wa * block) for block in range(len(widths))]
@@ -47,10 +47,10 @@ def _widths(result: TrialResult) -> Chart:
     return Chart(
         key=f"widths_{number}",
         title=f"Trial {number}: {result.error:.2f} %",
-        x=axis_around("block", range(len(widths))),
-        y=axis_around("width in channels", [0, *(y for line in lines for _, y in line.points)]),
+        x=Axis("block", -0.5, len(widths) - 0.5),
+        y=axis_around("", [0, *(y for line in lines for _, y in line.points)]),
         lines=lines,
-        legend=legend,
+        size=(270, 190),
         table=Table(columns, rows, f"Stages of trial {number}"),
     )
 
@@ -67,7 +67,7 @@ def cost_charts(population: Population) -> list[Chart]:
         lines = [
             Line(
                 list(zip(macs[rest].tolist(), values[rest].tolist(), strict=True)),
-                "ideal small faint",
+                "o small faint",
                 dots=True,
                 joined=False,
             ),
@@ -96,7 +96,7 @@ def cost_charts(population: Population) -> list[Chart]:
                 x=axis_around("million macs", macs),
                 y=axis_around(f"million {title.lower()}", [0.0, *values]),
                 lines=lines,
-                legend=[("a", "best quarter"), ("ideal", "others"), ("b", "line"), ("c", "root")],
+                legend=[("a", "best quarter"), ("o", "others"), ("b", "line"), ("c", "root")],
                 text=text,
                 table=_cost_table(population, best, name, title),
             )

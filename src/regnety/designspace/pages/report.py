@@ -87,6 +87,7 @@ def _page(populations: Sequence[Population], sections: dict[str, list[Chart]]) -
         "beside": _beside(populations) if len(populations) > 1 else None,
         "ranges": _ranges(first),
         "noise": _noise(first) if first.plan.repeat > 1 else None,
+        "noise_in_words": _noise_in_words(first) if first.plan.repeat > 1 else "",
         "trials": _trials(first),
         "num_trials": len(first),
         "name": first.name,
@@ -222,6 +223,18 @@ def _noise(population: Population) -> Table:
                 ]
             )
     return Table(columns, rows, "Errors of the same design with other seeds, in percent")
+
+
+def _noise_in_words(population: Population) -> str:
+    groups = [np.array([result.error for result in each]) for each in population.by_design().values() if len(each) > 1]
+    if not groups:
+        return "No design has been trained with two seeds so far."
+    degrees = sum(len(each) - 1 for each in groups)
+    deviation = float(np.sqrt(sum(((each - each.mean()) ** 2).sum() for each in groups) / degrees))
+    return (
+        f"The error of a design deviates by {deviation:.2f} from seed to seed, by {counted(len(groups), 'design')} "
+        f"trained several times. Two designs that differ by less than {2 * np.sqrt(2) * deviation:.1f} may be equal."
+    )
 
 
 def _trials(population: Population) -> Table:
