@@ -17,7 +17,6 @@ from PIL import Image
 from regnety.datasets.samples import Sample
 from regnety.images.decoding import FILTERS
 from regnety.images.pixels import load_pixels
-from regnety.inference.engines.processor import available_cores
 from regnety.preprocessing import Preprocessing
 from regnety.training.batch_plan import (
     Batch,
@@ -95,7 +94,7 @@ def training_batches(
         pixels = None if device.is_processor else pixels_of_one_size(images, largest_side=int(REDUCED * side))
         if pixels is not None:
             return CroppedOnDevice(pixels, targets, augmentation, plan, device, image_size=side)
-        return _StreamedBatches(images, targets, preprocessing, augmentation, plan)
+        return _StreamedBatches(images, targets, preprocessing, augmentation, plan, threads=workers.threads)
     whole = load_all(samples, preprocessing, quiet=quiet) if whole is None else whole
     padded = padded_pixels(whole, augmentation.shift)
     if device.is_processor:
@@ -132,6 +131,7 @@ class EvaluationBatches:
         self.total = math.ceil(len(samples) / batch_size)
         """Batches of all workers."""
         self._own = range(workers.rank, self.total, workers.count)
+        self._threads = workers.threads
         self._kept: list[Pixels] = []
 
     def __iter__(self) -> Iterator[Batch]:
@@ -147,7 +147,7 @@ class EvaluationBatches:
     def _decoded(self, starts: range) -> Iterator[Pixels]:
         are_kept = 3 * len(starts) * self._batch_size * self._preprocessing.image_size**2 <= KEPT_EVALUATION
         self._kept = []
-        with ThreadPoolExecutor(available_cores()) as pool:
+        with ThreadPoolExecutor(self._threads) as pool:
             for start in starts:
                 chunk = self._samples[start : start + self._batch_size]
                 pixels = np.stack(list(pool.map(lambda sample: load_pixels(sample.image, self._preprocessing), chunk)))
@@ -186,8 +186,11 @@ class _StreamedBatches:
         preprocessing: Preprocessing,
         augmentation: Augmentation,
         plan: EpochPlan,
+        *,
+        threads: int,
     ) -> None:
         self._images = images
+        self._threads = threads
         self.targets = targets
         self._preprocessing = preprocessing
         self._augmentation = augmentation
@@ -197,7 +200,7 @@ class _StreamedBatches:
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         waiting: deque[tuple[list[Future[Pixels]], Targets]] = deque()
-        with ThreadPoolExecutor(available_cores()) as pool:
+        with ThreadPoolExecutor(self._threads) as pool:
             try:
                 for whole, generator in self._plan.batches(epoch):
                     # Drawn here and not by the threads: which thread takes which picture is chance.

@@ -1,18 +1,24 @@
 """A training run: from a data folder and a recipe to a folder with metrics, checkpoints and a bundle."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from regnety.datasets.data_sets import read_data_set
-from regnety.datasets.samples import DataSplits
-from regnety.errors import ImageError, RecipeError
+from regnety.datasets.samples import DataSplits, Sample
+from regnety.errors import ClusterError, ImageError, RecipeError
 from regnety.storage import alone_in
 from regnety.text import counted
 from regnety.training.batches import EvaluationBatches, training_batches
 from regnety.training.devices import Device, find_device
+from regnety.training.distribution.cluster import run_on_cluster
+from regnety.training.distribution.workers import Workers, joined
 from regnety.training.pictures import RunPictures, look_at_pictures
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_bundle import RunBundle, epoch_line, finished_result, training_files_of
@@ -44,6 +50,9 @@ def train(
     skip_unreadable: bool = False,
     device: str = "auto",
     compiled: bool = False,
+    ray: str | None = None,
+    ray_workers: int | tuple[int, int] | None = None,
+    gpus_per_worker: float = 0,
     quiet: bool = False,
     command: str | None = None,
 ) -> RunResult:
@@ -53,6 +62,9 @@ def train(
 
     With `resume` a killed run continues from its last checkpoint and ends with the same weights. The bundle is there
     from the first epoch on, with the weights of the best epoch so far.
+
+    Under `torchrun`, and with `ray`, several processes share each batch; the weights do not depend on their number, but
+    for the rounding of sums.
 
     Args:
         data: a folder with `train/` (and `val/`, `test/`), or class folders alone; or any other data set
@@ -72,6 +84,10 @@ def train(
         device: `cpu`, `cuda`, `mps`, or `auto`, a graphics card where torch finds one.
         compiled: let `torch.compile` make kernels for the network first. It takes a minute or more, and then steps are
             faster on a graphics card.
+        ray: train on a Ray cluster: `local` starts one on this machine, `auto` is the one that runs, or HOST:PORT. All
+            its machines have `data` and `output` at the same place. A run that loses workers goes on by itself.
+        ray_workers: processes on the cluster, or the fewest and the most; None is as many as there is room for.
+        gpus_per_worker: graphics cards of each; 0 trains on processors.
         quiet: say nothing on stderr.
         command: the command line, for the model's card.
 
@@ -82,6 +98,7 @@ def train(
         DataError: the data folder cannot be trained on, or has changed since the run began.
         ImageError: pictures cannot be read (`UnreadablePicturesError`, before the first step), or one no longer can.
         RecipeError: the recipe contradicts itself, the device or the run in `output`; or there is no such device.
+        ClusterError: there is no such cluster, or its workers end again and again.
     """
     run = Path(output)
     if not isinstance(recipe, Recipe):
@@ -97,14 +114,112 @@ def train(
         )
     elif model is not None or design is not None or settings:
         raise RecipeError(f"recipe {recipe.name}: a Recipe is followed as it is; give model, design or settings in it")
+    if ray is not None:
+        return _train_on_cluster(
+            data,
+            run,
+            resolve_recipe(recipe).recipe,
+            address=ray,
+            workers=(ray_workers, ray_workers) if isinstance(ray_workers, int) else ray_workers,
+            gpus_per_worker=gpus_per_worker,
+            resume=resume,
+            quiet=quiet,
+            keep=keep,
+            skip_unreadable=skip_unreadable,
+            device=device,
+            compiled=compiled,
+            command=command,
+        )
     # Everything that can be refused is refused before anything is written: here a precision that the device lacks.
     place = find_device(device)
     place.arithmetic(recipe.precision)
     start = resolve_recipe(recipe)
-    recipe = start.recipe
+    with joined(place) as workers, ExitStack() as held:
+        quiet = quiet or not workers.is_leader
+        begun = workers.led(
+            lambda: _begin(
+                data, run, start.recipe, resume=resume, skip_unreadable=skip_unreadable, quiet=quiet, held=held
+            )
+        )
+        if isinstance(begun, RunResult):
+            return begun
+        return _train(
+            run,
+            start,
+            begun,
+            workers=workers,
+            keep=keep,
+            device=place,
+            compiled=compiled,
+            quiet=quiet,
+            command=command,
+        )
+
+
+def _train_on_cluster(
+    data: str | Path,
+    run: Path,
+    recipe: Recipe,
+    *,
+    address: str,
+    workers: tuple[int, int] | None,
+    gpus_per_worker: float,
+    resume: bool,
+    quiet: bool,
+    **options: Any,
+) -> RunResult:
+    """`train` in each worker of a cluster; `options` are those of `train`."""
+    # What can be refused here is refused before there is a cluster.
     stored = check_run(run, recipe, resume=resume)
-    if stored is not None and (ended := finished_result(run, recipe)) is not None:
-        _say(f"regnety: {run}: has already finished, after {counted(recipe.epochs, 'epoch')}; nothing to do", quiet)
+    if stored is not None and (ended := _ended(run, recipe, quiet=quiet)) is not None:
+        return ended
+    run = run.resolve()
+    data = data if "://" in str(data) else os.path.abspath(data)  # the workers are in another folder
+    if recipe.model is not None and Path(recipe.model).exists():
+        recipe = replace(recipe, model=os.path.abspath(recipe.model))
+    run_on_cluster(
+        partial(train, data, run, recipe, resume=True, quiet=True, **options),
+        run,
+        address=address,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        on_news=lambda line: _say(f"regnety: {line}", quiet),
+        on_epoch=lambda row: _say(epoch_line(row, recipe.epochs), quiet),
+    )
+    result = finished_result(run, recipe)
+    if result is None:
+        raise ClusterError(f"{run}: the workers have ended, but not the run; do all machines see the same folder?")
+    return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BegunRun:
+    """What a run is trained with, as its folder records it."""
+
+    pictures: RunPictures
+    train: Sequence[Sample]
+    val: Sequence[Sample]
+    stored: Recipe | None
+    """The recipe that the run began with, if it is resumed."""
+
+
+def _begin(
+    data: str | Path,
+    run: Path,
+    recipe: Recipe,
+    *,
+    resume: bool,
+    skip_unreadable: bool,
+    quiet: bool,
+    held: ExitStack,
+) -> _BegunRun | RunResult:
+    """Look at what is there, and open the run's folder, which belongs to this process until `held` is closed.
+
+    Returns:
+        The result, if the run has finished.
+    """
+    stored = check_run(run, recipe, resume=resume)
+    if stored is not None and (ended := _ended(run, recipe, quiet=quiet)) is not None:
         return ended
     if resume and stored is None:  # a mistyped folder must not train for a night unnoticed
         lack = "no finished epoch" if (run / RECIPE_FILE).exists() else "no run"
@@ -114,38 +229,38 @@ def train(
     for notice in data_set.notices:
         _say(f"regnety: {notice}", quiet)
     pictures = look_at_pictures(splits, run, begun=has_begun(run), skip_unreadable=skip_unreadable, quiet=quiet)
-    with alone_in(run, LOCK_NAME, doing="training"):
-        check_run(run, recipe, resume=resume)  # another process may have begun it while the pictures were checked
-        open_run(run, recipe)
-        return _train(
-            run,
-            start,
-            pictures,
-            stored=stored,
-            keep=keep,
-            device=place,
-            compiled=compiled,
-            quiet=quiet,
-            command=command,
-        )
+    held.enter_context(alone_in(run, LOCK_NAME, doing="training"))
+    check_run(run, recipe, resume=resume)  # another process may have begun it while the pictures were checked
+    open_run(run, recipe)
+    train_samples, val_samples = validation_split(run, pictures.splits, recipe)
+    pictures.write(run)
+    return _BegunRun(pictures=pictures, train=train_samples, val=val_samples, stored=stored)
+
+
+def _ended(run: Path, recipe: Recipe, *, quiet: bool) -> RunResult | None:
+    result = finished_result(run, recipe)
+    if result is not None:
+        _say(f"regnety: {run}: has already finished, after {counted(recipe.epochs, 'epoch')}; nothing to do", quiet)
+    return result
 
 
 def _train(
     run: Path,
     start: StartingPoint,
-    pictures: RunPictures,
+    begun: _BegunRun,
     *,
-    stored: Recipe | None,
+    workers: Workers,
     keep: int,
     device: Device,
     compiled: bool,
     quiet: bool,
     command: str | None,
 ) -> RunResult:
-    """The remaining epochs, and the bundle. `stored` is the recipe that the run began with, if it is resumed."""
-    recipe, splits = start.recipe, pictures.splits
-    train_samples, val_samples = validation_split(run, splits, recipe)
-    pictures.write(run)
+    """The remaining epochs, and the bundle."""
+    recipe, pictures = start.recipe, begun.pictures
+    splits, train_samples, val_samples = pictures.splits, begun.train, begun.val
+    if workers.count > 1:
+        _say(f"regnety: {workers.count} processes share each batch of {recipe.batch_size}", quiet)
     if not device.is_processor:
         _say(f"regnety: on {device.name}, in {device.arithmetic(recipe.precision)}", quiet)
     model, begins_with = start.network(splits.classes)
@@ -160,6 +275,7 @@ def _train(
         seed=recipe.seed,
         steps_per_epoch=recipe.steps_per_epoch,
         device=device,
+        workers=workers,
         quiet=quiet,
     )
     if batches.steps_per_epoch == 1:
@@ -172,15 +288,18 @@ def _train(
         model,
         recipe,
         batches=batches,
-        validation=EvaluationBatches(val_samples, splits.classes, start.preprocessing, batch_size=recipe.batch_size)
+        validation=EvaluationBatches(
+            val_samples, splits.classes, start.preprocessing, batch_size=recipe.batch_size, workers=workers
+        )
         if val_samples
         else None,
         preprocessing=start.preprocessing,
         device=device,
         compiled=compiled,
+        workers=workers,
         quiet=quiet,
     )
-    session.restore(run, begun_for=(stored or recipe).epochs)
+    session.restore(run, begun_for=(begun.stored or recipe).epochs)
     session.run_for(recipe.epochs)
     if session.progression.epochs_done:
         _say(f"resuming after epoch {session.progression.epochs_done} of {recipe.epochs}", quiet)
@@ -192,6 +311,10 @@ def _train(
             f"started with {recipe.epochs} epochs",
             quiet,
         )
+    if not workers.is_leader:  # whose files are those of the run
+        while not session.has_ended:
+            _advance(session)
+        return workers.led(_nothing)
     bundle = RunBundle(
         run,
         session,
@@ -213,6 +336,14 @@ def _train(
         if session.found_better:
             bundle.write()
         _say(epoch_line(row, recipe.epochs), quiet)
+    return workers.led(lambda: _finish(bundle, quiet=quiet))
+
+
+def _nothing() -> RunResult:
+    raise AssertionError("the leader finishes the run")
+
+
+def _finish(bundle: RunBundle, *, quiet: bool) -> RunResult:
     result, errors = bundle.finish(quiet=quiet)
     for error in errors:
         _say(f"regnety: {error}", quiet)

@@ -1,5 +1,6 @@
 """`regnety train`."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -57,6 +58,11 @@ from regnety.extras import import_extra
     help="Where to train; auto is a graphics card where torch finds one.",
 )
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network first: a minute, then faster steps.")
+@click.option("--ray", metavar="CLUSTER", help="Train on a Ray cluster: local (starts one), auto or HOST:PORT.")
+@click.option("--ray-workers", metavar="NUMBER|MIN:MAX", help="Ray processes; by default as many as fit.")
+@click.option(
+    "--gpus-per-worker", type=click.FloatRange(0), default=0, metavar="NUMBER", help="Graphics cards of each of them."
+)
 @click.option("--keep", type=click.IntRange(1), default=2, metavar="NUMBER", help="Number of checkpoints to keep.")
 @click.option("--skip-unreadable", is_flag=True, help="Skip images that cannot be read, instead of stopping.")
 @quiet_option
@@ -74,6 +80,9 @@ def train(
     settings: tuple[str, ...],
     device: str,
     compiled: bool,
+    ray: str | None,
+    ray_workers: str | None,
+    gpus_per_worker: float,
     keep: int,
     skip_unreadable: bool,
     quiet: bool,
@@ -85,12 +94,16 @@ def train(
     Example:  regnety train --data flowers/ --output runs/flowers --epochs 10
     """
     silence_decoders()
+    if ray is None and (ray_workers is not None or gpus_per_worker):
+        raise click.UsageError(f"{'--gpus-per-worker' if ray_workers is None else '--ray-workers'} needs --ray")
+    numbers = None if ray_workers is None else _fewest_and_most(ray_workers)
     try:
         with terminated_as(Terminated):
             # within: importing torch takes seconds, in which SIGTERM may come
             import_extra("torch", feature="training", extra="torch")
             from regnety.datasets.unreadable import UnreadablePicturesError
             from regnety.text import counted
+            from regnety.training.distribution.workers import AnotherWorkerEndedError
             from regnety.training.run import train as run_training
             from regnety.training.run_folder import has_begun
             from regnety.training.selection import select_recipe
@@ -115,11 +128,16 @@ def train(
                     keep=keep,
                     device=device,
                     compiled=compiled,
+                    ray=ray,
+                    ray_workers=numbers,
+                    gpus_per_worker=gpus_per_worker,
                     skip_unreadable=skip_unreadable,
                     quiet=quiet,
                     # what the run's records say: the line that began it, also after it was resumed
                     command=shlex.join(["regnety", *(word for word in sys.argv[1:] if word != "--resume")]),
                 )
+            except AnotherWorkerEndedError:
+                sys.exit(1)  # the other one has said why, or was killed
             except UnreadablePicturesError as error:
                 # before the error's own line, which is the last that is read
                 list_unreadable(error.errors)
@@ -132,5 +150,17 @@ def train(
         for split, top1 in (("val", result.val_top1), ("test", result.test_top1))
         if top1 is not None
     ]
+    if os.environ.get("RANK", "0") != "0":
+        return  # under torchrun the first process prints the result
     # stdout has the result alone: progress and notices are on stderr
     print(f"{result.bundle}: {', '.join([*scores, counted(result.epochs, 'epoch')])}, {result.minutes:.1f} minutes")
+
+
+def _fewest_and_most(text: str) -> tuple[int, int]:
+    """4 is (4, 4), 4:16 is (4, 16)."""
+    parts = text.split(":")
+    if len(parts) <= 2 and all(part.isdecimal() for part in parts):
+        fewest, most = int(parts[0]), int(parts[-1])
+        if 1 <= fewest <= most:
+            return fewest, most
+    raise click.UsageError(f"--ray-workers takes a number or MIN:MAX, as 4 or 4:16; got {text!r}")

@@ -1,7 +1,7 @@
 """The processes that train one network together, and what they tell each other."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from regnety.errors import ClusterError
+from regnety.inference.engines.processor import available_cores
 from regnety.training.devices import Device
 from regnety.training.distribution.batch_parts import BatchPart, part_of_batch
 
@@ -21,6 +22,10 @@ PATIENCE = timedelta(hours=12)
 """How long a worker waits for the others: as long as the first one looks at all pictures, or evaluates."""
 
 Value = TypeVar("Value")
+
+
+class AnotherWorkerEndedError(ClusterError):
+    """Raised where this worker cannot go on, as another one has failed or was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,11 @@ class Workers:
     rank: int = 0
     count: int = 1
     on_this_machine: int = 1
+
+    @property
+    def threads(self) -> int:
+        """This worker's share of the machine's cores, for decoding."""
+        return max(1, available_cores() // self.on_this_machine)
 
     @property
     def is_leader(self) -> bool:
@@ -64,39 +74,66 @@ class Workers:
         dist.broadcast_object_list(values, src=0, device=torch.device("cpu"))
         return values[0]
 
+    def led(self, work: Callable[[], Value]) -> Value:
+        """What the leader's work answers, in every worker; the others wait for it.
+
+        Raises:
+            AnotherWorkerEndedError: in the others, where the leader's work raises.
+        """
+        if self.count == 1:
+            return work()
+        answer: tuple[Value] | None = None
+        try:
+            if self.is_leader:
+                answer = (work(),)
+        finally:
+            answer = self.from_leader(answer)
+        if answer is None:
+            raise AnotherWorkerEndedError("the first worker of this run has ended; its own line says why")
+        return answer[0]
+
 
 ALONE = Workers()
 """One process."""
 
 
 @contextmanager
-def joined(device: Device) -> Iterator[Workers]:
+def joined(device: Device | None = None) -> Iterator[Workers]:
     """The workers that `torchrun` or Ray Train has started with this process; without either this one is alone.
 
     Args:
         device: where this worker trains; one with several graphics cards takes the card of its number.
 
     Raises:
-        ClusterError: within, where another worker has ended.
+        AnotherWorkerEndedError: within, where another worker has ended.
     """
     if dist.is_initialized():  # by Ray Train
-        yield _workers()
+        with _others_watched():
+            yield _workers()
         return
     if "LOCAL_RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ALONE
         return
-    if device.kind == "cuda":
+    if device is not None and device.kind == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group(BACKENDS if device.kind == "cuda" else "gloo", timeout=PATIENCE)
+    on_card = device is not None and device.kind == "cuda"
+    dist.init_process_group(BACKENDS if on_card else "gloo", timeout=PATIENCE)
     try:
-        yield _workers()
-    except RuntimeError as error:
-        # gloo's are plain RuntimeErrors, which name its files
-        if isinstance(error, dist.DistError) or "gloo" in str(error):
-            raise ClusterError("another worker of this run has ended; its own line says why") from error
-        raise
+        with _others_watched():
+            yield _workers()
     finally:
         dist.destroy_process_group()
+
+
+@contextmanager
+def _others_watched() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        # gloo's are plain RuntimeErrors, which name its files or its peer
+        if isinstance(error, dist.DistError) or "gloo" in str(error) or "peer" in str(error):
+            raise AnotherWorkerEndedError("another worker of this run has ended; its own line says why") from error
+        raise
 
 
 def _workers() -> Workers:

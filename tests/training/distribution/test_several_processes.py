@@ -1,0 +1,108 @@
+"""Runs that several processes share: the curve of one process, its files, its errors, and its resume."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ranks import Ranks
+
+from pictures import write_colours
+from regnety import Bundle
+from regnety.training.checkpoints import checkpoints
+from runs import command, epochs_of, metrics_of, weights_of
+
+MIXED = ("augmentation.mixup=0.4", "augmentation.cutmix=1", "augmentation.erasing=0.3")
+WAIT_S = 120
+
+
+@pytest.fixture(scope="module")
+def ranks() -> Iterator[Ranks]:
+    with Ranks() as ranks:
+        yield ranks
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """33 photographs to train on and 21 to validate with: no batch of 10 divides them."""
+    folder = tmp_path_factory.mktemp("data")
+    for seed, (split, count) in enumerate((("train", 11), ("val", 7), ("test", 3))):
+        write_colours(folder / split, count=count, seed=seed)
+    return folder
+
+
+def test_three_processes_have_the_curve_of_one(ranks: Ranks, data: Path, tmp_path: Path) -> None:
+    """A batch of 10 in parts of 4, 4 and 2, whose classes are weighted."""
+    settings = ("precision=f64", "batch_size=10", "epochs=3", "class_weights=balanced", *MIXED)
+    rows = []
+    for count in (0, 3):
+        output = tmp_path / str(count)
+        ended = ranks.run(count, command(data, output, *settings))
+        assert ended.statuses == [0] * max(1, count), ended.err
+        assert epochs_of(output) == [1, 2, 3]
+        # one of them speaks
+        assert ended.out[0].startswith(f"{output}/bundle: val top1 ")
+        assert "epoch 3/3: loss" in ended.err[0]
+        assert set(ended.out[1:]) | set(ended.err[1:]) <= {""}
+        assert "unfinished" not in Bundle.load(output / "bundle").provenance
+        rows.append([{key: value for key, value in row.items() if key != "seconds"} for row in metrics_of(output)])
+    for one, three in zip(*rows, strict=True):
+        assert three == pytest.approx(one, abs=1e-6)
+
+
+def test_what_is_refused_is_said_once(ranks: Ranks, data: Path, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "thesis.txt").write_text("mine", "utf-8")
+    ended = ranks.run(2, command(data, taken))
+    assert ended.statuses == [2, 1] or ended.statuses[0] != 0
+    assert ended.err == [f"Error: {taken}: is not empty and holds no run; name another output\n", ""]
+    ended = ranks.run(3, command(data, tmp_path / "run", "batch_size=4"))
+    assert 0 not in ended.statuses
+    assert any("a batch of 4 cannot be divided among 3 workers" in text for text in ended.err)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("crop", ["resized", "shift"])
+def test_a_killed_run_goes_on_with_another_number_of_processes(
+    crop: str, ranks: Ranks, data: Path, tmp_path: Path
+) -> None:
+    settings = ("precision=f64", "batch_size=10", "epochs=12", f"augmentation.crop={crop}", *MIXED)
+    alone, output = tmp_path / "alone", tmp_path / "run"
+    assert ranks.run(2, command(data, alone, *settings)).statuses == [0, 0]
+    again = [*command(data, output, *settings), "--resume"]
+    for count, victim in ((2, 1), (3, 0)):
+        done = len(epochs_of(output)) if output.exists() else 0
+        processes = ranks.start(count, again)
+        deadline = time.monotonic() + WAIT_S
+        while not any(int(path.stem.removeprefix("epoch-")) > done for path in checkpoints(output)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        ranks.kill(processes[victim])
+        ended = ranks.wait()
+        assert ended.statuses[victim] == -9
+        assert 0 not in ended.statuses
+    ended = ranks.run(2, again)
+    assert ended.statuses == [0, 0], ended.err
+    assert "resuming after epoch" in ended.err[0]
+    assert epochs_of(output) == list(range(1, 13))
+    for undisturbed, disturbed in zip(metrics_of(alone), metrics_of(output), strict=True):
+        assert disturbed["train_loss"] == pytest.approx(undisturbed["train_loss"], abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_kill_and_the_same_number_of_processes_end_with_the_same_bits(
+    ranks: Ranks, data: Path, tmp_path: Path
+) -> None:
+    settings = ("batch_size=10", "epochs=12", *MIXED)
+    alone, output = tmp_path / "alone", tmp_path / "run"
+    assert ranks.run(2, command(data, alone, *settings)).statuses == [0, 0]
+    processes = ranks.start(2, command(data, output, *settings))
+    deadline = time.monotonic() + WAIT_S
+    while not checkpoints(output):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    ranks.kill(processes[1])
+    assert 0 not in ranks.wait().statuses
+    assert ranks.run(2, [*command(data, output, *settings), "--resume"]).statuses == [0, 0]
+    assert weights_of(output) == weights_of(alone)
