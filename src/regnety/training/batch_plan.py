@@ -36,16 +36,24 @@ class EpochPlan:
         seed: of the run.
         steps_per_epoch: batches of an epoch; None is one pass over the samples.
         workers: who share each batch. It is the same whatever their number.
+        pieces: in which a batch is computed, one after the other.
 
     Raises:
         RecipeError: a batch cannot be divided among the workers.
     """
 
     def __init__(
-        self, count: int, batch_size: int, seed: int, steps_per_epoch: int | None, workers: Workers = ALONE
+        self,
+        count: int,
+        batch_size: int,
+        seed: int,
+        steps_per_epoch: int | None,
+        workers: Workers = ALONE,
+        *,
+        pieces: int = 1,
     ) -> None:
         self.batch_size = min(batch_size, count)
-        self.part = workers.part(self.batch_size)
+        self.part = workers.part(self.batch_size, pieces=pieces)
         """Which pictures of each batch this worker loads. Random numbers are drawn for the whole batch all the same."""
         self._steps_per_pass = count // self.batch_size
         self.steps_per_epoch = steps_per_epoch or self._steps_per_pass

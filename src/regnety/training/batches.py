@@ -72,6 +72,7 @@ def training_batches(
     whole: Pixels | None = None,
     device: Device = PROCESSOR,
     workers: Workers = ALONE,
+    pieces: int = 1,
     quiet: bool = False,
 ) -> TrainingBatches:
     """The batches for an augmentation: decoded in every epoch for `resized` crops, kept in memory for `shift`.
@@ -79,7 +80,8 @@ def training_batches(
     An epoch is one pass over the pictures, or `steps_per_epoch` steps. Where those are more or less than a pass, the
     next epoch continues the pass. `images` has the pictures that `resized` crops are taken from, where they have been
     read before (`training_images`), `whole` those for `shift` (`load_all`). On a graphics card kept pictures of one
-    size lie there, and are cropped there. `workers` each get a part of every batch.
+    size lie there, and are cropped there. `workers` each get a part of every batch, and of each
+    of its `pieces`.
 
     Raises:
         DataError: the pictures do not fit into memory.
@@ -87,7 +89,7 @@ def training_batches(
         RecipeError: a batch cannot be divided among the workers.
     """
     targets = class_indices(samples, classes)
-    plan = EpochPlan(len(samples), batch_size, seed, steps_per_epoch, workers)
+    plan = EpochPlan(len(samples), batch_size, seed, steps_per_epoch, workers, pieces=pieces)
     side = preprocessing.image_size
     if augmentation.crop == "resized":
         images = images or training_images(samples, preprocessing, kept_side=augmentation.kept_side, quiet=quiet)

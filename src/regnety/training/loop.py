@@ -51,18 +51,16 @@ def train_epoch(
     augmentation: Augmentation,
     seed: int,
     first_step: int,
-    part: BatchPart | None = None,
+    part: BatchPart,
     keep_statistics: bool = False,
     clip_norm: float | None = None,
-    accumulate: int = 1,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[StepRecord]:
     """One pass over the batches; yields facts, and the caller decides what to print or keep.
 
-    `augmentation` mixes and erases, by `seed` and step; the batches are the `part` of whole ones, None all of them.
-    With `keep_statistics` batch norm uses and keeps the statistics that it has; `clip_norm` is the largest norm of all
-    gradients together; `accumulate` is the number of parts in which this worker computes its batch; `forward` is called
-    in place of `model`, compiled or in parallel with other workers.
+    `augmentation` mixes and erases, by `seed` and step; the batches are this worker's `part` of whole ones, computed in
+    its pieces. With `keep_statistics` batch norm uses and keeps the statistics that it has; `clip_norm` is the largest
+    norm of all gradients together; `forward` is called in place of `model`, compiled or in parallel with other workers.
     """
     model.train()
     if keep_statistics:
@@ -80,7 +78,7 @@ def train_epoch(
         optimizer.zero_grad(set_to_none=True)
         whole = objective.divisor(labels, others, share)
         loss, correct = torch.zeros_like(whole), torch.zeros_like(labels[0])
-        for some in _computed_in_parts(len(labels), accumulate, forward):
+        for some in _in_pieces(part, forward):
             with device.autocast(arithmetic):
                 logits = (forward or model)(images[some])  # [some, num_classes]
             own = objective(logits, labels[some], others[some], share) / whole
@@ -94,16 +92,18 @@ def train_epoch(
         scaler.update()
         if average is not None:
             average.update(model, step)
-        count = part.whole if part else len(labels)
-        yield StepRecord(step=step, lr=lr, loss=loss, correct=correct, count=count)
+        yield StepRecord(step=step, lr=lr, loss=loss, correct=correct, count=part.whole)
 
 
-def _computed_in_parts(count: int, parts: int, forward: object) -> Iterator[slice]:
-    """A batch in parts of the same size, give or take one; other workers get the sum of the gradients with the last."""
-    for number in range(parts):
-        unshared = getattr(forward, "no_sync", nullcontext) if number < parts - 1 else nullcontext
+def _in_pieces(part: BatchPart, forward: object) -> Iterator[slice | npt.NDArray[np.intp]]:
+    """The pieces of a worker's part; the others get the sum of the gradients with the last one."""
+    if len(part.pieces) == 1:
+        yield slice(None)  # a view, and no copy
+        return
+    for piece in part.pieces:
+        unshared = nullcontext if piece is part.pieces[-1] else getattr(forward, "no_sync", nullcontext)
         with unshared():
-            yield slice(count * number // parts, count * (number + 1) // parts)
+            yield piece
 
 
 def on_device(values: npt.NDArray[np.uint8] | npt.NDArray[np.int64] | Tensor, device: Device) -> Tensor:

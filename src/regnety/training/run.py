@@ -276,6 +276,7 @@ def _train(
         steps_per_epoch=recipe.steps_per_epoch,
         device=device,
         workers=workers,
+        pieces=recipe.accumulate,
         quiet=quiet,
     )
     if batches.steps_per_epoch == 1:

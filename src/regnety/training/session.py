@@ -298,8 +298,6 @@ class Session:
             part=self._batches.part,
             keep_statistics=self.recipe.batch_norm == "kept",
             clip_norm=self.recipe.optimizer.clip_norm,
-            # Each worker has the same number of parts: batch norm waits for the others.
-            accumulate=max(1, min(self.recipe.accumulate, self._batches.part.whole // 2 // self._workers.count)),
             forward=self._forward,
         )
 

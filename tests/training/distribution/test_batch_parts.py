@@ -22,13 +22,30 @@ def test_parts_are_the_batch_in_pairs(batch_size: int, workers: int) -> None:
     assert max(sizes) - min(sizes) <= 2 + batch_size % 2
     for part in parts:
         assert np.array_equal(part.places[::-1], batch_size - 1 - part.places)
-    assert sum(part.share for part in parts) == pytest.approx(1)
+        assert [piece.tolist() for piece in part.pieces] == [list(range(len(part.places)))]
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+@pytest.mark.parametrize("batch_size", [24, 25])
+def test_a_piece_has_the_same_pictures_with_any_number_of_workers(batch_size: int, workers: int) -> None:
+    """As batch norm takes its statistics from a piece."""
+    alone = part_of_batch(batch_size, rank=0, workers=1, pieces=4)
+    assert sorted(np.concatenate(alone.pieces).tolist()) == list(range(batch_size))
+    parts = [part_of_batch(batch_size, rank=rank, workers=workers, pieces=4) for rank in range(workers)]
+    for number, piece in enumerate(alone.pieces):
+        shared = [part.places[part.pieces[number]] for part in parts]
+        assert all(len(own) for own in shared)
+        assert sorted(np.concatenate(shared).tolist()) == piece.tolist()
+    for part in parts:
+        assert np.array_equal(part.places[::-1], batch_size - 1 - part.places)
 
 
 def test_a_batch_that_is_too_small_is_one_line() -> None:
     assert len(part_of_batch(3, rank=1, workers=2).places) == 1
     with pytest.raises(RecipeError, match=r"a batch of 4 cannot be divided among 3 workers.*at most 2 workers"):
         part_of_batch(4, rank=0, workers=3)
+    with pytest.raises(RecipeError, match=r"a batch of 16 in 4 parts cannot be divided among 3 workers.*at least 24"):
+        part_of_batch(16, rank=0, workers=3, pieces=4)
 
 
 @pytest.mark.parametrize("batch_size", [12, 13])

@@ -13,8 +13,8 @@ from regnety.preprocessing import Preprocessing
 from regnety.training.batches import EvaluationBatches
 from regnety.training.devices import PROCESSOR
 from regnety.training.distribution.workers import ALONE, Workers
+from regnety.training.input_normalization import InputNormalization
 from regnety.training.loop import top1_of
-from regnety.training.optimization import InputNormalization
 
 COUNT = 23
 BATCH_SIZE = 5

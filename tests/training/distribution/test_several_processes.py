@@ -33,7 +33,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_three_processes_have_the_curve_of_one(ranks: Ranks, data: Path, tmp_path: Path) -> None:
     """A batch of 10 in parts of 4, 4 and 2, whose classes are weighted."""
-    settings = ("precision=f64", "batch_size=10", "epochs=3", "class_weights=balanced", *MIXED)
+    settings = ("precision=f64", "batch_size=10", "epochs=3", "class_weights=balanced", "accumulate=1", *MIXED)
     rows = []
     for count in (0, 3):
         output = tmp_path / str(count)
@@ -55,7 +55,7 @@ def test_what_is_refused_is_said_once(ranks: Ranks, data: Path, tmp_path: Path) 
     taken.mkdir()
     (taken / "thesis.txt").write_text("mine", "utf-8")
     ended = ranks.run(2, command(data, taken))
-    assert ended.statuses == [2, 1] or ended.statuses[0] != 0
+    assert 0 not in ended.statuses
     assert ended.err == [f"Error: {taken}: is not empty and holds no run; name another output\n", ""]
     ended = ranks.run(3, command(data, tmp_path / "run", "batch_size=4"))
     assert 0 not in ended.statuses

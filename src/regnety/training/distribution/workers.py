@@ -52,13 +52,13 @@ class Workers:
         """Whether this process writes the run's files and speaks."""
         return self.rank == 0
 
-    def part(self, batch_size: int) -> BatchPart:
-        """The pictures of a batch that are this worker's.
+    def part(self, batch_size: int, *, pieces: int = 1) -> BatchPart:
+        """The pictures of a batch that are this worker's; the batch is computed in so many pieces.
 
         Raises:
             RecipeError: the batch is too small to be divided.
         """
-        return part_of_batch(batch_size, rank=self.rank, workers=self.count)
+        return part_of_batch(batch_size, rank=self.rank, workers=self.count, pieces=pieces)
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum of every worker's tensor, the same bits in each; `values` is overwritten."""
