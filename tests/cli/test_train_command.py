@@ -288,3 +288,33 @@ def test_what_stops_a_run_is_said_and_it_goes_on(sent: signal.Signals, status: i
     assert "Traceback" not in err
     assert Bundle.load(output).provenance["unfinished"].endswith(" of 200 epochs are done")
     assert [path.name for path in output.rglob(".*")] == [".run.lock"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ray-workers", "2"], "--ray-workers needs --ray"),
+        (["--gpus-per-worker", "1"], "--gpus-per-worker needs --ray"),
+        (["--ray", "local", "--ray-workers", "4:2"], "takes a number or MIN:MAX, as 4 or 4:16; got '4:2'"),
+        (["--ray", "local", "--ray-workers", "many"], "takes a number or MIN:MAX, as 4 or 4:16; got 'many'"),
+        (["--ray", "local", "--ray-workers", "0"], "takes a number or MIN:MAX, as 4 or 4:16; got '0'"),
+    ],
+)
+def test_options_of_a_cluster_that_do_not_fit(
+    options: list[str], message: str, data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result = regnety_here(capfd, *command(data, tmp_path / "run"), *options)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_cluster_would_refuse_is_refused_before_there_is_one(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.txt").write_text("mine", "utf-8")
+    result = regnety_here(capfd, *command(data, tmp_path), "--ray", "127.0.0.9:1")
+    assert result.returncode != 0
+    assert one_line(result) == f"{tmp_path}: is not empty and holds no run; name another output"
+    result = regnety_here(capfd, *command(data, tmp_path / "run"), "--ray", "127.0.0.9:1")
+    assert "no Ray cluster answers there" in one_line(result)

@@ -26,13 +26,14 @@ def in_parallel(model: nn.Module, workers: Workers, *, sync_batchnorm: bool) -> 
         return model
     if sync_batchnorm:
         synchronize_batch_norm(model, workers)
-    engine = nn.parallel.DistributedDataParallel
+    engine: Any = nn.parallel.DistributedDataParallel
     known = inspect.signature(engine).parameters
     buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # the older name
-    parallel = engine(model, **{buffers: not sync_batchnorm})
+    parallel: Any = engine(model, **{buffers: not sync_batchnorm})
     # Its own hook takes the mean over workers, which is wrong where their parts of a batch differ in size.
     parallel.register_comm_hook(None, _sum_of_gradients)
-    return parallel
+    network: nn.Module = parallel
+    return network
 
 
 def _sum_of_gradients(
