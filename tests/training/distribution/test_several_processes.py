@@ -56,7 +56,8 @@ def test_what_is_refused_is_said_once(ranks: Ranks, data: Path, tmp_path: Path) 
     (taken / "thesis.txt").write_text("mine", "utf-8")
     ended = ranks.run(2, command(data, taken))
     assert 0 not in ended.statuses
-    assert ended.err == [f"regnety: {taken}: is not empty and holds no run; name another output\n", ""]
+    assert ended.err[0] == f"regnety: {taken}: is not empty and holds no run; name another output\n"
+    assert ended.err[1].strip() == ""
     ended = ranks.run(3, command(data, tmp_path / "run", "batch_size=4"))
     assert 0 not in ended.statuses
     assert any("a batch of 4 cannot be divided among 3 workers" in text for text in ended.err)

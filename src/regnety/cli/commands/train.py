@@ -143,17 +143,23 @@ def train(
                 list_unreadable(error.errors)
                 raise
     except KeyboardInterrupt:
-        say("stopped; --resume continues after the last finished epoch")
+        if _speaks():
+            say("stopped; --resume continues after the last finished epoch")
         raise  # `main` makes the exit status of it: 130, or 143 after SIGTERM
     scores = [
         f"{split} top1 {top1:.2f} %"
         for split, top1 in (("val", result.val_top1), ("test", result.test_top1))
         if top1 is not None
     ]
-    if os.environ.get("RANK", "0") != "0":
-        return  # under torchrun the first process prints the result
+    if not _speaks():
+        return
     # stdout has the result alone: progress and notices are on stderr
     print(f"{result.bundle}: {', '.join([*scores, counted(result.epochs, 'epoch')])}, {result.minutes:.1f} minutes")
+
+
+def _speaks() -> bool:
+    """Under torchrun the first process does."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _fewest_and_most(text: str) -> tuple[int, int]:

@@ -30,7 +30,7 @@ RESIZE_S = 60.0
 
 
 def run_on_cluster(
-    work: Callable[[], None],
+    work: Callable[[], object],
     run: Path,
     *,
     address: str,
@@ -91,33 +91,34 @@ def _room(
 
 
 def _trainer(
-    work: Callable[[], None],
+    work: Callable[[], object],
     run: Path,
     record: Any,
     fewest: int,
     most: int,
     resources: dict[str, float],
 ) -> Any:
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    import ray.train
     from ray.train.torch import TorchConfig, TorchTrainer
 
+    library: Any = ray.train  # its types are those of the classes that these replace
     return TorchTrainer(
         _work_of_one,
         train_loop_config={"work": work, "run": run, "record": record},
         torch_config=TorchConfig(
             backend=BACKENDS if "GPU" in resources else "gloo", timeout_s=round(PATIENCE.total_seconds())
         ),
-        scaling_config=ScalingConfig(
+        scaling_config=library.ScalingConfig(
             num_workers=most if fewest == most else (fewest, most),
             use_gpu="GPU" in resources,
             resources_per_worker=resources,
             elastic_resize_monitor_interval_s=RESIZE_S,
         ),
-        run_config=RunConfig(
+        run_config=library.RunConfig(
             name="run",
             storage_path=str(_ray_folder(run)),
             # Without end; `_Record` ends the run where starting again is no use.
-            failure_config=FailureConfig(max_failures=-1),
+            failure_config=library.FailureConfig(max_failures=-1),
         ),
     )
 
