@@ -21,7 +21,7 @@ from regnety.metadata.model_metadata import ModelMetadata
 from regnety.training.checkpoints import Progression
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_folder import BUNDLE_FOLDER
-from regnety.training.session import WHICH_WEIGHTS, Session
+from regnety.training.session import AVERAGED, Session
 
 UNFINISHED = "unfinished"
 """The fact in the provenance of a bundle by which its run has not finished."""
@@ -164,7 +164,7 @@ def _weights_in_words(progression: Progression, recipe: Recipe) -> str:
         return f"the average of epochs {', '.join(others)} and {last}"
     best = progression.best_epoch
     row = progression.history[best - 1] if 0 < best <= len(progression.history) else {}
-    averaged = recipe.averages_weights and row.get(WHICH_WEIGHTS) != "last"
+    averaged = recipe.averages_weights and row.get(AVERAGED, 1) == 1
     return f"of epoch {best}{', averaged over the training' * averaged}"
 
 

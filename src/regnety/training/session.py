@@ -43,9 +43,9 @@ FEATURE_EPOCH = 10_000
 them."""
 STEPS_AHEAD = 16
 """Steps on a graphics card before their losses are read, so that the card never waits for Python."""
-WHICH_WEIGHTS = "weights"
-"""Field of a row of metrics.jsonl: whether the averaged weights of an epoch were better, or the last ones; absent where
-the recipe leaves no choice."""
+AVERAGED = "averaged"
+"""Field of a row of metrics.jsonl: 1 where the averaged weights of an epoch were kept, 0 where the last ones; absent
+where the recipe leaves no choice."""
 UNMEASURED_STEPS = 2
 """First steps, which also wait for the first pictures and for memory."""
 
@@ -230,7 +230,7 @@ class Session:
             kept = candidates[name]
             row |= scores[name]
         if self.recipe.ema_kept == "better":
-            row[WHICH_WEIGHTS] = name
+            row[AVERAGED] = int(name == "averaged")
         self._rank(epoch + 1, kept, top1=row.get("val_top1", -1.0), loss=row.get("val_loss", 0.0))
         self.progression.epochs_done = epoch + 1
         if self.has_ended:
