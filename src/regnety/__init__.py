@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     from regnety.catalog.published import PublishedWeights as PublishedWeights, list_weights as list_weights
     from regnety.datasets.checking.data_check import DataCheck as DataCheck, check_data as check_data
     from regnety.datasets.checking.findings import Finding as Finding
+    from regnety.designspace.designs import Designs as Designs
     from regnety.designspace.populations import Population as Population, TrialResult as TrialResult
+    from regnety.designspace.spaces import DesignSpace as DesignSpace
     from regnety.errors import (
         ClusterError as ClusterError,
         DataError as DataError,
@@ -160,7 +162,9 @@ _HOMES = {
     "regnety.catalog.published": ("PublishedWeights", "list_weights"),
     "regnety.datasets.checking.data_check": ("DataCheck", "check_data"),
     "regnety.datasets.checking.findings": ("Finding",),
+    "regnety.designspace.designs": ("Designs",),
     "regnety.designspace.populations": ("Population", "TrialResult"),
+    "regnety.designspace.spaces": ("DesignSpace",),
     "regnety.errors": (
         "ClusterError",
         "DataError",

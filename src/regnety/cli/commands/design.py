@@ -4,7 +4,12 @@ import importlib
 
 import click
 
-COMMANDS = {"run": "design_run", "report": "design_report"}
+COMMANDS = {
+    "sample": "design_sample",
+    "run": "design_run",
+    "report": "design_report",
+    "nearest": "design_nearest",
+}
 """Each command and the module in `commands/` that has a function of that name."""
 
 
@@ -36,7 +41,7 @@ class _DesignCommands(click.Group):
 def design(context: click.Context) -> None:
     """Sample the design space, train what was sampled, and compare.
 
-    Example:  regnety design run designs.parquet --data DIR --output runs/population
+    Example:  regnety design sample --macs 380M:400M --count 500 -o designs.parquet
     """
     if context.invoked_subcommand is None:
         print(context.get_help())
