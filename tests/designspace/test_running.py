@@ -123,6 +123,22 @@ def _with_more(whole: Path, folder: Path) -> Path:
     return copy
 
 
+def test_before_its_first_result_there_is_nothing_to_lose(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(*arguments: Any, **options: Any) -> trials.Outcome:
+        raise KeyboardInterrupt
+
+    output = tmp_path / "begun"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(executors, "outcome_of", refusing)
+        population(data, output, count=1, threads=2)
+    (output / "trials" / "00000").mkdir(parents=True)
+    population(data, output, count=1, settings=["epochs=1"])
+    assert json.loads((output / "population.json").read_text("utf-8"))["threads"] == 1
+    assert epochs_of_trials(output) == {0: [1]}
+
+
 def test_what_cannot_be_a_population(data: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="a population trains from random ones"):
         run_population(DESIGNS, data, tmp_path / "a", "finetune")

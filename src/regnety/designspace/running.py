@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from regnety.architecture.description import AnyDesign
-from regnety.datasets.data_sets import read_data_set
+from regnety.datasets.data_sets import DataSet, read_data_set
 from regnety.designspace.executors import TRIAL_FOLDER, Executor, RayTasks, ThisProcess, folder_of
 from regnety.designspace.halving import Progress, read_share, replayed
-from regnety.designspace.journal import Journal
+from regnety.designspace.journal import Journal, read_journal
 from regnety.designspace.live_table import LiveTable
 from regnety.designspace.plan import PLAN_FILE, DataFacts, Plan, complexities_of, make_trials, read_plan
 from regnety.designspace.trials import Conditions, Outcome, TrialData
@@ -23,6 +23,7 @@ from regnety.errors import DataError, InvalidDesignError, JobError, RecipeError
 from regnety.extras import import_extra
 from regnety.inference.cluster.connection import connected
 from regnety.storage import alone_in, remove_leftovers
+from regnety.text import counted
 from regnety.training.recipes.named_recipes import load_recipe
 from regnety.training.recipes.recipe import Recipe, with_settings
 
@@ -102,9 +103,10 @@ def run_population(
     base = _base_recipe(recipe, settings, chosen[0], conditions, stored)
     share = read_share(keep_best) if isinstance(keep_best, str) else keep_best
     trials = make_trials(chosen, base, read_variations(vary, base), draws=draws, repeat=repeat)
+    data_set = _data_set(data, quiet=quiet)
     with alone_in(folder, LOCK_NAME, doing="training a population"):
         photographs, name = _photographs(
-            data, folder, base, begun=stored is not None, skip_unreadable=skip_unreadable, quiet=quiet
+            data_set, folder, base, begun=stored is not None, skip_unreadable=skip_unreadable, quiet=quiet
         )
         plan = Plan(
             recipe=base,
@@ -123,10 +125,11 @@ def run_population(
             trials=trials,
             complexities=complexities_of(trials, len(photographs.classes)),
         )
-        if stored is None:
-            plan.write(folder)
-        else:
+        if stored is not None:
             plan.check_same(stored, folder)
+        else:
+            _begin(plan, folder)
+        _say(_what_is_trained(plan), quiet)
         with Journal(folder / JOURNAL_FILE) as journal:
             progress = replayed(journal.records, len(trials))
             with LiveTable(plan, progress, quiet=quiet) as table:
@@ -211,20 +214,37 @@ def _executor(
 
 
 def _stored_plan(folder: Path, *, resume: bool) -> Plan | None:
+    """The plan of the population that is in a folder; None where there is none, or none that has a result."""
     if folder.exists() and not folder.is_dir():
         raise JobError(f"{folder}: is a file; the output is a folder")
-    if (folder / PLAN_FILE).exists():
+    if (folder / PLAN_FILE).exists() and read_journal(folder / JOURNAL_FILE):
         if not resume:
             raise JobError(
                 f"{folder}: holds a population; continue it with --resume (resume=True), or name another output"
             )
         return read_plan(folder)
-    # killed before its plan was written, a population leaves these
-    own = {"split.json", "pictures.json", f".{LOCK_NAME}.lock"}
+    own = {PLAN_FILE, JOURNAL_FILE, TRIAL_FOLDER, "split.json", "pictures.json", f".{LOCK_NAME}.lock"}
     names = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
     if any(not name.startswith(".") or not name.endswith(".part") for name in names - own):
         raise JobError(f"{folder}: is not empty and holds no population; name another output")
     return None
+
+
+def _begin(plan: Plan, folder: Path) -> None:
+    """Write the plan; a trial that was killed before the first result goes on from its checkpoint if it is the same."""
+    text = (folder / PLAN_FILE).read_text("utf-8") if (folder / PLAN_FILE).exists() else None
+    plan.write(folder)
+    if text != (folder / PLAN_FILE).read_text("utf-8"):
+        shutil.rmtree(folder / TRIAL_FOLDER, ignore_errors=True)
+
+
+def _what_is_trained(plan: Plan) -> str:
+    data, recipe = plan.data, plan.recipe
+    return (
+        f"{data.name}: {data.train} photographs of {data.classes} classes to train on, {data.val} to measure errors "
+        f"on; {counted(len(plan.trials), 'trial')} of {counted(recipe.epochs, 'epoch')} at {recipe.image_size} pixels, "
+        f"recipe {recipe.name}, {recipe.precision}, {counted(plan.conditions.threads, 'thread')} each"
+    )
 
 
 def _base_recipe(
@@ -270,17 +290,21 @@ def _device_of(device: str, *, on_ray: bool, gpus: float) -> str:
     return find_device(device).kind
 
 
-def _photographs(
-    data: str | Path, folder: Path, recipe: Recipe, *, begun: bool, skip_unreadable: bool, quiet: bool
-) -> tuple[TrialData, str]:
-    from regnety.training.pictures import look_at_pictures
-    from regnety.training.run_folder import SPLIT_FILE, validation_split
-
+def _data_set(data: str | Path, *, quiet: bool) -> DataSet:
     if "://" not in str(data):
         data = os.path.abspath(data)  # as with the output, workers have another working folder
     data_set = read_data_set(data, quiet=quiet)
     for notice in data_set.notices:
         _say(notice, quiet)
+    return data_set
+
+
+def _photographs(
+    data_set: DataSet, folder: Path, recipe: Recipe, *, begun: bool, skip_unreadable: bool, quiet: bool
+) -> tuple[TrialData, str]:
+    from regnety.training.pictures import look_at_pictures
+    from regnety.training.run_folder import SPLIT_FILE, validation_split
+
     splits = data_set.training()
     remove_leftovers(folder)
     if not begun:

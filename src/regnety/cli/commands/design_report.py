@@ -24,9 +24,10 @@ from regnety.cli.output.notices import say
     help="Write each picture there too, as PNG and SVG.",
 )
 def design_report(populations: tuple[Path, ...], output: Path | None, pictures: Path | None) -> None:
-    """Write the report on populations: their errors beside each other, and all about the first.
+    """Write the report on populations as one page.
 
-    FOLDER is one that `regnety design run` has written, or still writes.
+    It has their errors beside each other, and all about the first. FOLDER is one that `regnety design run` has written,
+    or still writes.
 
     Example:  regnety design report runs/population -o population.html
     """

@@ -79,10 +79,11 @@ def design_run(
     skip_unreadable: bool,
     quiet: bool,
 ) -> None:
-    """Train every design of a file, and keep each result as it comes.
+    """Train every design of a file as a population.
 
-    DESIGNS is a .parquet, .csv or .jsonl file of `regnety design sample`, or one design as for `describe`. A population
-    that was killed is continued with --resume: no trial is lost, and none is trained twice.
+    DESIGNS is a .parquet, .csv or .jsonl file of `regnety design sample`, or one design as for `describe`. Each result
+    is kept as it comes: a population that was killed is continued with --resume, no trial is lost, and none is trained
+    twice.
 
     Example:  regnety design run designs.parquet --data DIR --output runs/population --ray local
     """

@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,7 +86,8 @@ def connected(address: str = AUTO) -> Iterator[Cluster]:
         yield _describe(ray, started=False)
         return
     try:
-        started = _connect(ray, address)
+        with _own_end():
+            started = _connect(ray, address)
         _silence()
         yield _describe(ray, started=started)
     finally:
@@ -131,6 +134,15 @@ def _connect(ray: Any, address: str) -> bool:
             ) from error
         place = "a local instance cannot be started" if address in (AUTO, LOCAL) else f"{address}: cannot be used"
         raise ClusterError(f"Ray: {place}: {one_line(error)}") from error
+
+
+@contextmanager
+def _own_end() -> Iterator[None]:
+    """Keep what SIGTERM does where somebody has asked for it: Ray's native part makes it an abort."""
+    asked = signal.getsignal(signal.SIGTERM)
+    yield
+    if callable(asked) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, asked)
 
 
 @contextmanager
