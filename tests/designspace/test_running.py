@@ -130,9 +130,10 @@ def test_before_its_first_result_there_is_nothing_to_lose(
         raise KeyboardInterrupt
 
     output = tmp_path / "begun"
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(executors, "outcome_of", refusing)
-        population(data, output, count=1, threads=2)
+        with pytest.raises(KeyboardInterrupt):
+            population(data, output, count=1, threads=2)
     (output / "trials" / "00000").mkdir(parents=True)
     population(data, output, count=1, settings=["epochs=1"])
     assert json.loads((output / "population.json").read_text("utf-8"))["threads"] == 1
