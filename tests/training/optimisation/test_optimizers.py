@@ -1,6 +1,7 @@
 """Optimisers: the parameters they treat alike, and each against a computation by hand or torch's own."""
 
 import copy
+import importlib
 from typing import Any
 
 import numpy as np
@@ -188,13 +189,15 @@ def test_every_optimizer_goes_on_from_its_state(name: str) -> None:
         assert torch.equal(one, other)
 
 
-def test_lamb_is_timms(timm: Any) -> None:
+@pytest.mark.usefixtures("timm")
+def test_lamb_is_timms() -> None:
+    reference: Any = importlib.import_module("timm.optim")
     networks = [small_network() for _ in range(2)]
     networks[1].load_state_dict(networks[0].state_dict())
     recipe = Optimizer(name="lamb", lr=0.01, weight_decay=0.02, decay_norms_and_biases=False)
     groups = make_optimizer(networks[1], recipe).param_groups
     groups = [{"params": group["params"], "weight_decay": group["weight_decay"]} for group in groups]
-    optimizers = [make_optimizer(networks[0], recipe), timm.optim.Lamb(groups, lr=0.01, max_grad_norm=None)]
+    optimizers = [make_optimizer(networks[0], recipe), reference.Lamb(groups, lr=0.01, max_grad_norm=None)]
     for step in range(4):
         for network, optimizer in zip(networks, optimizers, strict=True):
             generator = torch.Generator().manual_seed(step)
