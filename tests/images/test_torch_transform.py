@@ -164,7 +164,17 @@ def test_it_says_what_it_does_and_goes_to_other_processes() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"is_training": True}, "is_training must be False: `regnety train` augments by itself; else use timm.data."),
+        ({"is_training": True, "auto_augment": "rand-m9"}, "auto_augment must be None in training, got 'rand-m9'; use"),
+        ({"is_training": True, "train_crop_mode": "rkrc"}, "train_crop_mode must be rrc in training, got 'rkrc'; use"),
+        ({"is_training": True, "no_aug": True}, "no_aug must be False in training, got True; use timm.data."),
+        ({"is_training": True, "hflip": 1.5}, "hflip must be from 0 to 1, got 1.5"),
+        (
+            {"is_training": True, "scale": (0.9, 0.1)},
+            "scale must be two rising numbers above 0 up to 1, got (0.9, 0.1)",
+        ),
+        ({"is_training": True, "color_jitter": (1, 2)}, "color_jitter must be one number, 3, or 4 with the last up to"),
+        ({"is_training": True, "re_mode": "black"}, "re_mode must be one of const, rand, pixel, got 'black'"),
+        ({"is_training": True, "interpolation": "cubic"}, "interpolation must be one of bicubic, bilinear, lanczos, "),
         ({"input_size": (224, 256)}, "input_size must be a square, got (224, 256); use timm.data.create_transform"),
         ({"input_size": (1, 224, 224)}, "input_size must have 3 channels, got (1, 224, 224); pictures are RGB"),
         ({"input_size": (224,)}, "input_size must be a square, got (224,); "),

@@ -20,8 +20,9 @@ from regnety.datasets.folders import read_class_folders
 from regnety.datasets.samples import Sample
 from regnety.images.pixels import load_pixels
 from regnety.training import batches, kept_pictures
-from regnety.training.batch_plan import Batch, random_box
+from regnety.training.batch_plan import Batch
 from regnety.training.batches import EvaluationBatches, training_batches
+from regnety.training.crop_boxes import random_boxes
 from regnety.training.recipes.recipe import Augmentation
 
 SIDE = 32
@@ -160,7 +161,7 @@ def test_a_resized_crop_is_a_flipped_part_of_the_picture(flip: bool, coordinates
     st.lists(st.floats(0, 1, exclude_max=True), min_size=4, max_size=4),
 )
 def test_a_random_box_is_inside_the_picture(width: int, height: int, min_area: float, numbers: list[float]) -> None:
-    left, top, right, bottom = random_box(width, height, min_area, np.array(numbers))
+    left, top, right, bottom = random_boxes(width, height, min_area, np.array(numbers))
     assert 0 <= left < right <= width
     assert 0 <= top < bottom <= height
     area = (right - left) * (bottom - top)
@@ -173,7 +174,7 @@ def test_a_random_box_is_inside_the_picture(width: int, height: int, min_area: f
 
 def test_random_boxes_are_spread_as_they_should_be() -> None:
     generator = np.random.default_rng(0)
-    boxes = np.array([random_box(100, 100, 0.08, row) for row in generator.random((4000, 4))])
+    boxes = np.array([random_boxes(100, 100, 0.08, row) for row in generator.random((4000, 4))])
     widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     areas, aspects = widths * heights / 1e4, np.log(widths / heights)
     assert areas.min() == pytest.approx(0.08, abs=0.01)
@@ -182,7 +183,7 @@ def test_random_boxes_are_spread_as_they_should_be() -> None:
     assert aspects.mean() == pytest.approx(0, abs=0.02)
     assert np.abs(aspects).max() <= math.log(4 / 3) + 1e-9
     assert ((boxes[:, 0] + boxes[:, 2]) / 2).mean() == pytest.approx(50, abs=1)
-    assert random_box(64, 48, 1.0, np.zeros(4))[:2] == (0, 0)
+    assert tuple(random_boxes(64, 48, 1.0, np.zeros(4))[:2]) == (0, 0)
 
 
 @pytest.mark.parametrize("augmentation", [SHIFT, RESIZED], ids=["shift", "resized"])
@@ -263,3 +264,29 @@ def test_what_does_not_fit_into_memory_is_refused(samples: tuple[Sample, ...], m
     with pytest.raises(DataError, match=r"^21 pictures of 32 pixels take 0.0 GiB in memory, the limit is 4; use --set"):
         one_epoch(samples, SHIFT)
     one_epoch(samples, RESIZED)
+
+
+def test_repeats_are_in_one_batch_and_changed_in_another_way_each_time(coordinates: tuple[Sample, ...]) -> None:
+    repeated = Augmentation(crop="resized", min_area=0.3, repeats=4)
+    seen: set[int] = set()
+    for epoch in range(16):
+        found = one_epoch(coordinates, repeated, batch_size=4, epoch=epoch)
+        assert len(found) == 2  # as without repeats
+        for pixels, _ in found:
+            (blue,) = {int(picture[0, 0, 2]) for picture in pixels}
+            assert len({picture.tobytes() for picture in pixels}) == 4
+            seen.add(blue)
+    assert seen == set(range(8))
+
+
+@pytest.mark.parametrize("crop", ["shift", "resized"])
+def test_an_operation_comes_after_the_crop_that_the_picture_has_without(
+    crop: Any, coordinates: tuple[Sample, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Augmentation(crop=crop)
+    changed = replace(plain, operations="trivial")
+    before = one_epoch(coordinates, plain)
+    assert same(one_epoch(coordinates, changed), one_epoch(coordinates, changed))
+    assert not same(one_epoch(coordinates, changed), before)
+    monkeypatch.setattr(batches, "trivial_augment", lambda image, numbers: image)
+    assert same(one_epoch(coordinates, changed), before)

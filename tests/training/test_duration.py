@@ -3,7 +3,7 @@
 import pytest
 
 from regnety.training import duration
-from regnety.training.duration import Duration, spoken
+from regnety.training.duration import Duration, Speed, spoken
 from regnety.training.recipes.recipe import Recipe, with_settings
 
 
@@ -60,6 +60,14 @@ def test_small_pictures_of_the_first_epochs_cost_less(clock: Clock) -> None:
     assert told(clock, measure, [9, 1, 1]) == [(2, "3 epochs of 10 steps, about 87 seconds to go")]
 
 
+def test_pictures_grow_by_equal_amounts_in_equal_parts() -> None:
+    recipe = Recipe(name="x", image_size=224, small_epochs=6, small_image_size=128, small_sizes=3)
+    assert [recipe.small_size(epoch) for epoch in range(8)] == [128, 128, 160, 160, 192, 192, None, None]
+    assert Recipe(name="x", image_size=32, small_epochs=1).small_size(0) == 24
+    more = Recipe(name="x", image_size=32, small_epochs=2, small_image_size=16, small_sizes=4)
+    assert [more.small_size(epoch) for epoch in range(3)] == [16, 24, None]
+
+
 def test_one_step_an_epoch(clock: Clock) -> None:
     recipe = with_settings(Recipe(name="x"), ["epochs=4", "image_size=64", "batch_size=10"])
     assert told(clock, Duration(recipe, 1, num_validation=0), [9, 2]) == [
@@ -80,3 +88,24 @@ def test_one_step_an_epoch(clock: Clock) -> None:
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
     assert spoken(seconds) == words
+
+
+def test_the_speed_leaves_out_the_first_batch(clock: Clock) -> None:
+    speed = Speed()
+    found = []
+    for seen, passed in ((8, 9.0), (16, 2.0), (24, 2.0)):
+        clock.now += passed
+        found.append(speed.after(seen))
+    assert found == [None, 4.0, 4.0]
+
+
+def test_the_time_left_follows_the_speed(clock: Clock) -> None:
+    recipe = with_settings(Recipe(name="x"), ["epochs=4", "image_size=64", "batch_size=10"])
+    measure = Duration(recipe, 10, num_validation=0)
+    found = []
+    for step, passed in ((0, 9.0), (1, 6.0), (19, 54.0)):
+        clock.now += passed
+        measure.after_step(step)
+        found.append(measure.minutes_left(step))
+    # 38 steps of 6 s; then 20 of 60 / 19
+    assert found == [None, pytest.approx(3.8), pytest.approx(20 / 19)]

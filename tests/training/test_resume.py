@@ -103,6 +103,32 @@ def test_a_killed_run_ends_with_the_same_weights(
     assert epochs_of(output) == list(range(1, EPOCHS + 1))
 
 
+def test_a_run_with_every_random_change_ends_the_same_after_it_was_stopped(data: Path, tmp_path: Path) -> None:
+    settings = (
+        "epochs=4",
+        "accumulate=2",
+        "drop_path=0.3",
+        "drop_rate=0.2",
+        "small_epochs=3",
+        "small_image_size=16",
+        "small_sizes=3",
+        "augmentation.operations=trivial",
+        "augmentation.lighting=0.1",
+        "augmentation.repeats=2",
+        "augmentation.mixup=0.2",
+        "augmentation.cutmix=1.0",
+        "augmentation.erasing=0.25",
+    )
+    run(data, tmp_path / "alone", *settings)
+    # As it was after two epochs.
+    run(data, tmp_path / "stopped", *settings, keep=10)
+    for path in checkpoints(tmp_path / "stopped")[2:]:
+        path.unlink()
+    shutil.rmtree(tmp_path / "stopped" / "bundle")
+    run(data, tmp_path / "stopped", *settings, resume=True)
+    assert weights_of(tmp_path / "stopped") == weights_of(tmp_path / "alone")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("crop", CROPS)
 def test_ten_kills_in_one_run(crop: str, data: Path, tmp_path: Path) -> None:

@@ -183,6 +183,11 @@ def test_every_value_of_the_recipe_that_should_changes_the_weights(colours: Path
         "steps_per_epoch=2",
         "optimizer.layer_decay=0.5",
         "batch_norm=kept",
+        "drop_path=0.5",
+        "drop_rate=0.5",
+        "augmentation.operations=trivial",
+        "augmentation.lighting=0.1",
+        "augmentation.repeats=2",
     )
     found = {}
     for number, change in enumerate(("epochs=1", *changes)):

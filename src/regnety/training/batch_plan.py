@@ -4,7 +4,6 @@ Both depend on seed, epoch and step alone, never on threads, on the device, or o
 killed and resumed ends with the same weights.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
@@ -34,9 +33,10 @@ class EpochPlan:
         count: samples.
         batch_size: samples of a batch.
         seed: of the run.
-        steps_per_epoch: batches of an epoch; None is one pass over the samples.
+        steps_per_epoch: batches of an epoch; None is one pass, of as many steps as the samples have batches.
         workers: who share each batch. It is the same whatever their number.
         pieces: in which a batch is computed, one after the other.
+        repeats: times that a sample is in its batch. A pass then has one sample in this many.
 
     Raises:
         RecipeError: a batch cannot be divided among the workers.
@@ -51,6 +51,7 @@ class EpochPlan:
         workers: Workers = ALONE,
         *,
         pieces: int = 1,
+        repeats: int = 1,
     ) -> None:
         self.batch_size = min(batch_size, count)
         self.part = workers.part(self.batch_size, pieces=pieces)
@@ -59,6 +60,7 @@ class EpochPlan:
         self.steps_per_epoch = steps_per_epoch or self._steps_per_pass
         self._count = count
         self._seed = seed
+        self._repeats = repeats
 
     def batches(self, epoch: int) -> Iterator[tuple[npt.NDArray[np.intp], np.random.Generator]]:
         """The numbers of the samples of each whole batch, and where its random numbers come from."""
@@ -68,6 +70,7 @@ class EpochPlan:
             passes, step = divmod(number, self._steps_per_pass)
             if order is None or step == 0:
                 order = np.random.default_rng((self._seed, passes)).permutation(self._count)
+                order = np.repeat(order, self._repeats)[: self._count]
             # The last, incomplete batch is dropped: its statistics would disturb batch norm. Which samples it has
             # changes with each pass.
             chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
@@ -82,44 +85,3 @@ def shifted_places(
     top, left = generator.integers(0, 2 * augmentation.shift + 1, (2, count, 1))
     flipped = generator.random((count, 1)) < (0.5 if augmentation.flip else 0)
     return top + across, left + np.where(flipped, across[::-1], across)
-
-
-def random_box(
-    width: int, height: int, min_area: float, numbers: npt.NDArray[np.float64]
-) -> tuple[float, float, float, float]:
-    """The part of a picture that a random-resized-crop keeps: (left, top, right, bottom) in pixels.
-
-    Args:
-        width: of the picture.
-        height: of the picture.
-        min_area: smallest share of the area.
-        numbers: four uniform ones in [0, 1): area, aspect ratio, left, top.
-    """
-    left, top, right, bottom = random_boxes(width, height, min_area, numbers)
-    return float(left), float(top), float(right), float(bottom)
-
-
-def random_boxes(width: int, height: int, min_area: float, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The parts of pictures of one size that random-resized-crops keep.
-
-    Area uniform in [min_area, 1] of the picture, aspect ratio log-uniform in [3/4, 4/3], cut to the picture; position
-    uniform. After Szegedy et al., "Going Deeper with Convolutions" (section 6).
-
-    Args:
-        width: of the pictures.
-        height: of the pictures.
-        min_area: smallest share of the area.
-        numbers: uniform ones in [0, 1), [4, ...]: area, aspect ratio, left, top.
-
-    Returns:
-        float64 [4, ...]: left, top, right, bottom in pixels.
-    """
-    # torchvision draws again until a box fits, and takes the centre after ten failures. One draw that is cut to the
-    # picture needs the same count of numbers for each, and so does not depend on the picture.
-    area = (min_area + (1 - min_area) * numbers[0]) * width * height
-    aspect = np.exp((2 * numbers[1] - 1) * math.log(4 / 3))
-    box_width = np.minimum(np.sqrt(area * aspect), width)
-    box_height = np.minimum(np.sqrt(area / aspect), height)
-    left, top = numbers[2] * (width - box_width), numbers[3] * (height - box_height)
-    right, bottom = np.minimum(left + box_width, width), np.minimum(top + box_height, height)
-    return np.stack([left, top, right, bottom])

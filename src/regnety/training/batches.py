@@ -1,4 +1,4 @@
-"""Training pictures in batches, cropped and flipped on uint8.
+"""Training pictures in batches, cropped, flipped and changed on uint8.
 
 Which samples form a batch, and how they are changed, depends on seed, epoch and step alone, never on threads or on what
 was read before. So a run that is killed and resumed ends with the same weights.
@@ -6,9 +6,10 @@ was read before. So a run that is killed and resumed ends with the same weights.
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +25,9 @@ from regnety.training.batch_plan import (
     Pixels,
     Targets,
     class_indices,
-    random_box,
     shifted_places,
 )
+from regnety.training.crop_boxes import NUMBERS, crop_boxes
 from regnety.training.device_batches import REDUCED, CroppedOnDevice, ShiftedOnDevice, TensorBatch
 from regnety.training.devices import PROCESSOR, Device
 from regnety.training.distribution.batch_parts import BatchPart
@@ -38,6 +39,7 @@ from regnety.training.kept_pictures import (
     pixels_of_one_size,
     training_images,
 )
+from regnety.training.operations import trivial_augment
 from regnety.training.recipes.recipe import Augmentation
 
 KEPT_EVALUATION = 1 << 29
@@ -75,10 +77,10 @@ def training_batches(
     pieces: int = 1,
     quiet: bool = False,
 ) -> TrainingBatches:
-    """The batches for an augmentation: decoded in every epoch for `resized` crops, kept in memory for `shift`.
+    """The batches for an augmentation: decoded in every epoch for random parts, kept in memory for `shift`.
 
     An epoch is one pass over the pictures, or `steps_per_epoch` steps. Where those are more or less than a pass, the
-    next epoch continues the pass. `images` has the pictures that `resized` crops are taken from, where they have been
+    next epoch continues the pass. `images` has the pictures that parts are taken from, where they have been
     read before (`training_images`), `whole` those for `shift` (`load_all`). On a graphics card kept pictures of one
     size lie there, and are cropped there. `workers` each get a part of every batch, and of each
     of its `pieces`.
@@ -89,19 +91,26 @@ def training_batches(
         RecipeError: a batch cannot be divided among the workers.
     """
     targets = class_indices(samples, classes)
-    plan = EpochPlan(len(samples), batch_size, seed, steps_per_epoch, workers, pieces=pieces)
+    plan = EpochPlan(
+        len(samples), batch_size, seed, steps_per_epoch, workers, pieces=pieces, repeats=augmentation.repeats
+    )
     side = preprocessing.image_size
-    if augmentation.crop == "resized":
+    # Operations are Pillow's, in threads; a card gets the pictures after them.
+    threads = device.is_processor or augmentation.operations != "none"
+    if augmentation.crop != "shift":
         images = images or training_images(samples, preprocessing, kept_side=augmentation.kept_side, quiet=quiet)
-        pixels = None if device.is_processor else pixels_of_one_size(images, largest_side=int(REDUCED * side))
+        pixels = None if threads else pixels_of_one_size(images, largest_side=int(REDUCED * side))
         if pixels is not None:
             return CroppedOnDevice(pixels, targets, augmentation, plan, device, image_size=side)
-        return _StreamedBatches(images, targets, preprocessing, augmentation, plan, threads=workers.threads)
+        pictures = _CroppedPictures(images, preprocessing, augmentation)
+        return _StreamedBatches(pictures, targets, plan, threads=workers.threads)
     whole = load_all(samples, preprocessing, quiet=quiet) if whole is None else whole
     padded = padded_pixels(whole, augmentation.shift)
-    if device.is_processor:
+    if not threads:
+        return ShiftedOnDevice(padded, targets, augmentation, plan, device)
+    if augmentation.operations == "none":
         return _ShiftedBatches(padded, targets, augmentation, plan)
-    return ShiftedOnDevice(padded, targets, augmentation, plan, device)
+    return _StreamedBatches(_ShiftedPictures(padded, augmentation), targets, plan, threads=workers.threads)
 
 
 class EvaluationBatches:
@@ -178,24 +187,84 @@ class _ShiftedBatches:
             yield self._padded[chosen[:, None, None], rows[:, :, None], columns[:, None, :]], self.targets[chosen]
 
 
+Picture: TypeAlias = Callable[[], Pixels]
+"""Makes one picture of a batch, in any thread: uint8 [image_size, image_size, 3]."""
+
+
+class _CroppedPictures:
+    """Random parts of pictures, resized to the input size."""
+
+    def __init__(self, images: TrainingImages, preprocessing: Preprocessing, augmentation: Augmentation) -> None:
+        self._images = images
+        self._size = (preprocessing.image_size, preprocessing.image_size)
+        self._filter = FILTERS[preprocessing.interpolation]
+        self._augmentation = augmentation
+
+    def of_batch(self, whole: npt.NDArray[np.intp], generator: np.random.Generator, part: BatchPart) -> list[Picture]:
+        """The pictures of a part of the samples `whole`; their random numbers are drawn now."""
+        numbers = generator.random((len(whole), NUMBERS[self._augmentation.crop] + 1))
+        chosen, numbers = map(part.of, (whole, numbers))
+        operations = _operations(len(whole), self._augmentation, generator, part)
+        return [
+            partial(self._load, index, row, operation)
+            for index, row, operation in zip(chosen, numbers, operations, strict=True)
+        ]
+
+    def _load(self, index: int, numbers: npt.NDArray[np.float64], operation: npt.NDArray[np.float64] | None) -> Pixels:
+        image = self._images(index)
+        left, top, right, bottom = crop_boxes(image.width, image.height, self._augmentation, numbers[:-1]).tolist()
+        # Crop and resize in one call: with `box` Pillow also takes fractions of pixels.
+        image = image.resize(self._size, self._filter, box=(left, top, right, bottom))
+        if self._augmentation.flip and numbers[-1] < 0.5:
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return np.asarray(image if operation is None else trivial_augment(image, operation))
+
+
+class _ShiftedPictures:
+    """Pictures in memory, moved by a few pixels, with the border mirrored, and changed by an operation."""
+
+    def __init__(self, padded: Pixels, augmentation: Augmentation) -> None:
+        self._padded = padded
+        self._side = padded.shape[1] - 2 * augmentation.shift
+        self._augmentation = augmentation
+
+    def of_batch(self, whole: npt.NDArray[np.intp], generator: np.random.Generator, part: BatchPart) -> list[Picture]:
+        """The pictures of a part of the samples `whole`; their random numbers are drawn now."""
+        places = shifted_places(self._side, len(whole), self._augmentation, generator)
+        chosen, rows, columns = map(part.of, (whole, *places))
+        operations = _operations(len(whole), self._augmentation, generator, part)
+        return [partial(self._load, *arguments) for arguments in zip(chosen, rows, columns, operations, strict=True)]
+
+    def _load(
+        self,
+        index: int,
+        rows: npt.NDArray[np.intp],
+        columns: npt.NDArray[np.intp],
+        operation: npt.NDArray[np.float64] | None,
+    ) -> Pixels:
+        pixels = self._padded[index][rows[:, None], columns]
+        return pixels if operation is None else np.asarray(trivial_augment(Image.fromarray(pixels), operation))
+
+
+def _operations(
+    count: int, augmentation: Augmentation, generator: np.random.Generator, part: BatchPart
+) -> npt.NDArray[np.float64] | list[None]:
+    """The random numbers of each picture's operation, of a part of a batch of `count`; None where there is none."""
+    if augmentation.operations == "none":
+        return [None] * len(part.places)
+    numbers: npt.NDArray[np.float64] = part.of(generator.random((count, 3)))
+    return numbers
+
+
 class _StreamedBatches:
-    """Pictures cropped by threads, a few batches ahead of the loop."""
+    """Pictures made by threads, a few batches ahead of the loop."""
 
     def __init__(
-        self,
-        images: TrainingImages,
-        targets: Targets,
-        preprocessing: Preprocessing,
-        augmentation: Augmentation,
-        plan: EpochPlan,
-        *,
-        threads: int,
+        self, pictures: _CroppedPictures | _ShiftedPictures, targets: Targets, plan: EpochPlan, *, threads: int
     ) -> None:
-        self._images = images
+        self._pictures = pictures
         self._threads = threads
         self.targets = targets
-        self._preprocessing = preprocessing
-        self._augmentation = augmentation
         self._plan = plan
         self.part = plan.part
         self.steps_per_epoch = plan.steps_per_epoch
@@ -205,9 +274,10 @@ class _StreamedBatches:
         with ThreadPoolExecutor(self._threads) as pool:
             try:
                 for whole, generator in self._plan.batches(epoch):
-                    # Drawn here and not by the threads: which thread takes which picture is chance.
-                    chosen, numbers = map(self.part.of, (whole, generator.random((len(whole), 5))))
-                    futures = [pool.submit(self._load, i, row) for i, row in zip(chosen, numbers, strict=True)]
+                    # Random numbers are drawn here and not by the threads: which thread takes which picture is chance.
+                    pictures = self._pictures.of_batch(whole, generator, self.part)
+                    futures = [pool.submit(picture) for picture in pictures]
+                    chosen = self.part.of(whole)
                     waiting.append((futures, self.targets[chosen]))
                     if len(waiting) > BATCHES_AHEAD:
                         yield _gather(*waiting.popleft())
@@ -215,16 +285,6 @@ class _StreamedBatches:
                     yield _gather(*waiting.popleft())
             finally:
                 pool.shutdown(cancel_futures=True)
-
-    def _load(self, index: int, numbers: npt.NDArray[np.float64]) -> Pixels:
-        image = self._images(index)
-        box = random_box(image.width, image.height, self._augmentation.min_area, numbers[:4])
-        side = self._preprocessing.image_size
-        # Crop and resize in one call: with `box` Pillow also takes fractions of pixels.
-        image = image.resize((side, side), FILTERS[self._preprocessing.interpolation], box=box)
-        if self._augmentation.flip and numbers[4] < 0.5:
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return np.asarray(image)
 
 
 def _gather(futures: list[Future[Pixels]], targets: Targets) -> Batch:

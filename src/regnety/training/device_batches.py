@@ -12,7 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from regnety.training.batch_plan import EpochPlan, Pixels, Targets, random_boxes, shifted_places
+from regnety.training.batch_plan import EpochPlan, Pixels, Targets, shifted_places
+from regnety.training.crop_boxes import NUMBERS, crop_boxes
 from regnety.training.devices import Device
 from regnety.training.recipes.recipe import Augmentation
 
@@ -91,9 +92,10 @@ class CroppedOnDevice:
         """This worker's part of the batches of an epoch; epochs count from 0."""
         height, width = self._pixels.shape[-2:]
         for whole, generator in self._plan.batches(epoch):
-            chosen, numbers = map(self.part.of, (whole, generator.random((len(whole), 5))))
-            boxes = random_boxes(width, height, self._augmentation.min_area, numbers[:, :4].T)
-            flipped = numbers[:, 4] < (0.5 if self._augmentation.flip else 0)
+            every = generator.random((len(whole), NUMBERS[self._augmentation.crop] + 1))
+            chosen, numbers = map(self.part.of, (whole, every))
+            boxes = crop_boxes(width, height, self._augmentation, numbers[:, :-1].T)
+            flipped = numbers[:, -1] < (0.5 if self._augmentation.flip else 0)
             index = torch.from_numpy(chosen).to(self._device)
             yield self._cropped(self._pixels[index], boxes, flipped), self._on_device[index]
 

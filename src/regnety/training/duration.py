@@ -1,4 +1,4 @@
-"""How much longer a run will take, measured on its first steps."""
+"""How fast a run is, and how much longer it will take, measured on its steps."""
 
 import math
 import time
@@ -13,7 +13,7 @@ FORWARD_SHARE = 1 / 3
 
 
 class Duration:
-    """Says once how long the rest of a run will take.
+    """Says how long the rest of a run will take: once in words, and then as often as it is asked.
 
     The first step does not count: it also waits for the first pictures and for memory.
 
@@ -47,21 +47,48 @@ class Duration:
         self._told = True
         epoch = step // self._steps_per_epoch
         step_s = passed / measured / self._cost(epoch)
-        left = self._cost(epoch) * (self._steps_per_epoch - 1 - step % self._steps_per_epoch)
-        left += sum(self._cost(later) for later in range(epoch + 1, self._recipe.epochs)) * self._steps_per_epoch
-        left += (self._recipe.epochs - epoch) * self._validation_steps
+        left = self._left(step)
         epochs = counted(self._recipe.epochs, "epoch")
         if done := self._first_step // self._steps_per_epoch:
             epochs += f", {done} of them done,"
         return f"{epochs} of {counted(self._steps_per_epoch, 'step')}, {spoken(step_s * left)} to go"
 
+    def minutes_left(self, step: int) -> float | None:
+        """Of the run, after a step, by the mean speed so far; None where none was measured yet."""
+        if self._first_step is None or step == self._first_step:
+            return None
+        done = self._left(self._first_step) - self._left(step)
+        return (time.monotonic() - self._began) / done * self._left(step) / 60
+
+    def _left(self, step: int) -> float:
+        """What remains after a step, in steps at full size; validations too."""
+        epoch = step // self._steps_per_epoch
+        left = self._cost(epoch) * (self._steps_per_epoch - 1 - step % self._steps_per_epoch)
+        left += sum(self._cost(later) for later in range(epoch + 1, self._recipe.epochs)) * self._steps_per_epoch
+        return left + (self._recipe.epochs - epoch) * self._validation_steps
+
     def _cost(self, epoch: int) -> float:
         """Time of a step in an epoch, as a share of one at full size: the first epochs may have smaller pictures."""
         # The time of a convolution goes with the number of pixels, that is with the square of the side.
-        recipe = self._recipe
-        if epoch >= recipe.small_epochs or recipe.image_size is None:
+        small = self._recipe.small_size(epoch)
+        if small is None or self._recipe.image_size is None:
             return 1.0
-        return (recipe.small_image_size / recipe.image_size) ** 2
+        return (small / self._recipe.image_size) ** 2
+
+
+class Speed:
+    """Images a second in an epoch, without its first batch, which also waits for the first pictures."""
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._began = 0.0
+
+    def after(self, seen: int) -> float | None:
+        """After so many images; None where nothing was measured yet."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first, self._began = seen, now
+        return (seen - self._first) / (now - self._began) if now > self._began else None
 
 
 def spoken(seconds: float) -> str:

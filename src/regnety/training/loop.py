@@ -15,12 +15,15 @@ from regnety.training.device_batches import TensorBatch
 from regnety.training.devices import Arithmetic, Device
 from regnety.training.distribution.batch_parts import BatchPart
 from regnety.training.distribution.workers import ALONE, Workers
+from regnety.training.dropping import Dropping
 from regnety.training.input_normalization import InputNormalization
+from regnety.training.lighting import lit
 from regnety.training.mixing import mixed
 from regnety.training.objective import Objective
 from regnety.training.optimisation.optimizers import set_lr
 from regnety.training.optimisation.weight_average import WeightAverage
 from regnety.training.recipes.recipe import Augmentation
+from regnety.training.teacher import Teacher
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ def train_epoch(
     batches: Iterable[Batch | TensorBatch],
     *,
     normalize: Callable[[Tensor], Tensor],
+    std: Tensor,
+    dropping: Dropping,
     optimizer: torch.optim.Optimizer,
     schedule: Callable[[int], float],
     objective: Objective,
@@ -52,15 +57,18 @@ def train_epoch(
     seed: int,
     first_step: int,
     part: BatchPart,
+    teacher: Teacher | None = None,
     keep_statistics: bool = False,
     clip_norm: float | None = None,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[StepRecord]:
     """One pass over the batches; yields facts, and the caller decides what to print or keep.
 
-    `augmentation` mixes and erases, by `seed` and step; the batches are this worker's `part` of whole ones, computed in
-    its pieces. With `keep_statistics` batch norm uses and keeps the statistics that it has; `clip_norm` is the largest
-    norm of all gradients together; `forward` is called in place of `model`, compiled or in parallel with other workers.
+    `augmentation` lights, mixes and erases, by `seed` and step; `std` is the normalization's, [1, 3, 1, 1] on the scale
+    from 0 to 1; `dropping` and `teacher` are the network's. The batches are this worker's `part` of whole ones, and are
+    computed in its pieces. With `keep_statistics` batch norm uses and keeps the statistics that it has; `clip_norm` is
+    the largest norm of all gradients together; `forward` is called in place of `model`, compiled or in parallel with
+    other workers.
     """
     model.train()
     if keep_statistics:
@@ -70,18 +78,24 @@ def train_epoch(
     for step, (pixels, targets) in enumerate(batches, start=first_step):
         images, labels = normalize(on_device(pixels, device)), on_device(targets, device)  # [N, 3, H, W], [N]
         others, share = labels, 1.0
+        if augmentation.lighting:
+            images = lit(images, augmentation.lighting, std, seed=seed, step=step, part=part)
         if augmentation.mixes:
             batch = mixed(images, labels, augmentation, seed=seed, step=step, part=part)
             images, others, share = batch.images, batch.others, batch.share
+        dropping.draw(part, step, device.torch_device)
         lr = schedule(step)
         set_lr(optimizer, lr)
         optimizer.zero_grad(set_to_none=True)
         whole = objective.divisor(labels, others, share)
         loss, correct = torch.zeros_like(whole), torch.zeros_like(labels[0])
         for some in _in_pieces(part, forward):
+            dropping.narrow_to(some)
             with device.autocast(arithmetic):
                 logits = (forward or model)(images[some])  # [some, num_classes]
             own = objective(logits, labels[some], others[some], share) / whole
+            if teacher is not None:
+                own = teacher.added_to(own, logits, images[some], part.whole)
             scaler.scale(own).backward()
             loss += own.detach()
             correct += (logits.argmax(1) == (labels if share >= 0.5 else others)[some]).sum()

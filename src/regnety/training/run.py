@@ -35,6 +35,9 @@ from regnety.training.run_folder import (
 from regnety.training.selection import select_recipe
 from regnety.training.session import Session
 from regnety.training.starting_point import StartingPoint, resolve_recipe
+from regnety.training.teacher import Teacher, checked_teacher
+from regnety.training.unlabelled import check_none_were_there, labelled_by
+from regnety.training.watching import Watcher, watchers_of
 
 
 def train(
@@ -53,6 +56,9 @@ def train(
     ray: str | None = None,
     ray_workers: int | tuple[int, int] | None = None,
     gpus_per_worker: float = 0,
+    unlabelled: str | Path | None = None,
+    tensorboard: bool = False,
+    mlflow: str | None = None,
     quiet: bool = False,
     command: str | None = None,
 ) -> RunResult:
@@ -88,6 +94,9 @@ def train(
             its machines have `data` and `output` at the same place. A run that loses workers goes on by itself.
         ray_workers: processes on the cluster, or the fewest and the most; None is as many as there is room for.
         gpus_per_worker: graphics cards of each; 0 trains on processors.
+        unlabelled: folder of more photographs to train on, which the recipe's teacher gives their labels.
+        tensorboard: write TensorBoard's files to `tensorboard/` in the run's folder.
+        mlflow: address of an MLflow server, or its folder, that gets the values of the recipe and of each epoch.
         quiet: say nothing on stderr.
         command: the command line, for the model's card.
 
@@ -97,8 +106,10 @@ def train(
     Raises:
         DataError: the data folder cannot be trained on, or has changed since the run began.
         ImageError: pictures cannot be read (`UnreadablePicturesError`, before the first step), or one no longer can.
-        RecipeError: the recipe contradicts itself, the device or the run in `output`; or there is no such device.
+        RecipeError: the recipe contradicts itself, the device or the run in `output`; there is no such device, or no
+            such MLflow server.
         ClusterError: there is no such cluster, or its workers end again and again.
+        MissingExtraError: TensorBoard's or MLflow's package is not installed.
     """
     run = Path(output)
     if not isinstance(recipe, Recipe):
@@ -128,6 +139,9 @@ def train(
             skip_unreadable=skip_unreadable,
             device=device,
             compiled=compiled,
+            unlabelled=None if unlabelled is None else os.path.abspath(unlabelled),
+            tensorboard=tensorboard,
+            mlflow=mlflow,
             command=command,
         )
     # Everything that can be refused is refused before anything is written: here a precision that the device lacks.
@@ -136,11 +150,22 @@ def train(
     start = resolve_recipe(recipe)
     with joined(place) as workers, ExitStack() as held:
         quiet = quiet or not workers.is_leader
-        begun = workers.led(
-            lambda: _begin(
-                data, run, start.recipe, resume=resume, skip_unreadable=skip_unreadable, quiet=quiet, held=held
+        watchers: list[Watcher] = []  # of the leader
+
+        def begin() -> _BegunRun | RunResult:
+            watchers.extend(watchers_of(run, start.recipe, tensorboard=tensorboard, mlflow=mlflow))
+            return _begin(
+                data,
+                run,
+                start.recipe,
+                unlabelled=None if unlabelled is None else Path(unlabelled),
+                resume=resume,
+                skip_unreadable=skip_unreadable,
+                quiet=quiet,
+                held=held,
             )
-        )
+
+        begun = workers.led(begin)
         if isinstance(begun, RunResult):
             return begun
         return _train(
@@ -151,6 +176,7 @@ def train(
             keep=keep,
             device=place,
             compiled=compiled,
+            watchers=watchers,
             quiet=quiet,
             command=command,
         )
@@ -177,6 +203,8 @@ def _train_on_cluster(
     data = data if "://" in str(data) else os.path.abspath(data)  # the workers are in another folder
     if recipe.model is not None and Path(recipe.model).exists():
         recipe = replace(recipe, model=os.path.abspath(recipe.model))
+    if recipe.teacher is not None and Path(recipe.teacher).exists():
+        recipe = replace(recipe, teacher=os.path.abspath(recipe.teacher))
     run_on_cluster(
         partial(train, data, run, recipe, resume=True, quiet=True, **options),
         run,
@@ -199,6 +227,8 @@ class _BegunRun:
     pictures: RunPictures
     train: Sequence[Sample]
     val: Sequence[Sample]
+    num_labelled: int
+    """Pictures of `train` that the teacher has labelled."""
     stored: Recipe | None
     """The recipe that the run began with, if it is resumed."""
 
@@ -208,6 +238,7 @@ def _begin(
     run: Path,
     recipe: Recipe,
     *,
+    unlabelled: Path | None,
     resume: bool,
     skip_unreadable: bool,
     quiet: bool,
@@ -229,12 +260,26 @@ def _begin(
     for notice in data_set.notices:
         _say(f"regnety: {notice}", quiet)
     pictures = look_at_pictures(splits, run, begun=has_begun(run), skip_unreadable=skip_unreadable, quiet=quiet)
+    teacher = checked_teacher(recipe, pictures.splits.classes)
+    if unlabelled is not None and teacher is None:
+        raise RecipeError(
+            "unlabelled photographs (--unlabelled) need a teacher that gives them labels: --teacher MODEL"
+        )
     held.enter_context(alone_in(run, LOCK_NAME, doing="training"))
     check_run(run, recipe, resume=resume)  # another process may have begun it while the pictures were checked
     open_run(run, recipe)
     train_samples, val_samples = validation_split(run, pictures.splits, recipe)
+    more: tuple[Sample, ...] = ()
+    if unlabelled is None or teacher is None:
+        check_none_were_there(run)
+    else:
+        more, unreadable = labelled_by(teacher, unlabelled, run, quiet=quiet)
+        left_out = f"; {unreadable} more cannot be read" if unreadable else ""
+        _say(f"regnety: {unlabelled}: {counted(len(more), 'photograph')} labelled by {teacher.name}{left_out}", quiet)
     pictures.write(run)
-    return _BegunRun(pictures=pictures, train=train_samples, val=val_samples, stored=stored)
+    return _BegunRun(
+        pictures=pictures, train=(*train_samples, *more), val=val_samples, num_labelled=len(more), stored=stored
+    )
 
 
 def _ended(run: Path, recipe: Recipe, *, quiet: bool) -> RunResult | None:
@@ -253,12 +298,14 @@ def _train(
     keep: int,
     device: Device,
     compiled: bool,
+    watchers: Sequence[Watcher],
     quiet: bool,
     command: str | None,
 ) -> RunResult:
     """The remaining epochs, and the bundle."""
     recipe, pictures = start.recipe, begun.pictures
     splits, train_samples, val_samples = pictures.splits, begun.train, begun.val
+    teacher = checked_teacher(recipe, splits.classes)
     if workers.count > 1:
         _say(f"regnety: {workers.count} processes share each batch of {recipe.batch_size}", quiet)
     if not device.is_processor:
@@ -298,6 +345,9 @@ def _train(
         device=device,
         compiled=compiled,
         workers=workers,
+        teacher=None
+        if teacher is None
+        else Teacher(teacher, splits.classes, start.preprocessing, recipe, device, device.arithmetic(recipe.precision)),
         quiet=quiet,
     )
     session.restore(run, begun_for=(begun.stored or recipe).epochs)
@@ -324,6 +374,7 @@ def _train(
             run, train_samples, base=start.bundle, looked_at=pictures.looked_at, quiet=quiet
         ),
         num_unreadable=len(pictures.unreadable),
+        num_labelled_by_teacher=begun.num_labelled,
         command=command,
     )
     if session.progression.epochs_done:
@@ -336,7 +387,12 @@ def _train(
         write_history(run, session.progression.history)
         if session.found_better:
             bundle.write()
+        for watcher in watchers:
+            watcher.update(session.progression.history)
         _say(epoch_line(row, recipe.epochs), quiet)
+    for watcher in watchers:
+        watcher.update(session.progression.history)  # a kill right before the last line leaves it behind
+        watcher.finish()
     return workers.led(lambda: _finish(bundle, quiet=quiet))
 
 

@@ -57,6 +57,7 @@ class RunBundle:
         splits: the data.
         training_files: fingerprints of the training pictures.
         num_unreadable: pictures that were left out.
+        num_labelled_by_teacher: pictures that were trained on beside those of the data.
         command: the command line; a resumed run keeps the one that began it.
     """
 
@@ -68,6 +69,7 @@ class RunBundle:
         *,
         training_files: TrainingFiles,
         num_unreadable: int,
+        num_labelled_by_teacher: int,
         command: str | None,
     ) -> None:
         self.folder = run / BUNDLE_FOLDER
@@ -77,6 +79,7 @@ class RunBundle:
         self._splits = splits
         self._training_files = training_files
         self._num_unreadable = num_unreadable
+        self._num_labelled = num_labelled_by_teacher
         self._command = _facts_of(self.folder).get("command", command)
 
     def metadata(self, *, finished: bool = False, more: Mapping[str, Any] | None = None) -> ModelMetadata:
@@ -87,6 +90,9 @@ class RunBundle:
             # The folder's name alone: a card goes to other people, and a path tells of this machine.
             "data": f"{os.path.basename(os.path.abspath(splits.root))}: {len(splits.train)} training pictures",
             "left_out": f"{self._num_unreadable} pictures that cannot be read" if self._num_unreadable else None,
+            # The name alone here, too.
+            "teacher": None if recipe.teacher is None else Path(recipe.teacher).name,
+            "labelled_by_teacher": f"{self._num_labelled} more pictures" if self._num_labelled else None,
             "command": self._command,
             "recipe": recipe.name,
             "seed": recipe.seed,

@@ -19,8 +19,10 @@ from regnety.training.recipes.recipe import Recipe, read_recipe, recipe_text
 RECIPE_FILE = "recipe.yaml"
 SPLIT_FILE = "split.json"
 PICTURES_FILE = "pictures.json"
+UNLABELLED_FILE = "unlabelled.json"
+"""The labels that a teacher gave to photographs without."""
 BUNDLE_FOLDER = "bundle"
-BEFORE_THE_FIRST_EPOCH = (RECIPE_FILE, SPLIT_FILE, PICTURES_FILE)
+BEFORE_THE_FIRST_EPOCH = (RECIPE_FILE, SPLIT_FILE, PICTURES_FILE, UNLABELLED_FILE)
 """Files that a run has written before it has anything to lose."""
 LOCK_NAME = "run"
 

@@ -1,6 +1,7 @@
 """Which recipe a run follows, by the user's choices."""
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def select_recipe(
     design: str | None,
     recipe: str | None,
     settings: Sequence[str],
-    options: Mapping[str, int | float | None],
+    options: Mapping[str, int | float | str | None],
     resume: bool,
     source: str = "--set",
 ) -> Recipe:
@@ -62,7 +63,8 @@ def select_recipe(
         option = "--" + key.rpartition(".")[2].replace("_", "-")
         if key in map(_key, settings):
             raise RecipeError(f"{option} and --set {key} are the same setting; give one of them")
-        chosen = with_settings(chosen, [f"{key}={value}"], source=option)
+        # As JSON, which is YAML: a name that looks like a number stays a text.
+        chosen = with_settings(chosen, [f"{key}={json.dumps(value)}"], source=option)
     if resume and has_begun(output) and "epochs" not in fixed:
         epochs = read_recipe(stored).epochs
         if chosen.epochs != epochs:

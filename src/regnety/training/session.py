@@ -28,7 +28,8 @@ from regnety.training.devices import PROCESSOR, Device
 from regnety.training.distribution.parallel import in_parallel
 from regnety.training.distribution.synchronized_norm import synchronize_batch_norm
 from regnety.training.distribution.workers import ALONE, Workers
-from regnety.training.duration import Duration
+from regnety.training.dropping import Dropping
+from regnety.training.duration import Duration, Speed
 from regnety.training.input_normalization import InputNormalization
 from regnety.training.loop import StepRecord, on_device, top1_of, train_epoch
 from regnety.training.objective import Objective
@@ -37,6 +38,7 @@ from regnety.training.optimisation.precise_statistics import set_precise_statist
 from regnety.training.optimisation.schedules import make_schedule
 from regnety.training.optimisation.weight_average import WeightAverage, new_share
 from regnety.training.recipes.recipe import Recipe
+from regnety.training.teacher import Teacher
 
 FEATURE_EPOCH = 10_000
 """Its augmentation is that of pictures whose features are asked for: a run never comes so far, so that it has not seen
@@ -62,6 +64,7 @@ class Session:
         device: where it is trained.
         compiled: let `torch.compile` make kernels for the network first, which takes a minute.
         workers: who train the same run together; `batches` and `validation` are this one's.
+        teacher: whose answers are part of the targets.
         quiet: print nothing on stderr.
     """
 
@@ -76,10 +79,13 @@ class Session:
         device: Device = PROCESSOR,
         compiled: bool = False,
         workers: Workers = ALONE,
+        teacher: Teacher | None = None,
         quiet: bool,
     ) -> None:
         self.device = device
         self._workers = workers
+        self._teacher = teacher
+        self._dropping = Dropping(model, recipe.seed)
         self.arithmetic = device.arithmetic(recipe.precision)
         dtype = torch.float64 if self.arithmetic == "f64" else torch.float32  # of the weights
         self.model: RegNet = model.to(device.torch_device, dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -280,11 +286,13 @@ class Session:
         raise AssertionError("the steps have no end")
 
     def _steps(self, epoch: int) -> Iterator[StepRecord]:
-        size = self.recipe.small_image_size if epoch < self.recipe.small_epochs else None
+        size = self.recipe.small_size(epoch)
         return train_epoch(
             self.model,
             self._batches.epoch(epoch),
             normalize=lambda pixels: self._normalize(pixels, size),
+            std=self._normalize.std / 255,
+            dropping=self._dropping,
             optimizer=self._optimizer,
             schedule=self._schedule,
             objective=self._objective,
@@ -296,13 +304,14 @@ class Session:
             seed=self.recipe.seed,
             first_step=epoch * self._batches.steps_per_epoch,
             part=self._batches.part,
+            teacher=self._teacher,
             keep_statistics=self.recipe.batch_norm == "kept",
             clip_norm=self.recipe.optimizer.clip_norm,
             forward=self._forward,
         )
 
     def _train(self, epoch: int) -> dict[str, float]:
-        loss, correct, seen, lr = 0.0, 0, 0, 0.0
+        loss, correct, seen, lr, speed = 0.0, 0, 0, 0.0, Speed()
         title = f"epoch {epoch + 1}/{self.recipe.epochs}"
         with Progress(title, total=self._batches.steps_per_epoch, quiet=self._quiet) as progress:
             for records in self._read_together(self._steps(epoch)):
@@ -315,10 +324,19 @@ class Session:
                 if not math.isfinite(loss):
                     lr_now = self.recipe.optimizer.lr
                     raise RecipeError(f"the loss is not finite in epoch {epoch + 1}; lower optimizer.lr ({lr_now:g})")
-                progress.advance(len(records), loss=loss / seen, top1=100 * correct / seen)
+                facts = {"loss": loss / seen, "top1": 100 * correct / seen}
+                progress.advance(len(records), **facts, **self._pace(speed, records[-1].step, seen))
                 if (words := self._duration.after_step(records[-1].step)) is not None and not self._quiet:
                     print(f"regnety: {words}", file=sys.stderr, flush=True)
         return {"lr": lr, "train_loss": loss / seen, "train_top1": 100 * correct / seen}
+
+    def _pace(self, speed: Speed, step: int, seen: int) -> dict[str, float]:
+        """Images a second in this epoch, memory of a graphics card, and time left of the run, for the progress line."""
+        facts = {"images/s": speed.after(seen)}
+        if (memory := self.device.memory_in_use) is not None:
+            facts["GiB"] = memory / 2**30
+        facts["minutes left"] = self._duration.minutes_left(step)
+        return {name: value for name, value in facts.items() if value is not None}
 
     def _read_together(self, records: Iterator[StepRecord]) -> Iterator[list[StepRecord]]:
         """Steps whose results are read at once: reading waits for them, which on a processor is done anyway."""

@@ -36,20 +36,29 @@ class StartingPoint:
         """
         recipe = self.recipe
         generator = torch.Generator().manual_seed(recipe.seed)
+        drop_rate, drop_path = recipe.drop_rate, recipe.drop_path
         if self.bundle is None:
             architecture = _architecture_of(recipe, num_classes=len(classes))
-            network = create_model(architecture, initialization=recipe.initialization, generator=generator)
+            network = create_model(
+                architecture,
+                initialization=recipe.initialization,
+                generator=generator,
+                drop_rate=drop_rate,
+                drop_path_rate=drop_path,
+            )
             return network, f"starts from random weights, seed {recipe.seed}"
         name, labels = self.bundle.name, self.bundle.labels
         if labels is not None:
             # Class folders are read as NFC; macOS stores names of files as NFD.
             labels = tuple(unicodedata.normalize("NFC", label) for label in labels)
         if labels is not None and sorted(labels) == sorted(classes):
-            network = create_model(self.bundle, in_chans=3)  # photographs have three
+            network = create_model(
+                self.bundle, in_chans=3, drop_rate=drop_rate, drop_path_rate=drop_path
+            )  # photographs have three
             _put_in_order(network, [labels.index(label) for label in classes])
             return network, f"starts from the weights of {name} and its classifier, as the classes are the same"
         # Without a classifier first: the log would warn of one that does not fit, and a new one is intended.
-        network = create_model(self.bundle, num_classes=0, in_chans=3)
+        network = create_model(self.bundle, num_classes=0, in_chans=3, drop_rate=drop_rate, drop_path_rate=drop_path)
         network.reset_classifier(len(classes))
         initialize_classifier(_classifier_of(network), generator=generator)
         why = "it has no class names" if labels is None else "its classes differ"

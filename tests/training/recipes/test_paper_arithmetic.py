@@ -116,4 +116,8 @@ def test_precise_statistics_take_8192_pictures() -> None:
     assert population().precise_bn_samples // population().batch_size == 64
     assert paper().initialization == population().initialization == "pycls"
     assert paper().label_smoothing == population().label_smoothing == 0
-    assert paper().augmentation.min_area == 0.08
+    assert (paper().augmentation.min_area, paper().augmentation.lighting, paper().augmentation.crop) == (
+        0.08,
+        0.1,
+        "pycls",
+    )

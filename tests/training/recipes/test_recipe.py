@@ -97,7 +97,7 @@ def test_later_settings_win() -> None:
         ("optimizer.lr=0", "--set: optimizer.lr must be above 0, got 0"),
         ("optimizer.lr=.nan", "--set: optimizer.lr must be a number, got nan"),
         ("optimizer.momentum=1", "--set: optimizer.momentum must be from 0 to below 1, got 1.0"),
-        ("augmentation.crop=random", "--set: augmentation.crop must be one of resized, shift, got 'random'"),
+        ("augmentation.crop=random", "--set: augmentation.crop must be one of resized, pycls, shift, got 'random'"),
         ("augmentation.flip=maybe", "--set: augmentation.flip must be true or false, got 'maybe'"),
         ("augmentation.min_area=0", "--set: augmentation.min_area must be above 0 to 1, got 0.0"),
         ("augmentation.shift=65", "--set: augmentation.shift must be from 0 to 64 pixels, got 65"),

@@ -63,6 +63,10 @@ from regnety.extras import import_extra
 @click.option(
     "--gpus-per-worker", type=click.FloatRange(0), default=0, metavar="NUMBER", help="Graphics cards of each of them."
 )
+@click.option("--teacher", metavar="MODEL", help="A larger model with the same classes, whose answers are learnt too.")
+@click.option("--unlabelled", metavar="FOLDER", help="More photographs to train on, which the teacher labels.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard's files to tensorboard/ in the run's folder.")
+@click.option("--mlflow", metavar="ADDRESS", help="MLflow server, or its folder, that gets the values of each epoch.")
 @click.option("--keep", type=click.IntRange(1), default=2, metavar="NUMBER", help="Number of checkpoints to keep.")
 @click.option("--skip-unreadable", is_flag=True, help="Skip images that cannot be read, instead of stopping.")
 @quiet_option
@@ -83,6 +87,10 @@ def train(
     ray: str | None,
     ray_workers: str | None,
     gpus_per_worker: float,
+    teacher: str | None,
+    unlabelled: str | None,
+    tensorboard: bool,
+    mlflow: str | None,
     keep: int,
     skip_unreadable: bool,
     quiet: bool,
@@ -114,7 +122,13 @@ def train(
                 design=design,
                 recipe=recipe,
                 settings=settings,
-                options={"seed": seed, "epochs": epochs, "optimizer.lr": lr, "batch_size": batch_size},
+                options={
+                    "seed": seed,
+                    "epochs": epochs,
+                    "optimizer.lr": lr,
+                    "batch_size": batch_size,
+                    "teacher": teacher,
+                },
                 resume=resume,
             )
             if chosen.model == EMBEDDED_MODEL and model is None and not quiet and not has_begun(output):
@@ -131,6 +145,9 @@ def train(
                     ray=ray,
                     ray_workers=numbers,
                     gpus_per_worker=gpus_per_worker,
+                    unlabelled=unlabelled,
+                    tensorboard=tensorboard,
+                    mlflow=mlflow,
                     skip_unreadable=skip_unreadable,
                     quiet=quiet,
                     # what the run's records say: the line that began it, also after it was resumed

@@ -17,27 +17,41 @@ from regnety.text import one_line
 from regnety.training.recipes.limits import require
 from regnety.training.recipes.optimizer import Optimizer
 
-OWN_OPTIONS = {"seed": "--seed", "epochs": "--epochs", "optimizer.lr": "--lr", "batch_size": "--batch-size"}
+OWN_OPTIONS = {
+    "seed": "--seed",
+    "epochs": "--epochs",
+    "optimizer.lr": "--lr",
+    "batch_size": "--batch-size",
+    "teacher": "--teacher",
+}
 """Fields that `regnety train` has an option for, beside `--set`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """Random changes of the training pictures: crop and flip on uint8, the others on the batch."""
+    """Random changes of the training pictures: crop, flip and operations on uint8, the others on the batch."""
 
-    crop: Literal["resized", "shift"] = "resized"
+    crop: Literal["resized", "pycls", "shift"] = "resized"
     """`resized`: a random part of the picture, resized to the input size (random-resized-crop); pictures are decoded
-    again each epoch. `shift`: the whole picture at input size, moved by up to `shift` pixels, with a mirrored border;
-    pictures stay in memory."""
+    again each epoch. `pycls`: the same, with parts drawn as in the paper's code. `shift`: the whole picture at input
+    size, moved by up to `shift` pixels, with a mirrored border; pictures stay in memory."""
     min_area: float = 0.25
-    """Smallest share of the picture's area that a `resized` crop keeps."""
+    """Smallest share of the picture's area that a `resized` or `pycls` crop keeps."""
     kept_side: int | None = None
-    """Shorter side in pixels to which pictures are reduced once, and kept in memory, for `resized` crops. None decodes
+    """Shorter side in pixels to which pictures are reduced once, and kept in memory, for such crops. None decodes
     the whole picture again in each epoch."""
     shift: int = 4
     """Largest move of a `shift` crop, in pixels."""
     flip: bool = True
     """Swap left and right for a random half of the pictures."""
+    operations: Literal["none", "trivial"] = "none"
+    """`trivial`: one operation of random strength on each picture, of TrivialAugment's 14 (arXiv 2103.10158)."""
+    repeats: int = 1
+    """Times that a picture is in a batch, each time changed in another way (repeated augmentation, arXiv 1902.05509).
+    An epoch has as many steps as with 1, and one picture in this many."""
+    lighting: float = 0.0
+    """Deviation of the random amounts of ImageNet's three principal colours that are added to a picture; the paper's is
+    0.1."""
     mixup: float = 0.0
     """Both parameters of the beta distribution of the share by which two pictures and their targets are blended; 0
     blends none."""
@@ -54,6 +68,8 @@ class Augmentation:
         if self.kept_side is not None:
             require("augmentation.kept_side", 8 <= self.kept_side <= 8192, "from 8 to 8192 pixels", self.kept_side)
         require("augmentation.shift", 0 <= self.shift <= 64, "from 0 to 64 pixels", self.shift)
+        require("augmentation.repeats", 1 <= self.repeats <= 16, "from 1 to 16", self.repeats)
+        require("augmentation.lighting", 0 <= self.lighting <= 10, "from 0 to 10", self.lighting)
         for name in ("mixup", "cutmix"):
             require(f"augmentation.{name}", 0 <= getattr(self, name) <= 100, "from 0 to 100", getattr(self, name))
         for name in ("mixed_share", "erasing"):
@@ -107,11 +123,25 @@ class Recipe:
     warmup_epochs: float = 5.0
     """Epochs over which the learning rate grows linearly from a tenth of `lr`; at most a fifth of the run."""
     small_epochs: int = 0
-    """Number of first epochs with pictures of `small_image_size`, which take less time."""
+    """Number of first epochs with smaller pictures, which take less time."""
     small_image_size: int = 24
-    """In pixels."""
+    """Size of the smaller pictures in pixels; with several sizes, of the smallest."""
+    small_sizes: int = 1
+    """Number of sizes that the first epochs have, in equal parts: the pictures grow from `small_image_size` by equal
+    amounts to the size that all later epochs have."""
+    drop_path: float = 0.0
+    """Share of the pictures for which the last block adds nothing to its shortcut (stochastic depth); it rises linearly
+    from 0 in the first block."""
+    drop_rate: float = 0.0
+    """Share of the features before the classifier that are set to 0."""
     label_smoothing: float = 0.0
     """Share of the target that is spread evenly over all classes."""
+    teacher: str | None = None
+    """MODEL with the same classes, whose answers on the changed pictures are part of the targets (distillation)."""
+    teacher_weight: float = 0.5
+    """Share of the teacher's answers in the loss, 0 to 1; the labels have the rest."""
+    temperature: float = 1.0
+    """What the logits of both networks are divided by before they are compared: above 1 the answers are softer."""
     class_weights: Literal["equal", "balanced"] = "equal"
     """Weight of each picture in the loss: `balanced` gives every class the same sum of weights."""
     batch_norm: Literal["batch", "kept"] = "batch"
@@ -164,7 +194,12 @@ class Recipe:
         require("warmup_epochs", self.warmup_epochs >= 0, "at least 0", self.warmup_epochs)
         require("small_epochs", self.small_epochs >= 0, "at least 0", self.small_epochs)
         require("small_image_size", self.small_image_size >= 8, "at least 8 pixels", self.small_image_size)
+        require("small_sizes", 1 <= self.small_sizes <= 64, "from 1 to 64", self.small_sizes)
+        require("drop_path", 0 <= self.drop_path < 1, "from 0 to below 1", self.drop_path)
+        require("drop_rate", 0 <= self.drop_rate < 1, "from 0 to below 1", self.drop_rate)
         require("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to below 1", self.label_smoothing)
+        require("teacher_weight", 0 <= self.teacher_weight <= 1, "from 0 to 1", self.teacher_weight)
+        require("temperature", 0.1 <= self.temperature <= 100, "from 0.1 to 100", self.temperature)
         require("seed", 0 <= self.seed < 2**63, "from 0 to 2**63 - 1", self.seed)
         require("ema_decay", 0 <= self.ema_decay < 1, "from 0 to below 1", self.ema_decay)
         require("val_fraction", 0 <= self.val_fraction <= 0.5, "from 0 to 0.5", self.val_fraction)
@@ -182,6 +217,16 @@ class Recipe:
     def averages_weights(self) -> bool:
         """Whether averaged weights are evaluated and kept, and not the last ones."""
         return self.ema_alpha is not None or self.ema_decay > 0
+
+    def small_size(self, epoch: int) -> int | None:
+        """Size in pixels of an epoch's pictures, counted from 0; None where they have the size of evaluation.
+
+        The recipe must be resolved: `image_size` is known.
+        """
+        if epoch >= self.small_epochs or self.image_size is None:
+            return None
+        step = epoch * self.small_sizes // self.small_epochs
+        return self.small_image_size + (self.image_size - self.small_image_size) * step // self.small_sizes
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain YAML values."""
