@@ -23,6 +23,7 @@ from regnety.training import batches, kept_pictures
 from regnety.training.batch_plan import Batch
 from regnety.training.batches import EvaluationBatches, training_batches
 from regnety.training.crop_boxes import random_boxes
+from regnety.training.distribution import workers
 from regnety.training.recipes.recipe import Augmentation
 
 SIDE = 32
@@ -72,7 +73,7 @@ def test_batches_depend_on_seed_and_epoch_alone(
     assert same(first, one_epoch(samples, augmentation, seed=5, epoch=2))
     assert not same(first, one_epoch(samples, augmentation, seed=5, epoch=3))
     assert not same(first, one_epoch(samples, augmentation, seed=6, epoch=2))
-    monkeypatch.setattr(batches, "available_cores", lambda: 7)
+    monkeypatch.setattr(workers, "available_cores", lambda: 7)
     assert same(first, one_epoch(samples, augmentation, seed=5, epoch=2))
 
 
