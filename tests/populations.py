@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from pictures import write_colours
+from regnety import DesignSpace
+from regnety.architecture.description import AnyDesign
 from regnety.architecture.design import Design
 from regnety.architecture.notation import parse_design
 from regnety.designspace.halving import Work, read_share, replayed
@@ -42,23 +44,33 @@ def population(data: Path, output: Path, *, count: int = 4, **options: Any) -> P
 
 
 def write_results(
-    folder: Path, *, count: int = 40, seed: int = 0, repeat: int = 1, keep_best: str | None = None
+    folder: Path,
+    *,
+    count: int = 40,
+    seed: int = 0,
+    repeat: int = 1,
+    keep_best: str | None = None,
+    space: DesignSpace | None = None,
 ) -> Path:
     """A population with drawn results, as if it had been trained: nothing here needs torch.
 
     Larger designs are better, and so are learning rates near 0.1.
     """
     generator = np.random.default_rng(seed)
-    designs = [
-        Design(
-            depth=int(generator.integers(4, 28)),
-            w0=int(8 * generator.integers(1, 16)),
-            wa=float(np.round(np.exp(generator.uniform(np.log(8), np.log(64))), 1)),
-            wm=float(np.round(generator.uniform(1.6, 3), 3)),
-            group_width=int(generator.choice([1, 2, 4, 8, 16])),
-        )
-        for _ in range(count)
-    ]
+    designs: list[AnyDesign] = (
+        list(space.sample(count, seed=seed))
+        if space is not None
+        else [
+            Design(
+                depth=int(generator.integers(4, 28)),
+                w0=int(8 * generator.integers(1, 16)),
+                wa=float(np.round(np.exp(generator.uniform(np.log(8), np.log(64))), 1)),
+                wm=float(np.round(generator.uniform(1.6, 3), 3)),
+                group_width=int(generator.choice([1, 2, 4, 8, 16])),
+            )
+            for _ in range(count)
+        ]
+    )
     recipe = Recipe(name="short", image_size=32, crop_pct=1.0, epochs=9, precision="f32")
     vary = ("optimizer.lr=log:0.01:1",)
     trials = make_trials(designs, recipe, read_variations(vary, recipe), draws=1, repeat=repeat)

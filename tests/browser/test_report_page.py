@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from pictures import colour, write_colours
+from populations import write_results
+from regnety import Population
+from regnety.designspace.pages.report import write_population_report
 from regnety.reports.comparison import Comparison
 from regnety.reports.comparison_page import write_comparison
 from regnety.reports.report import write_report
@@ -34,10 +37,16 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     write_comparison(
         folder / "comparison.html", Comparison(("runs/a", "runs/b"), (content(), content(scored(seed=1, sure=1.0))))
     )
+    populations = tmp_path_factory.mktemp("populations")
+    loaded = [
+        Population.load(write_results(populations / name, count=12, seed=seed, repeat=2))
+        for seed, name in enumerate(("first", "x" * 100))
+    ]
+    write_population_report(folder / "populations.html", loaded)
     return {path.stem: path for path in folder.iterdir()}
 
 
-PAGES = ("everything", "least", "hostile", "many classes", "comparison")
+PAGES = ("everything", "least", "hostile", "many classes", "comparison", "populations")
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -10,7 +10,7 @@ import pytest
 import regnety
 from commands import one_line, regnety_here
 from populations import write_results
-from regnety import Population
+from regnety import DesignSpace, Population
 from regnety.designspace.pages.report import write_population_report
 from regnety.errors import JobError
 
@@ -59,6 +59,25 @@ def test_the_page_has_everything_and_loads_nothing(runs: Path, tmp_path: Path) -
     assert f"Trial {best.trial.number}: {best.error:.2f} %" in page
     for heading in ("Errors of all trials", "The best of a random search", "optimizer.lr", "Noise of training"):
         assert heading in page
+
+
+def test_populations_beside_each_other_are_compared_at_equal_cost_too(runs: Path, tmp_path: Path) -> None:
+    space = DesignSpace.anynetx_a(macs=(5e6, 60e6), image_size=32)
+    anynets = Population.load(write_results(tmp_path / "anynets", count=12, seed=2, space=space))
+    both = [anynets, Population.load(runs / "spaces & <b>")]
+    page = write_population_report(tmp_path / "both.html", both).read_text("utf-8")
+    for heading in ("Errors at equal macs", "Distance from a linear design", "mean less anynets"):
+        assert heading in page
+    assert "is off by e_fit 0." in page
+
+
+@pytest.mark.slow
+def test_each_picture_is_written_as_png_and_svg(runs: Path, tmp_path: Path) -> None:
+    population = Population.load(runs / "spaces & <b>")
+    write_population_report(tmp_path / "one.html", [population, population], pictures=tmp_path / "pictures")
+    written = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert {"edf.png", "edf.svg", "edf_at_equal_macs.png", "error_by_wm.svg", "curves.png"} <= written
+    assert len(written) == 2 * (3 + 9 + 6 + 2 + 1)
 
 
 def test_the_command_writes_it_beside_the_journal(

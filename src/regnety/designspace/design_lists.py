@@ -19,7 +19,7 @@ SUFFIXES = (".parquet", ".csv", ".jsonl")
 
 
 def read_designs(text: str) -> list[AnyDesign]:
-    """The designs of a .parquet, .csv or .jsonl file, or one design as the command line takes it (`find_design`).
+    """The designs of a .parquet, .csv, .json or .jsonl file, or one as the command line takes it (`find_design`).
 
     A row is a design's fields, or has them as a table or as JSON in the column `design`; other columns are ignored
     there.
@@ -29,7 +29,7 @@ def read_designs(text: str) -> list[AnyDesign]:
         InvalidDesignError: there is no such file, or a row is no design; the message names it.
     """
     path = Path(text).expanduser()
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES and not _is_list(path):
         return [find_design(text)]
     if not path.exists():
         raise InvalidDesignError(f"{text}: no such file of designs")
@@ -48,6 +48,14 @@ def read_designs(text: str) -> list[AnyDesign]:
     return designs
 
 
+def _is_list(path: Path) -> bool:
+    """Whether a .json file holds a list of designs, and not one."""
+    if path.suffix.lower() != ".json" or not path.exists():
+        return False
+    with path.open("rb") as file:
+        return file.read(1024).lstrip().startswith(b"[")
+
+
 def _rows(path: Path) -> list[Any]:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -55,6 +63,9 @@ def _rows(path: Path) -> list[Any]:
         rows: list[Any] = parquet.read_table(path).to_pylist()
         return rows
     content = read_file_text(path)
+    if suffix == ".json":
+        rows = json.loads(content)
+        return rows
     if suffix == ".jsonl":
         return [json.loads(line) for line in content.splitlines() if line.strip()]
     return [

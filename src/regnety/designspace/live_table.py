@@ -11,6 +11,7 @@ from regnety.progress import PLAIN_INTERVAL_S
 from regnety.text import counted
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
 MOST_ROWS = 16
@@ -43,7 +44,7 @@ class LiveTable:
             from rich.live import Live
 
             self._live = Live(
-                get_renderable=self._table, console=Console(stderr=True), refresh_per_second=2, transient=True
+                get_renderable=self._shown, console=Console(stderr=True), refresh_per_second=2, transient=True
             )
             self._live.start()
         return self
@@ -110,10 +111,17 @@ class LiveTable:
             return []
         return [f"{_duration(remaining * seconds / epochs / self._slots)} left"]
 
+    def _shown(self) -> "Group":
+        from rich.console import Group
+        from rich.text import Text
+
+        line = Text(self.line())
+        return Group(line, self._table()) if self._running else Group(line)
+
     def _table(self) -> "Table":
         from rich.table import Table
 
-        table = Table(title=self.line(), title_justify="left", box=None, header_style="dim")
+        table = Table(box=None, header_style="dim")
         for name in ("trial", "design", "epochs", "error", "minutes"):
             table.add_column(name, justify="left" if name == "design" else "right")
         now = time.monotonic()

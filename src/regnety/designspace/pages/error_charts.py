@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from regnety.designspace.comparisons import Edf, best_of, bootstrap_range, edf, rank_correlation
+from regnety.designspace.normalizing import largest_gap, normalized_edfs
 from regnety.designspace.pages.chart import Chart
 from regnety.designspace.populations import Population
+from regnety.errors import DataError
 from regnety.reports.charts import Axis, Band, Line, Point, axis_around, shown_number
 from regnety.reports.diagrams import STYLES
 from regnety.reports.tables import TO, Cell, Column, Table, number_cell
@@ -52,6 +54,55 @@ def edf_chart(populations: Sequence[Population]) -> Chart:
         table=_edf_table(populations, found),
         text="In brackets the least error and the mean. A curve further to the left and above is a better space. The "
         "band holds the distribution that the trials were drawn from, as a whole, with 95 %.",
+    )
+
+
+def normalized_chart(populations: Sequence[Population], name: str = "macs") -> Chart | None:
+    """The same at equal cost: trials have weights by which it is distributed alike in all populations.
+
+    None where they share no range of it.
+    """
+    errors = [population.errors for population in populations]
+    try:
+        found = normalized_edfs(errors, [population.column(name) for population in populations])
+    except DataError:
+        return None
+    low, high = min(float(each.errors[0]) for each in found), max(float(each.errors[-1]) for each in found)
+    x = axis_around(PERCENT, [low, high])
+    lines, legend, rows = [], [], []
+    for style, population, each in zip(STYLES, populations, found, strict=False):
+        corners = [(x.low, 0.0)]
+        share = 0.0
+        for error, weight in zip(each.errors.tolist(), each.weights.tolist(), strict=True):
+            corners += [(error, share), (error, share + weight)]
+            share += weight
+        lines.append(Line([*corners, (x.high, 1.0)], style))
+        legend.append((style, f"{population.name} [{each.errors[0]:.1f} | {each.mean:.1f}]"))
+        rows.append(
+            [
+                Cell(population.name),
+                number_cell(each.mean, 2),
+                number_cell(each.effective_count, 1),
+                number_cell(largest_gap(each, found[0]), 3),
+            ]
+        )
+    columns = [
+        Column("population", is_name=True),
+        Column("weighted mean", True),
+        Column("effective trials", True, "as many of equal weight would say as much"),
+        Column(f"largest gap to {populations[0].name}", True, "between the shares below an error"),
+    ]
+    label = UNITS[name][0].removeprefix("million ")
+    return Chart(
+        key=f"edf_at_equal_{name}",
+        title=f"Errors at equal {label}",
+        x=x,
+        y=Axis("share of trials below", 0, 1),
+        lines=lines,
+        legend=legend,
+        table=Table(columns, rows, f"Errors at equal {label}"),
+        text=f"Trials have weights by which {label} are distributed alike in all populations, over the range that they "
+        "share. What remains of a difference is not one of cost.",
     )
 
 

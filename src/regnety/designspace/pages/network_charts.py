@@ -6,11 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.architecture.design import Design
-from regnety.designspace.comparisons import Values
+from regnety.designspace.comparisons import Values, rank_correlation
 from regnety.designspace.pages.chart import Chart
+from regnety.designspace.pages.error_charts import PERCENT
 from regnety.designspace.populations import Population, TrialResult
+from regnety.designspace.trends import fit_trend
+from regnety.designspace.width_fits import fit_design
 from regnety.reports.charts import Axis, Line, axis_around, shown_number
-from regnety.reports.tables import Cell, Column, Table
+from regnety.reports.tables import Cell, Column, Table, number_cell
 
 SHOWN = 3
 """Networks among the best, and among the worst."""
@@ -31,10 +34,8 @@ def _widths(result: TrialResult) -> Chart:
     widths = [stage.width for stage in stages for _ in range(stage.depth)]
     steps = [(block + side, float(width)) for block, width in enumerate(widths) for side in (-0.5, 0.5)]
     lines = [Line(steps, "a")]
-    if isinstance(result.design, Design):
-        design = result.design
-        line = [(float(block), design.w0 + design.wa * block) for block in range(len(widths))]
-        lines.insert(0, Line(line, "ideal"))
+    fit = fit_design(result.design)
+    lines.insert(0, Line([(float(block), fit.w0 + fit.wa * block) for block in range(len(widths))], "ideal"))
     rows = [
         [
             Cell(f"s{number}", number),
@@ -51,7 +52,39 @@ def _widths(result: TrialResult) -> Chart:
         y=axis_around("", [0, *(y for line in lines for _, y in line.points)]),
         lines=lines,
         size=(270, 190),
+        text="" if isinstance(result.design, Design) else f"The nearest linear design is off by e_fit {fit.error:.3f}.",
         table=Table(columns, rows, f"Stages of trial {number}"),
+    )
+
+
+def fit_chart(population: Population) -> Chart | None:
+    """e_fit, how far each network is from a linear design, against the error; None for RegNets, which are linear."""
+    results = population.finished
+    if all(isinstance(result.design, Design) for result in results):
+        return None
+    fits = np.array([fit_design(result.design).error for result in results])
+    errors = population.errors
+    order = np.argsort(fits, kind="stable")
+    return Chart(
+        key="error_by_e_fit",
+        title="Distance from a linear design",
+        x=axis_around("e_fit", [0.0, *fits]),
+        y=axis_around(PERCENT, errors),
+        lines=[Line(list(zip(fits.tolist(), errors.tolist(), strict=True)), "a small", dots=True, joined=False)],
+        text=f"The mean of |ln(width of the nearest linear design / width)| over the blocks. Rank correlation with the "
+        f"error {rank_correlation(fits, errors):.2f}.",
+        table=Table(
+            [Column("e_fit", True), Column(PERCENT, True), Column("trial", True)],
+            [
+                [
+                    number_cell(float(fits[at]), 3),
+                    number_cell(float(errors[at]), 2),
+                    Cell(str(results[at].trial.number), results[at].trial.number),
+                ]
+                for at in order
+            ],
+            "Distance from a linear design, and error",
+        ),
     )
 
 
@@ -78,7 +111,7 @@ def cost_charts(population: Population) -> list[Chart]:
         text = ""
         if len(np.unique(macs[best])) > 2:
             places = np.linspace(float(macs.min()), float(macs.max()), 40)
-            slope, start = np.polyfit(macs[best], values[best], 1).tolist()
+            start, slope = fit_trend(macs[best], values[best]).coefficients
             root = float(values[best] @ np.sqrt(macs[best]) / macs[best].sum())
             lines += [
                 Line(list(zip(places.tolist(), (start + slope * places).tolist(), strict=True)), "b"),

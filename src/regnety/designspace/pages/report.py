@@ -8,8 +8,15 @@ import numpy as np
 
 from regnety.designspace.comparisons import Estimate, best_of, bootstrap_range, difference, rank_correlation
 from regnety.designspace.pages.chart import Chart
-from regnety.designspace.pages.error_charts import UNITS, best_of_chart, curve_chart, edf_chart, parameter_charts
-from regnety.designspace.pages.network_charts import cost_charts, width_charts
+from regnety.designspace.pages.error_charts import (
+    UNITS,
+    best_of_chart,
+    curve_chart,
+    edf_chart,
+    normalized_chart,
+    parameter_charts,
+)
+from regnety.designspace.pages.network_charts import cost_charts, fit_chart, width_charts
 from regnety.designspace.populations import Population, TrialResult
 from regnety.errors import JobError
 from regnety.reports.charts import shown_number
@@ -66,13 +73,24 @@ def _charts(populations: Sequence[Population]) -> dict[str, list[Chart]]:
     first = populations[0]
     best, worst = width_charts(first)
     return {
-        "errors": [edf_chart(populations), best_of_chart(populations)],
+        "errors": _known(
+            [
+                edf_chart(populations),
+                normalized_chart(populations) if len(populations) > 1 else None,
+                best_of_chart(populations),
+            ]
+        ),
         "parameters": parameter_charts(first),
         "best": best,
         "worst": worst,
+        "fits": _known([fit_chart(first)]),
         "costs": cost_charts(first),
         "curves": [curve_chart(first)],
     }
+
+
+def _known(charts: Sequence[Chart | None]) -> list[Chart]:
+    return [chart for chart in charts if chart is not None]
 
 
 def _page(populations: Sequence[Population], sections: dict[str, list[Chart]]) -> dict[str, Any]:
