@@ -67,6 +67,7 @@ def fit_chart(population: Population) -> Chart | None:
     order = np.argsort(fits, kind="stable")
     return Chart(
         key="error_by_e_fit",
+        size=(560, 330),
         title="Distance from a linear design",
         x=axis_around("e_fit", [0.0, *fits]),
         y=axis_around(PERCENT, errors),

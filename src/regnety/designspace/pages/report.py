@@ -115,13 +115,14 @@ def _page(populations: Sequence[Population], sections: dict[str, list[Chart]]) -
 
 def _verdict(populations: Sequence[Population]) -> str:
     first = populations[0]
-    if len(populations) == 1:
+    whole = [population for population in populations if not population.counts()["stopped"]]
+    if len(whole) < 2:  # the survivors of halving say nothing of their space
         best = _best(first)
         return (
-            f"The best of {counted(len(first.finished), 'trial')} is wrong on {best.error:.1f} %, "
+            f"The best of {counted(len(first.finished), 'trial')} of {first.name} is wrong on {best.error:.1f} %, "
             f"half of them on less than {np.median(first.errors):.1f} %."
         )
-    means = sorted((float(population.errors.mean()), population.name) for population in populations)
+    means = sorted((float(population.errors.mean()), population.name) for population in whole)
     (least, good), (most, bad) = means[0], means[-1]
     return f"{good} has the least mean error, {least:.1f} %; {bad} the largest, {most:.1f} %."
 
