@@ -6,8 +6,7 @@ DATA has the archives (see `photograph_sets.py`); FOLDER gets the sets and the r
 epochs on twenty classes of Tiny ImageNet at 64 pixels, by `regnety train --recipe population` on all training pictures,
 and by `peers/timm_population.py`; the test pictures are looked at once, after the last epoch. Printed are the accuracy
 of each seed, the means, and whether these are within the spread: nearer to each other than twice the standard error of
-their difference. What differs: the initialisation (pycls's here, timm's there), lighting and precise BN, which only the
-recipe has.
+their difference. What differs: lighting and precise BN, which only the recipe has, and who draws the random numbers.
 """
 
 import argparse
