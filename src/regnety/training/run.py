@@ -159,6 +159,7 @@ def train(
                 run,
                 start.recipe,
                 unlabelled=None if unlabelled is None else Path(unlabelled),
+                workers=workers,
                 resume=resume,
                 skip_unreadable=skip_unreadable,
                 quiet=quiet,
@@ -239,6 +240,7 @@ def _begin(
     recipe: Recipe,
     *,
     unlabelled: Path | None,
+    workers: Workers,
     resume: bool,
     skip_unreadable: bool,
     quiet: bool,
@@ -276,6 +278,8 @@ def _begin(
         more, unreadable = labelled_by(teacher, unlabelled, run, quiet=quiet)
         left_out = f"; {unreadable} more cannot be read" if unreadable else ""
         _say(f"regnety: {unlabelled}: {counted(len(more), 'photograph')} labelled by {teacher.name}{left_out}", quiet)
+    # Here, where it is said once; a batch has no more pictures than there are.
+    workers.part(min(recipe.batch_size, len(train_samples) + len(more)), pieces=recipe.accumulate)
     pictures.write(run)
     return _BegunRun(
         pictures=pictures, train=(*train_samples, *more), val=val_samples, num_labelled=len(more), stored=stored

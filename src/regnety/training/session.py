@@ -377,6 +377,9 @@ class Session:
     def _validate(self, weights: Weights) -> dict[str, float]:
         assert self._validation is not None
         self._evaluated.load_state_dict(weights)
+        if not self.recipe.sync_batchnorm:  # the leader's are kept, and each worker has its own
+            for statistics in self._evaluated.buffers():
+                self._workers.same(statistics)
         top1, loss = top1_of(
             self._evaluated,
             self._validation,

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from ranks import Ranks
 
-from pictures import write_colours
-from regnety import Bundle
+from pictures import noise, write_colours
+from regnety import Bundle, evaluate
 from regnety.training.checkpoints import checkpoints
-from runs import command, epochs_of, metrics_of, weights_of
+from runs import DESIGN, command, epochs_of, metrics_of, weights_of
 
 MIXED = ("augmentation.mixup=0.4", "augmentation.cutmix=1", "augmentation.erasing=0.3")
 WAIT_S = 120
@@ -28,6 +28,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     for seed, (split, count) in enumerate((("train", 11), ("val", 7), ("test", 3))):
         write_colours(folder / split, count=count, seed=seed)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What nobody can learn in a few steps, so that the losses stay far from zero."""
+    folder = tmp_path_factory.mktemp("noisy")
+    for split, count in (("train", 20), ("val", 5)):
+        for seed, label in enumerate(("heads", "tails")):
+            (folder / split / label).mkdir(parents=True)
+            for number in range(count):
+                place = folder / split / label / f"{number}.png"
+                noise(36, 34, seed=1000 * seed + 100 * (split == "val") + number).save(place)
     return folder
 
 
@@ -60,7 +73,48 @@ def test_what_is_refused_is_said_once(ranks: Ranks, data: Path, tmp_path: Path) 
     assert ended.err[1].strip() == ""
     ended = ranks.run(3, command(data, tmp_path / "run", "batch_size=4"))
     assert 0 not in ended.statuses
-    assert any("a batch of 4 cannot be divided among 3 workers" in text for text in ended.err)
+    assert ended.err[0].endswith("use at most 2 workers, or a batch_size of at least 6\n")
+    assert not any("batch" in text for text in ended.err[1:])
+
+
+@pytest.mark.slow
+def test_batch_norm_of_each_process_alone(ranks: Ranks, data: Path, tmp_path: Path) -> None:
+    """Validation uses the statistics that are kept, in all of them."""
+    settings = ("precision=f64", "batch_size=10", "epochs=4", "sync_batchnorm=false", "ema_decay=0")
+    ended = ranks.run(2, command(data, tmp_path / "run", *settings))
+    assert ended.statuses == [0, 0], ended.err
+    best = Bundle.load(tmp_path / "run" / "bundle").provenance["best_epoch"]
+    found = evaluate(tmp_path / "run" / "bundle", data, split="val", quiet=True)
+    row = metrics_of(tmp_path / "run")[best - 1]
+    assert found.top1 == pytest.approx(row["val_top1"])
+    assert found.loss == pytest.approx(row["val_loss"], rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("recipe", "more"),
+    [
+        ("cifar10", ["small_epochs=20"]),
+        ("paper", ["optimizer.lr=0.1"]),
+        ("modern", ["small_image_size=24"]),
+        ("modern", ["small_image_size=24", "accumulate=2", "optimizer.name=muon"]),
+    ],
+)
+def test_the_curves_of_the_recipes_are_those_of_one_process(
+    recipe: str, more: list[str], ranks: Ranks, noisy: Path, tmp_path: Path
+) -> None:
+    """50 steps in float64, each with a row of its own."""
+    common = ["precision=f64", "image_size=32", "epochs=50", "steps_per_epoch=1", "batch_size=14", *more]
+    curves = []
+    for count in (0, 2):
+        output = tmp_path / str(count)
+        words = ["train", "--data", str(noisy), "--output", str(output), "--recipe", recipe, "--design", DESIGN]
+        ended = ranks.run(count, [*words, *(word for setting in common for word in ("--set", setting))])
+        assert ended.statuses == [0] * max(1, count), ended.err
+        assert epochs_of(output) == list(range(1, 51))
+        curves.append([[row["train_loss"], row["val_loss"], row["val_top1"]] for row in metrics_of(output)])
+    assert len({row[0] for row in curves[0]}) == 50
+    assert curves[1] == [pytest.approx(row, abs=1e-6) for row in curves[0]]
 
 
 @pytest.mark.slow

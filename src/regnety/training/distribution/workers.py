@@ -74,6 +74,11 @@ class Workers:
         dist.broadcast_object_list(values, src=0, device=torch.device("cpu"))
         return values[0]
 
+    def same(self, values: Tensor) -> None:
+        """Overwrite a tensor with the leader's."""
+        if self.count > 1:
+            dist.broadcast(values, src=0)
+
     def led(self, work: Callable[[], Value]) -> Value:
         """What the leader's work answers, in every worker; the others wait for it.
 
