@@ -1,5 +1,9 @@
 """Runs that several processes share: the curve of one process, its files, its errors, and its resume."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,3 +165,26 @@ def test_a_kill_and_the_same_number_of_processes_end_with_the_same_bits(
     assert 0 not in ranks.wait().statuses
     assert ranks.run(2, [*command(data, output, *settings), "--resume"]).statuses == [0, 0]
     assert weights_of(output) == weights_of(alone)
+
+
+@pytest.mark.slow
+def test_torchrun_itself(data: Path, tmp_path: Path) -> None:
+    """A process that is killed ends the others; the next command goes on."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "regnety"]
+    words = [*torchrun, *command(data, tmp_path / "run", "batch_size=10", "epochs=40")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + WAIT_S
+        while not checkpoints(tmp_path / "run"):
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.01)
+        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True).stdout
+        os.kill(int(children.split()[-1]), signal.SIGKILL)
+        out, _ = process.communicate(timeout=WAIT_S)
+    assert process.returncode != 0
+    assert out == ""
+    ended = subprocess.run([*words, "--resume"], capture_output=True, text=True, check=True, timeout=WAIT_S)
+    assert ended.stdout.startswith(f"{tmp_path}/run/bundle: val top1 ")
+    assert ended.stdout.count("\n") == 1
+    assert ended.stderr.count("resuming after epoch") == 1
+    assert epochs_of(tmp_path / "run") == list(range(1, 41))
