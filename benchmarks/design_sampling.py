@@ -136,7 +136,8 @@ def main() -> None:
         row["draws_per_second"] = row["draws"] / row["seconds"]
         row["accepted_share"] = row["accepted"] / row["draws"]
     loop, own = rows["one by one"], rows["regnety"]
-    deviation = (loop["accepted_share"] * (1 - loop["accepted_share"]) / loop["draws"]) ** 0.5
+    share = (loop["accepted"] + own["accepted"]) / (loop["draws"] + own["draws"])
+    deviation = (share * (1 - share) * (1 / loop["draws"] + 1 / own["draws"])) ** 0.5
     result = {
         **rows,
         "ratio": own["draws_per_second"] / loop["draws_per_second"],
