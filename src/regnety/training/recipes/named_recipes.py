@@ -160,7 +160,7 @@ def cifar10() -> Recipe:
 
 
 def tiny() -> Recipe:
-    """The model that answers where none is named: 200 everyday classes at 64 pixels, from Tiny ImageNet.
+    """A model of 200 everyday classes at 64 pixels, from Tiny ImageNet.
 
     Command:  regnety train --recipe tiny --data DIR --output OUT
     Result:   no run has come to its end: one of 60 epochs at a batch of 1024 and a rate of 1.0 was stopped after 51
