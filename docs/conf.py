@@ -32,7 +32,7 @@ autodoc_class_signature = "mixed"
 
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:class", r"(collections|numpy|onnx|pathlib|PIL|Image|torch)\..*"),  # documented on another server
+    ("py:class", r"(collections|numpy|onnx|pathlib|PIL|pyarrow|Image|torch)\..*"),  # documented on another server
     ("py:class", r"(np|npt)\.\w+|Path"),  # the same, in modules that import them only for the type checker
     ("py:class", r"regnety\.[a-z_.]+\.[A-Z]\w*"),  # returned by public functions, never imported by users
 ]

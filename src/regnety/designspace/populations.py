@@ -62,7 +62,7 @@ class TrialResult:
         return float(self.errors[-1]) if self.rows else float("nan")
 
 
-class Population(Sequence[TrialResult]):
+class Population:
     """The trials of a population, in their order.
 
         population = Population.load("runs/population")
