@@ -84,19 +84,23 @@ def test_a_failing_trial_is_a_row_with_its_error(data: Path, tmp_path: Path, mon
     ]
 
 
-def test_pictures_are_decoded_once(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    decoded = 0
-    real = kept_pictures.load_pixels
+@pytest.mark.parametrize("crop", ["shift", "resized"])
+def test_pictures_are_decoded_once(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crop: str) -> None:
+    decoded: list[str] = []
 
-    def counting(*arguments: Any) -> Any:
-        nonlocal decoded
-        decoded += 1
-        return real(*arguments)
+    def counting(real: Any) -> Any:
+        def call(image: Any, *arguments: Any, **options: Any) -> Any:
+            decoded.append(str(image))
+            return real(image, *arguments, **options)
 
-    monkeypatch.setattr(kept_pictures, "load_pixels", counting)
+        return call
+
+    for name in ("load_pixels", "load_image"):
+        monkeypatch.setattr(kept_pictures, name, counting(getattr(kept_pictures, name)))
     trials._whole_pixels.cache_clear()
-    population(data, tmp_path / "two", count=2, settings=["epochs=1"])
-    assert decoded == 12
+    trials._cropped_images.cache_clear()
+    population(data, tmp_path / "two", count=2, settings=["epochs=2", f"augmentation.crop={crop}"])
+    assert len(decoded) == len(set(decoded)) == 12
 
 
 def test_another_population_is_not_resumed(data: Path, whole: Path, tmp_path: Path) -> None:

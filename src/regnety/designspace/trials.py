@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 CHECKPOINT_S = 60.0
 """Seconds of training after which a checkpoint is written between two rungs."""
+KEPT_BYTES = 1 << 29
+"""Of whole photographs that a process keeps for `resized` crops; larger ones are decoded in each epoch, as in a run."""
+WHOLE_SIDE = 8192
+"""Shorter side that photographs are reduced to: the most that a recipe may ask for, and larger than any kept whole."""
 KEPT_SETS = 2
 """Sets of decoded photographs that a process keeps: a population whose trials have several image sizes has several."""
 
@@ -239,7 +243,17 @@ def _whole_pixels(data: TrialData, preprocessing: Preprocessing) -> "Pixels":
 def _cropped_images(data: TrialData, preprocessing: Preprocessing, kept_side: int | None) -> "TrainingImages":
     from regnety.training.kept_pictures import training_images
 
+    if kept_side is None and _whole_bytes(data, preprocessing) <= KEPT_BYTES:
+        kept_side = WHOLE_SIDE  # decoded once, and no pixel is another
     return training_images(data.train, preprocessing, kept_side=kept_side, quiet=True)
+
+
+def _whole_bytes(data: TrialData, preprocessing: Preprocessing) -> int:
+    """Bytes of all training photographs, if they are as large as the first."""
+    from regnety.images.decoding import load_image
+
+    image = load_image(data.train[0].image, exif_orientation=preprocessing.exif_orientation)
+    return 3 * image.width * image.height * len(data.train)
 
 
 @lru_cache(maxsize=KEPT_SETS)
