@@ -19,9 +19,10 @@ from regnety.inference.evaluation import evaluate
 from regnety.inference.evaluation_result import EvaluationResult
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.training.checkpoints import Progression
+from regnety.training.epoch_weights import AVERAGED
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_folder import BUNDLE_FOLDER
-from regnety.training.session import AVERAGED, Session
+from regnety.training.session import Session
 
 UNFINISHED = "unfinished"
 """The fact in the provenance of a bundle by which its run has not finished."""

@@ -1,6 +1,5 @@
 """One run in memory: the network with everything that trains it, epoch by epoch."""
 
-import copy
 import math
 import sys
 import time
@@ -26,15 +25,14 @@ from regnety.training.best_epochs import BestEpochs, RankedEpoch, Weights
 from regnety.training.checkpoints import Progression, checkpoints, load_checkpoint, save_checkpoint
 from regnety.training.devices import PROCESSOR, Device
 from regnety.training.distribution.parallel import in_parallel
-from regnety.training.distribution.synchronized_norm import synchronize_batch_norm
 from regnety.training.distribution.workers import ALONE, Workers
 from regnety.training.dropping import Dropping
 from regnety.training.duration import Duration, Speed
+from regnety.training.epoch_weights import EpochWeights
 from regnety.training.input_normalization import InputNormalization
-from regnety.training.loop import StepRecord, on_device, top1_of, train_epoch
+from regnety.training.loop import StepRecord, train_epoch
 from regnety.training.objective import Objective
 from regnety.training.optimisation.optimizers import make_optimizer
-from regnety.training.optimisation.precise_statistics import set_precise_statistics
 from regnety.training.optimisation.schedules import make_schedule
 from regnety.training.optimisation.weight_average import WeightAverage, new_share
 from regnety.training.recipes.recipe import Recipe
@@ -45,9 +43,6 @@ FEATURE_EPOCH = 10_000
 them."""
 STEPS_AHEAD = 16
 """Steps on a graphics card before their losses are read, so that the card never waits for Python."""
-AVERAGED = "averaged"
-"""Field of a row of metrics.jsonl: 1 where the averaged weights of an epoch were kept, 0 where the last ones; absent
-where the recipe leaves no choice."""
 UNMEASURED_STEPS = 2
 """First steps, which also wait for the first pictures and for memory."""
 
@@ -89,10 +84,16 @@ class Session:
         self.arithmetic = device.arithmetic(recipe.precision)
         dtype = torch.float64 if self.arithmetic == "f64" else torch.float32  # of the weights
         self.model: RegNet = model.to(device.torch_device, dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # Averaged weights are evaluated in a network of their own: the raw ones continue to be trained.
-        self._evaluated = copy.deepcopy(self.model)
-        if workers.count > 1 and recipe.precise_bn_samples:
-            synchronize_batch_norm(self._evaluated, workers)
+        self._normalize = InputNormalization(preprocessing.mean, preprocessing.std, dtype=dtype).to(device.torch_device)
+        self._epoch_weights = EpochWeights(
+            self.model,
+            recipe,
+            batches=batches,
+            validation=validation,
+            normalize=self._normalize,
+            device=device,
+            workers=workers,
+        )
         trained = in_parallel(self.model, workers, sync_batchnorm=recipe.sync_batchnorm)
         self._forward = torch.compile(trained) if compiled else trained
         if device.kind == "cuda":
@@ -107,7 +108,6 @@ class Session:
         self._validation = validation
         self.preprocessing = preprocessing
         self._quiet = quiet
-        self._normalize = InputNormalization(preprocessing.mean, preprocessing.std, dtype=dtype).to(device.torch_device)
         self._optimizer = make_optimizer(self.model, recipe.optimizer)
         self._schedule = make_schedule(recipe, batches.steps_per_epoch)
         self._scaler = device.gradient_scaler(self.arithmetic)
@@ -213,7 +213,7 @@ class Session:
         Returns:
             Their accuracy on the validation pictures, in percent.
         """
-        found = self._validate(self.model.state_dict())
+        found = self._epoch_weights.score(self.model.state_dict())
         self._rank(0, self.model.state_dict(), top1=found["val_top1"], loss=found["val_loss"])
         self.progression.start_top1 = found["val_top1"]
         return found["val_top1"]
@@ -227,16 +227,8 @@ class Session:
         started = time.monotonic()
         epoch = self.progression.epochs_done
         row: dict[str, Any] = {"epoch": epoch + 1, **self._train(epoch)}
-        candidates = {name: self._with_precise_statistics(weights) for name, weights in self._candidates().items()}
-        name, kept = next(iter(candidates.items()))
-        if self._validation is not None:
-            scores = {name: self._validate(weights) for name, weights in candidates.items()}
-            # The first of those that are as good: the averaged weights.
-            name = max(scores, key=lambda name: (scores[name]["val_top1"], -scores[name]["val_loss"]))
-            kept = candidates[name]
-            row |= scores[name]
-        if self.recipe.ema_kept == "better":
-            row[AVERAGED] = int(name == "averaged")
+        kept, scores = self._epoch_weights.kept(epoch, self._average, self.model.state_dict())
+        row |= scores
         self._rank(epoch + 1, kept, top1=row.get("val_top1", -1.0), loss=row.get("val_loss", 0.0))
         self.progression.epochs_done = epoch + 1
         if self.has_ended:
@@ -260,7 +252,7 @@ class Session:
         if self._validation is None or len(ranked) < 2:
             return
         average = self._best_epochs.average()
-        found = self._validate(average)
+        found = self._epoch_weights.score(average)
         if (found["val_top1"], -found["val_loss"]) > (ranked[0].top1, -ranked[0].loss):
             self.best = average
             self.progression.best_top1 = found["val_top1"]
@@ -349,46 +341,6 @@ class Session:
         figures = torch.stack([torch.stack([each.loss.to(widest), each.correct.to(widest)]) for each in records], 1)
         losses, right = self._workers.sum(figures).tolist()
         return losses, right
-
-    def _candidates(self) -> dict[str, Weights]:
-        """The weights that an epoch may be kept with, by name."""
-        averaged, last = self._average, {"last": self.model.state_dict()}
-        if averaged is None or (self.recipe.ema_kept == "better" and self._validation is None):
-            return last
-        return {"averaged": averaged.state, **(last if self.recipe.ema_kept == "better" else {})}
-
-    def _with_precise_statistics(self, weights: Weights) -> Weights:
-        """The same weights, with statistics of batch norm over the first batches of the epoch that was trained."""
-        samples = self.recipe.precise_bn_samples
-        if not samples:
-            return weights
-        self._evaluated.load_state_dict(weights)
-        batches = self._batches.epoch(self.progression.epochs_done)
-        with self.device.autocast(self.arithmetic):
-            set_precise_statistics(
-                self._evaluated,
-                (
-                    self._normalize(on_device(pixels, self.device))
-                    for pixels, _ in islice(batches, max(1, samples // self.recipe.batch_size))
-                ),
-            )
-        return {key: value.clone() for key, value in self._evaluated.state_dict().items()}
-
-    def _validate(self, weights: Weights) -> dict[str, float]:
-        assert self._validation is not None
-        self._evaluated.load_state_dict(weights)
-        if not self.recipe.sync_batchnorm:  # the leader's are kept, and each worker has its own
-            for statistics in self._evaluated.buffers():
-                self._workers.same(statistics)
-        top1, loss = top1_of(
-            self._evaluated,
-            self._validation,
-            normalize=self._normalize,
-            device=self.device,
-            arithmetic=self.arithmetic,
-            workers=self._workers,
-        )
-        return {"val_top1": top1, "val_loss": loss}
 
 
 def balanced_weights(targets: Targets, num_classes: int) -> Tensor:
