@@ -10,6 +10,7 @@ import pytest
 from commands import regnety, regnety_here
 from regnety.architecture.notation import design_from_dict
 from regnety.cli.commands import design_sample
+from regnety.designspace.design_lists import read_designs
 from regnety.designspace.spaces import SPACES, DesignSpace
 
 
@@ -29,6 +30,10 @@ def test_formats_have_the_same_designs(tmp_path: Path, capfd: pytest.CaptureFixt
     stored = parquet.read_table(file).to_pylist()
     assert [design_from_dict(json.loads(row["design"])) for row in stored] == expected
     assert [row["macs"] for row in stored] == [row["macs"] for row in rows]
+    for suffix in ("parquet", "csv", "jsonl"):  # what `design run` makes of it
+        file = tmp_path / f"designs é.{suffix}"
+        assert regnety_here(capfd, *line, "-o", file, "--quiet").returncode == 0
+        assert read_designs(str(file)) == expected
     shown = regnety_here(capfd, *line).stdout
     assert f"{rows[0]['macs']:,}" in shown
 
