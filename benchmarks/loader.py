@@ -78,11 +78,11 @@ def one_run(command: list[str]) -> dict[str, float]:
 def own(folder: Path, *, trivial: bool) -> dict[str, float]:
     """Ours: the batches of `regnety train`, normalized as its loop does."""
     import torch
-    from regnety.training.optimization import InputNormalization
 
     from regnety.datasets.folders import read_class_folders
     from regnety.preprocessing import Preprocessing
     from regnety.training.batches import training_batches
+    from regnety.training.input_normalization import InputNormalization
     from regnety.training.recipes.recipe import Augmentation
 
     sys.path.insert(0, str(HERE / "peers"))
