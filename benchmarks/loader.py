@@ -7,7 +7,7 @@ FOLDER gets photographs of 500x375. Each contender makes random crops of at leas
 half of them flipped, in batches of 64, in a process of its own; all take turns. regnety and SPDL give bytes, timm's
 transform normalized float32; regnety's figures are with that step too, in the thread that trains. With `trivial` each
 picture also gets one operation of TrivialAugment. DataLoader gets as many processes as there are cores, and twice as
-many; the faster one counts.
+many, and SPDL as many threads. SPDL needs the shared libraries of FFmpeg, 4 to 9.
 """
 
 import argparse
