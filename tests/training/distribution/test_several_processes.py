@@ -16,7 +16,16 @@ from regnety import Bundle, evaluate
 from regnety.training.checkpoints import checkpoints
 from runs import DESIGN, command, epochs_of, metrics_of, weights_of
 
-MIXED = ("augmentation.mixup=0.4", "augmentation.cutmix=1", "augmentation.erasing=0.3")
+MIXED = (
+    "augmentation.mixup=0.4",
+    "augmentation.cutmix=1",
+    "augmentation.erasing=0.3",
+    "augmentation.operations=trivial",
+    "augmentation.repeats=2",
+    "augmentation.lighting=0.1",
+    "drop_path=0.3",
+    "drop_rate=0.2",
+)
 WAIT_S = 120
 
 
