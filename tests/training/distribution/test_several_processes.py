@@ -110,7 +110,7 @@ def test_batch_norm_of_each_process_alone(ranks: Ranks, data: Path, tmp_path: Pa
         ("cifar10", ["small_epochs=20"]),
         ("paper", ["optimizer.lr=0.1"]),
         ("modern", ["small_image_size=24"]),
-        ("modern", ["small_image_size=24", "accumulate=2", "optimizer.name=muon"]),
+        ("modern", ["small_image_size=24", "accumulate=2"]),
     ],
 )
 def test_the_curves_of_the_recipes_are_those_of_one_process(

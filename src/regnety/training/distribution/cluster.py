@@ -9,8 +9,9 @@ import pickle
 import shutil
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -60,12 +61,15 @@ def run_on_cluster(
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        fewest, most, resources = _room(cluster, workers, gpus_per_worker)
+        cards = ray.cluster_resources().get("GPU", 0)
+        room = Room.on(cluster, workers, cards=cards, cards_each=gpus_per_worker)
+        if room.fewest > room.now:
+            on_news(f"the Ray cluster has room for {room.now} of {counted(room.fewest, 'worker')}; waiting for more")
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         library: Any = ray
         # On this machine, so that it lives as long as the command.
         record = library.remote(num_cpus=0, scheduling_strategy=here)(_Record).remote()
-        trainer = _trainer(work, run, record, fewest, most, resources)
+        trainer = _trainer(work, run, record, room)
         with _folder_of_ray(run), _telling(ray, record, run / "metrics.jsonl", on_news, on_epoch):
             try:
                 trainer.fit()
@@ -78,25 +82,49 @@ def run_on_cluster(
         raise failure
 
 
-def _room(
-    cluster: Cluster, workers: tuple[int, int] | None, gpus_per_worker: float
-) -> tuple[int, int, dict[str, float]]:
-    """(fewest workers, most workers, what each takes of its machine)."""
-    most, threads = cluster.workers(None if workers is None else workers[1], None)
-    fewest = most if workers is None else workers[0]
-    resources: dict[str, float] = {"CPU": threads}
-    if gpus_per_worker:
-        resources["GPU"] = gpus_per_worker
-    return fewest, most, resources
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is asked of a cluster.
+
+    Args:
+        fewest: workers that the run begins with at least.
+        most: that it has at any time.
+        resources: what each takes of its machine, in Ray's words.
+        now: workers that there is room for.
+    """
+
+    fewest: int
+    most: int
+    resources: Mapping[str, float]
+    now: int
+
+    @classmethod
+    def on(cls, cluster: Cluster, workers: tuple[int, int] | None, *, cards: float, cards_each: float) -> "Room":
+        """Divide a cluster with so many graphics cards.
+
+        Raises:
+            ClusterError: there is no room, and there will be none.
+        """
+        most, threads = cluster.workers(None if workers is None else workers[1], None)
+        now = sum(processors // threads for processors in cluster.processors)
+        if cards_each:
+            now = min(now, int(cards / cards_each))
+        if not now:
+            raise ClusterError(f"the Ray cluster has {cards:g} graphics cards, and a worker is to have {cards_each:g}")
+        fewest, most = (now, now) if workers is None else (workers[0], most)
+        if cluster.started and fewest > now:
+            raise ClusterError(
+                f"this machine has room for {counted(now, 'worker')}, not {fewest}; use --ray-workers {now}"
+            )
+        resources = {"CPU": float(threads), **({"GPU": cards_each} if cards_each else {})}
+        return cls(fewest, most, resources, now)
 
 
 def _trainer(
     work: Callable[[], object],
     run: Path,
     record: Any,
-    fewest: int,
-    most: int,
-    resources: dict[str, float],
+    room: Room,
 ) -> Any:
     import ray.train
     from ray.train.torch import TorchConfig, TorchTrainer
@@ -106,12 +134,12 @@ def _trainer(
         _work_of_one,
         train_loop_config={"work": work, "run": run, "record": record},
         torch_config=TorchConfig(
-            backend=BACKENDS if "GPU" in resources else "gloo", timeout_s=round(PATIENCE.total_seconds())
+            backend=BACKENDS if "GPU" in room.resources else "gloo", timeout_s=round(PATIENCE.total_seconds())
         ),
         scaling_config=library.ScalingConfig(
-            num_workers=most if fewest == most else (fewest, most),
-            use_gpu="GPU" in resources,
-            resources_per_worker=resources,
+            num_workers=room.most if room.fewest == room.most else (room.fewest, room.most),
+            use_gpu="GPU" in room.resources,
+            resources_per_worker=dict(room.resources),
             elastic_resize_monitor_interval_s=RESIZE_S,
         ),
         run_config=library.RunConfig(
