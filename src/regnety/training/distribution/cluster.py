@@ -61,12 +61,12 @@ def run_on_cluster(
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        cards = ray.cluster_resources().get("GPU", 0)
+        library: Any = ray
+        cards = library.cluster_resources().get("GPU", 0)
         room = Room.on(cluster, workers, cards=cards, cards_each=gpus_per_worker)
         if room.fewest > room.now:
             on_news(f"the Ray cluster has room for {room.now} of {counted(room.fewest, 'worker')}; waiting for more")
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        library: Any = ray
         # On this machine, so that it lives as long as the command.
         record = library.remote(num_cpus=0, scheduling_strategy=here)(_Record).remote()
         trainer = _trainer(work, run, record, room)
@@ -113,9 +113,7 @@ class Room:
             raise ClusterError(f"the Ray cluster has {cards:g} graphics cards, and a worker is to have {cards_each:g}")
         fewest, most = (now, now) if workers is None else (workers[0], most)
         if cluster.started and fewest > now:
-            raise ClusterError(
-                f"this machine has room for {counted(now, 'worker')}, not {fewest}; use --ray-workers {now}"
-            )
+            raise ClusterError(f"this machine has room for {counted(now, 'worker')}, not {fewest} (--ray-workers)")
         resources = {"CPU": float(threads), **({"GPU": cards_each} if cards_each else {})}
         return cls(fewest, most, resources, now)
 
