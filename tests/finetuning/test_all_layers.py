@@ -25,6 +25,7 @@ from regnety.finetuning.all_layers import LayersOptions, LayersResult, fit_all_l
 from regnety.finetuning.planning import Plan, Revision, read_plan
 from regnety.inference.evaluation import evaluate
 from regnety.training.checkpoints import checkpoints
+from regnety.training.epoch_weights import EpochWeights
 from regnety.training.session import Session
 from regnety.training.torch_threads import torch_threads, with_torch_threads
 
@@ -95,7 +96,7 @@ def test_a_run_goes_on_by_its_own_plan_to_the_same_weights(
 def script(monkeypatch: pytest.MonkeyPatch, *top1: float) -> None:
     """Validations that find this, one after the other, and then the last for good."""
     found = chain(top1, repeat(top1[-1]))
-    monkeypatch.setattr(Session, "_validate", lambda *_: {"val_top1": next(found), "val_loss": 1.0})
+    monkeypatch.setattr(EpochWeights, "score", lambda *_: {"val_top1": next(found), "val_loss": 1.0})
 
 
 def test_where_no_epoch_is_better_the_start_stays(

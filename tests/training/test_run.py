@@ -17,11 +17,11 @@ from regnety import Bundle, DataError, ImageError, Predictor, RecipeError
 from regnety.datasets.data_sets import read_data_set
 from regnety.inference.evaluation import evaluate
 from regnety.storage import alone_in
+from regnety.training.epoch_weights import EpochWeights
 from regnety.training.optimisation.schedules import make_schedule
 from regnety.training.recipes.named_recipes import finetune
 from regnety.training.recipes.recipe import read_recipe, recipe_text, with_settings
 from regnety.training.run import train
-from regnety.training.session import Session
 from runs import CROPS, MEMORISED, epochs_of, metrics_of, run, small_recipe, weights_of, write_contrary
 
 
@@ -369,11 +369,11 @@ def test_the_average_of_the_best_epochs_is_kept_where_it_is_better(
 ) -> None:
     states = []
 
-    def validate(_: Session, weights: dict[str, torch.Tensor]) -> dict[str, float]:
+    def validate(_: EpochWeights, weights: dict[str, torch.Tensor]) -> dict[str, float]:
         states.append(weights["head.fc.weight"].clone())
         return {"val_top1": (40.0, 70.0, 50.0, 60.0, of_average)[len(states) - 1], "val_loss": 1.0}
 
-    monkeypatch.setattr(Session, "_validate", validate)
+    monkeypatch.setattr(EpochWeights, "score", validate)
     result = run(colours, tmp_path / "run", "epochs=4", "average_best=3")
     bundle = Bundle.load(result.bundle)
     torch.testing.assert_close(states[4], torch.stack(states[1:4]).mean(0))
