@@ -18,7 +18,7 @@ from populations import SETTINGS, epochs_of_trials, population, records_of, writ
 from ray_cluster import ENVIRONMENT, RayCluster, descendants
 
 pytestmark = [
-    pytest.mark.soak,  # after Ray has run within this process, later tests no longer see what is logged
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of sockets that Ray leaves to the garbage collector

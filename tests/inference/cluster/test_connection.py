@@ -1,11 +1,13 @@
 """Which cluster, and how much of it: what needs no Ray that runs."""
 
+import logging
 import socket
 
 import pytest
 
 from commands import one_line, python, regnety
 from regnety.errors import ClusterError
+from regnety.inference.cluster import connection
 from regnety.inference.cluster.connection import Cluster, connected
 
 
@@ -70,3 +72,18 @@ def test_a_prediction_without_it_imports_nothing_of_it() -> None:
     code = "import sys; from regnety.cli.commands.predict import predict; from regnety import Predictor\n"
     code += "print(sorted(name for name in sys.modules if name == 'ray' or 'cluster' in name))"
     assert python(code).stdout == "[]\n"
+
+
+def test_the_handlers_of_the_process_are_not_silenced() -> None:
+    pytest.importorskip("ray", reason="needs Ray: make test installs it")
+    handler = logging.StreamHandler()
+    loggers = [logging.getLogger(), logging.getLogger("ray")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        connection._silence()
+        assert handler.level == logging.NOTSET
+        assert handler not in loggers[1].handlers
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)

@@ -23,7 +23,7 @@ SETTINGS = ("precision=f64", "batch_size=10", f"epochs={EPOCHS}", "augmentation.
 WAIT_S = 240
 
 pytestmark = [
-    pytest.mark.soak,  # after Ray has run within this process, later tests no longer see what is logged
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of sockets that Ray leaves to the garbage collector

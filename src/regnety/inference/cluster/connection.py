@@ -189,10 +189,14 @@ def _silence() -> None:
     """Ray's messages go to the files of its session, and not between our lines."""
     from ray.data import DataContext
 
+    others = logging.getLogger().handlers
     for name in ("ray", "ray.data"):
-        for handler in logging.getLogger(name).handlers:
+        logger = logging.getLogger(name)
+        for handler in tuple(logger.handlers):
+            if handler in others:  # Ray takes the handlers of the whole process: silent, they would hide its messages
+                logger.removeHandler(handler)
             # a FileHandler is a StreamHandler too
-            if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+            elif isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
                 handler.setLevel(SILENT)
     context = DataContext.get_current()
     context.enable_progress_bars = False
