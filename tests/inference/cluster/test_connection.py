@@ -74,6 +74,7 @@ def test_a_prediction_without_it_imports_nothing_of_it() -> None:
     assert python(code).stdout == "[]\n"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
 def test_the_handlers_of_the_process_are_not_silenced() -> None:
     pytest.importorskip("ray", reason="needs Ray: make test installs it")
     handler = logging.StreamHandler()
