@@ -19,8 +19,9 @@ from regnety.text import counted
 from regnety.training.batches import EvaluationBatches, training_batches
 from regnety.training.kept_pictures import TrainingImages, training_images
 from regnety.training.recipes.recipe import Recipe
-from regnety.training.run_bundle import epoch_line, facts_of_training
+from regnety.training.run_bundle import facts_of_training
 from regnety.training.run_folder import write_history
+from regnety.training.run_notices import epoch_line
 from regnety.training.session import Session
 from regnety.training.starting_point import start_from
 from regnety.training.torch_threads import with_torch_threads

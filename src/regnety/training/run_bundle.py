@@ -175,14 +175,6 @@ def _weights_in_words(progression: Progression, recipe: Recipe) -> str:
     return f"of epoch {best}{', averaged over the training' * averaged}"
 
 
-def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
-    """A row of metrics.jsonl in words."""
-    line = f"epoch {row['epoch']}/{epochs}: loss {row['train_loss']:.4f}, top1 {row['train_top1']:.2f} %"
-    if "val_top1" in row:
-        line += f", val top1 {row['val_top1']:.2f} %"
-    return f"{line}, {row['seconds']:.0f} s"
-
-
 def finished_result(run: Path, recipe: Recipe) -> RunResult | None:
     """The result of a finished run, from its bundle; None if something is left to do."""
     folder = run / BUNDLE_FOLDER

@@ -1,0 +1,88 @@
+"""The session of a run: its network, its batches and its teacher, as far as the run has come."""
+
+from pathlib import Path
+
+from regnety.text import counted
+from regnety.training.batches import EvaluationBatches, training_batches
+from regnety.training.begun_run import BegunRun
+from regnety.training.devices import Device
+from regnety.training.distribution.workers import Workers
+from regnety.training.run_notices import say, say_what_is_trained, say_where_it_is
+from regnety.training.session import Session
+from regnety.training.starting_point import StartingPoint
+from regnety.training.teacher import Teacher, checked_teacher
+
+
+def session_of(
+    run: Path, start: StartingPoint, begun: BegunRun, *, device: Device, compiled: bool, workers: Workers, quiet: bool
+) -> Session:
+    """The session in which a run begins, or goes on after its last checkpoint; what it trains, and how, is said.
+
+    Args:
+        run: the run's folder.
+        start: the network, and the recipe.
+        begun: the pictures.
+        device: where it is trained.
+        compiled: let `torch.compile` make kernels for the network first.
+        workers: who train the run together.
+        quiet: say nothing on stderr.
+
+    Raises:
+        DataError: the pictures do not fit into memory.
+        ImageError: a picture cannot be read.
+        RecipeError: the checkpoint is damaged.
+    """
+    recipe, preprocessing, classes = start.recipe, start.preprocessing, begun.pictures.splits.classes
+    arithmetic = device.arithmetic(recipe.precision)
+    teacher = checked_teacher(recipe, classes)
+    if workers.count > 1:
+        say(f"regnety: {workers.count} processes share each batch of {recipe.batch_size}", quiet)
+    if not device.is_processor:
+        say(f"regnety: on {device.name}, in {arithmetic}", quiet)
+    network, begins_with = start.network(classes)
+    say_what_is_trained(
+        begun.pictures.splits,
+        start,
+        num_train=len(begun.train),
+        num_val=len(begun.val),
+        num_unreadable=len(begun.pictures.unreadable),
+        quiet=quiet,
+    )
+    batches = training_batches(
+        begun.train,
+        classes,
+        preprocessing,
+        recipe.augmentation,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        steps_per_epoch=recipe.steps_per_epoch,
+        device=device,
+        workers=workers,
+        pieces=recipe.accumulate,
+        quiet=quiet,
+    )
+    if batches.steps_per_epoch == 1:
+        say(
+            f"regnety: {counted(len(begun.train), 'photograph')} are one batch of {recipe.batch_size}: 1 step per "
+            "epoch; a smaller --batch-size (batch_size=) trains better",
+            quiet,
+        )
+    validation = None
+    if begun.val:
+        validation = EvaluationBatches(begun.val, classes, preprocessing, batch_size=recipe.batch_size, workers=workers)
+    session = Session(
+        network,
+        recipe,
+        batches=batches,
+        validation=validation,
+        preprocessing=preprocessing,
+        device=device,
+        compiled=compiled,
+        workers=workers,
+        teacher=None if teacher is None else Teacher(teacher, classes, preprocessing, recipe, device, arithmetic),
+        quiet=quiet,
+    )
+    session.restore(run, begun_for=(begun.stored or recipe).epochs)
+    session.run_for(recipe.epochs)
+    say_where_it_is(run, session.progression, epochs=recipe.epochs, begins_with=begins_with, quiet=quiet)
+    return session
