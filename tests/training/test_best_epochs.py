@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from regnety.training.best_epochs import BestEpochs, RankedEpoch
-from regnety.training.session import balanced_weights
+from regnety.training.best_epochs import BestEpochs, RankedEpoch, Weights
+from regnety.training.best_weights import BestWeights
+from regnety.training.checkpoints import Progression
+from regnety.training.objective import balanced_weights
 
 
 def ranked(epoch: int, top1: float) -> RankedEpoch:
@@ -30,6 +32,40 @@ def test_what_a_checkpoint_has_is_taken_over() -> None:
     again.restore(best.as_list())
     assert [epoch.rank for epoch in again.ranked] == [(2.0, 2), (1.0, 1)]
     assert torch.equal(again.average()["weight"], best.average()["weight"])
+
+
+def of_a_run(scores: list[float], *, of_the_average: float, validated: bool = True) -> tuple[Progression, Weights]:
+    """What is kept of epochs with these accuracies, whose weights are their numbers, and with an average of the two."""
+    progression = Progression(epochs_done=0, history=[], best_epoch=0, best_top1=-1.0, seconds=0.0)
+
+    def score(_: Weights) -> dict[str, float]:
+        return {"val_top1": of_the_average, "val_loss": 0.5}
+
+    best = BestWeights({"weight": torch.zeros(1)}, average_best=2, score=score if validated else None)
+    for epoch, top1 in enumerate(scores, 1):
+        best.rank(progression, epoch, {"weight": torch.tensor([float(epoch)])}, top1=top1, loss=1.0)
+    best.average(progression)
+    return progression, best.weights
+
+
+def test_the_average_is_kept_where_it_is_better_or_has_a_smaller_loss() -> None:
+    for of_the_average in (80.0, 70.0):
+        progression, weights = of_a_run([50.0, 70.0, 60.0], of_the_average=of_the_average)
+        assert (progression.best_epoch, progression.best_top1) == (2, of_the_average)
+        assert progression.averaged == [2, 3]
+        assert weights["weight"].item() == 2.5
+
+
+def test_an_average_that_is_right_less_often_is_dropped() -> None:
+    progression, weights = of_a_run([50.0, 70.0, 60.0], of_the_average=69.0)
+    assert (progression.best_epoch, progression.best_top1, progression.averaged) == (2, 70.0, [])
+    assert weights["weight"].item() == 2.0
+
+
+def test_without_validation_the_last_epoch_is_kept() -> None:
+    progression, weights = of_a_run([-1.0, -1.0], of_the_average=80.0, validated=False)
+    assert (progression.best_epoch, progression.best_top1, progression.averaged) == (2, -1.0, [])
+    assert weights["weight"].item() == 2.0
 
 
 def test_every_class_has_the_same_sum_of_weights() -> None:

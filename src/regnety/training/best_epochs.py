@@ -1,4 +1,4 @@
-"""The weights that a run keeps: those of its best epoch, or the average of the best few where that is better."""
+"""The best few epochs of a run, with their weights, and the average of those."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,10 @@
 """What a step makes smaller: the cross-entropy of a batch, whole or in parts."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from regnety.training.batch_plan import Targets
 from regnety.training.distribution.workers import ALONE, Workers
 
 
@@ -61,3 +63,10 @@ class Objective(nn.Module):
 def full_precision(logits: Tensor) -> Tensor:
     """The same as float32, or as float64 where they are: half types have too few digits for a sum of exponentials."""
     return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def balanced_weights(targets: Targets, num_classes: int) -> Tensor:
+    """Weights of the classes, float32 [num_classes], of which each has the same sum over its pictures; 1 on average."""
+    counts = np.bincount(targets, minlength=num_classes)
+    # A class without a picture is in no batch; any weight will do.
+    return torch.from_numpy(len(targets) / (num_classes * np.maximum(counts, 1))).float()
