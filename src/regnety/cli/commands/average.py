@@ -5,21 +5,14 @@ from pathlib import Path
 
 import click
 
-from regnety.cli.options.shared import quiet_option
+from regnety.cli.options.shared import folder_option, quiet_option
 from regnety.cli.output.claiming import claim, say_replaced
 from regnety.cli.output.notices import say
 
 
 @click.command()
 @click.argument("checkpoints", nargs=-1, required=True, metavar="CHECKPOINTS...")
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="FOLDER",
-    help="Folder for the averaged model.",
-)
+@folder_option("Folder for the averaged model.")
 @quiet_option
 def average(checkpoints: tuple[str, ...], output: Path, quiet: bool) -> None:
     """Average the weights of several models.

@@ -6,25 +6,17 @@ import click
 
 from regnety.cli.main import Terminated, terminated_as
 from regnety.cli.options.images import silence_decoders
-from regnety.cli.options.shared import quiet_option
+from regnety.cli.options.shared import data_option, folder_option, quiet_option
+from regnety.cli.options.training import device_option, settings_option, skip_unreadable_option
 from regnety.cli.output.notices import list_unreadable, say
 
 
 @click.command("run")
 @click.argument("designs", metavar="DESIGNS")
-@click.option("--data", type=click.Path(), required=True, metavar="DATA", help="Labelled photographs, as for `train`.")
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="FOLDER",
-    help="Folder for the population: its plan and its journal.",
-)
+@data_option("Labelled photographs, as for `train`.")
+@folder_option("Folder for the population: its plan and its journal.")
 @click.option("--recipe", default="population", metavar="NAME|FILE", help="Recipe that trains every design.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe: image_size=32"
-)
+@settings_option("image_size=32")
 @click.option(
     "--vary",
     multiple=True,
@@ -54,11 +46,9 @@ from regnety.cli.output.notices import list_unreadable, say
     metavar="NUMBER",
     help="Threads of each trial; with others the last digits differ.",
 )
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", help="Where trials are trained."
-)
+@device_option("Where trials are trained.")
 @click.option("--resume", is_flag=True, help="Continue a population; start one if there is none.")
-@click.option("--skip-unreadable", is_flag=True, help="Skip images that cannot be read, instead of stopping.")
+@skip_unreadable_option
 @quiet_option
 def design_run(
     designs: str,

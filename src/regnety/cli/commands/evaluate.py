@@ -10,7 +10,7 @@ import click
 
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.options.run import run_options
-from regnety.cli.options.shared import labels_option, model_option, quiet_option, state_dict_option
+from regnety.cli.options.shared import data_option, labels_option, model_option, quiet_option, state_dict_option
 from regnety.cli.output.claiming import claim_page, say_replaced
 from regnety.cli.output.formats import RowFormat, row_output_options
 from regnety.cli.output.notices import say, say_notice
@@ -34,13 +34,7 @@ ROWS = (RowFormat.csv, RowFormat.jsonl, RowFormat.parquet)
 
 
 @click.command("eval")
-@click.option(
-    "--data",
-    type=click.Path(),
-    required=True,
-    metavar="DATA",
-    help="Folder of class folders, or of test/ or val/ with them; a table of path,label; shards; Parquet.",
-)
+@data_option("Folder of class folders, or of test/ or val/ with them; a table of path,label; shards; Parquet.")
 @click.option(
     "--labels-file",
     type=click.Path(),

@@ -2,8 +2,6 @@
 
 import json
 import re
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +12,14 @@ from regnety.cli.main import Terminated, terminated_as
 from regnety.cli.options.images import silence_decoders
 from regnety.cli.options.shared import (
     engine_option,
+    folder_option,
     max_pixels_option,
     model_option,
     precision_option,
     quiet_option,
     workers_option,
 )
+from regnety.cli.options.training import command_line, skip_unreadable_option
 from regnety.cli.output.formats import ReportFormat, report_format_option
 from regnety.cli.output.notices import say
 from regnety.text import counted
@@ -51,14 +51,7 @@ class DurationType(click.ParamType[float]):
 
 @click.command()
 @click.argument("data", metavar="DATA", type=click.Path())
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="FOLDER",
-    help="Folder for the run: bundle/, mistakes.csv and report.html.",
-)
+@folder_option("Folder for the run: bundle/, mistakes.csv and report.html.")
 @model_option
 @click.option("--all-layers", is_flag=True, help="Then fit every layer from there on; needs PyTorch.")
 @click.option(
@@ -92,7 +85,7 @@ class DurationType(click.ParamType[float]):
 @precision_option("auto")
 @workers_option
 @max_pixels_option
-@click.option("--skip-unreadable", is_flag=True, help="Skip images that cannot be read, instead of stopping.")
+@skip_unreadable_option
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
 @report_format_option
 @quiet_option
@@ -154,8 +147,7 @@ def finetune(
                 skip_unreadable=skip_unreadable,
                 report=not no_report,
                 quiet=quiet,
-                # what the run's records say: the line that began it, also after it was resumed
-                command=shlex.join(["regnety", *(word for word in sys.argv[1:] if word != "--resume")]),
+                command=command_line(),
                 **how,
             )
     except KeyboardInterrupt:

@@ -1,7 +1,6 @@
 """`regnety train`."""
 
 import os
-import shlex
 import sys
 from pathlib import Path
 
@@ -10,27 +9,15 @@ import click
 from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.main import Terminated, terminated_as
 from regnety.cli.options.images import silence_decoders
-from regnety.cli.options.shared import model_option, quiet_option
+from regnety.cli.options.shared import data_option, folder_option, model_option, quiet_option
+from regnety.cli.options.training import command_line, device_option, settings_option, skip_unreadable_option
 from regnety.cli.output.notices import list_unreadable, say
 from regnety.extras import import_extra
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(),
-    required=True,
-    metavar="DATA",
-    help="Folder of class folders, or of train/, val/ and test/ with them; a table of path,label; shards; Parquet.",
-)
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="FOLDER",
-    help="Folder for the run: metrics, checkpoints and bundle.",
-)
+@data_option("Folder of class folders, or of train/, val/ and test/ with them; a table of path,label; shards; Parquet.")
+@folder_option("Folder for the run: metrics, checkpoints and bundle.")
 @model_option
 @click.option("--design", metavar="DESIGN", help="Train a design from scratch: its fields, as for `describe`.")
 @click.option("--recipe", metavar="NAME|FILE", help="A recipe (`regnety recipes` lists them), or a YAML file.")
@@ -43,20 +30,8 @@ from regnety.extras import import_extra
 @click.option("--epochs", type=int, metavar="NUMBER", help="Epochs to train, instead of the recipe's.")
 @click.option("--lr", type=float, metavar="NUMBER", help="Learning rate, instead of the recipe's.")
 @click.option("--batch-size", type=int, metavar="NUMBER", help="Images per step, instead of the recipe's.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change a value of the recipe: image_size=160, optimizer.momentum=0.8",
-)
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Where to train; auto is a graphics card where torch finds one.",
-)
+@settings_option("image_size=160, optimizer.momentum=0.8")
+@device_option("Where to train; auto is a graphics card where torch finds one.")
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network first: a minute, then faster steps.")
 @click.option("--ray", metavar="CLUSTER", help="Train on a Ray cluster: local (starts one), auto or HOST:PORT.")
 @click.option("--ray-workers", metavar="NUMBER|MIN:MAX", help="Ray processes; by default as many as fit.")
@@ -68,7 +43,7 @@ from regnety.extras import import_extra
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's files to tensorboard/ in the run's folder.")
 @click.option("--mlflow", metavar="ADDRESS", help="MLflow server, or its folder, that gets the values of each epoch.")
 @click.option("--keep", type=click.IntRange(1), default=2, metavar="NUMBER", help="Number of checkpoints to keep.")
-@click.option("--skip-unreadable", is_flag=True, help="Skip images that cannot be read, instead of stopping.")
+@skip_unreadable_option
 @quiet_option
 def train(
     data: str,
@@ -150,8 +125,7 @@ def train(
                     mlflow=mlflow,
                     skip_unreadable=skip_unreadable,
                     quiet=quiet,
-                    # what the run's records say: the line that began it, also after it was resumed
-                    command=shlex.join(["regnety", *(word for word in sys.argv[1:] if word != "--resume")]),
+                    command=command_line(),
                 )
             except AnotherWorkerEndedError:
                 sys.exit(1)  # the other one has said why, or was killed

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -87,6 +88,16 @@ engine_option = click.option(
 )
 recursive_option = click.option("--recursive", "-r", is_flag=True, help="Search sub-folders too.")
 resume_option = click.option("--resume", is_flag=True, help="Continue an interrupted job; skip images that have rows.")
+
+
+def data_option(text: str) -> Callable[[Command], Command]:
+    """--data of a command that needs labelled photographs, with this help."""
+    return click.option("--data", type=click.Path(), required=True, metavar="DATA", help=text)
+
+
+def folder_option(text: str) -> Callable[[Command], Command]:
+    """--output of a command that makes a folder, with this help; the command gets a Path."""
+    return click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help=text)
 
 
 def precision_option(default: str | None, *, shown: str | None = None) -> Callable[[Command], Command]:
