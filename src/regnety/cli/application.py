@@ -4,14 +4,15 @@ click itself rather than typer on top of it: typer 0.29 imports pydantic, which 
 and of its memory.
 """
 
-import importlib
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 import click
 
 from regnety import version
+from regnety.cli.command_group import CommandGroup
 from regnety.cli.output.notices import say
 
 COMPLETION = "_REGNETY_COMPLETE"  # click's convention: a shell asks for completions by this variable
@@ -52,29 +53,13 @@ class _HelpFormatter(click.HelpFormatter):
 click.Context.formatter_class = _HelpFormatter
 
 
-class _Commands(click.Group):
-    """A group that imports a command's module when the command is asked for."""
+class _Commands(CommandGroup):
+    """All commands, listed under their headings."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for names in GROUPS.values() for name in names]
+    modules: ClassVar = {name: FUNCTIONS.get(name, name) for names in GROUPS.values() for name in names}
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        name = SPELLINGS.get(cmd_name, cmd_name)
-        if name not in self.list_commands(ctx):
-            return None
-        function = FUNCTIONS.get(name, name)
-        # only now: `predict` must not pay for what `train` imports
-        command: click.Command = getattr(importlib.import_module(f"regnety.cli.commands.{function}"), function)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click's, which names commands that are like an unknown one only where it holds the commands itself."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.NoSuchCommand as error:
-            raise click.NoSuchCommand(error.command_name, possibilities=self.list_commands(ctx), ctx=ctx) from None
+        return super().get_command(ctx, SPELLINGS.get(cmd_name, cmd_name))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, self.list_commands(ctx)))  # all headings share one column of texts
