@@ -77,6 +77,22 @@ class EpochPlan:
             yield chosen, np.random.default_rng((self._seed, passes, step))
 
 
+class PlannedBatches:
+    """What all training batches have, wherever their pictures are.
+
+    Args:
+        targets: the class index of every picture, [count].
+        plan: which pictures form each batch.
+    """
+
+    def __init__(self, targets: Targets, plan: EpochPlan) -> None:
+        self.targets = targets
+        self.part = plan.part
+        """Which pictures of a batch this worker has."""
+        self.steps_per_epoch = plan.steps_per_epoch
+        self._plan = plan
+
+
 def shifted_places(
     side: int, count: int, augmentation: Augmentation, generator: np.random.Generator
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

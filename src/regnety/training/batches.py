@@ -23,6 +23,7 @@ from regnety.training.batch_plan import (
     Batch,
     EpochPlan,
     Pixels,
+    PlannedBatches,
     Targets,
     class_indices,
     shifted_places,
@@ -167,17 +168,14 @@ class EvaluationBatches:
                 yield pixels
 
 
-class _ShiftedBatches:
+class _ShiftedBatches(PlannedBatches):
     """Pictures in memory, moved by a few pixels, with the border mirrored."""
 
     def __init__(self, padded: Pixels, targets: Targets, augmentation: Augmentation, plan: EpochPlan) -> None:
+        super().__init__(targets, plan)
         self._padded = padded
         self._side = padded.shape[1] - 2 * augmentation.shift
-        self.targets = targets
         self._augmentation = augmentation
-        self._plan = plan
-        self.part = plan.part
-        self.steps_per_epoch = plan.steps_per_epoch
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         for whole, generator in self._plan.batches(epoch):
@@ -256,18 +254,15 @@ def _operations(
     return numbers
 
 
-class _StreamedBatches:
+class _StreamedBatches(PlannedBatches):
     """Pictures made by threads, a few batches ahead of the loop."""
 
     def __init__(
         self, pictures: _CroppedPictures | _ShiftedPictures, targets: Targets, plan: EpochPlan, *, threads: int
     ) -> None:
+        super().__init__(targets, plan)
         self._pictures = pictures
         self._threads = threads
-        self.targets = targets
-        self._plan = plan
-        self.part = plan.part
-        self.steps_per_epoch = plan.steps_per_epoch
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         waiting: deque[tuple[list[Future[Pixels]], Targets]] = deque()

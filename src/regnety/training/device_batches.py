@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from regnety.training.batch_plan import EpochPlan, Pixels, Targets, shifted_places
+from regnety.training.batch_plan import EpochPlan, Pixels, PlannedBatches, Targets, shifted_places
 from regnety.training.crop_boxes import NUMBERS, crop_boxes
 from regnety.training.devices import Device
 from regnety.training.recipes.recipe import Augmentation
@@ -23,7 +23,17 @@ TensorBatch: TypeAlias = tuple[Tensor, Tensor]
 """uint8 [N, height, width, 3] in RGB, and class indices [N], both on the device."""
 
 
-class ShiftedOnDevice:
+class _OnDevice(PlannedBatches):
+    """The classes of all pictures on the card, and how its pictures are changed."""
+
+    def __init__(self, targets: Targets, augmentation: Augmentation, plan: EpochPlan, device: Device) -> None:
+        super().__init__(targets, plan)
+        self._device = device.torch_device
+        self._on_device = torch.from_numpy(targets).to(self._device)
+        self._augmentation = augmentation
+
+
+class ShiftedOnDevice(_OnDevice):
     """Pictures on the card, moved by a few pixels, with the border mirrored.
 
     Args:
@@ -37,15 +47,9 @@ class ShiftedOnDevice:
     def __init__(
         self, padded: Pixels, targets: Targets, augmentation: Augmentation, plan: EpochPlan, device: Device
     ) -> None:
-        self._padded = torch.from_numpy(padded).to(device.torch_device)
+        super().__init__(targets, augmentation, plan, device)
+        self._padded = torch.from_numpy(padded).to(self._device)
         self._side = padded.shape[1] - 2 * augmentation.shift
-        self.targets = targets
-        self._on_device = torch.from_numpy(targets).to(device.torch_device)
-        self._augmentation = augmentation
-        self._plan = plan
-        self._device = device.torch_device
-        self.part = plan.part
-        self.steps_per_epoch = plan.steps_per_epoch
 
     def epoch(self, epoch: int) -> Iterator[TensorBatch]:
         """This worker's part of the batches of an epoch; epochs count from 0."""
@@ -56,7 +60,7 @@ class ShiftedOnDevice:
             yield self._padded[numbers[:, None, None], down[:, :, None], across[:, None, :]], self._on_device[numbers]
 
 
-class CroppedOnDevice:
+class CroppedOnDevice(_OnDevice):
     """Pictures of one size on the card, of which random parts are enlarged to the input size.
 
     Args:
@@ -78,15 +82,9 @@ class CroppedOnDevice:
         *,
         image_size: int,
     ) -> None:
-        self._pixels = torch.from_numpy(pixels).to(device.torch_device).permute(0, 3, 1, 2)  # [count, 3, height, width]
+        super().__init__(targets, augmentation, plan, device)
+        self._pixels = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2)  # [count, 3, height, width]
         self._image_size = image_size
-        self.targets = targets
-        self._on_device = torch.from_numpy(targets).to(device.torch_device)
-        self._augmentation = augmentation
-        self._plan = plan
-        self._device = device.torch_device
-        self.part = plan.part
-        self.steps_per_epoch = plan.steps_per_epoch
 
     def epoch(self, epoch: int) -> Iterator[TensorBatch]:
         """This worker's part of the batches of an epoch; epochs count from 0."""
