@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch", reason="needs torch: make test installs it")
 
 from populations import DESIGNS, SETTINGS, epochs_of_trials, population, records_of, write_data
-from regnety.designspace import executors, trials
+from regnety.designspace import executors, running, trials
 from regnety.designspace.running import run_population
 from regnety.errors import DataError, InvalidDesignError, JobError, RecipeError
 from regnety.training import kept_pictures
@@ -64,6 +64,32 @@ def test_stopped_and_resumed_it_has_the_same_results(
     assert calls == 7 + len(stops)
     population(data, output, keep_best="1/3", resume=True)
     assert calls == 7 + len(stops)  # a finished one has nothing to do
+
+
+def test_a_time_limit_ends_a_sitting_and_the_next_goes_on(
+    data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+
+    def minute(*arguments: Any, **options: Any) -> trials.Outcome:
+        nonlocal now
+        now += 60
+        return trials.outcome_of(*arguments, **options)
+
+    monkeypatch.setattr(executors, "outcome_of", minute)
+    monkeypatch.setattr(running, "monotonic", lambda: now)
+    output = tmp_path / "sittings"
+    sittings = []
+    for _ in range(4):
+        before = now
+        run_population(DESIGNS, data, output, settings=SETTINGS, keep_best="1/3", resume=True, time_limit_s=150)
+        sittings.append((now - before) / 60)
+        stopped = "stopped after its time limit; --resume goes on" in capsys.readouterr().err
+        assert stopped == (len(sittings) < 3)
+    assert sittings == [3, 3, 1, 0]  # the third trial of a sitting begins after two minutes
+    assert records_of(output) == records_of(whole)
+    with pytest.raises(RecipeError, match=r"time_limit_s \(--time-limit\) must be more than 0 and finite, got 0"):
+        population(data, tmp_path / "none", time_limit_s=0)
 
 
 def test_a_failing_trial_is_a_row_with_its_error(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,31 +1,29 @@
 """A population: every trial trained once, its results in a journal, whatever is killed meanwhile."""
 
-import dataclasses
-import os
+import math
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from time import monotonic
 
 from regnety.architecture.description import AnyDesign
-from regnety.datasets.data_sets import DataSet, read_data_set
 from regnety.designspace.executors import TRIAL_FOLDER, Executor, RayTasks, ThisProcess, folder_of
 from regnety.designspace.halving import Progress, read_share, replayed
 from regnety.designspace.journal import Journal, read_journal
 from regnety.designspace.live_table import LiveTable
 from regnety.designspace.plan import PLAN_FILE, DataFacts, Plan, complexities_of, make_trials, read_plan
+from regnety.designspace.preparation import base_recipe, device_of, photographs_of, read_data
 from regnety.designspace.trials import Conditions, Outcome, TrialData
 from regnety.designspace.variations import read_variations
-from regnety.errors import DataError, InvalidDesignError, JobError, RecipeError
+from regnety.errors import InvalidDesignError, JobError, RecipeError
 from regnety.extras import import_extra
 from regnety.inference.cluster.connection import connected
-from regnety.storage import alone_in, remove_leftovers
+from regnety.storage import alone_in
 from regnety.text import counted
-from regnety.training.recipes.named_recipes import load_recipe
-from regnety.training.recipes.recipe import Recipe, with_settings
+from regnety.training.recipes.recipe import Recipe
 
 JOURNAL_FILE = "journal.jsonl"
 LOCK_NAME = "population"
@@ -47,6 +45,7 @@ def run_population(
     gpus_per_worker: float = 0,
     threads: int = 1,
     device: str = "auto",
+    time_limit_s: float | None = None,
     resume: bool = False,
     skip_unreadable: bool = False,
     quiet: bool = False,
@@ -73,6 +72,8 @@ def run_population(
         gpus_per_worker: graphics cards of a trial on a cluster, also a share of one.
         threads: of each trial; results with another number differ in their last digits.
         device: `cpu`, `cuda`, `mps`, or `auto`.
+        time_limit_s: seconds after which no other trial begins. Those that run are trained to their end, and `resume`
+            goes on with the rest; None trains all.
         resume: continue the population in `output`; a trial that has its result is not trained again.
         skip_unreadable: leave out photographs that cannot be read.
         quiet: say nothing on stderr.
@@ -88,6 +89,7 @@ def run_population(
         JobError: the folder holds something else, or another population than the one that is resumed.
         ClusterError: there is no such cluster, or it was lost.
     """
+    began = monotonic()
     import_extra("torch", feature="training", extra="torch")
     folder = Path(output).absolute()  # workers have another working folder
     chosen = list(designs)
@@ -96,16 +98,20 @@ def run_population(
     for name, number in (("draws", draws), ("repeat", repeat), ("threads", threads)):
         if number < 1:
             raise RecipeError(f"{name} (--{name}) must be at least 1, got {number}")
+    if time_limit_s is not None and not 0 < time_limit_s < math.inf:
+        raise RecipeError(f"time_limit_s (--time-limit) must be more than 0 and finite, got {time_limit_s!r}")
     if ray is None and (ray_workers is not None or gpus_per_worker):
         raise RecipeError("ray_workers and gpus_per_worker (--ray-workers, --gpus-per-worker) need ray (--ray)")
-    conditions = Conditions(threads=threads, device=_device_of(device, on_ray=ray is not None, gpus=gpus_per_worker))
+    conditions = Conditions(threads=threads, device=device_of(device, on_ray=ray is not None, gpus=gpus_per_worker))
     stored = _stored_plan(folder, resume=resume)
-    base = _base_recipe(recipe, settings, chosen[0], conditions, stored)
+    base = base_recipe(recipe, settings, chosen[0], conditions, stored)
     share = read_share(keep_best) if isinstance(keep_best, str) else keep_best
     trials = make_trials(chosen, base, read_variations(vary, base), draws=draws, repeat=repeat)
-    data_set = _data_set(data, quiet=quiet)
+    data_set = read_data(data, quiet=quiet)
+    for notice in data_set.notices:
+        _say(notice, quiet)
     with alone_in(folder, LOCK_NAME, doing="training a population"):
-        photographs, name = _photographs(
+        photographs, name = photographs_of(
             data_set, folder, base, begun=stored is not None, skip_unreadable=skip_unreadable, quiet=quiet
         )
         plan = Plan(
@@ -130,6 +136,7 @@ def run_population(
         else:
             _begin(plan, folder)
         _say(_what_is_trained(plan), quiet)
+        ends = math.inf if time_limit_s is None else began + time_limit_s
         with Journal(folder / JOURNAL_FILE) as journal:
             progress = replayed(journal.records, len(trials))
             with LiveTable(plan, progress, quiet=quiet) as table:
@@ -137,23 +144,33 @@ def run_population(
                     with _executor(
                         plan, photographs, folder, table, ray=ray, most=ray_workers, gpus=gpus_per_worker
                     ) as executor:
-                        _train(plan, progress, journal, executor, table, folder)
+                        _train(plan, progress, journal, executor, table, folder, ends)
                 else:
                     _say(f"{output}: has already finished; nothing to do", quiet)
                 _say(f"{output}: {table.line()}", quiet)
-        shutil.rmtree(folder / TRIAL_FOLDER, ignore_errors=True)  # nothing continues from there any more
+        if plan.halving.due(progress):
+            _say(f"{output}: stopped after its time limit; --resume goes on", quiet)
+        else:
+            shutil.rmtree(folder / TRIAL_FOLDER, ignore_errors=True)  # nothing continues from there any more
     return Path(output)
 
 
 def _train(
-    plan: Plan, progress: list[Progress], journal: Journal, executor: Executor, table: LiveTable, folder: Path
+    plan: Plan,
+    progress: list[Progress],
+    journal: Journal,
+    executor: Executor,
+    table: LiveTable,
+    folder: Path,
+    ends: float,
 ) -> None:
+    """Train what is due; from the moment `ends` of `monotonic` on, only what runs already."""
     halving = plan.halving
     running: set[int] = set()
     while True:
         due = [work for work in halving.due(progress) if work.trial not in running]
         slots = executor.slots()
-        for work in due[: max(0, slots - len(running))]:
+        for work in due[: max(0, slots - len(running))] if monotonic() < ends else ():
             table.started(work.trial, work.until)
             executor.start(work)
             running.add(work.trial)
@@ -245,80 +262,6 @@ def _what_is_trained(plan: Plan) -> str:
         f"on; {counted(len(plan.trials), 'trial')} of {counted(recipe.epochs, 'epoch')} at {recipe.image_size} pixels, "
         f"recipe {recipe.name}, {recipe.precision}, {counted(plan.conditions.threads, 'thread')} each"
     )
-
-
-def _base_recipe(
-    recipe: Recipe | str, settings: Sequence[str], design: AnyDesign, conditions: Conditions, stored: Plan | None
-) -> Recipe:
-    """The recipe with nothing left open: image size, crop and arithmetic."""
-    from regnety.training.starting_point import resolve_recipe
-
-    chosen = with_settings(load_recipe(recipe) if isinstance(recipe, str) else recipe, settings)
-    if chosen.pretrained:
-        raise RecipeError(f"recipe {chosen.name}: starts from a model's weights; a population trains from random ones")
-    if chosen.patience:
-        raise RecipeError("patience: all trials of a population train all of their epochs; --set patience=0")
-    chosen = dataclasses.replace(chosen, model=None, design=design)
-    precision = chosen.precision
-    if precision == "auto" and stored is not None:
-        precision = stored.recipe.precision  # a machine with other hardware may continue it
-    precision = _arithmetic(precision, conditions.device)
-    resolved = resolve_recipe(dataclasses.replace(chosen, precision=precision)).recipe
-    return dataclasses.replace(resolved, design=None)
-
-
-def _arithmetic(precision: Any, device: str) -> Any:
-    """The same for all trials, also on nodes that `auto` would take for others."""
-    from regnety.training.devices import find_device
-
-    try:
-        return find_device(device).arithmetic(precision)
-    except RecipeError:
-        if device == "cpu":
-            raise
-        return "f32" if precision == "auto" else precision  # the workers' cards are not here to be asked
-
-
-def _device_of(device: str, *, on_ray: bool, gpus: float) -> str:
-    """Where trials are trained; on a cluster, whose nodes may have other devices, a card where one is asked for."""
-    from regnety.training.devices import find_device
-
-    if on_ray:
-        if device == "auto":
-            return "cuda" if gpus else "cpu"
-        return device
-    return find_device(device).kind
-
-
-def _data_set(data: str | Path, *, quiet: bool) -> DataSet:
-    if "://" not in str(data):
-        data = os.path.abspath(data)  # as with the output, workers have another working folder
-    data_set = read_data_set(data, quiet=quiet)
-    for notice in data_set.notices:
-        _say(notice, quiet)
-    return data_set
-
-
-def _photographs(
-    data_set: DataSet, folder: Path, recipe: Recipe, *, begun: bool, skip_unreadable: bool, quiet: bool
-) -> tuple[TrialData, str]:
-    from regnety.training.pictures import look_at_pictures
-    from regnety.training.run_folder import SPLIT_FILE, validation_split
-
-    splits = data_set.training()
-    remove_leftovers(folder)
-    if not begun:
-        (folder / SPLIT_FILE).unlink(missing_ok=True)
-    pictures = look_at_pictures(splits, folder, begun=begun, skip_unreadable=skip_unreadable, quiet=quiet)
-    train, val = validation_split(folder, pictures.splits, recipe)
-    if not val:
-        raise DataError(
-            f"{splits.root}: has no val/ to measure errors on, and the recipe {recipe.name} holds nothing out; "
-            "--set val_fraction=0.1"
-        )
-    pictures.write(folder)
-    name = Path(str(splits.root).rstrip("/")).name or str(splits.root)
-    return TrialData.of(pictures.splits, tuple(train), tuple(val)), name
 
 
 def _say(line: str, quiet: bool) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from regnety.cli.main import Terminated, terminated_as
+from regnety.cli.options.durations import DurationType
 from regnety.cli.options.images import silence_decoders
 from regnety.cli.options.shared import data_option, folder_option, quiet_option
 from regnety.cli.options.training import device_option, settings_option, skip_unreadable_option
@@ -47,6 +48,13 @@ from regnety.cli.output.notices import list_unreadable, say
     help="Threads of each trial; with others the last digits differ.",
 )
 @device_option("Where trials are trained.")
+@click.option(
+    "--time-limit",
+    "time_limit_s",
+    type=DurationType(),
+    metavar="90s|10m|2h",
+    help="Begin no trial after this time, and end when those that run have ended; --resume goes on.",
+)
 @click.option("--resume", is_flag=True, help="Continue a population; start one if there is none.")
 @skip_unreadable_option
 @quiet_option
@@ -65,6 +73,7 @@ def design_run(
     gpus_per_worker: float,
     threads: int,
     device: str,
+    time_limit_s: float | None,
     resume: bool,
     skip_unreadable: bool,
     quiet: bool,
@@ -102,6 +111,7 @@ def design_run(
                     gpus_per_worker=gpus_per_worker,
                     threads=threads,
                     device=device,
+                    time_limit_s=time_limit_s,
                     resume=resume,
                     skip_unreadable=skip_unreadable,
                     quiet=quiet,
