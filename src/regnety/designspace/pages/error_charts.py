@@ -1,10 +1,11 @@
 """The paper's pictures of errors: their distributions, parameters against error, curves, and what few trials find."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
-from regnety.designspace.comparisons import Edf, best_of, bootstrap_range, edf, rank_correlation
+from regnety.designspace.comparisons import Edf, Values, best_of, bootstrap_range, edf, rank_correlation
 from regnety.designspace.normalizing import largest_gap, normalized_edfs
 from regnety.designspace.pages.chart import Chart
 from regnety.designspace.populations import Population
@@ -28,7 +29,21 @@ UNITS = {
 }
 
 
-def edf_chart(populations: Sequence[Population]) -> Chart:
+class Measured(Protocol):
+    """What has a name and errors: a population, or what is left of one in a file of results."""
+
+    @property
+    def name(self) -> str:
+        """What the legend calls it."""
+        ...
+
+    @property
+    def errors(self) -> Values:
+        """In percent, float64 [trials]."""
+        ...
+
+
+def edf_chart(populations: Sequence[Measured]) -> Chart:
     """F(e), the share of trials with an error below e, with the band that holds the true one with 95 %."""
     found = [edf(population.errors) for population in populations]
     low, high = min(each.errors[0] for each in found), max(each.errors[-1] for each in found)
@@ -106,7 +121,7 @@ def normalized_chart(populations: Sequence[Population], name: str = "macs") -> C
     )
 
 
-def _edf_table(populations: Sequence[Population], found: Sequence[Edf]) -> Table:
+def _edf_table(populations: Sequence[Measured], found: Sequence[Edf]) -> Table:
     columns = [Column("share of trials", True), *(Column(population.name, True) for population in populations)]
     rows = []
     for share in SHARES:
