@@ -1,6 +1,7 @@
 """Small models in int8: NNCF takes some seconds for one."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,3 +58,13 @@ def features(bundle: Bundle, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.
 
     engine = start_engine(bundle, outputs=("pre_logits",), precision="f32", threads=1, batch=len(pictures))
     return engine.run(pictures)["pre_logits"]
+
+
+def logits_of(model: Any, engine: str, precision: str) -> Any:
+    """Of pictures of each colour, float32 [N, 3], by an engine that computes in this precision."""
+    from regnety.inference.engines.selection import start_engine
+
+    pictures = np.concatenate([coloured(label) for label in COLOURS])
+    started = start_engine(Bundle.load(model), engine=engine, precision=precision, threads=1, batch=len(pictures))
+    assert started.precision == precision
+    return started.run(pictures)["logits"]

@@ -1,8 +1,6 @@
-"""`quantize_model`: what it writes computes in int8, answers as its source, and says what it is."""
+"""`quantize_model`: what it writes computes in int8 and answers as its source; what it refuses, and what it leaves."""
 
-import json
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,86 +10,35 @@ import pytest
 
 from bundles import small_bundle
 from commands import python
-from pictures import COLOURS, photograph, write_colours
-from quantized_models import PICTURES, colour_bundle, coloured, features
-from regnety import (
-    Bundle,
-    DataError,
-    EngineError,
-    ExportError,
-    MissingExtraError,
-    Predictor,
-    WeightsError,
-    convert_model,
-    create_model,
-    explain,
-    export_model,
-    inspect_model,
-    model_card,
-    quantize_model,
-)
-from regnety.datasets.data_sets import read_data_set
+from pictures import photograph
+from quantized_models import PICTURES, logits_of
+from regnety import Bundle, DataError, ExportError, MissingExtraError, quantize_model
 from regnety.export import nncf_quantization, quantization
-from regnety.inference.engines.selection import start_engine
-from regnety.inference.evaluation import evaluate
+from regnety.export.quantization import Quantized
 
 pytest.importorskip("nncf", reason="needs NNCF: make test installs it")
 ENGINES = ("onnxruntime", "openvino")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Labelled pictures in data/, a model in float/, the same in int8/, with what was said of it in facts."""
-    place = tmp_path_factory.mktemp("quantized")
-    write_colours(place / "data", count=20)
-    colour_bundle(place / "float")
-    return place
-
-
-@pytest.fixture(scope="module")
-def result(folder: Path) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return quantize_model(
-            folder / "float", folder / "int8", calibrate=folder / "data", data=folder / "data", samples=32, quiet=True
-        )
-
-
-def logits(model: Any, engine: str, precision: str) -> Any:
-    pictures = np.concatenate([coloured(label) for label in COLOURS])
-    started = start_engine(Bundle.load(model), engine=engine, precision=precision, threads=1, batch=len(pictures))
-    assert started.precision == precision
-    return started.run(pictures)["logits"]
-
-
-def test_what_is_written_and_what_is_said_of_it(folder: Path, result: Any) -> None:
+def test_what_is_written_and_what_is_said_of_it(folder: Path, quantized: Quantized) -> None:
     assert sorted(file.name for file in (folder / "int8").iterdir()) == ["README.md", "config.json", "model.onnx"]
     calibration = Bundle.load(folder / "int8").metadata.calibration
-    assert calibration == result.calibration
+    assert calibration == quantized.calibration
     assert (calibration.num_images, calibration.seed, calibration.max_drop) == (32, 0, None)
     assert calibration.float_layers == ("s1.b1.se.fc1", "s1.b1.se.fc2", "s2.b1.se.fc1", "s2.b1.se.fc2")
     measured = calibration.measured
     assert (measured.count, measured.top1_float) == (60, 100.0)
     assert measured.top1_int8 >= 95
     assert measured.drop == measured.top1_float - measured.top1_int8
-    assert result.agreement >= 95
-    assert [(speed.engine.split()[0], speed.precision) for speed in result.speeds if speed.precision != "bf16"] == [
+    assert quantized.agreement >= 95
+    assert [(speed.engine.split()[0], speed.precision) for speed in quantized.speeds if speed.precision != "bf16"] == [
         (engine, precision) for engine in ENGINES for precision in ("f32", "int8")
     ]
-    assert all(speed.latency_ms > 0 for speed in result.speeds)
-    assert result.errors == ()
+    assert all(speed.latency_ms > 0 for speed in quantized.speeds)
+    assert quantized.errors == ()
 
 
-def test_an_int8_model_cannot_be_explained(folder: Path, result: Any) -> None:
-    with pytest.raises(WeightsError) as error:
-        explain(folder / "int8", photograph(40, 40))
-    assert str(error.value) == (
-        f"{folder}/int8: is quantized to int8, and its graph does not give the feature map; "
-        "explain the model that it was made from"
-    )
-
-
-def test_the_graph_computes_in_int8(folder: Path, result: Any) -> None:
+def test_the_graph_computes_in_int8(folder: Path, quantized: Quantized) -> None:
     """Every convolution but the squeeze-excitations' has weights of bytes, with a scale for each channel."""
     graph = onnx.load(folder / "int8" / "model.onnx").graph
     arrays = {array.name: array for array in graph.initializer}
@@ -110,39 +57,10 @@ def test_the_graph_computes_in_int8(folder: Path, result: Any) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_both_engines_answer_as_the_model_did(engine: str, folder: Path, result: Any) -> None:
-    wanted, found = logits(folder / "float", "onnxruntime", "f32"), logits(folder / "int8", engine, "int8")
+def test_both_engines_answer_as_the_model_did(engine: str, folder: Path, quantized: Quantized) -> None:
+    wanted, found = logits_of(folder / "float", "onnxruntime", "f32"), logits_of(folder / "int8", engine, "int8")
     assert (found.argmax(1) == wanted.argmax(1)).mean() >= 0.95
     assert 1e-4 < np.abs(found - wanted).mean() / wanted.std() < 0.2
-
-
-def test_predict_and_eval_compute_in_int8(folder: Path, result: Any) -> None:
-    predictor = Predictor(folder / "int8")
-    (answer,) = predictor.predict(folder / "data" / "red" / "000.png")
-    assert answer.predictions[0].label == "red"
-    assert predictor.engine is not None
-    assert predictor.engine.precision == "int8"
-    found = evaluate(Bundle.load(folder / "int8"), read_data_set(folder / "data").evaluation(), engine="onnxruntime")
-    assert found.top1 == result.calibration.measured.top1_int8
-
-
-def test_many_images_are_answered_by_what_is_fastest_in_int8(folder: Path, result: Any, monkeypatch: Any) -> None:
-    from regnety.inference import runner
-
-    monkeypatch.setattr(runner, "LONG_S", 0.0)
-    pictures = [coloured(label)[0] for label in COLOURS] * 40
-    predictor = Predictor(folder / "int8")
-    answers = predictor.predict(pictures)
-    assert [answer.predictions[0].label for answer in answers] == list(COLOURS) * 40
-    assert predictor.engine is not None
-    assert predictor.engine.precision == "int8"
-
-
-def test_features_are_had_from_the_same_graph(folder: Path, result: Any) -> None:
-    engine = start_engine(Bundle.load(folder / "int8"), outputs=("pre_logits",), threads=1)
-    wanted = features(Bundle.load(folder / "float"), coloured("red")[:1])
-    found = engine.run(coloured("red")[:1])["pre_logits"]
-    assert np.abs(found - wanted).max() / wanted.std() < 0.3
 
 
 @pytest.mark.slow
@@ -157,93 +75,7 @@ def test_the_same_seed_gives_the_same_model_and_another_draws_others(folder: Pat
     assert digests[0][0] != digests[2][0]
 
 
-@pytest.mark.parametrize("form", ["model.onnx", "model.xml", "model"])
-def test_it_is_exported_as_it_is(form: str, folder: Path, result: Any, tmp_path: Path) -> None:
-    exported = export_model(folder / "int8", tmp_path / form)
-    assert exported.precision == "int8"
-    assert exported.largest_difference <= (0.05 if form == "model.xml" else 0)
-    engine = "openvino" if form == "model.xml" else "onnxruntime"
-    found = Bundle.load(tmp_path / form)
-    assert found.metadata == Bundle.load(folder / "int8").metadata
-    wanted = logits(folder / "int8", engine, "int8")
-    assert np.abs(logits(tmp_path / form, engine, "int8") - wanted).max() / wanted.std() < 0.05
-
-
-def test_labels_given_later_are_in_all_files(folder: Path, result: Any, tmp_path: Path) -> None:
-    names = ("bleu", "vert", "rouge")
-    Bundle.load(folder / "int8").with_labels(names).save(tmp_path / "french")
-    for place in ("french", "french/model.onnx"):
-        assert Bundle.load(tmp_path / place).labels == names
-
-
-def test_what_it_is_is_said(folder: Path, result: Any) -> None:
-    found = inspect_model(folder / "int8")
-    assert (found.container, found.problem) == ("regnety folder, ONNX", None)
-    assert found.calibration == result.calibration.as_dict()
-    assert found.dtypes["int8"] >= 9
-    card = model_card(folder / "int8")
-    assert "It was calibrated on 32 images (nncf.quantize, NNCF " in card
-    assert "| 60 | 100.00 | " in card
-    assert "create_model" not in card
-
-
-NO_WEIGHTS = "int8: is quantized to int8 and has no float weights; use the model that it was made from$"
-
-
-def test_what_needs_float_weights_says_so(folder: Path, result: Any, tmp_path: Path) -> None:
-    place = folder / "int8"
-    for use in (
-        lambda: Bundle.load(place).weights,
-        lambda: convert_model(place, tmp_path / "model.safetensors", to="regnety"),
-        lambda: convert_model(place, tmp_path / "model.onnx", to="onnx"),
-        lambda: create_model(str(place)),
-    ):
-        with pytest.raises(WeightsError, match=NO_WEIGHTS):
-            use()
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"precision": "f32"}, EngineError, "int8: is quantized and computes in int8, not in f32; leave the precision"),
-        ({"precision": "bf16"}, EngineError, "int8: is quantized and computes in int8, not in bf16; "),
-        ({"engine": "torch"}, EngineError, "int8: is quantized, which the engine torch does not run; take another one"),
-        ({"mean": 0.5}, WeightsError, "int8: is quantized to int8 with another mean or std; it cannot be changed"),
-        ({"image_size": 48}, WeightsError, "int8: is quantized for pictures of 32x32 pixels, not for 48x48; .*size 48"),
-    ],
-)
-def test_what_it_cannot_do_is_one_line(
-    options: dict[str, Any], error: type[Exception], message: str, folder: Path, result: Any
-) -> None:
-    with pytest.raises(error, match=message) as raised:
-        Predictor(folder / "int8", **options).predict(coloured("red")[0])
-    assert "\n" not in str(raised.value)
-
-
-def test_a_model_in_floating_point_does_not_compute_in_int8() -> None:
-    with pytest.raises(EngineError, match=r"^small: is not quantized; regnety quantize makes a model of it that "):
-        Predictor(small_bundle(), precision="int8")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"input": "float"}, "int8: is quantized with the normalisation inside; its input is uint8$"),
-        ({"precision": "f16"}, "int8: is quantized to int8, which is smaller than f16; omit f16$"),
-    ],
-)
-def test_forms_that_it_cannot_have(options: Any, message: str, folder: Path, result: Any, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=message):
-        export_model(folder / "int8", tmp_path / "model.onnx", **options)
-    with pytest.raises(
-        WeightsError, match="int8: is quantized to int8 and has no output s1; it has pre_logits, logits"
-    ):
-        export_model(folder / "int8", tmp_path / "model.onnx", outputs=["s1"])
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_it_is_not_quantized_again(folder: Path, result: Any, tmp_path: Path) -> None:
+def test_it_is_not_quantized_again(folder: Path, quantized: Quantized, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"int8: is quantized already; name the model that it was made from$"):
         quantize_model(folder / "int8", tmp_path / "again", calibrate=PICTURES)
 
@@ -320,63 +152,6 @@ def test_a_run_that_fails_leaves_nothing(folder: Path, tmp_path: Path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
-def ruined(layer: str) -> Any:
-    """NNCF's result with the weights of one layer at zero, as long as that layer is quantized."""
-    kept = nncf_quantization.quantize_graph
-
-    def quantize(*arguments: Any) -> onnx.ModelProto:
-        graph = kept(*arguments)
-        for array in graph.graph.initializer:
-            if array.name.startswith(f"q_output_{layer}") and array.data_type == onnx.TensorProto.INT8:
-                array.raw_data = bytes(len(array.raw_data))
-        return graph
-
-    return quantize
-
-
-def test_a_loss_is_measured(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quantization, "quantize_graph", ruined("head.fc.weight"))
-    made = quantize_model(
-        folder / "float", tmp_path / "made", calibrate=PICTURES, data=folder / "data", quiet=True
-    ).calibration
-    assert made.measured is not None
-    assert made.measured.top1_int8 == pytest.approx(100 / 3)
-    assert made.measured.drop == pytest.approx(200 / 3)
-
-
-def test_a_loss_over_what_is_allowed_keeps_nothing(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def without_control(nncf: Any, graph: Any, pictures: Any, _: Any, *, max_drop: float) -> onnx.ModelProto:
-        return ruined("head.fc.weight")(nncf, graph, pictures)  # type: ignore[no-any-return]
-
-    monkeypatch.setattr(quantization, "quantize_graph_within", without_control)
-    with pytest.raises(ExportError, match=r"made: loses 66.67 points on .*, 0.5 are allowed; nothing was kept$"):
-        quantize_model(
-            folder / "float", tmp_path / "made", calibrate=PICTURES, data=folder / "data", max_drop=0.5, quiet=True
-        )
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_layers_go_back_to_float32_until_no_more_is_lost(folder: Path, tmp_path: Path) -> None:
-    """Calibrated on pictures of one dark colour, nothing bright is in the ranges any more."""
-    dark = [np.full((40, 40, 3), 3 + number % 3, np.uint8) for number in range(16)]
-    data = folder / "data"
-    plain = quantize_model(folder / "float", tmp_path / "plain", calibrate=dark, data=data, quiet=True).calibration
-    assert plain.measured is not None
-    assert plain.measured.drop > 5
-    made = quantize_model(
-        folder / "float", tmp_path / "made", calibrate=dark, data=data, max_drop=1.0, quiet=True
-    ).calibration
-    assert made.measured is not None
-    assert made.measured.drop <= 1.0
-    assert made.method == "nncf.quantize_with_accuracy_control"
-    assert len(made.float_layers) > len(plain.float_layers)
-    wanted, found = logits(folder / "float", "onnxruntime", "f32"), logits(tmp_path / "made", "openvino", "int8")
-    assert (found.argmax(1) == wanted.argmax(1)).mean() >= 0.95
-
-
 def test_nncf_leaves_no_trace(folder: Path, tmp_path: Path) -> None:
     """Nothing on stdout, no class of loggers for everybody, no telemetry."""
     code = (
@@ -394,16 +169,3 @@ def test_without_nncf_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         MissingExtraError, match=r"^quantization needs an extra: pip install '\.\[quantize\]' in a clone of regnety$"
     ):
         quantize_model(small_bundle(), tmp_path / "made", calibrate=PICTURES)
-
-
-def test_an_answer_needs_neither_nncf_nor_torch_nor_onnx(folder: Path, result: Any) -> None:
-    code = (
-        "import sys\nfrom regnety.cli.main import run\nstatus = run()\n"
-        "print(status, *sorted({'nncf', 'torch', 'onnx', 'scipy'} & sys.modules.keys()))"
-    )
-    found = python(
-        code, "predict", folder / "data" / "red" / "000.png", "--model", folder / "int8", "--format", "jsonl"
-    )
-    answer, last = found.stdout.splitlines()
-    assert last == "0", found.stderr
-    assert json.loads(answer)["predictions"][0]["label"] == "red"
