@@ -1,25 +1,19 @@
 """A run that was killed goes on where it was, and ends with the same weights as one that was left alone."""
 
-import io
-import json
 import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
-from commands import one_line, python, regnety, regnety_here
-from pictures import write_colours
-from regnety import Bundle, DataError, RecipeError
+from commands import python, regnety, regnety_here
+from regnety import Bundle
 from regnety.training.checkpoints import checkpoints
-from runs import CROPS, MEMORISED, command, epochs_of, run, weights_of, write_contrary
+from runs import CROPS, command, epochs_of, run, weights_of, write_contrary
 
 EPOCHS = 24
 MANY_EPOCHS = 80
@@ -148,22 +142,6 @@ def test_ten_kills_in_one_run(crop: str, data: Path, tmp_path: Path) -> None:
     assert epochs_of(output) == list(range(1, MANY_EPOCHS + 1))
 
 
-@pytest.fixture(scope="module")
-def splits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Colours in train/ and test/: the run writes down what it holds out, and its bundle twice."""
-    folder = tmp_path_factory.mktemp("splits")
-    write_colours(folder / "train", count=10)
-    write_colours(folder / "test", count=2, seed=1)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def expected(splits: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    output = tmp_path_factory.mktemp("expected") / "run"
-    run(splits, output)
-    return weights_of(output)
-
-
 @pytest.mark.parametrize(
     ("name", "count"),
     [
@@ -184,7 +162,7 @@ def expected(splits: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     ],
 )
 def test_a_kill_while_something_is_written(
-    name: str, count: int, splits: Path, expected: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    name: str, count: int, splits: Path, undisturbed: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Half of a file is on the disk, or a folder is between its two places; three epochs in all."""
     output = tmp_path / "run"
@@ -193,7 +171,7 @@ def test_a_kill_while_something_is_written(
     assert stopped.returncode == -signal.SIGKILL, stopped.stderr
     result = regnety_here(capfd, *arguments, "--resume")
     assert result.returncode == 0, result.stderr
-    assert weights_of(output) == expected
+    assert weights_of(output) == undisturbed
     assert epochs_of(output) == [1, 2, 3]
 
 
@@ -203,156 +181,6 @@ def test_a_kill_leaves_nothing_lying_about(splits: Path, tmp_path: Path, capfd: 
     assert python(KILLED_WHILE_WRITING, ".epoch-0002.pt.", 1, *arguments).returncode == -signal.SIGKILL
     assert regnety_here(capfd, *arguments, "--resume").returncode == 0
     assert [path.name for path in (tmp_path / "run").rglob(".*")] == [".run.lock"]
-
-
-def test_resume_with_nothing_there_starts_anew(
-    splits: Path, expected: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "empty").mkdir()
-    for output in (tmp_path / "run", tmp_path / "empty"):
-        assert regnety_here(capfd, *command(splits, output), "--resume").returncode == 0
-        assert weights_of(output) == expected
-
-
-def test_resume_of_an_ended_run_changes_nothing(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """The epoch that was kept is not the last one."""
-    output = tmp_path / "run"
-    assert regnety_here(capfd, *command(data, output, *MEMORISED)).returncode == 0
-    assert Bundle.load(output / "bundle").provenance["best_epoch"] < 10
-    expected, metrics = weights_of(output), (output / "metrics.jsonl").read_bytes()
-    shutil.rmtree(output / "bundle")
-    again = regnety_here(capfd, "train", "--data", data, "--output", output, "--resume")
-    assert again.returncode == 0, again.stderr
-    assert weights_of(output) == expected
-    assert (output / "metrics.jsonl").read_bytes() == metrics
-
-
-def test_a_runs_own_recipe_gives_the_same_weights_elsewhere(
-    splits: Path, expected: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    assert regnety_here(capfd, *command(splits, first)).returncode == 0
-    arguments = ("train", "--data", splits, "--recipe", first / "recipe.yaml", "--output", second)
-    assert regnety_here(capfd, *arguments).returncode == 0
-    assert weights_of(second) == weights_of(first) == expected
-    assert (second / "recipe.yaml").read_bytes() == (first / "recipe.yaml").read_bytes()
-
-
-def truncated(data: bytes) -> bytes:
-    return data[: len(data) // 2]
-
-
-def zeroed(data: bytes) -> bytes:
-    return bytes(len(data))
-
-
-def a_weight_changed(data: bytes) -> bytes:
-    """One byte in the middle of the largest tensor."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        tensors = [entry for entry in archive.infolist() if "/data/" in entry.filename]
-        tensor = archive.read(max(tensors, key=lambda entry: entry.file_size))
-    place = data.index(tensor) + len(tensor) // 2
-    return data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
-
-
-def emptied(_: bytes) -> bytes:
-    return b""
-
-
-def text(_: bytes) -> bytes:
-    return b"these are notes\n"
-
-
-@pytest.fixture
-def three_epochs(splits: Path, tmp_path: Path) -> Path:
-    run(splits, tmp_path / "run")
-    shutil.rmtree(tmp_path / "run" / "bundle")
-    return tmp_path / "run"
-
-
-@pytest.mark.parametrize("damage", [truncated, zeroed, a_weight_changed, emptied, text])
-def test_a_damaged_checkpoint_is_one_line_and_the_one_before_will_do(
-    damage: Callable[[bytes], bytes], three_epochs: Path, splits: Path
-) -> None:
-    before, newest = checkpoints(three_epochs)
-    whole = newest.read_bytes()
-    newest.write_bytes(damage(whole))
-    with pytest.raises(RecipeError) as error:
-        run(splits, three_epochs, resume=True)
-    assert str(error.value).startswith(f"{newest}: cannot be resumed from: ")
-    assert str(error.value).endswith("; remove it to continue from the one before")
-    assert "\n" not in str(error.value)
-    newest.unlink()
-    assert run(splits, three_epochs, resume=True).epochs == 3
-    assert checkpoints(three_epochs) == [before, newest]
-    assert epochs_of(three_epochs) == [1, 2, 3]
-
-
-@pytest.mark.slow
-def test_no_damage_to_a_checkpoint_goes_unnoticed_or_unexplained(three_epochs: Path, splits: Path) -> None:
-    """Bytes changed at random: an error that names the file, or the weights of the whole one."""
-    *_, newest = checkpoints(three_epochs)
-    whole, generator = newest.read_bytes(), random.Random(0)
-    run(splits, three_epochs, resume=True)
-    expected = weights_of(three_epochs)
-    for _ in range(60):
-        data = bytearray(whole)
-        start = generator.randrange(len(data))
-        data[start : start + generator.choice((1, 4, 64))] = generator.randbytes(generator.choice((1, 4, 64)))
-        newest.write_bytes(bytes(data))
-        try:
-            run(splits, three_epochs, resume=True)
-        except RecipeError as error:
-            explained = str(error).startswith(f"{newest}: cannot be resumed from: ")
-        else:
-            explained = weights_of(three_epochs) == expected
-        assert explained, f"bytes from {start} on"
-
-
-@pytest.mark.parametrize(
-    ("setting", "field"),
-    [
-        ("epochs=2", "epochs=3, resuming can make it longer, not shorter (2)"),
-        ("optimizer.lr=0.5", "optimizer.lr=0.1, resuming cannot change it to 0.5"),
-        ("augmentation.crop=shift", "augmentation.crop=resized, resuming cannot change it to shift"),
-        ("design=depth=3,w0=16,wa=16,wm=2,group_width=8", "design.depth=2, resuming cannot change it to 3"),
-        ("seed=1", "seed=0, resuming cannot change it to 1"),
-    ],
-)
-def test_a_resumed_run_keeps_its_recipe(setting: str, field: str, three_epochs: Path, splits: Path) -> None:
-    with pytest.raises(RecipeError) as error:
-        run(splits, three_epochs, setting, resume=True)
-    assert str(error.value) == f"{three_epochs}: the run has {field}"
-
-
-def test_a_resumed_run_keeps_what_it_holds_out(three_epochs: Path, splits: Path, tmp_path: Path) -> None:
-    data = shutil.copytree(splits, tmp_path / "data")
-    held = json.loads((three_epochs / "split.json").read_text("utf-8"))["val"]
-    (data / held[0]).unlink()
-    with pytest.raises(DataError) as error:
-        run(data, three_epochs, resume=True)
-    assert str(error.value) == (
-        f"{data}: has other pictures than when the run in {three_epochs} began (29 now, 30 then); put them back, or "
-        f"start another run from its weights: --model {three_epochs} (model=)"
-    )
-    (three_epochs / "pictures.json").unlink()  # as in a run of an earlier release
-    with pytest.raises(DataError) as error:
-        run(data, three_epochs, resume=True)
-    assert str(error.value) == (
-        f"{data}: lacks pictures that {three_epochs}/split.json holds out; the data has changed since the run began"
-    )
-
-
-@pytest.mark.parametrize("change", ["added", "renamed", "moved to another class"])
-def test_a_resumed_run_keeps_its_pictures(change: str, three_epochs: Path, splits: Path, tmp_path: Path) -> None:
-    data = shutil.copytree(splits, tmp_path / "data")
-    red = data / "train" / "red"
-    if change == "added":
-        shutil.copy(red / "001.png", red / "new.png")
-    else:
-        (red / "001.png").rename((red if change == "renamed" else data / "train" / "blue") / "new.png")
-    with pytest.raises(DataError, match=f"^{data}: has other pictures than when the run in {three_epochs} began "):
-        run(data, three_epochs, "epochs=5", resume=True)
 
 
 def test_a_longer_run_that_is_killed_goes_on_to_the_same_weights(
@@ -372,33 +200,3 @@ def test_a_longer_run_that_is_killed_goes_on_to_the_same_weights(
     assert epochs_of(output) == list(range(1, 41))
     run(data, tmp_path / "begun so", "epochs=40")
     assert weights_of(tmp_path / "begun so") != weights_of(output)
-
-
-def test_a_run_without_checkpoints_cannot_be_made_longer(three_epochs: Path, splits: Path) -> None:
-    run(splits, three_epochs, resume=True)  # which writes its bundle again
-    shutil.rmtree(three_epochs / "checkpoints")
-    assert run(splits, three_epochs, resume=True).epochs == 3
-    with pytest.raises(RecipeError) as error:
-        run(splits, three_epochs, "epochs=5", resume=True)
-    assert str(error.value) == (
-        f"{three_epochs}: has no checkpoint to continue from; start another run from its weights: "
-        f"--model {three_epochs} (model=)"
-    )
-
-
-def test_a_checkpoint_of_an_earlier_release_is_gone_on_with(three_epochs: Path, splits: Path) -> None:
-    for path in checkpoints(three_epochs):
-        state = torch.load(path, weights_only=True)
-        del state["regnety"], state["progression"]["lengths"]
-        torch.save(state, path)
-    assert run(splits, three_epochs, "epochs=4", resume=True).epochs == 4
-    assert Bundle.load(three_epochs).provenance["schedule"] == "3 epochs, extended to 4 after epoch 3"
-
-
-def test_a_run_without_resume_is_refused_as_a_command(
-    three_epochs: Path, splits: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    result = regnety_here(capfd, *command(splits, three_epochs))
-    assert one_line(result) == (
-        f"{three_epochs}: holds a run; continue it with --resume (resume=True), or name another output"
-    )
