@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from regnety.cli.options.shared import model_argument, state_dict_option
+from regnety.cli.options.shared import file_option, model_argument, state_dict_option
 from regnety.cli.output.claiming import claim_file, say_replaced
 from regnety.cli.output.notices import say
 
@@ -12,13 +12,7 @@ from regnety.cli.output.notices import say
 @click.command()
 @model_argument
 @state_dict_option
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write this file instead; the Hugging Face Hub reads README.md.",
-)
+@file_option("Write this file instead; the Hugging Face Hub reads README.md.")
 def card(model: str, state_dict: str | None, output: Path | None) -> None:
     """Print a model card in Markdown.
 

@@ -4,19 +4,14 @@ from pathlib import Path
 
 import click
 
+from regnety.cli.options.shared import file_option
 from regnety.cli.output.claiming import claim_page, say_replaced
 from regnety.cli.output.notices import say
 
 
 @click.command("report")
 @click.argument("populations", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FOLDER...")
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write this file; by default report.html in the first folder.",
-)
+@file_option("Write this file; by default report.html in the first folder.")
 @click.option(
     "--pictures",
     type=click.Path(path_type=Path, file_okay=False),

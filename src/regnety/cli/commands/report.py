@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from regnety.cli.options.shared import file_option
 from regnety.cli.output.claiming import claim_page, say_replaced
 from regnety.cli.output.notices import say
 
@@ -16,12 +17,8 @@ from regnety.cli.output.notices import say
     metavar="RUN",
     help="Set this run beside the first: their figures, and the photographs that only one is right about.",
 )
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write this file; by default report.html, or comparison.html, in the folder of the run, or beside the file.",
+@file_option(
+    "Write this file; by default report.html, or comparison.html, in the folder of the run, or beside the file."
 )
 def report(run: Path, beside: Path | None, output: Path | None) -> None:
     """Write the report of a run again, or two runs beside each other.

@@ -95,6 +95,11 @@ def data_option(text: str) -> Callable[[Command], Command]:
     return click.option("--data", type=click.Path(), required=True, metavar="DATA", help=text)
 
 
+def file_option(text: str) -> Callable[[Command], Command]:
+    """--output of a command that writes a file where it is asked to, with this help; the command gets a Path."""
+    return click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help=text)
+
+
 def folder_option(text: str) -> Callable[[Command], Command]:
     """--output of a command that makes a folder, with this help; the command gets a Path."""
     return click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help=text)
