@@ -69,15 +69,25 @@ def _sample(pid: int) -> int:
 
 
 def processor() -> str:
-    """Its name, the cores that this process may use, and whether it has bf16."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
+    """Its name, the cores that this process may use, and its kind."""
+    lines = _cpuinfo()
+    if not lines:
         return platform.processor() or platform.machine()
     name = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
-    flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    kind = "AVX-512 bf16" if "avx512_bf16" in flags else "AVX2" if "avx2" in flags else "no AVX2"
-    return f"{name}, {len(os.sched_getaffinity(0))} cores, {kind}"
+    return f"{name}, {len(os.sched_getaffinity(0))} cores, {processor_kind()}"
+
+
+def processor_kind() -> str:
+    """`AVX-512 bf16`, `AVX2` or `no AVX2`: what targets depend on."""
+    flags = next((line.split() for line in _cpuinfo() if line.startswith("flags")), [])
+    return "AVX-512 bf16" if "avx512_bf16" in flags else "AVX2" if "avx2" in flags else "no AVX2"
+
+
+def _cpuinfo() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return []
 
 
 def regnety_command() -> list[str]:
