@@ -12,6 +12,7 @@ that is there already is left as it is. The pictures are the files of the archiv
   order drawn at random.
 - `twenty-classes`: twenty classes of Tiny ImageNet, the first 200 training pictures of each, 64x64; its own validation
   pictures are the test set.
+- `cifar10`, which only `cifar10_accuracy.py` asks for: the 60,000 pictures of cifar10.zip, with its own test set.
 """
 
 import argparse
@@ -64,13 +65,14 @@ def main() -> None:
 
 
 def write_set(name: str, data: Path, folder: Path) -> Path:
-    """Write one of `SETS` into a folder of its name, which is returned."""
+    """Write one of `SETS`, or `cifar10`, into a folder of its name, which is returned."""
     place = folder / name
     if place.exists():
         return place
     beside = folder / f"{name}.incomplete"
     shutil.rmtree(beside, ignore_errors=True)
-    pictures = {"sign-digits": _sign_digits, "trash": _trash, "twenty-classes": _twenty_classes}[name](data)
+    readers = {"sign-digits": _sign_digits, "trash": _trash, "twenty-classes": _twenty_classes, "cifar10": _cifar10}
+    pictures = readers[name](data)
     for split, path, content in pictures:
         target = beside / split / path.parent.name / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -129,6 +131,12 @@ def _twenty_classes(data: Path) -> Iterator[tuple[str, PurePosixPath, bytes]]:
             counts[path.parent.name] += split == "train"
             yield {"train": "train", "val": "test"}[split], path, content.read()
     assert set(counts.values()) == {PICTURES_OF_A_CLASS}, counts
+
+
+def _cifar10(data: Path) -> Iterator[tuple[str, PurePosixPath, bytes]]:
+    with zipfile.ZipFile(data / "cifar10.zip") as archive:
+        for path in _photographs(archive.namelist()):
+            yield path.parent.parent.name, path, archive.read(str(path))
 
 
 def _photographs(names: Iterable[str]) -> Iterator[PurePosixPath]:
