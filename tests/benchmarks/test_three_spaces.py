@@ -19,6 +19,7 @@ from regnety import DesignSpace, Population
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SPACES = ("anynetx_a", "regnetx", "regnety")
+PAGE = "three-spaces.md"
 FACTS = {
     "processor": "a processor, 2 cores, AVX2",
     "at_a_time": 2,
@@ -155,6 +156,18 @@ def test_the_page_says_what_the_results_say(
     for picture in ("edf", "lr"):
         assert f"](page-{picture}.png)" in text
         assert (tmp_path / f"page-{picture}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_of_the_documentation_is_that_of_the_results(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("pyarrow", "scipy", "matplotlib")
+    results, page = BENCHMARKS / "results" / "three_spaces.parquet", BENCHMARKS.parent / "docs" / "explanation" / PAGE
+    if not results.exists() and not page.exists():
+        pytest.skip("the study has not been run")
+    monkeypatch.setattr(sys, "argv", ["three_spaces_page.py", str(results), str(tmp_path / PAGE)])
+    script("three_spaces_page.py")["main"]()
+    assert (tmp_path / PAGE).read_text("utf-8") == page.read_text("utf-8")
 
 
 def test_noise_and_shared_designs_by_hand(script: Any) -> None:
