@@ -36,8 +36,8 @@ def number(text: str) -> float:
     return int(text) if text.lstrip("+-").isdecimal() else float(text)
 
 
-def field_settings(settings: tuple[str, ...]) -> dict[str, Any]:
-    """--set FIELD=VALUE of a design space: a number, low:high, a list with commas, true, false or none.
+def field_settings(settings: tuple[str, ...], *, option: str = "--set") -> dict[str, Any]:
+    """FIELD=VALUE of a design space: a number, low:high, a list with commas, true, false or none.
 
     Raises:
         UsageError: one has no value, or the field is set twice.
@@ -46,14 +46,14 @@ def field_settings(settings: tuple[str, ...]) -> dict[str, Any]:
     for setting in settings:
         name, separator, text = (part.strip() for part in setting.partition("="))
         if not separator or not name or not text:
-            raise click.UsageError(f"--set {setting}: write FIELD=VALUE, as in --set wm=2:3")
+            raise click.UsageError(f"{option} {setting}: write FIELD=VALUE, as in {option} wm=2:3")
         if name in values:
-            raise click.UsageError(f"--set {name} is given twice")
+            raise click.UsageError(f"{option} {name} is given twice")
         try:
             values[name] = _value(text)
         except ValueError:
             raise click.UsageError(
-                f"--set {setting}: {text!r} is not a number, LOW:HIGH, a list such as 8,16,24, true, false or none"
+                f"{option} {setting}: {text!r} is not a number, LOW:HIGH, a list such as 8,16,24, true, false or none"
             ) from None
     return values
 

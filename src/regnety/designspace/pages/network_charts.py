@@ -26,10 +26,13 @@ def width_charts(population: Population) -> tuple[list[Chart], list[Chart]]:
     """Widths of each block of the best networks, and of the worst."""
     ordered = sorted(population.finished, key=lambda result: (result.error, result.trial.number))
     shown = min(SHOWN, len(ordered) // 2)
-    return [_widths(result) for result in ordered[:shown]], [_widths(result) for result in ordered[-shown:] if shown]
+    return [width_chart(result) for result in ordered[:shown]], [
+        width_chart(result) for result in ordered[-shown:] if shown
+    ]
 
 
-def _widths(result: TrialResult) -> Chart:
+def width_chart(result: TrialResult) -> Chart:
+    """Widths of each block, with the straight line of the nearest linear design."""
     stages = result.design.fitted_stages()
     widths = [stage.width for stage in stages for _ in range(stage.depth)]
     steps = [(block + side, float(width)) for block, width in enumerate(widths) for side in (-0.5, 0.5)]

@@ -1,0 +1,345 @@
+"""A search: candidates within a measured budget, trained for a few epochs, and the best of them in full."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regnety.architecture.design import Design
+from regnety.datasets.data_sets import read_data_set
+from regnety.designspace.halving import read_share
+from regnety.designspace.populations import Population, TrialResult
+from regnety.designspace.preparation import base_recipe, device_of
+from regnety.designspace.published_neighbours import PublishedNeighbour, nearest_models
+from regnety.designspace.running import run_population
+from regnety.designspace.search.budget import Budget, Measured
+from regnety.designspace.search.candidates import Candidate, find_candidates
+from regnety.designspace.search.design_timer import DesignTimer
+from regnety.designspace.search.front import pareto_front
+from regnety.designspace.search.record import RECORD_FILE, SearchRecord, read_record
+from regnety.designspace.spaces import SPACES, DesignSpace
+from regnety.designspace.trials import Conditions
+from regnety.errors import EngineError, InvalidDesignError, JobError, RecipeError
+from regnety.extras import import_extra
+from regnety.inference.engines.processor import available_cores, processor
+from regnety.storage import alone_in
+from regnety.text import counted
+from regnety.training.recipes.named_recipes import load_recipe
+from regnety.training.recipes.recipe import Recipe, with_settings
+
+if TYPE_CHECKING:
+    from regnety.training.run_bundle import RunResult
+
+POPULATION_FOLDER = "population"
+WINNER_FOLDER = "best-{rank}"
+LOCK_NAME = "search"
+SMALL_PICTURES = 64
+"""Pixels up to which the stem of a default space keeps the size of the picture."""
+ANY_DESIGN = Design(depth=2, w0=8, wa=16.0, wm=2.0, group_width=8)
+"""A recipe is completed for a design; which one makes no difference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Winner:
+    """One of the best, trained in full."""
+
+    result: TrialResult
+    """Of its low-epoch training."""
+    candidate: Candidate
+    run: "RunResult"
+    """Its bundle, and its accuracies in percent."""
+    neighbour: PublishedNeighbour
+    """The published model nearest to it."""
+    neighbour_measured: Measured | None
+    """What that network takes at the same size, with the same classes, on the same engine; None if it cannot be run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """What a search has found."""
+
+    folder: Path
+    budget: Budget
+    record: SearchRecord
+    population: Population
+    """The low-epoch trainings of all candidates."""
+    front: tuple[TrialResult, ...]
+    """Those trained to the end of it that no other beats in error, latency and memory, the best first."""
+    winners: tuple[Winner, ...]
+    """The best of the front, trained in full."""
+
+    def candidate(self, result: TrialResult) -> Candidate:
+        """What was trained, and what it takes."""
+        return self.record.candidates.found[result.trial.design_number]
+
+
+def search_designs(
+    data: str | Path,
+    output: str | Path,
+    *,
+    latency_ms: float | tuple[float, float] | None = None,
+    memory_mib: float | None = None,
+    space: DesignSpace | str = "regnety",
+    ranges: Mapping[str, Any] | None = None,
+    engine: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    trials: int = 25,
+    recipe: Recipe | str = "population",
+    settings: Sequence[str] = (),
+    keep_best: Fraction | str | None = "1/3",
+    winners: int = 2,
+    final_recipe: Recipe | str = "scratch",
+    final_settings: Sequence[str] = (),
+    trial_threads: int | None = None,
+    ray: str | None = None,
+    ray_workers: int | None = None,
+    gpus_per_worker: float = 0,
+    device: str = "auto",
+    seed: int = 0,
+    fresh: bool = False,
+    resume: bool = False,
+    skip_unreadable: bool = False,
+    quiet: bool = False,
+) -> SearchResult:
+    """Find a design for these photographs that this machine runs within a budget.
+
+    Designs are drawn and measured, with random weights, until `trials` are within the budget. These are trained for a
+    few epochs, and of the front of error, latency and memory the best are trained in full. The folder has search.json,
+    the candidates; population/, their trainings; best-1/ and so on, each with a bundle; report.html.
+
+    Args:
+        data: labelled photographs, any data set that `train` takes.
+        output: the folder of the search.
+        latency_ms: median milliseconds that a picture may take, or (least, most). Of a single number candidates use at
+            least half.
+        memory_mib: peak resident memory of a process that loads and runs the network.
+        space: what designs are drawn from, at the size of the pictures and with their classes; a name is that of
+            `default_space`.
+        ranges: fields and ranges in place of its own: `{"group_width": (8, 16), "macs": (5e6, 20e6)}`.
+        engine: what latency is measured on.
+        precision: of that.
+        threads: of a prediction; None is one per core.
+        trials: candidates to train.
+        recipe: of the few epochs: its name, its YAML file, or a `Recipe`.
+        settings: values in place of that recipe's, each `key=value`.
+        keep_best: as for `run_population`; None trains all candidates to the end of the recipe.
+        winners: how many of the front are trained in full; 0 trains none.
+        final_recipe: of these. They see pictures of the size that was measured.
+        final_settings: values in place of that recipe's.
+        trial_threads: of each trial; None is one on a cluster, and one per core in this process.
+        ray: as for `run_population`; designs are measured on this machine, and the best trained here.
+        ray_workers: as for `run_population`.
+        gpus_per_worker: as for `run_population`.
+        device: where trials are trained.
+        seed: of the draws and of the trainings.
+        fresh: measure again what is in the cache.
+        resume: continue the search in `output`.
+        skip_unreadable: leave out photographs that cannot be read.
+        quiet: say nothing on stderr.
+
+    Raises:
+        JobError: there is no limit, no design is within it, or the folder holds something else.
+        EngineError: the engine is not installed, or can run no design.
+        RecipeError: a recipe cannot be followed, or another process works in the folder.
+        InvalidDesignError, DataError, ClusterError, MissingExtraError: as for `run_population`.
+    """
+    import_extra("torch", feature="training", extra="torch")
+    budget = Budget.of(latency_ms, memory_mib)
+    for name, number, least in (("trials", trials, 1), ("winners", winners, 0)):
+        if number < least:
+            raise RecipeError(f"{name} (--{name}) must be at least {least}, got {number}")
+    folder = Path(output)
+    stored = _stored(folder, resume=resume)
+    trained_on = device_of(device, on_ray=ray is not None, gpus=gpus_per_worker)
+    in_one_process = ray is None and trained_on == "cpu"
+    trial_threads = trial_threads or (available_cores() if in_one_process else 1)
+    conditions = Conditions(threads=trial_threads, device=trained_on)
+    settings = (f"seed={seed}", *settings)  # the user's own comes later, and counts
+    base = base_recipe(recipe, settings, ANY_DESIGN, conditions, None)
+    final = _final_recipe(final_recipe, (f"seed={seed}", *final_settings), base)
+    share = read_share(keep_best) if isinstance(keep_best, str) else keep_best
+    assert base.image_size is not None  # resolved
+    classes = read_data_set(data, quiet=True).training().classes
+    if isinstance(space, str):
+        space = default_space(space, base.image_size, **(ranges or {}))
+    elif ranges:
+        space = space.replace(**ranges)
+    space = space.replace(image_size=base.image_size, num_classes=len(classes))
+    timer = DesignTimer(
+        image_size=base.image_size,
+        num_classes=len(classes),
+        engine=engine,
+        precision=precision,
+        threads=threads,
+        fresh=fresh,
+    )
+    asked: dict[str, Any] = {
+        "budget": budget.as_dict(),
+        "space": space.as_dict(),
+        "engine": engine,
+        "precision": precision,
+        "threads": threads,
+        "trials": trials,
+        "winners": winners,
+        "seed": seed,
+        "final_recipe": final.as_dict(),
+    }
+    asked = json.loads(json.dumps(asked))  # lists for tuples, as it is read back
+    with alone_in(folder, LOCK_NAME, doing="searching"):
+        if stored is None:
+            found = find_candidates(
+                space, trials, timer, budget, seed=seed, quiet=quiet, say=lambda line: _say(line, quiet)
+            )
+            stored = SearchRecord(asked=asked, processor=processor().name, candidates=found)
+            stored.write(folder)
+            _say(_what_was_found(stored, budget), quiet)
+        else:
+            stored.check_same(asked, folder)
+        run_population(
+            [candidate.design for candidate in stored.candidates.found],
+            data,
+            folder / POPULATION_FOLDER,
+            recipe,
+            settings=settings,
+            keep_best=share,
+            ray=ray,
+            ray_workers=ray_workers,
+            gpus_per_worker=gpus_per_worker,
+            threads=trial_threads,
+            device=device,
+            resume=True,
+            skip_unreadable=skip_unreadable,
+            quiet=quiet,
+        )
+        population = Population.load(folder / POPULATION_FOLDER)
+        front = _front(population, stored)
+        trained = []
+        for rank, result in enumerate(front[:winners], start=1):
+            candidate = stored.candidates.found[result.trial.design_number]
+            place = folder / WINNER_FOLDER.format(rank=rank)
+            _say(f"{place}: training trial {result.trial.number} in full, {rank} of {len(front[:winners])}", quiet)
+            run = _train(data, place, final, candidate, device, skip_unreadable=skip_unreadable, quiet=quiet)
+            trained.append(_winner(result, candidate, run, timer))
+        found_all = SearchResult(
+            folder=folder,
+            budget=budget,
+            record=stored,
+            population=population,
+            front=front,
+            winners=tuple(trained),
+        )
+        from regnety.designspace.pages.search_report import write_search_report
+
+        write_search_report(folder / "report.html", found_all)
+    return found_all
+
+
+def default_space(name: str, image_size: int, **changes: Any) -> DesignSpace:
+    """A space by name; RegNets have the ranges that the paper found good: no bottleneck, 40 blocks at most, wm from 2.
+
+    Pictures of up to 64 pixels keep their size in the stem, and networks may have three stages as well as four.
+
+    Args:
+        name: `regnety` and so on.
+        image_size: of the pictures.
+        **changes: fields and ranges in place of these.
+
+    Raises:
+        InvalidDesignError: there is no such space, or it lacks a field.
+    """
+    if name not in SPACES:
+        raise InvalidDesignError(f"no design space is called {name!r}; known: {', '.join(SPACES)}")
+    fields: dict[str, Any] = {"stem_stride": 1, "num_stages": (3, 4)} if image_size <= SMALL_PICTURES else {}
+    if name.startswith("regnet"):
+        return SPACES[name]("constrained", **{"params_bound": None, "activations_bound": None, **fields, **changes})
+    return SPACES[name](**{**fields, **changes})
+
+
+def _stored(folder: Path, *, resume: bool) -> SearchRecord | None:
+    """The search that is in a folder; None where there is none."""
+    if folder.exists() and not folder.is_dir():
+        raise JobError(f"{folder}: is a file; the output is a folder")
+    if (folder / RECORD_FILE).exists():
+        if not resume:
+            raise JobError(f"{folder}: holds a search; continue it with --resume (resume=True), or name another output")
+        return read_record(folder)
+    if folder.exists() and any(entry.name != f".{LOCK_NAME}.lock" for entry in folder.iterdir()):
+        raise JobError(f"{folder}: is not empty and holds no search; name another output")
+    return None
+
+
+def _final_recipe(recipe: Recipe | str, settings: Sequence[str], base: Recipe) -> Recipe:
+    chosen = with_settings(load_recipe(recipe) if isinstance(recipe, str) else recipe, settings)
+    if chosen.pretrained:
+        raise RecipeError(f"recipe {chosen.name}: starts from a model's weights; a new design has none")
+    if any(setting.partition("=")[0].strip() in ("image_size", "crop_pct", "design", "model") for setting in settings):
+        raise RecipeError(
+            "the best are trained as they were measured: design, image size and crop are those of the search "
+            "(--set image_size=PIXELS)"
+        )
+    return dataclasses.replace(chosen, model=None, design=None, image_size=base.image_size, crop_pct=base.crop_pct)
+
+
+def _front(population: Population, record: SearchRecord) -> tuple[TrialResult, ...]:
+    finished = population.finished
+    if not finished:
+        raise JobError(f"{population.name}: every trial failed; `regnety design report` says why")
+    costs = []
+    for result in finished:
+        measured = record.candidates.found[result.trial.design_number].measured
+        # whole MiB: the pages of a process differ by some from run to run
+        costs.append((result.error, measured.latency_ms, round(measured.memory_mib or 0)))
+    return tuple(finished[at] for at in pareto_front(costs))
+
+
+def _train(
+    data: str | Path,
+    place: Path,
+    recipe: Recipe,
+    candidate: Candidate,
+    device: str,
+    *,
+    skip_unreadable: bool,
+    quiet: bool,
+) -> "RunResult":
+    from regnety.training.run import train
+    from regnety.training.run_folder import has_begun
+
+    return train(
+        data,
+        place,
+        dataclasses.replace(recipe, design=candidate.design),
+        resume=has_begun(place),
+        device=device,
+        skip_unreadable=skip_unreadable,
+        quiet=quiet,
+    )
+
+
+def _winner(result: TrialResult, candidate: Candidate, run: "RunResult", timer: DesignTimer) -> Winner:
+    from regnety.catalog.models import model_info
+
+    neighbour = nearest_models(candidate.design, 1)[0]
+    try:
+        measured = timer.measure(model_info(neighbour.model).design, name=neighbour.model)
+    except EngineError:
+        measured = None
+    return Winner(result=result, candidate=candidate, run=run, neighbour=neighbour, neighbour_measured=measured)
+
+
+def _what_was_found(record: SearchRecord, budget: Budget) -> str:
+    found = record.candidates
+    return (
+        f"{counted(len(found.found), 'candidate')} within {budget.in_words()}; measured {found.measured} designs, "
+        f"{found.too_slow} over it, {found.too_fast} that use too little of it"
+    )
+
+
+def _say(line: str, quiet: bool) -> None:
+    if not quiet:
+        print(f"regnety: {line}", file=sys.stderr, flush=True)

@@ -1,0 +1,117 @@
+"""A search from photographs to bundles: real engines, real training, small networks."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="needs torch: make test installs it")
+
+from populations import SETTINGS, write_data
+from regnety import Bundle
+from regnety.designspace.search import searching
+from regnety.designspace.search.record import read_record
+from regnety.designspace.search.searching import SearchResult, search_designs
+from regnety.errors import JobError, RecipeError
+
+RANGES = {"macs": (2e4, 4e5), "w0": (8, 24), "depth": (3, 6), "group_width": (8,)}
+FINAL = ("epochs=2", "batch_size=8", "warmup_epochs=0", "ema_decay=0.9", "val_fraction=0.5")
+PIXELS = "image_size=16"
+
+
+def search(data: Path, output: Path, **changes: Any) -> SearchResult:
+    options: dict[str, Any] = {
+        "latency_ms": (0.0, 1000.0),
+        "ranges": RANGES,
+        "engine": "onnxruntime",
+        "precision": "f32",
+        "trials": 3,
+        "settings": (*SETTINGS, PIXELS),
+        "final_settings": FINAL,
+        "winners": 1,
+        "quiet": True,
+    }
+    return search_designs(data, output, **{**options, **changes})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp("search") / "data")
+
+
+@pytest.fixture(scope="module")
+def found(data: Path, tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
+    return search(data, tmp_path_factory.mktemp("search") / "whole")
+
+
+@pytest.mark.slow
+def test_the_best_is_trained_in_full_and_its_bundle_runs(found: SearchResult) -> None:
+    assert len(found.population) == 3
+    (winner,) = found.winners
+    assert winner.result is found.front[0]
+    bundle = Bundle.load(winner.run.bundle)
+    assert bundle.metadata.design == winner.candidate.design
+    assert (bundle.preprocessing.image_size, bundle.metadata.num_classes) == (16, 2)
+    assert winner.neighbour.model.startswith("regnet")
+    assert all(candidate.measured.latency_ms > 0 for candidate in found.record.candidates.found)
+
+
+@pytest.mark.slow
+def test_the_page_has_everything_and_loads_nothing(found: SearchResult) -> None:
+    page = (found.folder / "report.html").read_text("utf-8")
+    assert not re.search(r"(?:src|href)=\"(?!#|data:)", page)
+    for text in ("Error and latency", "best-1/bundle", "Multiply-adds say little of time", "onnxruntime f32", "front"):
+        assert text in page
+
+
+@pytest.mark.slow
+def test_stopped_anywhere_it_goes_on(
+    found: SearchResult, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    output = tmp_path / "stopped"
+    for step in ("run_population", "_train"):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(searching, step, stop)
+            search(data, output, resume=True)
+    again = search(data, output, resume=True)
+    assert again.record.candidates.found == found.record.candidates.found  # from the cache of measurements
+    assert [result.rows[-1]["val_top1"] for result in again.population.finished] == [
+        result.rows[-1]["val_top1"] for result in found.population.finished
+    ]
+    once_more = search(data, output, resume=True)
+    assert once_more.winners[0].run.val_top1 == again.winners[0].run.val_top1
+
+
+@pytest.mark.slow
+def test_another_search_is_refused_before_anything_is_done(found: SearchResult, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(JobError, match="holds a search; continue it with --resume"):
+        search(data, found.folder)
+    with pytest.raises(JobError, match=r"the search has trials 3, resuming cannot change it to 4"):
+        search(data, found.folder, trials=4, resume=True)
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    text = (found.folder / "search.json").read_text("utf-8")
+    for cut in (text[: len(text) // 2], json.dumps({**json.loads(text), "format_version": 99}), "[]"):
+        (damaged / "search.json").write_text(cut, "utf-8")
+        with pytest.raises(JobError, match=r"search\.json: cannot be read: "):
+            read_record(damaged)
+
+
+def test_what_cannot_be_is_refused_in_one_line(data: Path, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "notes.txt").write_text("mine", "utf-8")
+    with pytest.raises(JobError, match="is not empty and holds no search"):
+        search(data, full)
+    with pytest.raises(RecipeError, match="the best are trained as they were measured"):
+        search(data, tmp_path / "one", final_settings=("image_size=32",))
+    with pytest.raises(RecipeError, match="a new design has none"):
+        search(data, tmp_path / "one", final_recipe="finetune")
+    with pytest.raises(RecipeError, match="trials .* at least 1, got 0"):
+        search(data, tmp_path / "one", trials=0)
+    assert not (tmp_path / "one").exists()
