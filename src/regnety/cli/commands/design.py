@@ -12,7 +12,7 @@ class _DesignCommands(CommandGroup):
         "sample": "design_sample",
         "run": "design_run",
         "report": "design_report",
-    "search": "design_search",
+        "search": "design_search",
         "nearest": "design_nearest",
     }
 

@@ -8,7 +8,12 @@ from regnety.cli.main import Terminated, terminated_as
 from regnety.cli.options.durations import DurationType
 from regnety.cli.options.images import silence_decoders
 from regnety.cli.options.shared import data_option, folder_option, quiet_option
-from regnety.cli.options.training import device_option, settings_option, skip_unreadable_option
+from regnety.cli.options.training import (
+    device_option,
+    settings_option,
+    skip_unreadable_option,
+    trial_cluster_options,
+)
 from regnety.cli.output.notices import list_unreadable, say
 
 
@@ -31,15 +36,7 @@ from regnety.cli.output.notices import list_unreadable, say
     metavar="SHARE",
     help="Train all to a ninth of the epochs, the best 1/3 to a third, and the best 1/3 of those to the end.",
 )
-@click.option(
-    "--ray",
-    metavar="local|auto|ADDRESS",
-    help="Train several at a time on a Ray cluster; the results are the same.",
-)
-@click.option("--ray-workers", type=click.IntRange(1), metavar="NUMBER", help="Trials at a time, on a cluster.")
-@click.option(
-    "--gpus-per-worker", type=click.FloatRange(0), default=0.0, metavar="NUMBER", help="Cards of a trial on a cluster."
-)
+@trial_cluster_options
 @click.option(
     "--threads",
     type=click.IntRange(1, 1024),

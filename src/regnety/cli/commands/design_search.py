@@ -1,7 +1,6 @@
 """`regnety design search`."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +10,13 @@ from regnety.cli.main import Terminated, terminated_as
 from regnety.cli.options.images import silence_decoders
 from regnety.cli.options.latency import fastest_precision_option, fresh_option
 from regnety.cli.options.ranges import RangeType, field_settings
-from regnety.cli.options.shared import engine_option, quiet_option
+from regnety.cli.options.shared import data_option, engine_option, folder_option, quiet_option
+from regnety.cli.options.training import (
+    device_option,
+    settings_option,
+    skip_unreadable_option,
+    trial_cluster_options,
+)
 from regnety.cli.output.latency_tables import milliseconds
 from regnety.cli.output.notices import list_unreadable, say
 from regnety.cli.output.rows import print_table
@@ -43,10 +48,8 @@ class LimitType(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command("search")
-@click.option("--data", type=click.Path(), required=True, metavar="DATA", help="Labelled photographs, as for `train`.")
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="Folder for the search."
-)
+@data_option("Labelled photographs, as for `train`.")
+@folder_option("Folder for the search.")
 @click.option(
     "--latency-ms",
     type=LimitType(),
@@ -77,10 +80,8 @@ class LimitType(click.ParamType):  # type: ignore[type-arg]
     help="Another field or range of the space: group_width=8,16,24, num_stages=3, stem_stride=1.",
 )
 @click.option("--trials", type=click.IntRange(1), default=25, metavar="NUMBER", help="Candidates that are trained.")
-@click.option("--recipe", default="population", metavar="NAME|FILE", help="Recipe of the few epochs of each candidate.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of that recipe: image_size=32"
-)
+@click.option("--recipe", default="population", metavar="NAME|FILE", help="Recipe of the few epochs of each.")
+@settings_option("image_size=32")
 @click.option(
     "--keep-best",
     default="1/3",
@@ -100,18 +101,12 @@ class LimitType(click.ParamType):  # type: ignore[type-arg]
     metavar="NUMBER",
     help="Threads of each trial; one per core by default, and one on a cluster.",
 )
-@click.option("--ray", metavar="local|auto|ADDRESS", help="Train several candidates at a time on a Ray cluster.")
-@click.option("--ray-workers", type=click.IntRange(1), metavar="NUMBER", help="Trials at a time, on a cluster.")
-@click.option(
-    "--gpus-per-worker", type=click.FloatRange(0), default=0.0, metavar="NUMBER", help="Cards of a trial on a cluster."
-)
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", help="Where networks are trained."
-)
+@trial_cluster_options
+@device_option("Where networks are trained.")
 @click.option("--seed", type=click.IntRange(0), default=0, metavar="NUMBER", help="Of the draws and the trainings.")
 @fresh_option
 @click.option("--resume", is_flag=True, help="Continue a search; start one if there is none.")
-@click.option("--skip-unreadable", is_flag=True, help="Skip images that cannot be read, instead of stopping.")
+@skip_unreadable_option
 @quiet_option
 def design_search(
     latency_ms: float | tuple[float, float] | None,

@@ -1,4 +1,4 @@
-"""Options of the commands that train: `train`, `finetune` and `design run`; and the line that began them."""
+"""Options of the commands that train: `train`, `finetune`, `design run` and `search`; and the line that began them."""
 
 import shlex
 import sys
@@ -27,6 +27,28 @@ def settings_option(example: str) -> Callable[[Command], Command]:
 def device_option(text: str) -> Callable[[Command], Command]:
     """--device, with this help."""
     return click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", help=text)
+
+
+def trial_cluster_options(command: Command) -> Command:
+    """--ray, --ray-workers and --gpus-per-worker of the commands that train populations."""
+    options = (
+        click.option(
+            "--ray",
+            metavar="local|auto|ADDRESS",
+            help="Train several at a time on a Ray cluster; the results are the same.",
+        ),
+        click.option("--ray-workers", type=click.IntRange(1), metavar="NUMBER", help="Trials at a time, on a cluster."),
+        click.option(
+            "--gpus-per-worker",
+            type=click.FloatRange(0),
+            default=0.0,
+            metavar="NUMBER",
+            help="Cards of a trial on a cluster.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def command_line() -> str:
