@@ -16,7 +16,7 @@ from regnety.designspace.search.record import read_record
 from regnety.designspace.search.searching import SearchResult, search_designs
 from regnety.errors import JobError, RecipeError
 
-RANGES = {"macs": (2e4, 4e5), "w0": (8, 24), "depth": (3, 6), "group_width": (8,)}
+RANGES = {"macs": (1e5, 5e6), "w0": (8, 24), "depth": (3, 6), "group_width": (8,)}
 FINAL = ("epochs=2", "batch_size=8", "warmup_epochs=0", "ema_decay=0.9", "val_fraction=0.5")
 PIXELS = "image_size=16"
 
@@ -79,8 +79,10 @@ def test_stopped_anywhere_it_goes_on(
             patched.setattr(searching, step, stop)
             with pytest.raises(KeyboardInterrupt):
                 search(data, output, resume=True)
+    begun = read_record(output)
     again = search(data, output, resume=True)
-    assert again.record.candidates.found == found.record.candidates.found  # from the cache of measurements
+    assert again.record == begun  # nothing was measured again
+    assert [each.design for each in begun.candidates.found] == [each.design for each in found.record.candidates.found]
     assert [result.rows[-1]["val_top1"] for result in again.population.finished] == [
         result.rows[-1]["val_top1"] for result in found.population.finished
     ]

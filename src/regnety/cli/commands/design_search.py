@@ -159,6 +159,7 @@ def design_search(
 def _print(result: "SearchResult") -> None:
     """The best with their bundles, or the front where none was trained in full."""
     numbers = ("ms", "MiB", "macs", "error", "held out", "test")
+    columns: tuple[str, ...]
     if result.winners:
         columns = ("bundle", "trial", "ms", "MiB", "macs", "held out", "test")
         lines = [

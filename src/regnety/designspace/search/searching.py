@@ -170,6 +170,7 @@ def search_designs(
     elif ranges:
         space = space.replace(**ranges)
     space = space.replace(image_size=base.image_size, num_classes=len(classes))
+
     timer = DesignTimer(
         image_size=base.image_size,
         num_classes=len(classes),
@@ -254,7 +255,9 @@ def default_space(name: str, image_size: int, **changes: Any) -> DesignSpace:
     """
     if name not in SPACES:
         raise InvalidDesignError(f"no design space is called {name!r}; known: {', '.join(SPACES)}")
-    fields: dict[str, Any] = {"stem_stride": 1, "num_stages": (3, 4)} if image_size <= SMALL_PICTURES else {}
+    fields: dict[str, Any] = {"image_size": image_size}
+    if image_size <= SMALL_PICTURES:
+        fields |= {"stem_stride": 1, "num_stages": (3, 4)}
     if name.startswith("regnet"):
         return SPACES[name]("constrained", **{"params_bound": None, "activations_bound": None, **fields, **changes})
     return SPACES[name](**{**fields, **changes})
