@@ -1,7 +1,7 @@
 """Writes the pictures of the study of three spaces: a part of CIFAR-10's training pictures, and others of them.
 
-The test pictures are left alone: errors that choose between networks are measured on training pictures that no network
-was trained on.
+The test pictures are left alone unless they are asked for: errors that choose between networks are measured on training
+pictures that no network was trained on.
 """
 
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 
-def write_part(archive: Path, folder: Path, *, train: int, val: int, seed: int = 0) -> Path:
+def write_part(archive: Path, folder: Path, *, train: int, val: int, seed: int = 0, with_test: bool = False) -> Path:
     """Write some pictures of each class, drawn at random, byte for byte as they are in the archive.
 
     Args:
@@ -21,8 +21,9 @@ def write_part(archive: Path, folder: Path, *, train: int, val: int, seed: int =
         train: pictures of each class to train on.
         val: pictures of each class to measure errors on.
         seed: of the choice.
+        with_test: write all test pictures too; the folder's name ends with -test.
     """
-    place = folder / f"cifar10-{train}-{val}"
+    place = folder / f"cifar10-{train}-{val}{'-test' if with_test else ''}"
     if place.exists():
         return place
     beside = folder / f"{place.name}.incomplete"
@@ -42,5 +43,10 @@ def write_part(archive: Path, folder: Path, *, train: int, val: int, seed: int =
                 target = beside / ("train" if order < train else "val") / label / paths[index].name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(pictures.read(str(paths[index])))
+        for name in pictures.namelist():
+            if with_test and name.startswith("test/") and name.endswith(".jpg"):
+                target = beside / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(pictures.read(name))
     beside.rename(place)
     return place
