@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from regnety.architecture.description import AnyDesign
-from regnety.architecture.design import Design
 from regnety.designspace.pages.chart import Chart
 from regnety.designspace.pages.error_charts import PERCENT, curve_chart
 from regnety.designspace.pages.network_charts import MILLION, width_chart
@@ -62,10 +60,15 @@ def _verdict(result: SearchResult) -> str:
             f"Trial {best.trial.number} has the least error, {best.error:.1f} % after "
             f"{counted(len(best.rows), 'epoch')}, and takes {_takes(result.candidate(best).measured)}."
         )
-    winner = min(result.winners, key=lambda winner: -(_top1(winner) or 0.0))
+    winner = _best(result)
     top1, which = _top1(winner), "test" if winner.run.test_top1 is not None else "held-out"
     known = "" if top1 is None else f"is right about {top1:.1f} % of the {which} photographs and "
     return f"Trial {winner.result.trial.number} {known}takes {_takes(winner.candidate.measured)}."
+
+
+def _best(result: SearchResult) -> Winner:
+    """The most accurate of the winners, of which there is one at least."""
+    return max(result.winners, key=lambda winner: _top1(winner) or 0.0)
 
 
 def _top1(winner: Winner) -> float | None:
@@ -93,11 +96,12 @@ def _notices(result: SearchResult) -> list[str]:
 
 def _figures(result: SearchResult) -> list[KeyFigure]:
     figures = []
-    for winner in result.winners[:1]:
-        top1 = _top1(winner)
+    best = result.candidate(result.front[0]).measured
+    if result.winners:
+        winner = _best(result)
+        top1, best = _top1(winner), winner.candidate.measured
         which = "test photographs" if winner.run.test_top1 is not None else "held-out photographs"
         figures.append(KeyFigure("accuracy", DASH if top1 is None else f"{top1:.1f} %", which))
-    best = result.candidate(result.front[0]).measured
     memory = DASH if best.memory_mib is None else f"{best.memory_mib:.0f} MiB"
     seconds = sum(each.seconds for each in result.population)
     found = result.record.candidates
@@ -156,7 +160,7 @@ def front_chart(result: SearchResult) -> Chart:
     }
     front = sorted(result.front, key=lambda each: places[each.trial.number])
     lines = [
-        Line([places[each.trial.number] for each in stopped], "o small faint", dots=True, joined=False),
+        Line([places[each.trial.number] for each in stopped], "o small", dots=True, joined=False),
         Line([places[each.trial.number] for each in finished], "a", dots=True, joined=False),
         Line([places[each.trial.number] for each in front], "a", dots=True),
     ]
@@ -164,7 +168,6 @@ def front_chart(result: SearchResult) -> Chart:
     ordered = sorted(front, key=lambda each: each.error)
     return Chart(
         key="front",
-        size=(560, 330),
         title="Error and latency",
         x=axis_around(MILLISECONDS, [*(x for x, _ in places.values()), *(() if most is None else (most,))]),
         y=axis_around(PERCENT, [y for _, y in places.values()]),
@@ -202,7 +205,7 @@ def latency_chart(result: SearchResult) -> Chart:
     points = [(each.complexity.macs / MILLION, each.measured.latency_ms) for each in candidates]
     return Chart(
         key="latency_by_macs",
-        title="Multiply-adds say little of time",
+        title="Latency and multiply-adds",
         x=axis_around("million macs", [x for x, _ in points]),
         y=axis_around(MILLISECONDS, [0.0, *(y for _, y in points)]),
         lines=[Line(points, "a small", dots=True, joined=False)],
@@ -230,7 +233,6 @@ def _candidates(result: SearchResult) -> Table:
         Column("million parameters", True),
         Column("widths"),
         Column("blocks"),
-        Column("design", is_name=True),
         Column("engine"),
         Column("state", is_name=True),
     ]
@@ -252,18 +254,11 @@ def _candidates(result: SearchResult) -> Table:
                 _digits(counts.num_params / MILLION),
                 Cell("-".join(str(stage.width) for stage in stages)),
                 Cell("-".join(str(stage.depth) for stage in stages)),
-                Cell(_notation(each.design)),
                 Cell(f"{measured.engine} {measured.precision}"),
                 Cell("front" if each.trial.number in front else state),
             ]
         )
     return Table(columns, rows, "Candidates")
-
-
-def _notation(design: AnyDesign) -> str:
-    if not isinstance(design, Design):
-        return DASH
-    return f"depth={design.depth},w0={design.w0},wa={design.wa:g},wm={design.wm:g},group_width={design.group_width}"
 
 
 def _digits(value: float) -> Cell:
