@@ -88,6 +88,13 @@ def test_a_budget_that_nothing_meets_says_what_was_measured() -> None:
         find_candidates(space, 2, KnownTimes(), Budget.of((0.0, 0.01), None), quiet=True)
 
 
+def test_a_budget_far_below_the_smallest_design_is_refused_at_once() -> None:
+    timer = KnownTimes()
+    with pytest.raises(JobError, match=r"none of 1 design of .* macs is within 0.0001 to 0.0002 ms; the fastest takes"):
+        find_candidates(SPACE, 25, timer, Budget.of(0.0002, None), quiet=True)
+    assert len(timer.asked) == 1
+
+
 def test_a_space_with_few_designs_ends() -> None:
     lines: list[str] = []
     space = SPACE.replace(macs=(1e6, 1e9), depth=(8,), w0=(32,), wa=(32,), wm=(2, 2.01), group_width=(8,))

@@ -165,6 +165,8 @@ def _band(
         high = rung
         measured = _measure(timer, designs[0], budget, counts)
         if measured is None or budget.exceeded_by(measured, MARGIN):
+            if measured is not None and rung == low:  # the smallest: no need to measure hundreds
+                raise JobError(_none_found(budget, measured, counts, (rung / RUNG_WIDTH, rung * RUNG_WIDTH)))
             break  # a network that no engine can run is too large, too
         say(f"{_millions(designs.columns['macs'][0])} macs take {measured.latency_ms:.3g} ms with {measured.engine}")
         if budget.falls_short(measured, 1 / MARGIN):

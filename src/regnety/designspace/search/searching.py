@@ -201,6 +201,10 @@ def search_designs(
             _say(_what_was_found(stored, budget), quiet)
         else:
             stored.check_same(asked, folder)
+            if stored.processor != (here := processor().name):
+                _say(
+                    f"{folder}: the candidates were measured on another machine: {stored.processor}, not {here}", quiet
+                )
         run_population(
             [candidate.design for candidate in stored.candidates.found],
             data,
