@@ -12,22 +12,25 @@ several sittings has the results of one in a single sitting.
 3. 48 designs of each space, one training each.
 4. The first 8 of each space again, with two other seeds: the noise of training.
 
-`three_spaces_page.py` writes the page of the documentation from what is in --output.
+Each population is a `regnety design run` of its own with one thread, as many at a time as there are cores
+(`three_spaces_processes.py`). `three_spaces_page.py` writes the page of the documentation from what is in --output.
 """
 
 import argparse
 import math
+import signal
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from processes import processor
 from three_spaces_pictures import write_part
+from three_spaces_processes import Part, are_trained
 from three_spaces_results import SEEDS, SWEEP, collected, write_results
 
 from regnety import DesignSpace, Population
-from regnety.architecture.description import AnyDesign
 from regnety.designspace.pages.report import write_population_report
-from regnety.designspace.running import run_population
 from regnety.designspace.spaces import SPACES
 from regnety.inference.engines.processor import available_cores
 
@@ -55,54 +58,42 @@ SWEEP_SEED = 1
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped; the same command goes on"))
     options = _options()
     ends = math.inf if options.minutes is None else time.monotonic() + 60 * options.minutes
-    data = write_part(options.archive, options.folder, train=options.train, val=options.val)
+    folder = options.folder
+    data = write_part(options.archive, folder, train=options.train, val=options.val)
     num_classes = sum(1 for _ in (data / "train").iterdir())
     spaces = {name: space_of(name, num_classes) for name in NAMES}
     common = (*SETTINGS, f"batch_size={options.batch_size}")
 
-    def train(name: str, designs: list[AnyDesign], epochs: int, **how: object) -> bool:
-        """Whether the population is finished."""
-        left = ends - time.monotonic()
-        if left <= 0:
-            return False
-        settings = (*common, f"epochs={epochs}", *how.pop("settings", ()))  # type: ignore[misc]
-        run_population(
-            designs,
-            data,
-            options.folder / name,
-            settings=settings,
-            # the results are the same with and without Ray
-            ray="local" if options.at_a_time > 1 else None,
-            ray_workers=options.at_a_time if options.at_a_time > 1 else None,
-            time_limit_s=None if left == math.inf else left,
-            resume=True,
-            **how,  # type: ignore[arg-type]
+    sweep_settings = (*common, f"epochs={options.sweep_epochs}")
+    sweep = [
+        Part(
+            name + SWEEP,
+            list(space.sample(options.swept, seed=SWEEP_SEED)),
+            # with another seed each space has other pairs
+            settings=(*sweep_settings, f"seed={number}"),
+            how=(*(word for law in VARIED for word in ("--vary", law)), "--draws", "2"),
         )
-        return not Population.load(options.folder / name).counts()["open"]
-
-    def all_trained() -> bool:
-        swept = [design for space in spaces.values() for design in space.sample(options.swept, seed=SWEEP_SEED)]
-        if not train(SWEEP, swept, options.sweep_epochs, vary=VARIED, draws=2):
-            return False
-        chosen = best_values(Population.load(options.folder / SWEEP))
-        settings = tuple(f"{field}={plain(value)}" for field, value in chosen.items())
-        print(f"best quarter of the sweep: {', '.join(settings)}", flush=True)
+        for number, (name, space) in enumerate(spaces.items())
+    ]
+    chosen: dict[str, float] = {}
+    finished = are_trained(sweep, data, folder, at_a_time=options.at_a_time, ends=ends)
+    if finished:
+        chosen = best_values([Population.load(folder / part.name) for part in sweep])
+        values = tuple(f"{field}={plain(value)}" for field, value in chosen.items())
+        print(f"from the sweep: {', '.join(values)}", flush=True)
+        settings = (*common, f"epochs={options.epochs}", *values)
         designs = {name: list(space.sample(options.designs, seed=0)) for name, space in spaces.items()}
-        return all(train(name, designs[name], options.epochs, settings=settings) for name in NAMES) and all(
-            train(
-                name + SEEDS,
-                designs[name][: options.repeated],
-                options.epochs,
-                settings=(*settings, "seed=1"),
-                repeat=2,
-            )
+        parts = [Part(name, designs[name], settings=(*settings, "seed=0")) for name in NAMES]
+        parts += [
+            Part(name + SEEDS, designs[name][: options.repeated], (*settings, "seed=1"), ("--repeat", "2"))
             for name in NAMES
-        )
-
-    if not all_trained():
-        print(f"{options.folder}: stopped; the same command goes on", flush=True)
+        ]
+        finished = are_trained(parts, data, folder, at_a_time=options.at_a_time, ends=ends)
+    if not finished:
+        print(f"{folder}: stopped; the same command goes on", flush=True)
         return
     facts = {
         "processor": processor(),
@@ -110,11 +101,11 @@ def main() -> None:
         "macs": list(MACS),
         "settings": list(common),
         "varied": list(VARIED),
-        "chosen": best_values(Population.load(options.folder / SWEEP)),
+        "chosen": chosen,
     }
-    write_results(options.output or options.folder / "results.parquet", collected(options.folder, NAMES), facts)
-    populations = [Population.load(options.folder / name) for name in NAMES]
-    print(f"wrote {write_population_report(options.folder / 'report.html', populations)}", flush=True)
+    write_results(options.output or folder / "results.parquet", collected(folder, NAMES), facts)
+    populations = [Population.load(folder / name) for name in NAMES]
+    print(f"wrote {write_population_report(folder / 'report.html', populations)}", flush=True)
 
 
 def space_of(name: str, num_classes: int) -> DesignSpace:
@@ -122,18 +113,16 @@ def space_of(name: str, num_classes: int) -> DesignSpace:
     return SPACES[name](num_stages=(2, 3), stem_stride=1, image_size=32, num_classes=num_classes, macs=MACS)
 
 
-def best_values(sweep: Population) -> dict[str, float]:
+def best_values(sweep: Sequence[Population]) -> dict[str, float]:
     """The learning rate and the decay of the study, by field of the recipe.
 
     The geometric mean over the best trials of the sweep: the best quarter of each space, so that no space is favoured
     by its own best values; rounded to two digits. Trials whose loss was not finite count for the quarter, as the worst.
     """
-    per_space = len(sweep) // len(NAMES)
     best = []
-    for number in range(len(NAMES)):
-        trials = [each for each in sweep.finished if each.trial.number // per_space == number]
-        ranked = sorted(trials, key=lambda each: (each.error, each.trial.number))
-        best += ranked[: max(1, per_space // 4)]
+    for population in sweep:
+        ranked = sorted(population.finished, key=lambda each: (each.error, each.trial.number))
+        best += ranked[: max(1, len(population) // 4)]
     means = {
         field: math.fsum(math.log(each.trial.varied[field]) for each in best) / len(best)
         for field in best[0].trial.varied

@@ -12,21 +12,19 @@ import pyarrow.parquet
 from regnety import Population
 from regnety.version import __version__
 
-SWEEP = "sweep"
-SEEDS = "_seeds"
-"""Behind the name of a space: the population of its designs that are trained again with other seeds."""
+SWEEP, SEEDS = "_sweep", "_seeds"
+"""Behind the name of a space: its part of the sweep, and its designs that are trained again with other seeds."""
+PARTS = {"sweep": SWEEP, "designs": "", "seeds": SEEDS}
 FACTS = b"study"
 """In the metadata of the file."""
 
 
 def collected(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:
     """The rows of all populations in the folder of the study."""
-    sweep = Population.load(folder / SWEEP)
-    per_space = len(sweep) // len(names)
-    rows = [_row(SWEEP, names[number // per_space], result, sweep) for number, result in enumerate(sweep)]
-    for part in ("designs", "seeds"):
+    rows = []
+    for part, suffix in PARTS.items():
         for name in names:
-            population = Population.load(folder / (name + (SEEDS if part == "seeds" else "")))
+            population = Population.load(folder / (name + suffix))
             rows += [_row(part, name, result, population) for result in population]
     return rows
 

@@ -6,6 +6,7 @@ import math
 import runpy
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,8 @@ def test_pictures_are_a_part_of_each_class(script: Any, tmp_path: Path) -> None:
 
 def test_values_come_from_the_best_quarter_of_each_space(script: Any, tmp_path: Path) -> None:
     needs("pyarrow")
-    sweep = Population.load(write_results(tmp_path / "sweep", count=48))
-    best = []
-    for start in (0, 16, 32):
-        best += sorted(sweep[start : start + 16], key=lambda each: each.error)[:4]
+    sweep = [Population.load(write_results(tmp_path / name, count=16, seed=seed)) for seed, name in enumerate(SPACES)]
+    best = [each for population in sweep for each in sorted(population, key=lambda each: each.error)[:4]]
     product = math.prod(each.trial.varied["optimizer.lr"] for each in best)
     functions = script("three_spaces.py")
     assert functions["best_values"](sweep) == {"optimizer.lr": pytest.approx(product ** (1 / 12), rel=0.05)}
@@ -104,8 +103,8 @@ def write_study(folder: Path, shifts: dict[str, float]) -> None:
     """Populations of a finished study, with drawn errors: as far apart as `shifts` says."""
     made: dict[str, Any] = {"num_stages": (2, 3), "stem_stride": 1, "image_size": 32, "num_classes": 10}
     made["macs"] = (7.6e6, 8.4e6)
-    write_results(folder / "sweep", count=24)
     for name in SPACES:
+        write_results(folder / f"{name}_sweep", count=8)
         space: DesignSpace = getattr(DesignSpace, name)(**made)
         for place, how in ((name, {"count": 24}), (f"{name}_seeds", {"count": 4, "repeat": 2, "seed": 0})):
             journal = write_results(folder / place, space=space, **how) / "journal.jsonl"
@@ -197,7 +196,7 @@ def test_noise_and_shared_designs_by_hand(script: Any) -> None:
 def test_the_study_goes_on_where_it_was(tmp_path: Path) -> None:
     needs("torch", "pyarrow", "scipy", "matplotlib")
     archive, folder = write_archive(tmp_path / "cifar10.zip", 12), tmp_path / "study"
-    command = [sys.executable, BENCHMARKS / "three_spaces.py", archive, folder, "--at-a-time", "1"]
+    command = [sys.executable, BENCHMARKS / "three_spaces.py", archive, folder, "--at-a-time", "2"]
     command += ["--train", "8", "--val", "4", "--batch-size", "8", "--epochs", "1", "--sweep-epochs", "1"]
     command += ["--swept", "2", "--designs", "3", "--repeated", "1"]
 
@@ -207,8 +206,17 @@ def test_the_study_goes_on_where_it_was(tmp_path: Path) -> None:
         return result.stdout
 
     assert "stopped; the same command goes on" in sitting("--minutes", "0.00001")
+    assert not list(folder.glob("*/journal.jsonl"))
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not any(path.stat().st_size for path in folder.glob("*/journal.jsonl")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        assert "stopped; the same command goes on" in process.communicate()[1]
+    begun = {path: path.read_bytes() for path in folder.glob("*/journal.jsonl")}
     assert not (folder / "results.parquet").exists()
-    assert "report.html" in sitting()
+    assert "report.html" in sitting()  # nobody trains there any more
+    assert all(path.read_bytes().startswith(lines) for path, lines in begun.items())
     rows, facts = runpy.run_path(str(BENCHMARKS / "three_spaces_results.py"))["read_results"](
         folder / "results.parquet"
     )
@@ -217,6 +225,6 @@ def test_the_study_goes_on_where_it_was(tmp_path: Path) -> None:
     assert {row["lr"] for row in rows if row["part"] != "sweep"} == {facts["chosen"]["optimizer.lr"]}
     assert {(row["seed"], row["design"]) for row in rows if row["part"] == "seeds"} == {(1, 0), (2, 0)}
     journals = {path: path.read_bytes() for path in folder.glob("*/journal.jsonl")}
-    assert len(journals) == 7
+    assert len(journals) == 9
     sitting()  # there is nothing to do
     assert journals == {path: path.read_bytes() for path in folder.glob("*/journal.jsonl")}
