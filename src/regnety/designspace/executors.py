@@ -114,8 +114,14 @@ class RayTasks:
         self._running: dict[Any, tuple[Work, float]] = {}
 
     def slots(self) -> int:
-        """As the cluster is now: nodes may come and go."""
+        """As the cluster is now: nodes may come and go.
+
+        Raises:
+            ClusterError: none is left. One that was started here gets no other, and tasks would wait for ever.
+        """
         resources = self._ray.cluster_resources()
+        if not resources:
+            raise ClusterError("Ray: its last node was lost; --resume continues")
         room = int(resources.get("CPU", 0) // self._conditions.threads)
         if self._gpus:
             room = min(room, int(resources.get("GPU", 0) / self._gpus))
