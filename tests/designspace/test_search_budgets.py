@@ -9,8 +9,8 @@ from regnety.architecture.counting import complexity
 from regnety.architecture.description import AnyDesign
 from regnety.designspace.search.budget import Budget, Measured
 from regnety.designspace.search.candidates import find_candidates
+from regnety.designspace.search.default_space import default_space
 from regnety.designspace.search.front import pareto_front
-from regnety.designspace.search.searching import default_space
 from regnety.errors import EngineError, InvalidDesignError, JobError
 
 MACS_A_MS = 5e6

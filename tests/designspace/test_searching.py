@@ -13,7 +13,8 @@ from populations import SETTINGS, write_data
 from regnety import Bundle
 from regnety.designspace.search import searching
 from regnety.designspace.search.record import read_record
-from regnety.designspace.search.searching import SearchResult, search_designs
+from regnety.designspace.search.result import SearchResult
+from regnety.designspace.search.searching import search_designs
 from regnety.errors import JobError, RecipeError
 
 RANGES = {"macs": (1e5, 5e6), "w0": (8, 24), "depth": (3, 6), "group_width": (8,)}
@@ -74,7 +75,7 @@ def test_stopped_anywhere_it_goes_on(
         raise KeyboardInterrupt
 
     output = tmp_path / "stopped"
-    for step in ("run_population", "_train"):
+    for step in ("run_population", "train_in_full"):
         with monkeypatch.context() as patched:
             patched.setattr(searching, step, stop)
             with pytest.raises(KeyboardInterrupt):

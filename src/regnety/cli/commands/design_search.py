@@ -23,7 +23,7 @@ from regnety.cli.output.rows import print_table
 
 if TYPE_CHECKING:
     from regnety.designspace.search.candidates import Candidate
-    from regnety.designspace.search.searching import SearchResult
+    from regnety.designspace.search.result import SearchResult
 
 ALL = "all"
 

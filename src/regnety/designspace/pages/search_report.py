@@ -8,7 +8,7 @@ from regnety.designspace.pages.error_charts import PERCENT, curve_chart
 from regnety.designspace.pages.network_charts import MILLION, width_chart
 from regnety.designspace.populations import TrialResult
 from regnety.designspace.search.budget import Measured
-from regnety.designspace.search.searching import SearchResult, Winner
+from regnety.designspace.search.result import SearchResult, Winner
 from regnety.reports.charts import Line, axis_around, shown_number
 from regnety.reports.rendering import rendered
 from regnety.reports.tables import DASH, Cell, Column, Table, number_cell, percent_cell

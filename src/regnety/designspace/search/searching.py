@@ -1,80 +1,40 @@
 """A search: candidates within a measured budget, trained for a few epochs, and the best of them in full."""
 
-import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regnety.architecture.design import Design
 from regnety.datasets.data_sets import read_data_set
 from regnety.designspace.halving import read_share
 from regnety.designspace.populations import Population, TrialResult
 from regnety.designspace.preparation import base_recipe, device_of
-from regnety.designspace.published_neighbours import PublishedNeighbour, nearest_models
 from regnety.designspace.running import run_population
-from regnety.designspace.search.budget import Budget, Measured
-from regnety.designspace.search.candidates import Candidate, find_candidates
+from regnety.designspace.search.budget import Budget
+from regnety.designspace.search.candidates import find_candidates
+from regnety.designspace.search.default_space import default_space
 from regnety.designspace.search.design_timer import DesignTimer
 from regnety.designspace.search.front import pareto_front
 from regnety.designspace.search.record import RECORD_FILE, SearchRecord, read_record
-from regnety.designspace.spaces import SPACES, DesignSpace
+from regnety.designspace.search.result import SearchResult
+from regnety.designspace.search.winners import final_recipe_of, train_in_full, winner_of
+from regnety.designspace.spaces import DesignSpace
 from regnety.designspace.trials import Conditions
-from regnety.errors import EngineError, InvalidDesignError, JobError, RecipeError
+from regnety.errors import JobError, RecipeError
 from regnety.extras import import_extra
 from regnety.inference.engines.processor import available_cores, processor
 from regnety.storage import alone_in
 from regnety.text import counted
-from regnety.training.recipes.named_recipes import load_recipe
-from regnety.training.recipes.recipe import Recipe, with_settings
-
-if TYPE_CHECKING:
-    from regnety.training.run_bundle import RunResult
+from regnety.training.recipes.recipe import Recipe
 
 POPULATION_FOLDER = "population"
 WINNER_FOLDER = "best-{rank}"
 LOCK_NAME = "search"
-SMALL_PICTURES = 64
-"""Pixels up to which the stem of a default space keeps the size of the picture."""
 ANY_DESIGN = Design(depth=2, w0=8, wa=16.0, wm=2.0, group_width=8)
 """A recipe is completed for a design; which one makes no difference."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Winner:
-    """One of the best, trained in full."""
-
-    result: TrialResult
-    """Of its low-epoch training."""
-    candidate: Candidate
-    run: "RunResult"
-    """Its bundle, and its accuracies in percent."""
-    neighbour: PublishedNeighbour
-    """The published model nearest to it."""
-    neighbour_measured: Measured | None
-    """What that network takes at the same size, with the same classes, on the same engine; None if it cannot be run."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResult:
-    """What a search has found."""
-
-    folder: Path
-    budget: Budget
-    record: SearchRecord
-    population: Population
-    """The low-epoch trainings of all candidates."""
-    front: tuple[TrialResult, ...]
-    """Those trained to the end of it that no other beats in error, latency and memory, the best first."""
-    winners: tuple[Winner, ...]
-    """The best of the front, trained in full."""
-
-    def candidate(self, result: TrialResult) -> Candidate:
-        """What was trained, and what it takes."""
-        return self.record.candidates.found[result.trial.design_number]
 
 
 def search_designs(
@@ -161,7 +121,7 @@ def search_designs(
     conditions = Conditions(threads=trial_threads, device=trained_on)
     settings = (f"seed={seed}", *settings)  # the user's own comes later, and counts
     base = base_recipe(recipe, settings, ANY_DESIGN, conditions, None)
-    final = _final_recipe(final_recipe, (f"seed={seed}", *final_settings), base)
+    final = final_recipe_of(final_recipe, (f"seed={seed}", *final_settings), base)
     share = read_share(keep_best) if isinstance(keep_best, str) else keep_best
     assert base.image_size is not None  # resolved
     classes = read_data_set(data, quiet=True).training().classes
@@ -228,8 +188,8 @@ def search_designs(
             candidate = stored.candidates.found[result.trial.design_number]
             place = folder / WINNER_FOLDER.format(rank=rank)
             _say(f"{place}: training trial {result.trial.number} in full, {rank} of {len(front[:winners])}", quiet)
-            run = _train(data, place, final, candidate, device, skip_unreadable=skip_unreadable, quiet=quiet)
-            trained.append(_winner(result, candidate, run, timer))
+            run = train_in_full(data, place, final, candidate, device, skip_unreadable=skip_unreadable, quiet=quiet)
+            trained.append(winner_of(result, candidate, run, timer))
         found_all = SearchResult(
             folder=folder,
             budget=budget,
@@ -242,29 +202,6 @@ def search_designs(
 
         write_search_report(folder / "report.html", found_all)
     return found_all
-
-
-def default_space(name: str, image_size: int, **changes: Any) -> DesignSpace:
-    """A space by name; RegNets have the ranges that the paper found good: no bottleneck, 40 blocks at most, wm from 2.
-
-    Pictures of up to 64 pixels keep their size in the stem, and networks may have three stages as well as four.
-
-    Args:
-        name: `regnety` and so on.
-        image_size: of the pictures.
-        **changes: fields and ranges in place of these.
-
-    Raises:
-        InvalidDesignError: there is no such space, or it lacks a field.
-    """
-    if name not in SPACES:
-        raise InvalidDesignError(f"no design space is called {name!r}; known: {', '.join(SPACES)}")
-    fields: dict[str, Any] = {"image_size": image_size}
-    if image_size <= SMALL_PICTURES:
-        fields |= {"stem_stride": 1, "num_stages": (3, 4)}
-    if name.startswith("regnet"):
-        return SPACES[name]("constrained", **{"params_bound": None, "activations_bound": None, **fields, **changes})
-    return SPACES[name](**{**fields, **changes})
 
 
 def _stored(folder: Path, *, resume: bool) -> SearchRecord | None:
@@ -280,18 +217,6 @@ def _stored(folder: Path, *, resume: bool) -> SearchRecord | None:
     return None
 
 
-def _final_recipe(recipe: Recipe | str, settings: Sequence[str], base: Recipe) -> Recipe:
-    chosen = with_settings(load_recipe(recipe) if isinstance(recipe, str) else recipe, settings)
-    if chosen.pretrained:
-        raise RecipeError(f"recipe {chosen.name}: starts from a model's weights; a new design has none")
-    if any(setting.partition("=")[0].strip() in ("image_size", "crop_pct", "design", "model") for setting in settings):
-        raise RecipeError(
-            "the best are trained as they were measured: design, image size and crop are those of the search "
-            "(--set image_size=PIXELS)"
-        )
-    return dataclasses.replace(chosen, model=None, design=None, image_size=base.image_size, crop_pct=base.crop_pct)
-
-
 def _front(population: Population, record: SearchRecord) -> tuple[TrialResult, ...]:
     finished = population.finished
     if not finished:
@@ -302,41 +227,6 @@ def _front(population: Population, record: SearchRecord) -> tuple[TrialResult, .
         # whole MiB: the pages of a process differ by some from run to run
         costs.append((result.error, measured.latency_ms, round(measured.memory_mib or 0)))
     return tuple(finished[at] for at in pareto_front(costs))
-
-
-def _train(
-    data: str | Path,
-    place: Path,
-    recipe: Recipe,
-    candidate: Candidate,
-    device: str,
-    *,
-    skip_unreadable: bool,
-    quiet: bool,
-) -> "RunResult":
-    from regnety.training.run import train
-    from regnety.training.run_folder import has_begun
-
-    return train(
-        data,
-        place,
-        dataclasses.replace(recipe, design=candidate.design),
-        resume=has_begun(place),
-        device=device,
-        skip_unreadable=skip_unreadable,
-        quiet=quiet,
-    )
-
-
-def _winner(result: TrialResult, candidate: Candidate, run: "RunResult", timer: DesignTimer) -> Winner:
-    from regnety.catalog.models import model_info
-
-    neighbour = nearest_models(candidate.design, 1)[0]
-    try:
-        measured = timer.measure(model_info(neighbour.model).design, name=neighbour.model)
-    except EngineError:
-        measured = None
-    return Winner(result=result, candidate=candidate, run=run, neighbour=neighbour, neighbour_measured=measured)
 
 
 def _what_was_found(record: SearchRecord, budget: Budget) -> str:
