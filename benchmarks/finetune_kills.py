@@ -5,7 +5,8 @@
 Each run of `regnety finetune --all-layers` is killed once by SIGKILL, after a random share of the time of an
 undisturbed one, and resumed to its end. Its weights, its epochs and its mistakes are compared with those of an
 undisturbed run of the same plan. Without a time limit the plan is the same for all. With one, each run plans by what it
-measures: then the run that it is compared with is made from its own plan. Some kills come before the plan is made, or
+measures: then the run that it is compared with is made from its own plan, or is the classifier alone where the time
+before the kill, which counts, has left none for all layers. Some kills come before the plan is made, or
 after the end; they are counted apart.
 """
 
@@ -25,6 +26,8 @@ from killed_runs import CHECKPOINTS, Kill, RunCommand, end_of_training, epochs_d
 from processes import processor
 
 PLAN = "plan.json"
+NO_TIME = "1s"
+"""A limit that leaves none for all layers."""
 MADE_BY_TRAINING = (CHECKPOINTS, "metrics.jsonl", "summary.csv", "result.json")
 """What is removed from a finished run, to train again by its plan."""
 
@@ -50,15 +53,25 @@ def undisturbed_run_of(output: Path, command: RunCommand) -> dict[str, Any]:
     return end_of(other)
 
 
-def kill_once(output: Path, command: RunCommand, *, after_s: float, expected: dict[str, Any] | None) -> Kill:
-    """Kill a run, resume it to its end, and compare; `expected` is the end, None where it depends on the plan."""
+def kill_once(
+    output: Path, command: RunCommand, *, after_s: float, expected: dict[str, Any] | None, classifier: dict[str, Any]
+) -> Kill:
+    """Kill a run, resume it to its end, and compare.
+
+    Args:
+        output: of the run.
+        command: of the run.
+        after_s: when it is killed.
+        expected: the end; None where it depends on the plan.
+        classifier: the end of a run whose limit leaves no time for all layers, as the time before a kill counts.
+    """
     was_killed = command.kill(output, after_s=after_s)
     epochs = epochs_done(output)
     during = ("training" if (output / PLAN).exists() else "preparation") if was_killed else "nothing"
     command.finish(output)
     end = end_of(output)
     if expected is None:
-        expected = undisturbed_run_of(output, command)
+        expected = undisturbed_run_of(output, command) if (output / PLAN).exists() else classifier
     return Kill(round(after_s, 2), during, epochs, end == expected)
 
 
@@ -82,11 +95,17 @@ def main() -> None:
         command.finish(folder / "first")  # fills the cache
         seconds = command.finish(folder / "alone")
         expected = None if arguments.time_limit else end_of(folder / "alone")
+        classifier = {}
+        if arguments.time_limit:
+            RunCommand(*words[:-1], NO_TIME, REGNETY_CACHE=str(folder / "cache")).finish(folder / "classifier")
+            classifier = end_of(folder / "classifier")
         print(f"{processor()}; {' '.join(how)}; undisturbed {seconds:.1f} s", flush=True)
         kills = []
         for number in range(arguments.kills):
             after_s = moments.uniform(0, seconds)
-            kill = kill_once(folder / f"run-{number:02d}", command, after_s=after_s, expected=expected)
+            kill = kill_once(
+                folder / f"run-{number:02d}", command, after_s=after_s, expected=expected, classifier=classifier
+            )
             kills.append(kill)
             print(kill, flush=True)
     same = sum(kill.same for kill in kills)

@@ -90,7 +90,8 @@ def epochs_done(output: Path) -> int:
 
 def end_of_training(output: Path) -> dict[str, Any]:
     """The weights that a run has ended with, and its epochs but for their times."""
-    rows = [json.loads(line) for line in (output / "metrics.jsonl").read_text("utf-8").splitlines()]
+    metrics = output / "metrics.jsonl"
+    rows = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()] if metrics.exists() else []
     return {
         "weights": hashlib.sha256((output / "bundle" / "model.safetensors").read_bytes()).hexdigest(),
         "epochs": [{key: value for key, value in row.items() if key != "seconds"} for row in rows],
