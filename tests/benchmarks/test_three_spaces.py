@@ -163,7 +163,7 @@ def test_the_page_of_the_documentation_is_that_of_the_results(
     needs("pyarrow", "scipy", "matplotlib")
     results, page = BENCHMARKS / "results" / "three_spaces.parquet", BENCHMARKS.parent / "docs" / "explanation" / PAGE
     if not results.exists() and not page.exists():
-        pytest.skip("the study has not been run")
+        pytest.skip("the study has neither results nor a page yet: there is nothing to compare")
     monkeypatch.setattr(sys, "argv", ["three_spaces_page.py", str(results), str(tmp_path / PAGE)])
     script("three_spaces_page.py")["main"]()
     assert (tmp_path / PAGE).read_text("utf-8") == page.read_text("utf-8")

@@ -15,7 +15,7 @@ from regnety.designspace.spaces import SPACES, DesignSpace
 
 
 def test_formats_have_the_same_designs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow: make test installs it")
     line = ("design", "sample", "--space", "regnetx", "--macs", "0.1G:900M", "--count", 7, "--seed", 3)
     expected = list(DesignSpace.regnetx(macs=(100e6, 900e6)).sample(7, seed=3))
     lines = regnety_here(capfd, *line, "--format", "jsonl")

@@ -106,6 +106,20 @@ def test_another_search_is_refused_before_anything_is_done(found: SearchResult, 
             read_record(damaged)
 
 
+def test_a_record_that_a_kill_left_in_part_is_no_search(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    (folder / ".search.json.1234.part").write_text("{", "utf-8")
+    assert searching._stored(folder, resume=False) is None
+
+
+def test_a_search_whose_trials_all_fail_says_why(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        JobError, match=r"every trial failed: the loss is not finite in epoch \d; lower optimizer\.lr \(1e\+30\)$"
+    ):
+        search(data, tmp_path / "diverged", trials=2, settings=(*SETTINGS, PIXELS, "optimizer.lr=1e30"))
+
+
 def test_what_cannot_be_is_refused_in_one_line(data: Path, tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()

@@ -26,13 +26,15 @@ from regnety.designspace.trials import Conditions
 from regnety.errors import JobError, RecipeError
 from regnety.extras import import_extra
 from regnety.inference.engines.processor import available_cores, processor
-from regnety.storage import alone_in
+from regnety.storage import alone_in, remove_leftovers
 from regnety.text import counted
 from regnety.training.recipes.recipe import Recipe
 
 POPULATION_FOLDER = "population"
 WINNER_FOLDER = "best-{rank}"
 LOCK_NAME = "search"
+MOST_REASONS = 3
+"""For which all trials failed, in the message."""
 ANY_DESIGN = Design(depth=2, w0=8, wa=16.0, wm=2.0, group_width=8)
 """A recipe is completed for a design; which one makes no difference."""
 
@@ -114,7 +116,7 @@ def search_designs(
         if number < least:
             raise RecipeError(f"{name} (--{name}) must be at least {least}, got {number}")
     folder = Path(output)
-    stored = _stored(folder, resume=resume)
+    _stored(folder, resume=resume)  # refused before the data is read
     trained_on = device_of(device, on_ray=ray is not None, gpus=gpus_per_worker)
     in_one_process = ray is None and trained_on == "cpu"
     trial_threads = trial_threads or (available_cores() if in_one_process else 1)
@@ -152,6 +154,8 @@ def search_designs(
     }
     asked = json.loads(json.dumps(asked))  # lists for tuples, as it is read back
     with alone_in(folder, LOCK_NAME, doing="searching"):
+        stored = _stored(folder, resume=resume)  # another process may have begun it meanwhile
+        remove_leftovers(folder)
         if stored is None:
             found = find_candidates(
                 space, trials, timer, budget, seed=seed, quiet=quiet, say=lambda line: _say(line, quiet)
@@ -212,7 +216,10 @@ def _stored(folder: Path, *, resume: bool) -> SearchRecord | None:
         if not resume:
             raise JobError(f"{folder}: holds a search; continue it with --resume (resume=True), or name another output")
         return read_record(folder)
-    if folder.exists() and any(entry.name != f".{LOCK_NAME}.lock" for entry in folder.iterdir()):
+    own = f".{LOCK_NAME}.lock"
+    names = [entry.name for entry in folder.iterdir()] if folder.exists() else []
+    # a search that was killed while it wrote its record leaves a part of it
+    if any(name != own and not (name.startswith(".") and name.endswith(".part")) for name in names):
         raise JobError(f"{folder}: is not empty and holds no search; name another output")
     return None
 
@@ -220,7 +227,8 @@ def _stored(folder: Path, *, resume: bool) -> SearchRecord | None:
 def _front(population: Population, record: SearchRecord) -> tuple[TrialResult, ...]:
     finished = population.finished
     if not finished:
-        raise JobError(f"{population.name}: every trial failed; `regnety design report` says why")
+        reasons = {result.message for result in population if result.message is not None}
+        raise JobError(f"{population.name}: every trial failed: {'; '.join(sorted(reasons)[:MOST_REASONS])}")
     costs = []
     for result in finished:
         measured = record.candidates.found[result.trial.design_number].measured
