@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from pictures import colour, write_colours
-from populations import write_results
+from populations import write_data, write_results
 from regnety import Population
 from regnety.designspace.pages.report import write_population_report
 from regnety.reports.comparison import Comparison
 from regnety.reports.comparison_page import write_comparison
 from regnety.reports.report import write_report
 from report_contents import content, everything, scored
+from searches import search
 
 pytestmark = pytest.mark.slow
 
@@ -43,10 +44,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         for seed, name in enumerate(("first", "x" * 100))
     ]
     write_population_report(folder / "populations.html", loaded)
+    found = search(write_data(populations / "photographs"), populations / "search")
+    shutil.copy(found.folder / "report.html", folder / "search.html")
     return {path.stem: path for path in folder.iterdir()}
 
 
-PAGES = ("everything", "least", "hostile", "many classes", "comparison", "populations")
+PAGES = ("everything", "least", "hostile", "many classes", "comparison", "populations", "search")
 
 
 @pytest.mark.parametrize("name", PAGES)
