@@ -18,7 +18,7 @@ from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.export.conversion import convert_model
 from regnety.files.safetensors_files import write_safetensors
-from regnety.storage import cache_directory
+from regnety.storage.cache import cache_directory
 from web_server import WebServer
 
 

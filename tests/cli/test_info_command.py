@@ -10,7 +10,7 @@ from commands import one_line, python, regnety
 from regnety import __version__
 from regnety.inference.engines.processor import has_bf16
 from regnety.inference.engines.registry import ENGINES
-from regnety.storage import cache_sizes, empty_cache
+from regnety.storage.cache import cache_sizes, empty_cache
 from regnety.weights.fetching.kept_weights import note_fetched
 
 

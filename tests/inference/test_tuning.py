@@ -22,7 +22,7 @@ from regnety.inference.engines.selection import choose_engine, start_engine
 from regnety.inference.options import RunOptions
 from regnety.inference.runner import MANY, Runner
 from regnety.inference.tuning import Plan, candidates, images_per_s, remembered_plan, tune, untuned_plan
-from regnety.storage import cache_directory
+from regnety.storage.cache import cache_directory
 
 IMAGES = [encoded(noise(20, 20, seed=seed)) for seed in range(3)]
 BEST_BF16 = "bf16" if has_bf16() else "f32"

@@ -16,7 +16,7 @@ from pictures import COLOURS, colour, write_colours
 from regnety import Bundle, DataError, ImageError, Predictor, RecipeError
 from regnety.datasets.data_sets import read_data_set
 from regnety.inference.evaluation import evaluate
-from regnety.storage import alone_in
+from regnety.storage.locks import alone_in
 from regnety.training.epoch_weights import EpochWeights
 from regnety.training.optimisation.schedules import make_schedule
 from regnety.training.recipes.named_recipes import finetune

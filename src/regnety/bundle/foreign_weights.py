@@ -17,7 +17,8 @@ from regnety.files.arrays import Array, relative_difference
 from regnety.files.content_identity import ModelFiles
 from regnety.graph.foreign import ForeignModel
 from regnety.graph.stored_graph import StoredGraph
-from regnety.storage import cache_folder, replacing, say_not_kept
+from regnety.storage.cache import cache_folder, say_not_kept
+from regnety.storage.replacing import replacing
 from regnety.text import one_line
 from regnety.version import __version__
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from regnety.preprocessing import Preprocessing
-from regnety.storage import WEIGHTS_FOLDER, cache_directory
+from regnety.storage.cache import WEIGHTS_FOLDER, cache_directory
 
 
 class Licence(NamedTuple):

@@ -13,7 +13,7 @@ import click
 
 from regnety import version
 from regnety.cli.command_group import CommandGroup
-from regnety.cli.output.notices import say
+from regnety.notices import say
 
 COMPLETION = "_REGNETY_COMPLETE"  # click's convention: a shell asks for completions by this variable
 GROUPS = {

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from regnety.cli.main import terminated_as
-from regnety.cli.output.notices import EngineNotice, say
+from regnety.cli.output.notices import EngineNotice
 from regnety.inference.jobs.job import JobInterrupted, JobSummary
+from regnety.notices import say
 from regnety.progress import Progress
 from regnety.text import counted, kept, printable
 

@@ -8,7 +8,7 @@ from regnety.datasets.samples import DataSplits, Sample
 from regnety.datasets.splitting import hold_out
 from regnety.errors import DataError
 from regnety.files.opening import read_file_text
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 
 VAL_FRACTION = 0.1
 """What is held out of train where there is no val, unless a recipe says otherwise."""

@@ -8,7 +8,8 @@ from regnety.errors import DataError
 from regnety.images.sources import TIMEOUT_S
 from regnety.progress import Progress
 from regnety.remote import WEB
-from regnety.storage import cache_folder, replacing
+from regnety.storage.cache import cache_folder
+from regnety.storage.replacing import replacing
 from regnety.text import one_line, reason_of
 from regnety.version import __version__
 

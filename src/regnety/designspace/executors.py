@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from regnety.designspace.halving import Work
 from regnety.designspace.trials import Conditions, Outcome, Trial, TrialData, outcome_of
 from regnety.errors import ClusterError
-from regnety.storage import locked
+from regnety.storage.locks import locked
 from regnety.text import one_line
 
 LOOK_S = 0.5

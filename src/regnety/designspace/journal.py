@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from regnety.errors import JobError
-from regnety.storage import disk_full
+from regnety.storage.room import disk_full
 from regnety.text import one_line, reason_of
 
 Record: TypeAlias = dict[str, Any]

@@ -18,7 +18,7 @@ from regnety.designspace.trials import Conditions, Trial
 from regnety.designspace.variations import Variation
 from regnety.errors import JobError, RegNetYError
 from regnety.files.opening import read_file_text
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 from regnety.text import one_line, reason_of
 from regnety.training.recipes.recipe import Recipe, recipe_from_dict
 

@@ -11,7 +11,7 @@ from regnety.datasets.data_sets import DataSet, read_data_set
 from regnety.designspace.plan import Plan
 from regnety.designspace.trials import Conditions, TrialData
 from regnety.errors import DataError, RecipeError
-from regnety.storage import remove_leftovers
+from regnety.storage.replacing import remove_leftovers
 from regnety.training.recipes.named_recipes import load_recipe
 from regnety.training.recipes.recipe import Recipe, with_settings
 

@@ -2,7 +2,6 @@
 
 import math
 import shutil
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -21,7 +20,8 @@ from regnety.designspace.variations import read_variations
 from regnety.errors import InvalidDesignError, JobError, RecipeError
 from regnety.extras import import_extra
 from regnety.inference.cluster.connection import connected
-from regnety.storage import alone_in
+from regnety.notices import say
+from regnety.storage.locks import alone_in
 from regnety.text import counted
 from regnety.training.recipes.recipe import Recipe
 
@@ -109,7 +109,7 @@ def run_population(
     trials = make_trials(chosen, base, read_variations(vary, base), draws=draws, repeat=repeat)
     data_set = read_data(data, quiet=quiet)
     for notice in data_set.notices:
-        _say(notice, quiet)
+        say(notice, quiet=quiet)
     with alone_in(folder, LOCK_NAME, doing="training a population"):
         photographs, name = photographs_of(
             data_set, folder, base, begun=stored is not None, skip_unreadable=skip_unreadable, quiet=quiet
@@ -135,7 +135,7 @@ def run_population(
             plan.check_same(stored, folder)
         else:
             _begin(plan, folder)
-        _say(_what_is_trained(plan), quiet)
+        say(_what_is_trained(plan), quiet=quiet)
         ends = math.inf if time_limit_s is None else began + time_limit_s
         with Journal(folder / JOURNAL_FILE) as journal:
             progress = replayed(journal.records, len(trials))
@@ -146,10 +146,10 @@ def run_population(
                     ) as executor:
                         _train(plan, progress, journal, executor, table, folder, ends)
                 else:
-                    _say(f"{output}: has already finished; nothing to do", quiet)
-                _say(f"{output}: {table.line()}", quiet)
+                    say(f"{output}: has already finished; nothing to do", quiet=quiet)
+                say(f"{output}: {table.line()}", quiet=quiet)
         if plan.halving.due(progress):
-            _say(f"{output}: stopped after its time limit; --resume goes on", quiet)
+            say(f"{output}: stopped after its time limit; --resume goes on", quiet=quiet)
         else:
             shutil.rmtree(folder / TRIAL_FOLDER, ignore_errors=True)  # nothing continues from there any more
     return Path(output)
@@ -262,8 +262,3 @@ def _what_is_trained(plan: Plan) -> str:
         f"on; {counted(len(plan.trials), 'trial')} of {counted(recipe.epochs, 'epoch')} at {recipe.image_size} pixels, "
         f"recipe {recipe.name}, {recipe.precision}, {counted(plan.conditions.threads, 'thread')} each"
     )
-
-
-def _say(line: str, quiet: bool) -> None:
-    if not quiet:
-        print(f"regnety: {line}", file=sys.stderr, flush=True)

@@ -20,7 +20,7 @@ from regnety.files.file_names import CONFIG_FILE, PROCESSOR_FILE, WEIGHTS_FILE
 from regnety.files.safetensors_files import write_safetensors
 from regnety.files.torch_files.writing import write_torch
 from regnety.graph.builder import DATA_SUFFIX, write_graph
-from regnety.storage import replacing_folder, replacing_together
+from regnety.storage.replacing import replacing_folder, replacing_together
 from regnety.weights.dialects.dialect import Dialect
 from regnety.weights.dialects.registry import DIALECTS, in_dialect
 from regnety.weights.dialects.timm import TIMM

@@ -17,7 +17,7 @@ from regnety.inference.engines.graph_cache import graph_of
 from regnety.inference.engines.onnxruntime import OnnxRuntimeEngine
 from regnety.inference.engines.processor import available_cores
 from regnety.inference.engines.registry import Engine
-from regnety.storage import replacing_together
+from regnety.storage.replacing import replacing_together
 
 BOUNDS: dict[ExportForm, float] = {"onnx": 1e-4, "folder": 1e-4, "openvino": 5e-2}
 """Largest difference, in standard deviations of the output. ONNX Runtime runs the same graph twice; OpenVINO places

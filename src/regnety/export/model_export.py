@@ -17,7 +17,7 @@ from regnety.inference.engines.processor import available_cores
 from regnety.inference.engines.registry import Engine
 from regnety.metadata.model_metadata import KEY, metadata_from_json
 from regnety.preprocessing import PerChannel
-from regnety.storage import replacing_together
+from regnety.storage.replacing import replacing_together
 
 
 def export_model(

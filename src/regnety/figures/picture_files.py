@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from regnety.errors import InvalidDesignError
 from regnety.extras import import_extra
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from regnety.errors import WeightsError
 from regnety.files.mapped_files import Buffer, MappedFile, facts_of
-from regnety.storage import cache_folder, replacing, say_not_kept
+from regnety.storage.cache import cache_folder, say_not_kept
+from regnety.storage.replacing import replacing
 
 SMALL = 16 << 20
 """Bytes up to which a file is read whole each time."""

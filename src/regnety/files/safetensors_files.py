@@ -15,7 +15,7 @@ from regnety.files.file_contents import FileContent
 from regnety.files.mapped_files import MappedFile, map_file
 from regnety.files.number_types import FILE_TYPES, NUMPY_TYPES, as_bytes, read_values, unreadable
 from regnety.files.safetensors_header import LENGTH_BYTES, TYPE_NAMES, read_header
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 from regnety.text import excerpt
 
 HEADER_ALIGNMENT = 8

@@ -1,6 +1,5 @@
 """All layers: a network whose classifier has been fitted is trained from there on (LP-FT, arXiv 2202.10054)."""
 
-import sys
 import time
 from collections import deque
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from regnety.finetuning.planning import Plan, Revision, epochs_that_fit, read_pl
 from regnety.finetuning.start import fit_start
 from regnety.finetuning.trial_steps import plan_within
 from regnety.metadata.model_metadata import ModelMetadata
+from regnety.notices import say
 from regnety.preprocessing import Preprocessing
 from regnety.text import counted
 from regnety.training.batches import EvaluationBatches, training_batches
@@ -223,10 +223,10 @@ def _train(
         fit_start(session, num_photographs=len(splits.train))
     session.run_for(epochs)
     if done := progression.epochs_done:
-        _say(f"all layers: resuming after epoch {done} of {epochs}", quiet)
+        say(f"all layers: resuming after epoch {done} of {epochs}", quiet=quiet)
         write_history(run, progression.history)  # a kill right after a checkpoint leaves it a row short
     elif splits.val:
-        _say(f"all layers: {_in_words(plan)}; at the start val top1 {session.rank_start():.2f} %", quiet)
+        say(f"all layers: {_in_words(plan)}; at the start val top1 {session.rank_start():.2f} %", quiet=quiet)
     took: deque[float] = deque(maxlen=LAST_EPOCHS)
     while not session.has_ended:
         began = time.monotonic()
@@ -234,7 +234,7 @@ def _train(
         # The checkpoint first: an epoch counts once it is there.
         session.save(run, _metadata(session, bundle, splits), keep=KEPT_CHECKPOINTS)
         write_history(run, progression.history)
-        _say(epoch_line(row, session.recipe.epochs), quiet)
+        say(epoch_line(row, session.recipe.epochs), quiet=quiet)
         took.append(time.monotonic() - began)
         if ends is not None and not session.has_ended:
             plan = _revised(run, plan, session, epoch_s=sum(took) / len(took), left_s=ends - time.monotonic())
@@ -278,8 +278,3 @@ def _metadata(session: Session, bundle: Bundle, splits: DataSplits) -> ModelMeta
         preprocessing=session.preprocessing,
         provenance=facts | facts_of_training(session),
     )
-
-
-def _say(line: str, quiet: bool) -> None:
-    if not quiet:
-        print(f"regnety: {line}", file=sys.stderr, flush=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from regnety.inference.evaluation_result import EvaluatedImage
 from regnety.inference.jobs.row_files import csv_text
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 
 
 def write_mistakes(path: Path, images: Iterable[EvaluatedImage]) -> int:

@@ -16,7 +16,7 @@ from regnety.finetuning.run_folder import FOLDS_FILE, SPLIT_FILE
 from regnety.heads.folds import assign_folds
 from regnety.inference.similarity.embedder import Embedder
 from regnety.inference.similarity.embedding_cache import cached_embeddings
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 
 FOLDS = 5
 """Each training photograph is held out once, from a fit of the other folds."""

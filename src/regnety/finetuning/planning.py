@@ -14,7 +14,7 @@ from pathlib import Path
 from regnety.errors import RecipeError
 from regnety.files.opening import read_file_text
 from regnety.plain_values import from_plain
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 from regnety.text import reason_of
 from regnety.training.recipes.recipe import Recipe, recipe_from_dict
 

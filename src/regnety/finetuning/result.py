@@ -7,7 +7,7 @@ from typing import Any
 
 from regnety.errors import DataError
 from regnety.files.opening import read_file_text
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 from regnety.text import reason_of
 
 BUNDLE_FOLDER = "bundle"

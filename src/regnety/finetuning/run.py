@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -32,8 +31,9 @@ from regnety.finetuning.timing import StageTimes
 from regnety.heads.softmax_regression import preload
 from regnety.inference.options import RunFields, RunOptions
 from regnety.inference.similarity.embedder import Embedder
-from regnety.storage import alone_in
-from regnety.text import counted, one_line, printable
+from regnety.notices import say
+from regnety.storage.locks import alone_in
+from regnety.text import counted
 
 
 def finetune(
@@ -126,10 +126,10 @@ def finetune(
     )
     stored = check_run(run, asked, resume=resume)
     if stored is not None and stored.all_layers == all_layers and (ended := stored_result(run)) is not None:
-        _say(f"{run}: has already finished; nothing to do", quiet)
+        say(f"{run}: has already finished; nothing to do", quiet=quiet)
         return ended
     if resume and stored is None:  # a mistyped folder must not be worked on unnoticed
-        _say(f"{run}: holds no run to resume; starting one", quiet)
+        say(f"{run}: holds no run to resume; starting one", quiet=quiet)
     data_set = read_data_set(data)
     splits = data_set.training()
     check_memory(splits)
@@ -143,9 +143,9 @@ def finetune(
         if not skip_unreadable:
             refuse_unreadable(unreadable_in(check), check.count)
         for line in lines_of(check):
-            _say(line, quiet)
+            say(line, quiet=quiet)
         size = choose_input_size(base, (*splits.train, *splits.val, *splits.test), options)
-        _say(f"the model sees {size.pixels}x{size.pixels} pixels, {size.why}", quiet)
+        say(f"the model sees {size.pixels}x{size.pixels} pixels, {size.why}", quiet=quiet)
         options = replace(options, image_size=size.pixels, use_test_size=False)
         with times.stage("embeddings"):
             photographs = read_photographs(
@@ -153,7 +153,7 @@ def finetune(
             )
         check_pictures(run, photographs.splits, left_out=photographs.unreadable)
         if photographs.unreadable:
-            _say(f"{counted(len(photographs.unreadable), 'photograph')} left out, as unreadable", quiet)
+            say(f"{counted(len(photographs.unreadable), 'photograph')} left out, as unreadable", quiet=quiet)
         fitted = _fitted(run, as_shown(base, options), photographs, check, settings, options, times=times, quiet=quiet)
         result, test = finish(run, fitted, settings, options, report=report, times=times, quiet=quiet)
     _say_how_good(fitted.val, test, result, times, quiet)
@@ -214,7 +214,7 @@ def _fitted(
     from regnety.finetuning.continuation import fit_all_layers_within  # imports torch
 
     assert evaluation is not None  # all layers always have photographs that choose the best epoch
-    _say(f"the classifier alone: {val.top1:.1f} % right of {_where(val)}", quiet)
+    say(f"the classifier alone: {val.top1:.1f} % right of {_where(val)}", quiet=quiet)
     keep_bundle(run, head, test=None, quiet=quiet)  # a kill from here on leaves a model
     return fit_all_layers_within(run, head, settings, options, evaluation=evaluation, times=times, quiet=quiet)
 
@@ -224,10 +224,10 @@ def _say_how_good(val: Scored, test: Scored | None, result: FinetuneResult, time
     if test is not None:
         parts.append(f"{test.top1:.1f} % of test/")
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in times.seconds.items())
-    _say(f"{', '.join(parts)} ({spent})", quiet)
-    _say(f"{counted(result.num_mistakes, 'mistake')}: {result.mistakes}", quiet)
+    say(f"{', '.join(parts)} ({spent})", quiet=quiet)
+    say(f"{counted(result.num_mistakes, 'mistake')}: {result.mistakes}", quiet=quiet)
     if result.report is not None:
-        _say(f"report: {result.report}", quiet)
+        say(f"report: {result.report}", quiet=quiet)
 
 
 def _where(val: Scored) -> str:
@@ -262,12 +262,12 @@ def _check_place(run: Path, data: DataSet) -> None:
 
 def _say_what_was_found(data: DataSet, splits: DataSplits, quiet: bool) -> None:
     for notice in data.notices:
-        _say(notice, quiet)
+        say(notice, quiet=quiet)
     parts = [
         f"{counted(len(splits.train), 'photograph')} of {len(splits.classes)} classes to train on",
         *(f"{len(samples)} in {split}/" for split, samples in (("val", splits.val), ("test", splits.test)) if samples),
     ]
-    _say(f"{data.root}: {', '.join(parts)}", quiet)
+    say(f"{data.root}: {', '.join(parts)}", quiet=quiet)
 
 
 def _fingerprint(base: Bundle) -> str:
@@ -289,8 +289,3 @@ def _check_extras(*, all_layers: bool, report: bool) -> None:
         import_extra("jinja2", feature="a report", extra="finetune")
     if all_layers:
         import_extra("torch", feature="--all-layers (all_layers=True)", extra="torch")
-
-
-def _say(line: str, quiet: bool) -> None:
-    if not quiet:
-        print(f"regnety: {printable(one_line(line))}", file=sys.stderr, flush=True)

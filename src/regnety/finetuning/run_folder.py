@@ -13,7 +13,7 @@ from regnety.files.file_names import FINETUNE_FILE
 from regnety.files.opening import read_file_text
 from regnety.finetuning.result import BUNDLE_FOLDER, RESULT_FILE
 from regnety.plain_values import from_plain
-from regnety.storage import remove_leftovers, replacing
+from regnety.storage.replacing import remove_leftovers, replacing
 from regnety.text import reason_of
 
 ClassWeights: TypeAlias = Literal["balanced"]

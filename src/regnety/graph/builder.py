@@ -15,7 +15,7 @@ from regnety.graph.assembly import Assembly, assemble
 from regnety.graph.onnx_writing import write_one_file, write_two_files
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
-from regnety.storage import replacing_together
+from regnety.storage.replacing import replacing_together
 
 LARGEST_FILE = (1 << 31) - (1 << 24)
 """Bytes of weights in one file: protobuf's limit is 2 GiB, and 16 MiB are left for nodes and metadata."""

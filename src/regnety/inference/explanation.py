@@ -107,7 +107,7 @@ class ClassMap:
         Raises:
             OSError: it cannot be written.
         """
-        from regnety.storage import replacing
+        from regnety.storage.replacing import replacing
 
         path = Path(path)
         with replacing(path) as beside:

@@ -25,7 +25,8 @@ from regnety.inference.engines.registry import AUTO, ENGINES, Precision
 from regnety.inference.engines.selection import can_run, choose_engine, installed_engines
 from regnety.inference.options import RunOptions
 from regnety.inference.pipeline import Pipeline
-from regnety.storage import cache_folder, replacing, say_not_kept
+from regnety.storage.cache import cache_folder, say_not_kept
+from regnety.storage.replacing import replacing
 from regnety.version import __version__
 
 BATCHES = (1, 4, 8)

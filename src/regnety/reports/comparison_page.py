@@ -11,7 +11,7 @@ from regnety.reports.diagrams import Diagram, risk_diagram
 from regnety.reports.photographs import Photo, compared_photo
 from regnety.reports.probabilities import risk_coverage
 from regnety.reports.rendering import rendered
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 
 MOST_CHANGES = 24
 """Photographs that are shown of each kind of change."""

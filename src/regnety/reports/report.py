@@ -5,7 +5,7 @@ from pathlib import Path
 from regnety.reports.content import ReportContent
 from regnety.reports.rendering import rendered
 from regnety.reports.sections import page_of
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 
 
 def write_report(path: str | Path, content: ReportContent) -> Path:

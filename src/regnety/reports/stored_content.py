@@ -14,7 +14,7 @@ from regnety.errors import DataError
 from regnety.files.opening import open_file
 from regnety.plain_values import from_plain
 from regnety.reports.content import Floats, Integers, Picture, ReportContent
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 from regnety.text import reason_of
 
 CONTENT_FILE = "report.npz"

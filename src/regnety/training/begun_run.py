@@ -8,14 +8,14 @@ from pathlib import Path
 from regnety.datasets.data_sets import read_data_set
 from regnety.datasets.samples import Sample
 from regnety.errors import RecipeError
-from regnety.storage import alone_in
+from regnety.notices import say
+from regnety.storage.locks import alone_in
 from regnety.text import counted
 from regnety.training.distribution.workers import Workers
 from regnety.training.pictures import RunPictures, look_at_pictures
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_bundle import RunResult, finished_result
 from regnety.training.run_folder import LOCK_NAME, RECIPE_FILE, check_run, has_begun, open_run, validation_split
-from regnety.training.run_notices import say
 from regnety.training.teacher import checked_teacher
 from regnety.training.unlabelled import check_none_were_there, labelled_by
 
@@ -63,11 +63,11 @@ def begin_run(
         return ended
     if resume and stored is None:  # a mistyped folder must not train for a night unnoticed
         lack = "no finished epoch" if (run / RECIPE_FILE).exists() else "no run"
-        say(f"regnety: {run}: holds {lack} to resume; starting one", quiet)
+        say(f"{run}: holds {lack} to resume; starting one", quiet=quiet)
     data_set = read_data_set(data, quiet=quiet)
     splits = data_set.training()
     for notice in data_set.notices:
-        say(f"regnety: {notice}", quiet)
+        say(notice, quiet=quiet)
     pictures = look_at_pictures(splits, run, begun=has_begun(run), skip_unreadable=skip_unreadable, quiet=quiet)
     teacher = checked_teacher(recipe, pictures.splits.classes)
     if unlabelled is not None and teacher is None:
@@ -84,7 +84,7 @@ def begin_run(
     else:
         more, unreadable = labelled_by(teacher, unlabelled, run, quiet=quiet)
         left_out = f"; {unreadable} more cannot be read" if unreadable else ""
-        say(f"regnety: {unlabelled}: {counted(len(more), 'photograph')} labelled by {teacher.name}{left_out}", quiet)
+        say(f"{unlabelled}: {counted(len(more), 'photograph')} labelled by {teacher.name}{left_out}", quiet=quiet)
     # Here, where it is said once; a batch has no more pictures than there are.
     workers.part(min(recipe.batch_size, len(train_samples) + len(more)), pieces=recipe.accumulate)
     pictures.write(run)
@@ -97,5 +97,5 @@ def ended_run(run: Path, recipe: Recipe, *, quiet: bool) -> RunResult | None:
     """The result of a run that has finished, which is said; None if something is left to do."""
     result = finished_result(run, recipe)
     if result is not None:
-        say(f"regnety: {run}: has already finished, after {counted(recipe.epochs, 'epoch')}; nothing to do", quiet)
+        say(f"{run}: has already finished, after {counted(recipe.epochs, 'epoch')}; nothing to do", quiet=quiet)
     return result

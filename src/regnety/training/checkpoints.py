@@ -13,7 +13,7 @@ from torch import nn
 from regnety.errors import RecipeError
 from regnety.files.opening import open_file
 from regnety.metadata.model_metadata import KEY, ModelMetadata
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 from regnety.training.best_epochs import BestEpochs, Weights
 from regnety.training.optimisation.weight_average import WeightAverage
 

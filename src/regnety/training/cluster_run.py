@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from regnety.errors import ClusterError
+from regnety.notices import say
 from regnety.training.begun_run import ended_run
 from regnety.training.distribution.cluster import run_on_cluster
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_bundle import RunResult, finished_result
 from regnety.training.run_folder import check_run
-from regnety.training.run_notices import epoch_line, say
+from regnety.training.run_notices import say_epoch
 
 
 def train_on_cluster(
@@ -60,8 +61,8 @@ def train_on_cluster(
         address=address,
         workers=workers,
         gpus_per_worker=gpus_per_worker,
-        on_news=lambda line: say(f"regnety: {line}", quiet),
-        on_epoch=lambda row: say(epoch_line(row, recipe.epochs), quiet),
+        on_news=lambda line: say(line, quiet=quiet),
+        on_epoch=lambda row: say_epoch(row, recipe.epochs, quiet=quiet),
     )
     result = finished_result(run, recipe)
     if result is None:

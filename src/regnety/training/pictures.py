@@ -15,7 +15,7 @@ from regnety.images.decoding import check_image
 from regnety.images.sources import StoredImage
 from regnety.inference.engines.processor import available_cores
 from regnety.progress import Progress
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 from regnety.threads import in_threads
 from regnety.training.run_folder import PICTURES_FILE
 

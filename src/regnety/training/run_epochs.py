@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from regnety.errors import ImageError
+from regnety.notices import say
 from regnety.training.distribution.workers import Workers
 from regnety.training.run_bundle import RunBundle, RunResult
 from regnety.training.run_folder import write_history
-from regnety.training.run_notices import epoch_line, say
+from regnety.training.run_notices import say_epoch
 from regnety.training.session import Session
 from regnety.training.watching import Watcher
 
@@ -47,7 +48,7 @@ def lead(
             bundle.write()
         for watcher in watchers:
             watcher.update(progression.history)
-        say(epoch_line(row, session.recipe.epochs), quiet)
+        say_epoch(row, session.recipe.epochs, quiet=quiet)
     for watcher in watchers:
         watcher.update(progression.history)  # a kill right before the last line leaves it behind
         watcher.finish()
@@ -68,7 +69,7 @@ def _nothing() -> RunResult:
 def _finish(bundle: RunBundle, *, quiet: bool) -> RunResult:
     result, errors = bundle.finish(quiet=quiet)
     for error in errors:
-        say(f"regnety: {error}", quiet)
+        say(error, quiet=quiet)
     return result
 
 

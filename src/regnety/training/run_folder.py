@@ -10,7 +10,7 @@ from typing import Any
 from regnety.datasets.recorded_split import recorded_hold_out
 from regnety.datasets.samples import DataSplits, Sample
 from regnety.errors import RecipeError
-from regnety.storage import remove_leftovers, replacing
+from regnety.storage.replacing import remove_leftovers, replacing
 from regnety.text import reason_of
 from regnety.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
 from regnety.training.checkpoints import checkpoints

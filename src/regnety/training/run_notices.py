@@ -6,14 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from regnety.datasets.samples import DataSplits
+from regnety.notices import say
 from regnety.training.checkpoints import Progression
 from regnety.training.starting_point import StartingPoint
-
-
-def say(line: str, quiet: bool) -> None:
-    """Print a line, unless nothing is to be said."""
-    if not quiet:
-        print(line, file=sys.stderr, flush=True)
 
 
 def say_what_is_trained(
@@ -28,8 +23,8 @@ def say_what_is_trained(
     if num_unreadable:
         parts.append(f"{num_unreadable} left out as unreadable")
     size = start.preprocessing.image_size
-    say(f"regnety: {splits.root}: {', '.join(parts)}", quiet)
-    say(f"regnety: the model sees {size}x{size} pixels, {start.why_this_size}", quiet)
+    say(f"{splits.root}: {', '.join(parts)}", quiet=quiet)
+    say(f"the model sees {size}x{size} pixels, {start.why_this_size}", quiet=quiet)
 
 
 def say_where_it_is(run: Path, progression: Progression, *, epochs: int, begins_with: str, quiet: bool) -> None:
@@ -43,15 +38,21 @@ def say_where_it_is(run: Path, progression: Progression, *, epochs: int, begins_
         quiet: say nothing.
     """
     if progression.epochs_done:
-        say(f"resuming after epoch {progression.epochs_done} of {epochs}", quiet)
+        say(f"resuming after epoch {progression.epochs_done} of {epochs}", quiet=quiet)
     else:
-        say(f"regnety: {begins_with}", quiet)
+        say(begins_with, quiet=quiet)
     if extensions := progression.extensions():
         say(
-            f"regnety: {run}: was extended ({extensions}); its weights will differ from those of a run that was "
+            f"{run}: was extended ({extensions}); its weights will differ from those of a run that was "
             f"started with {epochs} epochs",
-            quiet,
+            quiet=quiet,
         )
+
+
+def say_epoch(row: Mapping[str, Any], epochs: int, *, quiet: bool) -> None:
+    """Print how an epoch went, below the progress that it ends."""
+    if not quiet:
+        print(epoch_line(row, epochs), file=sys.stderr, flush=True)
 
 
 def epoch_line(row: Mapping[str, Any], epochs: int) -> str:

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from regnety.notices import say
 from regnety.text import counted
 from regnety.training.batches import EvaluationBatches, training_batches
 from regnety.training.begun_run import BegunRun
 from regnety.training.devices import Device
 from regnety.training.distribution.workers import Workers
-from regnety.training.run_notices import say, say_what_is_trained, say_where_it_is
+from regnety.training.run_notices import say_what_is_trained, say_where_it_is
 from regnety.training.session import Session
 from regnety.training.starting_point import StartingPoint
 from regnety.training.teacher import Teacher, checked_teacher
@@ -36,9 +37,9 @@ def session_of(
     arithmetic = device.arithmetic(recipe.precision)
     teacher = checked_teacher(recipe, classes)
     if workers.count > 1:
-        say(f"regnety: {workers.count} processes share each batch of {recipe.batch_size}", quiet)
+        say(f"{workers.count} processes share each batch of {recipe.batch_size}", quiet=quiet)
     if not device.is_processor:
-        say(f"regnety: on {device.name}, in {arithmetic}", quiet)
+        say(f"on {device.name}, in {arithmetic}", quiet=quiet)
     network, begins_with = start.network(classes)
     say_what_is_trained(
         begun.pictures.splits,
@@ -63,9 +64,9 @@ def session_of(
     )
     if batches.steps_per_epoch == 1:
         say(
-            f"regnety: {counted(len(begun.train), 'photograph')} are one batch of {recipe.batch_size}: 1 step per "
+            f"{counted(len(begun.train), 'photograph')} are one batch of {recipe.batch_size}: 1 step per "
             "epoch; a smaller --batch-size (batch_size=) trains better",
-            quiet,
+            quiet=quiet,
         )
     validation = None
     if begun.val:

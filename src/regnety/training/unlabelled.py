@@ -12,7 +12,7 @@ from regnety.files.opening import read_file_text
 from regnety.images.listing import list_images
 from regnety.inference.predictor import Predictor
 from regnety.progress import Progress
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 from regnety.training.run_folder import UNLABELLED_FILE, has_begun
 from regnety.training.teacher import labels_of
 

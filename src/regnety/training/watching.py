@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from regnety.errors import RecipeError
 from regnety.extras import import_extra
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 from regnety.text import one_line
 from regnety.training.recipes.recipe import Recipe
 

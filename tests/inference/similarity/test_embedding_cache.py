@@ -16,7 +16,7 @@ from regnety import Embedder, Embedding
 from regnety.images.sources import ImageSource, NamedImage, source_name
 from regnety.inference.similarity import embedding_cache, kept_embeddings
 from regnety.inference.similarity.embedding_cache import cached_embeddings
-from regnety.storage import cache_sizes, empty_cache
+from regnety.storage.cache import cache_sizes, empty_cache
 
 
 class Counting(Embedder):

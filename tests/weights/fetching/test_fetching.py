@@ -246,7 +246,7 @@ def test_a_cache_that_cannot_be_written_is_named(web: WebServer, tmp_path: Path)
 def test_the_cache_of_the_hub_is_enough(
     web: WebServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("regnety.storage._SAID", set())  # said once in a process
+    monkeypatch.setattr("regnety.storage.cache._SAID", set())  # said once in a process
     (tmp_path / "cache").touch()
     web.add_hub_file(PLAIN.hub_repo, "model.safetensors", DATA)
     file = fetch(PLAIN)

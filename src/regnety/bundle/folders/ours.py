@@ -26,7 +26,7 @@ from regnety.files.opening import read_file_text
 from regnety.files.safetensors_files import SafetensorsWeights, write_safetensors
 from regnety.graph.stored_graph import StoredGraph
 from regnety.metadata.model_metadata import KEY, ModelMetadata, metadata_from_dict
-from regnety.storage import replacing_folder
+from regnety.storage.replacing import replacing_folder
 
 CARD_FILE = "README.md"
 MODEL_FILES = {CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, GRAPH_FILE, GRAPH_DATA_FILE, TRAINING_FILES, PROCESSOR_FILE}

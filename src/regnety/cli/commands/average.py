@@ -7,7 +7,7 @@ import click
 
 from regnety.cli.options.shared import folder_option, quiet_option
 from regnety.cli.output.claiming import claim, say_replaced
-from regnety.cli.output.notices import say
+from regnety.notices import say
 
 
 @click.command()

@@ -16,8 +16,8 @@ from regnety.cli.options.run import image_size_option
 from regnety.cli.options.shared import complete_model, quiet_option, state_dict_option
 from regnety.cli.output.claiming import claim_file, say_replaced
 from regnety.cli.output.formats import RowFormat, row_output_options
-from regnety.cli.output.notices import say
 from regnety.cli.output.rows import RowOutput
+from regnety.notices import say
 
 
 @click.command()

@@ -6,7 +6,7 @@ import click
 
 from regnety.cli.options.shared import file_option, model_argument, state_dict_option
 from regnety.cli.output.claiming import claim_file, say_replaced
-from regnety.cli.output.notices import say
+from regnety.notices import say
 
 
 @click.command()

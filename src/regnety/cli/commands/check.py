@@ -7,7 +7,7 @@ import click
 from regnety.cli.options.images import silence_decoders
 from regnety.cli.options.shared import max_pixels_option, quiet_option
 from regnety.cli.output.formats import ReportFormat, report_format_option
-from regnety.cli.output.notices import say
+from regnety.notices import say
 
 if TYPE_CHECKING:
     from regnety.datasets.checking.data_check import DataCheck

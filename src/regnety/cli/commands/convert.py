@@ -4,8 +4,9 @@ import click
 
 from regnety.cli.options.shared import labels_option, model_argument, quiet_option, state_dict_option
 from regnety.cli.output.claiming import claim, say_replaced
-from regnety.cli.output.notices import say, say_notice
+from regnety.cli.output.notices import say_notice
 from regnety.export import TARGETS
+from regnety.notices import say
 from regnety.text import printable
 
 

@@ -8,8 +8,8 @@ import click
 from regnety.cli.options.shared import complete_model, state_dict_option
 from regnety.cli.output.claiming import claim_file, say_replaced
 from regnety.cli.output.formats import RowFormat, row_output_options
-from regnety.cli.output.notices import say
 from regnety.cli.output.rows import RowOutput, listing_of, print_table
+from regnety.notices import say
 
 LINEAR = ("depth", "w0", "wa", "wm", "group_width", "bottleneck_multiplier")  # a design of stages has none of them
 SHARED = ("se_ratio", "stem_width", "stem_stride", "group_min_ratio")

@@ -14,7 +14,8 @@ from regnety.cli.options.training import (
     skip_unreadable_option,
     trial_cluster_options,
 )
-from regnety.cli.output.notices import list_unreadable, say
+from regnety.cli.output.notices import list_unreadable
+from regnety.notices import say
 
 
 @click.command("run")

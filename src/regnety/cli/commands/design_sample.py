@@ -8,8 +8,8 @@ from regnety.cli.commands.describe import SizeType
 from regnety.cli.options.ranges import RangeType, field_settings
 from regnety.cli.options.shared import quiet_option
 from regnety.cli.output.formats import RowFormat, row_output_options
-from regnety.cli.output.notices import say
 from regnety.cli.output.rows import RowOutput, listing_of, print_table
+from regnety.notices import say
 
 if TYPE_CHECKING:
     from regnety.designspace.designs import Designs

@@ -18,8 +18,9 @@ from regnety.cli.options.training import (
     trial_cluster_options,
 )
 from regnety.cli.output.latency_tables import milliseconds
-from regnety.cli.output.notices import list_unreadable, say
+from regnety.cli.output.notices import list_unreadable
 from regnety.cli.output.rows import print_table
+from regnety.notices import say
 
 if TYPE_CHECKING:
     from regnety.designspace.search.candidates import Candidate

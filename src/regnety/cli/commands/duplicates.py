@@ -6,9 +6,9 @@ import click
 
 from regnety.cli.options.shared import quiet_option
 from regnety.cli.output.formats import RowFormat, row_output_options
-from regnety.cli.output.notices import say
 from regnety.cli.output.rows import Listing, RowOutput, listing_of, print_table
 from regnety.inference.similarity import THRESHOLD
+from regnety.notices import say
 from regnety.text import counted
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from regnety.cli.options.run import run_options
 from regnety.cli.options.shared import model_option, quiet_option, recursive_option, resume_option, state_dict_option
 from regnety.cli.output.claiming import claim, say_replaced
 from regnety.cli.output.formats import RowFormat, row_format
-from regnety.cli.output.notices import say, say_notice
+from regnety.cli.output.notices import say_notice
+from regnety.notices import say
 
 if TYPE_CHECKING:
     from regnety.inference.options import RunFields

@@ -13,8 +13,9 @@ from regnety.cli.options.run import run_options
 from regnety.cli.options.shared import data_option, labels_option, model_option, quiet_option, state_dict_option
 from regnety.cli.output.claiming import claim_page, say_replaced
 from regnety.cli.output.formats import RowFormat, row_output_options
-from regnety.cli.output.notices import say, say_notice
+from regnety.cli.output.notices import say_notice
 from regnety.cli.output.rows import Listing, RowOutput, listing_of, print_table
+from regnety.notices import say
 from regnety.text import counted, printable
 
 if TYPE_CHECKING:

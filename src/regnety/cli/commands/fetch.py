@@ -11,8 +11,8 @@ from regnety.catalog.addresses import HUB, parse_hub_address, split_address
 from regnety.catalog.models import is_name, model_info
 from regnety.catalog.published import list_weights, published_models
 from regnety.cli.options.shared import quiet_option
-from regnety.cli.output.notices import say
 from regnety.errors import RegNetYError, UnreachableError
+from regnety.notices import say
 from regnety.text import error_line, printable
 
 

@@ -21,7 +21,7 @@ from regnety.cli.options.shared import (
 )
 from regnety.cli.options.training import command_line, skip_unreadable_option
 from regnety.cli.output.formats import ReportFormat, report_format_option
-from regnety.cli.output.notices import say
+from regnety.notices import say
 from regnety.text import counted
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ def info(clear_cache: bool, weights: bool, placed_weights: bool, output_format: 
 
 
 def _clear(weights: bool, placed_weights: bool) -> int:
-    from regnety.storage import empty_cache
+    from regnety.storage.cache import empty_cache
 
     freed = empty_cache()
     if weights or placed_weights:

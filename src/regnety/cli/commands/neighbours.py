@@ -16,8 +16,8 @@ from regnety.cli.options.shared import (
     workers_option,
 )
 from regnety.cli.output.formats import RowFormat, row_output_options
-from regnety.cli.output.notices import say
 from regnety.cli.output.rows import Listing, RowOutput, listing_of, print_table
+from regnety.notices import say
 
 COLUMNS = {"filename": "text", "rank": "integer", "neighbour": "text", "similarity": "real", "error": "text"}
 

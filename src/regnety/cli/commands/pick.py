@@ -6,8 +6,8 @@ from regnety.cli.options.latency import fastest_precision_option, fresh_option, 
 from regnety.cli.options.run import image_size_option
 from regnety.cli.options.shared import engine_option, quiet_option
 from regnety.cli.output.formats import RowFormat, row_output_options
-from regnety.cli.output.notices import say
 from regnety.cli.output.rows import RowOutput
+from regnety.notices import say
 
 
 @click.command()

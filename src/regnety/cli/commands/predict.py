@@ -30,7 +30,8 @@ from regnety.cli.options.shared import (
 )
 from regnety.cli.output.claiming import claim, is_stream, say_replaced
 from regnety.cli.output.formats import RowFormat, row_format, row_output_options
-from regnety.cli.output.notices import EngineNotice, say, say_notice
+from regnety.cli.output.notices import EngineNotice, say_notice
+from regnety.notices import say
 from regnety.text import printable
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from regnety.cli.options.images import ImageList, from_option, named_images
 from regnety.cli.options.run import preprocessing_options
 from regnety.cli.options.shared import labels_option, model_argument, quiet_option, state_dict_option
 from regnety.cli.output.claiming import claim, say_replaced
-from regnety.cli.output.notices import say, say_notice
+from regnety.cli.output.notices import say_notice
 from regnety.errors import ExportError
+from regnety.notices import say
 from regnety.text import counted, printable
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from regnety.cli.main import Terminated, terminated_as
 from regnety.cli.options.images import silence_decoders
 from regnety.cli.options.shared import data_option, folder_option, model_option, quiet_option
 from regnety.cli.options.training import command_line, device_option, settings_option, skip_unreadable_option
-from regnety.cli.output.notices import list_unreadable, say
+from regnety.cli.output.notices import list_unreadable
 from regnety.extras import import_extra
+from regnety.notices import say
 
 
 @click.command()

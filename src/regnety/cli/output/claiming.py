@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from regnety.cli.output.notices import say
+from regnety.notices import say
 
 if TYPE_CHECKING:
     from regnety.inference.jobs.places import Place

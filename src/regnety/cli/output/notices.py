@@ -1,10 +1,10 @@
 """What a command says on stderr beside its results, in one form: a line that begins with the program's name."""
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from regnety.text import counted, one_line, printable
+from regnety.notices import say
+from regnety.text import counted
 
 if TYPE_CHECKING:
     from regnety.bundle.bundle import Bundle
@@ -12,11 +12,6 @@ if TYPE_CHECKING:
 
 LISTED_ERRORS = 20
 """Unreadable images that are named; a folder of thousands may have as many."""
-
-
-def say(text: str) -> None:
-    """One line, whatever the names in it are made of."""
-    print(f"regnety: {printable(one_line(text))}", file=sys.stderr)
 
 
 def say_notice(bundle: "Bundle", *, quiet: bool = False) -> None:

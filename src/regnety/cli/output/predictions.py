@@ -141,7 +141,7 @@ def output_stream(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    from regnety.storage import replacing
+    from regnety.storage.replacing import replacing
 
     if output.exists() and not (output.is_file() or output.is_dir()):  # /dev/stdout, a named pipe: written as it comes
         with output.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:

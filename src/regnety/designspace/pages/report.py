@@ -24,7 +24,7 @@ from regnety.reports.diagrams import STYLES
 from regnety.reports.rendering import rendered
 from regnety.reports.tables import DASH, TO, Cell, Column, Table, count_cell, number_cell
 from regnety.reports.verdict import KeyFigure
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 from regnety.text import counted
 
 FEWEST = 2

@@ -13,7 +13,7 @@ from regnety.reports.charts import Line, axis_around, shown_number
 from regnety.reports.rendering import rendered
 from regnety.reports.tables import DASH, Cell, Column, Table, number_cell, percent_cell
 from regnety.reports.verdict import KeyFigure
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 from regnety.text import counted
 
 MILLISECONDS = "milliseconds"

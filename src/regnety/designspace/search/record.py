@@ -12,7 +12,7 @@ from regnety.designspace.search.budget import Measured
 from regnety.designspace.search.candidates import Candidate, Candidates
 from regnety.errors import JobError, RegNetYError
 from regnety.files.opening import read_file_text
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 from regnety.text import one_line, reason_of
 
 RECORD_FILE = "search.json"

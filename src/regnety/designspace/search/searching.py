@@ -1,7 +1,6 @@
 """A search: candidates within a measured budget, trained for a few epochs, and the best of them in full."""
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -26,7 +25,9 @@ from regnety.designspace.trials import Conditions
 from regnety.errors import JobError, RecipeError
 from regnety.extras import import_extra
 from regnety.inference.engines.processor import available_cores, processor
-from regnety.storage import alone_in, remove_leftovers
+from regnety.notices import say
+from regnety.storage.locks import alone_in
+from regnety.storage.replacing import remove_leftovers
 from regnety.text import counted
 from regnety.training.recipes.recipe import Recipe
 
@@ -158,16 +159,17 @@ def search_designs(
         remove_leftovers(folder)
         if stored is None:
             found = find_candidates(
-                space, trials, timer, budget, seed=seed, quiet=quiet, say=lambda line: _say(line, quiet)
+                space, trials, timer, budget, seed=seed, quiet=quiet, say=lambda line: say(line, quiet=quiet)
             )
             stored = SearchRecord(asked=asked, processor=processor().name, candidates=found)
             stored.write(folder)
-            _say(_what_was_found(stored, budget), quiet)
+            say(_what_was_found(stored, budget), quiet=quiet)
         else:
             stored.check_same(asked, folder)
             if stored.processor != (here := processor().name):
-                _say(
-                    f"{folder}: the candidates were measured on another machine: {stored.processor}, not {here}", quiet
+                say(
+                    f"{folder}: the candidates were measured on another machine: {stored.processor}, not {here}",
+                    quiet=quiet,
                 )
         run_population(
             [candidate.design for candidate in stored.candidates.found],
@@ -191,7 +193,7 @@ def search_designs(
         for rank, result in enumerate(front[:winners], start=1):
             candidate = stored.candidates.found[result.trial.design_number]
             place = folder / WINNER_FOLDER.format(rank=rank)
-            _say(f"{place}: training trial {result.trial.number} in full, {rank} of {len(front[:winners])}", quiet)
+            say(f"{place}: training trial {result.trial.number} in full, {rank} of {len(front[:winners])}", quiet=quiet)
             run = train_in_full(data, place, final, candidate, device, skip_unreadable=skip_unreadable, quiet=quiet)
             trained.append(winner_of(result, candidate, run, timer))
         found_all = SearchResult(
@@ -243,8 +245,3 @@ def _what_was_found(record: SearchRecord, budget: Budget) -> str:
         f"{counted(len(found.found), 'candidate')} within {budget.in_words()}; measured {found.measured} designs, "
         f"{found.too_slow} over it, {found.too_fast} that use too little of it"
     )
-
-
-def _say(line: str, quiet: bool) -> None:
-    if not quiet:
-        print(f"regnety: {line}", file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ from regnety.errors import WeightsError
 from regnety.files.arrays import Array, StoredTensor
 from regnety.files.number_types import as_bytes
 from regnety.files.torch_files.pickle_writing import STORAGE_CLASSES, Pickler, Written
-from regnety.storage import replacing
+from regnety.storage.replacing import replacing
 
 FOLDER = "archive"
 """The folder of all entries; torch's own name when it writes to a stream."""

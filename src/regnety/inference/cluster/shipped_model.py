@@ -11,7 +11,9 @@ from regnety.bundle.bundle import Bundle
 from regnety.errors import ClusterError, WeightsError
 from regnety.files.content_identity import ModelFiles
 from regnety.metadata.model_metadata import ModelMetadata
-from regnety.storage import cache_folder, locked, replacing_folder
+from regnety.storage.cache import cache_folder
+from regnety.storage.locks import locked
+from regnety.storage.replacing import replacing_folder
 from regnety.version import __version__
 
 

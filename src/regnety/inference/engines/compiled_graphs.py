@@ -16,7 +16,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from regnety.storage import replacing, say_not_kept
+from regnety.storage.cache import say_not_kept
+from regnety.storage.replacing import replacing
 from regnety.version import __version__
 
 SUFFIX = ".blob"

@@ -10,7 +10,7 @@ from regnety.errors import WeightsError
 from regnety.extras import require_onnx
 from regnety.inference.engines.registry import ENGINES
 from regnety.metadata.model_metadata import FORMAT_VERSION, KEY, metadata_from_json
-from regnety.storage import cache_folder, say_not_kept
+from regnety.storage.cache import cache_folder, say_not_kept
 from regnety.version import __version__
 
 LARGEST_CACHED_FILE = 16 << 20

@@ -21,7 +21,7 @@ from regnety.inference.engines.registry import (
     engine_row,
     no_precision,
 )
-from regnety.storage import cache_directory, cache_folder
+from regnety.storage.cache import cache_directory, cache_folder
 
 logger = logging.getLogger("regnety")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from regnety.inference.engines.processor import available_cores, has_bf16, processor
 from regnety.inference.engines.selection import choose_engine, installed_engines
-from regnety.storage import NO_CACHE, cache_directory, cache_sizes
+from regnety.storage.cache import NO_CACHE, cache_directory, cache_sizes
 from regnety.version import __version__
 
 LIBRARIES = ("numpy", "onnx", "pillow", "simplejpeg", "cykooz-resizer", "huggingface_hub")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from regnety.errors import JobError
-from regnety.storage import locked, remove_leftovers, replacing
+from regnety.storage.locks import locked
+from regnety.storage.replacing import remove_leftovers, replacing
 
 JOINED = "joined"
 LOCK = ".job.lock"  # the name that `storage.locked` gives it

@@ -10,7 +10,7 @@ from typing import IO
 
 from regnety.errors import JobError, RegNetYError
 from regnety.remote import file_system, what_went_wrong
-from regnety.storage import locked
+from regnety.storage.locks import locked
 
 
 class RemotePlace:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from regnety.inference.engines.processor import available_cores, processor
-from regnety.storage import cache_folder, replacing, say_not_kept
+from regnety.storage.cache import cache_folder, say_not_kept
+from regnety.storage.replacing import replacing
 from regnety.version import __version__
 
 # Part of the name of each file: with another number the old files are not found, and none is misread.

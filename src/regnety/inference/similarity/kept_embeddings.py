@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from regnety.storage import cache_folder, replacing, say_not_kept
+from regnety.storage.cache import cache_folder, say_not_kept
+from regnety.storage.replacing import replacing
 from regnety.version import __version__
 
 DIGEST_BYTES = 32  # SHA-256

@@ -17,7 +17,8 @@ from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
-from regnety.storage import NO_CACHE, cache_directory, check_room, disk_full
+from regnety.storage.cache import NO_CACHE, cache_directory
+from regnety.storage.room import check_room, disk_full
 
 # huggingface_hub reads HF_HOME when it is imported. Without a home directory it would create a folder named "~".
 if os.path.expanduser("~") == "~":

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from regnety.errors import WeightsError
-from regnety.storage import WEIGHTS_FOLDER, cache_directory
+from regnety.storage.cache import WEIGHTS_FOLDER, cache_directory
 
 FETCHED, CHECKED = "fetched", "checked"
 

@@ -10,7 +10,9 @@ from regnety.catalog.models import model_info
 from regnety.catalog.published import PublishedWeights
 from regnety.errors import UnknownModelError, UnreachableError, WeightsError
 from regnety.files.file_names import WEIGHTS_FILE
-from regnety.storage import NO_CACHE, cache_directory, locked, replacing, say_not_kept
+from regnety.storage.cache import NO_CACHE, cache_directory, say_not_kept
+from regnety.storage.locks import locked
+from regnety.storage.replacing import replacing
 from regnety.text import reason_of
 from regnety.weights.fetching.kept_weights import check_placed, note_fetched
 

@@ -1,13 +1,9 @@
 """Files and folders come to their place whole or not at all."""
 
-import errno
 import os
-import re
 import shutil
 import signal
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -16,22 +12,13 @@ from typing import Any
 import pytest
 
 from commands import python
-from regnety.storage import (
-    cache_directory,
-    check_room,
-    disk_full,
-    locked,
-    remove_leftovers,
-    replacing,
-    replacing_folder,
-    replacing_together,
-)
+from regnety.storage.replacing import remove_leftovers, replacing, replacing_folder, replacing_together
 
 KILLED_WHILE_WRITING = """
 import os, signal, sys
 from pathlib import Path
-from regnety import storage
-with getattr(storage, sys.argv[1])(sys.argv[2]) as beside:
+from regnety.storage import replacing
+with getattr(replacing, sys.argv[1])(sys.argv[2]) as beside:
     (beside / "file" if beside.is_dir() else beside).write_text("half of the n")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -46,21 +33,6 @@ def umask() -> Iterator[int]:
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
-
-
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        ({"REGNETY_CACHE": "/somewhere/else"}, "/somewhere/else"),
-        ({"REGNETY_CACHE": "", "XDG_CACHE_HOME": "/caches"}, "/caches/regnety"),
-        ({"REGNETY_CACHE": "", "XDG_CACHE_HOME": "", "HOME": "/home/ann"}, "/home/ann/.cache/regnety"),
-    ],
-)
-def test_where_the_cache_is(variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "linux")
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert cache_directory() == Path(expected)
 
 
 def test_a_file_is_replaced_whole_with_the_users_mode(tmp_path: Path, umask: int) -> None:
@@ -227,7 +199,7 @@ def test_an_exception_at_any_step_leaves_the_old_files_or_the_new_ones(
 
 KILLED_AT_A_STEP = """
 import os, signal, sys
-from regnety import storage
+from regnety.storage import replacing
 changes, rename = [], os.rename
 def change(*arguments, **options):
     changes.append(1)
@@ -235,7 +207,7 @@ def change(*arguments, **options):
         os.kill(os.getpid(), signal.SIGKILL)
     return rename(*arguments, **options)
 os.rename = change
-with storage.replacing_folder(sys.argv[1]) as beside:
+with replacing.replacing_folder(sys.argv[1]) as beside:
     (beside / "file").write_text("new")
 """
 
@@ -261,44 +233,6 @@ def test_errors_within_a_folder_name_the_folder(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="full") as raised, replacing_folder(tmp_path / "folder") as beside:
         raise OSError(28, "full", str(beside / "model.onnx"))
     assert raised.value.filename == str(tmp_path / "folder")
-
-
-HELD_BY_ANOTHER = """
-import os, signal, sys
-from pathlib import Path
-from regnety.storage import locked
-with locked(Path(sys.argv[1])):
-    print("locked", flush=True)
-    sys.stdin.read()
-"""
-
-
-@pytest.mark.parametrize("end", ["release", "kill"])
-def test_a_lock_ends_with_whoever_holds_it(end: str, tmp_path: Path) -> None:
-    place = tmp_path / "folder" / "file"
-    command = [sys.executable, "-c", HELD_BY_ANOTHER, str(place)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdin is not None
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "locked\n"
-        give_way = holder.kill if end == "kill" else holder.stdin.close
-        waited = []
-        with locked(place, on_wait=lambda: waited.extend([holder.poll(), give_way()])):
-            assert holder.wait(20) == (-signal.SIGKILL if end == "kill" else 0)
-    assert waited == [None, None], "it was alive when it was waited for"
-    with locked(place, on_wait=lambda: pytest.fail("nobody has it")):
-        pass
-
-
-def test_room_on_a_disk_is_that_of_the_nearest_folder(tmp_path: Path) -> None:
-    place = tmp_path / "not" / "yet" / "there"
-    check_room(place, shutil.disk_usage(tmp_path).free // 2)
-    with pytest.raises(
-        OSError, match=r"the disk is full: 1,152,921,504,606,846,976 more bytes are needed and [\d,]+ are"
-    ) as e:
-        check_room(place, 1 << 60)
-    assert (e.value.errno, e.value.filename) == (errno.ENOSPC, str(place))
-    assert re.fullmatch(r"the disk is full: [\d,]+ are free", disk_full(place).strerror or "")
 
 
 def names(folder: Path) -> list[str]:

@@ -1,85 +1,13 @@
-"""The cache folder, and writing files so that they are whole or absent, whenever the process is killed."""
+"""Files and folders that are whole or absent, whenever the process is killed."""
 
 import errno
-import logging
 import os
 import shutil
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
-
-from regnety.errors import RecipeError
-from regnety.text import reason_of
 
 OLD_SUFFIX = ".old"
-WEIGHTS_FOLDER = "weights"
-CacheFolder: TypeAlias = Literal["compared", "compiled", "contents", "data", "embeddings", "graphs", "latency", "plans"]
-"""Folders of the cache that can be made again: foreign files that were compared with our network, graphs as an engine
-compiled them, checksums of large files, data sets of the web, embeddings, graphs, measured latencies, and how each
-model runs fastest."""
-REMADE_FOLDERS = (*get_args(CacheFolder), "openvino")  # the former name of `compiled`: it may hold hundreds of MB
-NO_CACHE = Path(os.devnull) / "regnety"
-"""The cache of a user without a home directory: nothing can be read or written below /dev/null."""
-
-logger = logging.getLogger("regnety.cache")
-
-
-def cache_directory() -> Path:
-    """`REGNETY_CACHE`, else the platform's cache folder; it may not exist. `NO_CACHE` for a user without a home."""
-    moved = os.environ.get("REGNETY_CACHE")
-    if moved:
-        return Path(moved)
-    try:
-        if sys.platform == "win32":
-            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-        elif sys.platform == "darwin":
-            base = Path.home() / "Library" / "Caches"
-        else:
-            base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:  # no home directory: a container may run as a user that is not in /etc/passwd
-        return NO_CACHE
-    return base / "regnety"
-
-
-def cache_folder(name: CacheFolder) -> Path:
-    """A folder of the cache, which `empty_cache` removes; it may not exist."""
-    return cache_directory() / name
-
-
-def say_not_kept(place: Path, error: OSError) -> None:
-    """Warn once per process that the cache cannot be written; everything works without it, but starts more slowly."""
-    logger.info("%s: cannot be kept: %s", place, error)
-    if not _SAID:
-        _SAID.add(True)
-        if cache_directory() == NO_CACHE:
-            what = "there is no cache, as this user has no home directory"
-        else:
-            what = f"nothing can be kept in the cache {cache_directory()} ({reason_of(error)})"
-        logger.warning("%s; models start more slowly; set REGNETY_CACHE to a folder that can be written", what)
-
-
-_SAID: set[bool] = set()
-
-
-def cache_sizes() -> dict[str, int]:
-    """Bytes of each of our folders in the cache; those that do not exist are omitted."""
-    folders = (*REMADE_FOLDERS, WEIGHTS_FOLDER)
-    return {name: size for name in folders if (size := _size(cache_directory() / name)) is not None}
-
-
-def empty_cache() -> int:
-    """Remove from the cache what can be made again, not weights and not others' files; returns the bytes freed.
-
-    Raises:
-        OSError: something cannot be removed.
-    """
-    freed = sum(size for name, size in cache_sizes().items() if name != WEIGHTS_FOLDER)
-    for name in REMADE_FOLDERS:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            shutil.rmtree(cache_directory() / name)
-    return freed
 
 
 @contextmanager
@@ -200,71 +128,6 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
     shutil.rmtree(old, ignore_errors=True)  # what this cannot remove, the next write does
 
 
-@contextmanager
-def locked(path: Path, *, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the lock of a place against all other processes and threads; its folder is created.
-
-    The system releases the lock when the process ends, also by a kill.
-
-    Args:
-        path: the place; the lock stands beside it.
-        on_wait: called before waiting for a lock that somebody else holds; it may raise instead.
-    """
-    from filelock import FileLock, Timeout  # late: start-up takes no lock
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        on_wait()
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def alone_in(run: Path, name: str, *, doing: str) -> Iterator[None]:
-    """Be the only process that works in a folder, which is created. A killed process does not keep it locked.
-
-    Args:
-        run: the folder.
-        name: of the lock, `.NAME.lock`.
-        doing: what the other process does there, for the message: `training`.
-
-    Raises:
-        RecipeError: another process works there, or the folder cannot be created or written to.
-    """
-
-    def refuse() -> None:
-        raise RecipeError(f"{run}: another process is {doing} there; wait for it, or name another output")
-
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(run / name, on_wait=refuse))
-        except OSError as error:
-            raise RecipeError(f"{run}: cannot be created or written to: {reason_of(error)}") from error
-        yield
-
-
-def check_room(path: Path, missing_bytes: int) -> None:
-    """Check that the disk of a file has room for so many more bytes.
-
-    Raises:
-        OSError: it has not (ENOSPC).
-    """
-    if _free_bytes(path) < missing_bytes:
-        raise disk_full(path, missing_bytes)
-
-
-def disk_full(path: Path, missing_bytes: int | None = None) -> OSError:
-    """The error of a full disk: the file, the bytes that are free, and those that are needed if known."""
-    needed = "" if missing_bytes is None else f"{missing_bytes:,} more bytes are needed and "
-    return OSError(errno.ENOSPC, f"the disk is full: {needed}{_free_bytes(path):,} are free", str(path))
-
-
 def remove_leftovers(folder: Path) -> None:
     """Remove what killed processes left in a folder that nobody else writes to now."""
     if not folder.is_dir():
@@ -295,23 +158,6 @@ def _name_the_place(error: BaseException, beside: Path, path: Path) -> None:
         named = Path(error.filename) if isinstance(error.filename, str) else None
         if named is None or named == beside or beside in named.parents:
             error.filename = str(path)
-
-
-def _free_bytes(path: Path) -> int:
-    return shutil.disk_usage(next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())).free
-
-
-def _size(folder: Path) -> int | None:
-    """Bytes of the files in a folder; None if there is no folder."""
-    if not os.path.isdir(folder):  # False too for a folder that this user may not look into
-        return None
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):  # another process may have removed it meanwhile
-                # lstat: a link to weights on another disk takes no room here
-                total += os.lstat(os.path.join(parent, name)).st_size
-    return total
 
 
 def _flush(path: Path) -> None:
