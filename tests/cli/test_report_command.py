@@ -49,9 +49,9 @@ def test_it_writes_another_file(runs: Path, capfd: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("nowhere",), "nowhere: no such folder; RUN is one that regnety finetune has written"),
-        ((".",), ".: has no report.npz, from which a report is made; regnety finetune writes it"),
-        (("one", "--beside", "nowhere"), "nowhere: no such folder; RUN is one that regnety finetune has written"),
+        (("nowhere",), "nowhere: no such folder; RUN is one that finetune or train has written"),
+        ((".",), ".: has no report.npz, from which a report is made; finetune and train write it"),
+        (("one", "--beside", "nowhere"), "nowhere: no such folder; RUN is one that finetune or train has written"),
         (("damaged.npz",), "damaged.npz: is not what a report is made from"),
         (("one", "-o", "nowhere/page.html"), "nowhere/page.html: there is no folder nowhere"),
         (("one", "-o", "other.html"), "other.html: is a folder"),

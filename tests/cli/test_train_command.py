@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -222,6 +223,24 @@ def test_a_changed_setting_with_resume_names_the_field(
     for more in (command(data, output), ["train", "--data", data, "--output", output]):
         changed = regnety_here(capfd, *more, "--resume", "--set", "optimizer.lr=0.7", "--quiet")
         assert one_line(changed) == f"{output}: the run has optimizer.lr=0.1, resuming cannot change it to 0.7"
+
+
+def test_validation_pictures_in_a_place_of_their_own(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_colours(tmp_path / "held", count=2)
+    words = [*command(data, Path("run")), "--val-data", "held"]
+    first = regnety_here(capfd, *words)
+    assert (first.returncode, ", 6 to choose the best epoch" in first.stderr) == (0, True)
+    assert "bundle: val top1 " in first.stdout
+    (tmp_path / "held" / "red" / "000.png").unlink()
+    shutil.rmtree(tmp_path / "run" / "bundle")  # as if it had not finished
+    assert regnety_here(*words, "--resume") == 1
+    assert (
+        f"has other pictures than when the run in run began ({3 * 4 + 5} now, {3 * 4 + 6} then)"
+        in capfd.readouterr().err
+    )
 
 
 def test_quiet_says_the_result_alone(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

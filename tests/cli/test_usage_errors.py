@@ -18,6 +18,11 @@ from commands import one_line, regnety
             ["predict", "a.png", "--min-probability", "x"],
             "Invalid value for '--min-probability': 'x' is not a number. (regnety predict --help)",
         ),
+        (
+            ["train", "--data", "s-0.tar", "s-1.tar", "-o", "runs"],
+            "Got unexpected extra argument (s-1.tar) A pattern of several files is written in quotes, else the shell "
+            "takes it apart. (regnety train --help)",
+        ),
     ],
 )
 def test_what_is_wrong_and_where_to_read_on(line: list[str], message: str) -> None:

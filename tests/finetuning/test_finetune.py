@@ -88,6 +88,16 @@ def test_without_val_folds_say_how_good_it_is(data: Path, tmp_path: Path) -> Non
     assert len({name for fold in folds for name in fold}) == 24
 
 
+def test_validation_photographs_in_a_place_of_their_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    photographs, held = (write_colours(tmp_path / name, count=4) for name in ("photographs", "held"))
+    finetune(photographs, tmp_path / "run", val_data=held)
+    said = capfd.readouterr().err
+    assert "12 photographs of 3 classes to train on, 12 in val/" in said
+    assert "% right of 12 photographs of val/" in said
+    with (tmp_path / "run" / "mistakes.csv").open() as file:
+        assert {row["split"] for row in csv.DictReader(file)} <= {"val"}
+
+
 def test_the_command_never_imports_torch(data: Path, tmp_path: Path) -> None:
     result = python(RUN_MAIN, "finetune", data, "-o", tmp_path / "run", "--format", "json")
     *lines, last = result.stderr.splitlines()

@@ -115,6 +115,8 @@ def run_command(arguments: Sequence[str]) -> int:
         message = error.format_message()
         for kind, word in NUMBERS.items():
             message = message.replace(kind, word)
+        if message.startswith("Got unexpected extra") and (".tar" in message or ".parquet" in message):
+            message += " A pattern of several files is written in quotes, else the shell takes it apart."
         say(f"{message} ({command} --help)")
         return 2
     except click.ClickException as error:

@@ -2,7 +2,8 @@
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from regnety.datasets.folders import FolderSplits, has_class_folders, split_folder
@@ -41,6 +42,8 @@ class DataSet:
     looked up, and any folder in it is a split too."""
     notices: Sequence[str]
     """What a user should know and need not mend, each a line that begins with a file."""
+    val_root: Path | str | None = None
+    """Where its split `val` is, if in a place of its own."""
 
     @property
     def has_class_folders(self) -> bool:
@@ -66,7 +69,18 @@ class DataSet:
         train, val, test = (self.splits[name] if name in there else () for name in names)
         if isinstance(self.splits, FolderSplits):
             self.splits.check_several(names[0])
-        return DataSplits.of(self.root, train, val, test)
+        return DataSplits.of(self.root, train, val, test, val_root=self.val_root)
+
+    def validation(self) -> tuple[Sample, ...]:
+        """The samples that choose the best epoch, of a data set that is there for them: `val`, or its only split.
+
+        Raises:
+            DataError: it has several splits and no `val`.
+        """
+        there = [*self.splits]
+        if "val" not in there and len(there) > 1:
+            raise DataError(f"{self.root}: has {listed(there)} but no {self._of_kind('val')}; name one of them")
+        return self.splits["val" if "val" in there else there[0]]
 
     def evaluation(self, split: str | None = None) -> tuple[Sample, ...]:
         """The samples to evaluate on: those of `test`, else of `val`, else all of a data set without splits.
@@ -105,7 +119,12 @@ class DataSet:
 
 
 def read_data_set(
-    data: str | Path, *, labels_file: str | Path | None = None, keep_empty: bool = False, quiet: bool = False
+    data: str | Path,
+    *,
+    val_data: str | Path | None = None,
+    labels_file: str | Path | None = None,
+    keep_empty: bool = False,
+    quiet: bool = False,
 ) -> DataSet:
     """Read a data set.
 
@@ -119,6 +138,7 @@ def read_data_set(
             tar shards of images with their class beside them (WebDataset), or Parquet files with the images inside (the
             Hub's), as one file, a pattern (`{0000..0031}`, `*`) or a folder of them. Each may be at an address, of
             fsspec (s3:// and others) or, but for folders, of the web.
+        val_data: another one, whose `val`, or whose only split, is the split `val` of this one, which has none.
         labels_file: of a folder without class folders the list of its images' classes (`datasets.label_lists`).
         keep_empty: class folders without images are no error; `DataSet.empty_classes` names them.
         quiet: no progress while a file of the web is fetched.
@@ -131,6 +151,9 @@ def read_data_set(
         raise DataError("the name of the data set is empty")
     if labels_file is not None:
         return _listed_folder(data, Path(labels_file))
+    if val_data is not None:
+        read = partial(read_data_set, keep_empty=keep_empty, quiet=quiet)
+        return _with_validation(read(data), read(val_data))
     if isinstance(data, str) and is_address(data):
         return _at_address(data, quiet=quiet)
     path = Path(data)
@@ -144,6 +167,17 @@ def read_data_set(
         root = Path(folder_of(str(data)))
         return DataSet(root, *read_shards([(file, file) for file in files], root, is_folder=False))
     raise DataError(f"{data}: there is no such file or folder")
+
+
+def _with_validation(data: DataSet, validation: DataSet) -> DataSet:
+    """A data set whose split `val` is another one."""
+    if "val" in [*data.splits]:
+        raise DataError(f"{data.root}: has validation pictures of its own, so {validation.root} cannot be them too")
+    samples, notices = validation.validation(), (*data.notices, *validation.notices)
+    if isinstance(data.splits, FolderSplits):
+        data.splits.add("val", samples)
+        return replace(data, notices=notices, val_root=validation.root)
+    return DataSet(data.root, {**data.splits, "val": samples}, notices, validation.root)
 
 
 def _folder(path: Path, *, keep_empty: bool) -> DataSet:

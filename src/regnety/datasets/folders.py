@@ -54,6 +54,7 @@ class FolderSplits(Mapping[str, tuple[Sample, ...]]):
         if not self._folders:
             self._folders = {UNSPLIT: root}
         self._read = dict(given or {})
+        self._elsewhere: set[str] = set()
         if given:
             self._folders = {
                 split: folder for split, folder in self._folders.items() if split in given or has_class_folders(folder)
@@ -71,6 +72,11 @@ class FolderSplits(Mapping[str, tuple[Sample, ...]]):
             self._read[split] = read_class_folders(folder, empty=self.empty if self._keep_empty else None)
         return self._read[split]
 
+    def add(self, split: str, samples: tuple[Sample, ...]) -> None:
+        """Have a split whose samples are in another place."""
+        self._read[split] = samples
+        self._elsewhere.add(split)
+
     def check_several(self, split: str) -> None:
         """Refuse one class whose folder holds only folders: they may be the classes.
 
@@ -85,13 +91,14 @@ class FolderSplits(Mapping[str, tuple[Sample, ...]]):
             raise DataError(f"{self._root}: {what}; if these are the classes, name {folder}")
 
     def __contains__(self, split: object) -> bool:
-        return isinstance(split, str) and self._folder(split) is not None
+        return isinstance(split, str) and (split in self._elsewhere or self._folder(split) is not None)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._folders)
+        yield from self._folders
+        yield from self._elsewhere
 
     def __len__(self) -> int:
-        return len(self._folders)
+        return len(self._folders) + len(self._elsewhere)
 
     def _folder(self, split: str) -> Path | None:
         if split in self._folders:

@@ -11,6 +11,8 @@ from regnety.text import listed
 
 MOST_LISTED = 12
 """Classes that a message names."""
+ELSEWHERE = "val-data"
+"""What the names of validation samples begin with that are in a place of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,18 @@ class DataSplits:
     train: tuple[Sample, ...]
     val: tuple[Sample, ...]
     test: tuple[Sample, ...]
+    val_root: Path | str | None = None
+    """Where `val` is, if in a place of its own."""
 
     @classmethod
     def of(
-        cls, root: Path | str, train: Sequence[Sample], val: Sequence[Sample] = (), test: Sequence[Sample] = ()
+        cls,
+        root: Path | str,
+        train: Sequence[Sample],
+        val: Sequence[Sample] = (),
+        test: Sequence[Sample] = (),
+        *,
+        val_root: Path | str | None = None,
     ) -> Self:
         """Splits that a model can be trained on.
 
@@ -53,6 +63,7 @@ class DataSplits:
             train: at least one sample.
             val: samples that choose the best epoch.
             test: samples that the finished model is scored on.
+            val_root: where `val` is, if in a place of its own.
 
         Raises:
             DataError: `train` has only one class, or another split has a class that `train` does not have.
@@ -63,17 +74,27 @@ class DataSplits:
         for split, samples in (("val", val), ("test", test)):
             if unknown := sorted({sample.label for sample in samples} - set(classes)):
                 known = listed(classes, most=MOST_LISTED)
-                raise DataError(f"{root}: {split} has the class {unknown[0]!r}, which train does not have: {known}")
-        return cls(root, classes, tuple(train), tuple(val), tuple(test))
+                which = f"{root}: {split}" if split == "test" or val_root is None else f"{val_root}:"
+                raise DataError(f"{which} has the class {unknown[0]!r}, which train does not have: {known}")
+        return cls(root, classes, tuple(train), tuple(val), tuple(test), val_root)
 
     def name_of(self, sample: Sample) -> str:
         """The name of a sample within the data set, the same wherever the data set is moved to."""
-        folder = self.root
-        if isinstance(folder, Path) and not folder.is_dir():
-            folder = folder.parent
-        if isinstance(sample.image, Path):
-            inside = isinstance(folder, Path) and sample.image.is_relative_to(folder)
-            return sample.image.relative_to(folder).as_posix() if inside else sample.name
-        inner = sample.name.removeprefix(f"{str(folder).rstrip('/')}/")
-        # the address may be that of a table, whose folder holds the images
-        return inner if isinstance(folder, Path) else inner.removeprefix(f"{folder.rpartition('/')[0]}/")
+        name = _name_below(self.root, sample)
+        if self.val_root is not None:
+            # The shorter one: a place may be within the other. Train may have a picture of the same name.
+            inner = _name_below(self.val_root, sample)
+            return f"{ELSEWHERE}/{inner}" if len(inner) < len(name) else name
+        return name
+
+
+def _name_below(folder: Path | str, sample: Sample) -> str:
+    """The name of a sample within a folder or an address; the whole name of one that is not in it."""
+    if isinstance(folder, Path) and not folder.is_dir():
+        folder = folder.parent
+    if isinstance(sample.image, Path):
+        inside = isinstance(folder, Path) and sample.image.is_relative_to(folder)
+        return sample.image.relative_to(folder).as_posix() if inside else sample.name
+    inner = sample.name.removeprefix(f"{str(folder).rstrip('/')}/")
+    # the address may be that of a table, whose folder holds the images
+    return inner if isinstance(folder, Path) else inner.removeprefix(f"{folder.rpartition('/')[0]}/")

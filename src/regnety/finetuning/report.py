@@ -13,7 +13,6 @@ import numpy.typing as npt
 from regnety import version
 from regnety.bundle.bundle import Bundle
 from regnety.datasets.samples import DataSplits, Sample
-from regnety.finetuning.result import REPORT_FILE
 from regnety.finetuning.run_folder import FinetuneSettings
 from regnety.finetuning.scoring import Scored
 from regnety.heads.head import Head
@@ -23,7 +22,7 @@ from regnety.reports.class_maps import class_maps_of
 from regnety.reports.content import AugmentedPhotograph, Curve, Finding, ReportContent, ScoredPhotographs, SuspectLabel
 from regnety.reports.evaluation_report import CALLED
 from regnety.reports.pictures import with_pictures
-from regnety.reports.report import write_report
+from regnety.reports.report import REPORT_FILE, write_report
 from regnety.reports.stored_content import CONTENT_FILE, save_content
 from regnety.text import counted
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from regnety.errors import DataError
 from regnety.files.opening import read_file_text
+from regnety.reports.report import REPORT_FILE
 from regnety.storage.replacing import replacing
 from regnety.text import reason_of
 
 BUNDLE_FOLDER = "bundle"
 MISTAKES_FILE = "mistakes.csv"
-REPORT_FILE = "report.html"
 RESULT_FILE = "result.json"
 
 

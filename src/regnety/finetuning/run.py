@@ -40,6 +40,7 @@ def finetune(
     data: str | Path,
     output: str | Path,
     *,
+    val_data: str | Path | None = None,
     model: str | Path | Bundle = EMBEDDED_MODEL,
     all_layers: bool = False,
     time_limit_s: float | None = None,
@@ -67,6 +68,7 @@ def finetune(
         data: a folder of class folders, or of `train/`, `val/` and `test/`; or another data set that `read_data_set`
             reads.
         output: the run folder.
+        val_data: another data set, with the photographs that settings are chosen by, where `data` has none of them.
         model: whatever a model may be (`Bundle.load`), with weights in floating point.
         all_layers: fit all layers after the classifier; needs PyTorch.
         time_limit_s: seconds that a run of all layers may take, all in all; what fits into them is planned. Where
@@ -130,7 +132,7 @@ def finetune(
         return ended
     if resume and stored is None:  # a mistyped folder must not be worked on unnoticed
         say(f"{run}: holds no run to resume; starting one", quiet=quiet)
-    data_set = read_data_set(data)
+    data_set = read_data_set(data, val_data=val_data)
     splits = data_set.training()
     check_memory(splits)
     _check_place(run, data_set)

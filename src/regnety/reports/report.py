@@ -7,6 +7,9 @@ from regnety.reports.rendering import rendered
 from regnety.reports.sections import page_of
 from regnety.storage.replacing import replacing
 
+REPORT_FILE = "report.html"
+"""In the folder of a run."""
+
 
 def write_report(path: str | Path, content: ReportContent) -> Path:
     """Write the report: verdict, accuracy by class, confusions, mistakes, calibration, and what it cost.

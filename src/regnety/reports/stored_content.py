@@ -78,9 +78,9 @@ def content_of_run(run: str | Path) -> ReportContent:
     """
     path = Path(run)
     if not path.exists():
-        raise DataError(f"{path}: no such folder; RUN is one that regnety finetune has written")
+        raise DataError(f"{path}: no such folder; RUN is one that finetune or train has written")
     if path.is_dir() and not (path / CONTENT_FILE).exists():
-        raise DataError(f"{path}: has no {CONTENT_FILE}, from which a report is made; regnety finetune writes it")
+        raise DataError(f"{path}: has no {CONTENT_FILE}, from which a report is made; finetune and train write it")
     return load_content(path / CONTENT_FILE if path.is_dir() else path)
 
 

@@ -35,6 +35,7 @@ class BegunRun:
 
 def begin_run(
     data: str | Path,
+    val_data: str | Path | None,
     run: Path,
     recipe: Recipe,
     *,
@@ -64,7 +65,7 @@ def begin_run(
     if resume and stored is None:  # a mistyped folder must not train for a night unnoticed
         lack = "no finished epoch" if (run / RECIPE_FILE).exists() else "no run"
         say(f"{run}: holds {lack} to resume; starting one", quiet=quiet)
-    data_set = read_data_set(data, quiet=quiet)
+    data_set = read_data_set(data, val_data=val_data, quiet=quiet)
     splits = data_set.training()
     for notice in data_set.notices:
         say(notice, quiet=quiet)

@@ -16,6 +16,11 @@ from regnety.training.run_folder import check_run
 from regnety.training.run_notices import say_epoch
 
 
+def absolute(data: str | Path) -> str:
+    """A data set as the workers find it, who are in another folder."""
+    return str(data) if "://" in str(data) else os.path.abspath(data)
+
+
 def train_on_cluster(
     work: Callable[..., RunResult],
     data: str | Path,
@@ -50,7 +55,7 @@ def train_on_cluster(
     if stored is not None and (ended := ended_run(run, recipe, quiet=quiet)) is not None:
         return ended
     run = run.resolve()
-    data = data if "://" in str(data) else os.path.abspath(data)  # the workers are in another folder
+    data = absolute(data)
     if recipe.model is not None and Path(recipe.model).exists():
         recipe = replace(recipe, model=os.path.abspath(recipe.model))
     if recipe.teacher is not None and Path(recipe.teacher).exists():

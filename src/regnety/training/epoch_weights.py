@@ -4,6 +4,9 @@ import copy
 from itertools import islice
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from regnety.network.modules import RegNet
 from regnety.training.batches import EvaluationBatches, TrainingBatches
 from regnety.training.best_epochs import Weights
@@ -11,7 +14,7 @@ from regnety.training.devices import Device
 from regnety.training.distribution.synchronized_norm import synchronize_batch_norm
 from regnety.training.distribution.workers import Workers
 from regnety.training.input_normalization import InputNormalization
-from regnety.training.loop import on_device, top1_of
+from regnety.training.loop import on_device, probabilities_of, top1_of
 from regnety.training.optimisation.precise_statistics import set_precise_statistics
 from regnety.training.optimisation.weight_average import WeightAverage
 from regnety.training.recipes.recipe import Recipe
@@ -92,6 +95,14 @@ class EpochWeights:
             workers=self._workers,
         )
         return {"val_top1": top1, "val_loss": loss}
+
+    def probabilities(self, weights: Weights, batches: EvaluationBatches) -> npt.NDArray[np.float32]:
+        """What weights answer to pictures that this process looks at alone: [count, classes]."""
+        self._network.load_state_dict(weights)
+        found = probabilities_of(
+            self._network, batches, normalize=self._normalize, device=self._device, arithmetic=self._arithmetic
+        )
+        return np.concatenate(list(found))
 
     def _with_precise_statistics(self, weights: Weights, epoch: int) -> Weights:
         """The same weights, with statistics of batch norm over the first batches of the epoch that was trained."""

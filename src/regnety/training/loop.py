@@ -158,3 +158,19 @@ def top1_of(
     # Read once: each reading would wait for the device.
     correct, losses = zip(*workers.sum(figures).tolist(), strict=True)
     return 100 * int(sum(correct)) / batches.count, sum(losses) / batches.count
+
+
+def probabilities_of(
+    model: nn.Module,
+    batches: EvaluationBatches,
+    *,
+    normalize: InputNormalization,
+    device: Device,
+    arithmetic: Arithmetic,
+) -> Iterator[npt.NDArray[np.float32]]:
+    """What a network answers in evaluation mode, batch by batch: float32 [N, classes]."""
+    model.eval()
+    for pixels, _ in batches:
+        with torch.no_grad(), device.autocast(arithmetic):
+            logits = model(normalize(on_device(pixels, device)))
+        yield logits.float().softmax(1).cpu().numpy()

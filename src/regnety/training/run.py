@@ -10,13 +10,14 @@ from typing import Any
 
 from regnety.errors import RecipeError
 from regnety.training.begun_run import BegunRun, begin_run
-from regnety.training.cluster_run import train_on_cluster
+from regnety.training.cluster_run import absolute, train_on_cluster
 from regnety.training.devices import find_device
 from regnety.training.distribution.workers import joined
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_bundle import RunBundle, training_files_of
 from regnety.training.run_bundle import RunResult as RunResult
 from regnety.training.run_epochs import follow, lead
+from regnety.training.run_report import write_run_report
 from regnety.training.run_session import session_of
 from regnety.training.selection import select_recipe
 from regnety.training.starting_point import resolve_recipe
@@ -28,6 +29,7 @@ def train(
     output: str | Path,
     recipe: Recipe | str | None = None,
     *,
+    val_data: str | Path | None = None,
     model: str | None = None,
     design: str | None = None,
     settings: Sequence[str] | Mapping[str, Any] = (),
@@ -42,10 +44,11 @@ def train(
     unlabelled: str | Path | None = None,
     tensorboard: bool = False,
     mlflow: str | None = None,
+    report: bool = True,
     quiet: bool = False,
     command: str | None = None,
 ) -> RunResult:
-    """Train on labelled images; the run folder holds recipe.yaml, metrics.jsonl, summary.csv, checkpoints/, bundle/.
+    """Train on labelled images; the run folder holds recipe.yaml, metrics.jsonl, checkpoints/, bundle/, report.html.
 
         train("flowers", "runs/flowers", model="regnety_cifar10", settings=["epochs=10"])
 
@@ -59,6 +62,7 @@ def train(
         data: a folder with `train/` (and `val/`, `test/`), or class folders alone; or any other data set
             (`regnety.datasets.data_sets.read_data_set`).
         output: the run folder.
+        val_data: another data set, with the pictures that choose the best epoch, where `data` has none of them.
         recipe: a recipe's name, its YAML file, or a `Recipe`, which is followed as it is; None trains `design` from
             scratch, fine-tunes `model`, or else fine-tunes the model that comes with the package.
         model: the model to start from, in place of the recipe's.
@@ -80,6 +84,7 @@ def train(
         unlabelled: folder of more photographs to train on, which the recipe's teacher gives their labels.
         tensorboard: write TensorBoard's files to `tensorboard/` in the run's folder.
         mlflow: address of an MLflow server, or its folder, that gets the values of the recipe and of each epoch.
+        report: write report.html, on the test pictures, or else on those of validation.
         quiet: say nothing on stderr.
         command: the command line, for the model's card.
 
@@ -116,9 +121,11 @@ def train(
                 skip_unreadable=skip_unreadable,
                 device=device,
                 compiled=compiled,
+                val_data=None if val_data is None else absolute(val_data),
                 unlabelled=None if unlabelled is None else os.path.abspath(unlabelled),
                 tensorboard=tensorboard,
                 mlflow=mlflow,
+                report=report,
                 command=command,
             ),
             data,
@@ -142,6 +149,7 @@ def train(
             watchers.extend(watchers_of(run, start.recipe, tensorboard=tensorboard, mlflow=mlflow))
             return begin_run(
                 data,
+                val_data,
                 run,
                 start.recipe,
                 unlabelled=None if unlabelled is None else Path(unlabelled),
@@ -170,7 +178,16 @@ def train(
             num_labelled_by_teacher=begun.num_labelled,
             command=command,
         )
-        return lead(run, session, bundle, workers=workers, watchers=watchers, keep=keep, quiet=quiet)
+        return lead(
+            run,
+            session,
+            bundle,
+            workers=workers,
+            watchers=watchers,
+            report=partial(write_run_report, run, session, pictures.splits, begun.val, quiet=quiet) if report else None,
+            keep=keep,
+            quiet=quiet,
+        )
 
 
 def _settings(given: Sequence[str] | Mapping[str, Any]) -> list[str]:

@@ -2,10 +2,10 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -28,6 +28,9 @@ UNFINISHED = "unfinished"
 """The fact in the provenance of a bundle by which its run has not finished."""
 STOPPED = "stopped"
 """The fact in the provenance of a bundle by which its run ended before its last epoch."""
+
+WritesReport: TypeAlias = Callable[[Bundle, EvaluationResult | None], None]
+"""Of a finished bundle, and of what it answered to the test pictures if there are any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +124,24 @@ class RunBundle:
         )
         return bundle.save(self.folder, dtype=stored_type(self._session.recipe.bundle_dtype))
 
-    def finish(self, *, quiet: bool) -> tuple[RunResult, tuple[str, ...]]:
+    def finish(self, report: WritesReport | None, *, quiet: bool) -> tuple[RunResult, tuple[str, ...]]:
         """Score the bundle once on the test split, if there is one, and write it for the last time.
+
+        Args:
+            report: gets the bundle and what it answers to the test pictures. It is written before the run counts as
+                finished, so that a run which is killed meanwhile writes it when it is resumed.
+            quiet: no progress.
 
         Returns:
             The result, and a line for each test picture that could not be read.
         """
         tested: EvaluationResult | None = None
+        # As it is on disk, as everybody will run it: with f16 weights, and the engine of `eval`.
+        bundle = Bundle.load(self.write())
         if self._splits.test:
-            # The bundle as it is on disk, as everybody will run it: with f16 weights, and the engine of `eval`.
-            tested = evaluate(Bundle.load(self.write()), self._splits.test, quiet=quiet)
+            tested = evaluate(bundle, self._splits.test, probabilities=report is not None, quiet=quiet)
+        if report is not None:
+            report(bundle, tested)
         self.write(
             finished=True,
             more=None if tested is None else {"test_top1": round(tested.top1, 3), "test_pictures": tested.count},

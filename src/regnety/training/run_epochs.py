@@ -7,7 +7,7 @@ from typing import Any
 from regnety.errors import ImageError
 from regnety.notices import say
 from regnety.training.distribution.workers import Workers
-from regnety.training.run_bundle import RunBundle, RunResult
+from regnety.training.run_bundle import RunBundle, RunResult, WritesReport
 from regnety.training.run_folder import write_history
 from regnety.training.run_notices import say_epoch
 from regnety.training.session import Session
@@ -21,6 +21,7 @@ def lead(
     *,
     workers: Workers,
     watchers: Sequence[Watcher],
+    report: WritesReport | None,
     keep: int,
     quiet: bool,
 ) -> RunResult:
@@ -32,6 +33,7 @@ def lead(
         bundle: of the run.
         workers: who train it together.
         watchers: who are told of every epoch.
+        report: writes the report of the finished bundle.
         keep: number of checkpoints to keep.
         quiet: say nothing on stderr.
     """
@@ -52,7 +54,7 @@ def lead(
     for watcher in watchers:
         watcher.update(progression.history)  # a kill right before the last line leaves it behind
         watcher.finish()
-    return workers.led(lambda: _finish(bundle, quiet=quiet))
+    return workers.led(lambda: _finish(bundle, report, quiet=quiet))
 
 
 def follow(session: Session, workers: Workers) -> RunResult:
@@ -66,8 +68,8 @@ def _nothing() -> RunResult:
     raise AssertionError("the leader finishes the run")
 
 
-def _finish(bundle: RunBundle, *, quiet: bool) -> RunResult:
-    result, errors = bundle.finish(quiet=quiet)
+def _finish(bundle: RunBundle, report: WritesReport | None, *, quiet: bool) -> RunResult:
+    result, errors = bundle.finish(report, quiet=quiet)
     for error in errors:
         say(error, quiet=quiet)
     return result

@@ -2,14 +2,17 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
+from regnety.datasets.samples import Sample
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.network.modules import RegNet
 from regnety.preprocessing import Preprocessing
@@ -243,6 +246,11 @@ class Session:
         self.progression.seconds += row["seconds"]
         self.progression.history.append(row)
         return row
+
+    def probabilities(self, samples: Sequence[Sample], classes: Sequence[str]) -> npt.NDArray[np.float32]:
+        """What the best weights answer to pictures as evaluation sees them: float32 [N, C]; in this process alone."""
+        batches = EvaluationBatches(samples, classes, self.preprocessing, batch_size=self.recipe.batch_size)
+        return self._epoch_weights.probabilities(self.best, batches)
 
     def measure_step_s(self, measured_s: float, *, give_up_s: float = math.inf) -> float:
         """Seconds of a step, the mean over `measured_s` seconds of steps and at least two; the weights change by them.

@@ -19,7 +19,7 @@ from regnety.cli.options.shared import (
     quiet_option,
     workers_option,
 )
-from regnety.cli.options.training import command_line, skip_unreadable_option
+from regnety.cli.options.training import command_line, no_report_option, skip_unreadable_option, val_data_option
 from regnety.cli.output.formats import ReportFormat, report_format_option
 from regnety.notices import say
 from regnety.text import counted
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("data", metavar="DATA", type=click.Path())
+@val_data_option
 @folder_option("Folder for the run: bundle/, mistakes.csv and report.html.")
 @model_option
 @click.option("--all-layers", is_flag=True, help="Then fit every layer from there on; needs PyTorch.")
@@ -66,11 +67,12 @@ if TYPE_CHECKING:
 @workers_option
 @max_pixels_option
 @skip_unreadable_option
-@click.option("--no-report", is_flag=True, help="Write no report.html.")
+@no_report_option
 @report_format_option
 @quiet_option
 def finetune(
     data: str,
+    val_data: str | None,
     output: Path,
     model: str | None,
     all_layers: bool,
@@ -116,6 +118,7 @@ def finetune(
             result = run_finetuning(
                 data,
                 output,
+                val_data=val_data,
                 model=EMBEDDED_MODEL if model is None else model,
                 all_layers=all_layers,
                 time_limit_s=time_limit_s,

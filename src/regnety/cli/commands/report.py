@@ -23,8 +23,8 @@ from regnety.notices import say
 def report(run: Path, beside: Path | None, output: Path | None) -> None:
     """Write the report of a run again, or two runs beside each other.
 
-    RUN is a folder that `regnety finetune` has written, or the .npz file that `regnety eval --report` writes beside its
-    page. Neither the photographs nor the model are needed.
+    RUN is a folder that `regnety finetune` or `train` has written, or the .npz file that `regnety eval --report` writes
+    beside its page. Neither the photographs nor the model are needed.
 
     Example:  regnety report runs/birds --beside runs/more-birds
     """

@@ -10,7 +10,14 @@ from regnety.catalog.models import EMBEDDED_MODEL
 from regnety.cli.main import Terminated, terminated_as
 from regnety.cli.options.images import silence_decoders
 from regnety.cli.options.shared import data_option, folder_option, model_option, quiet_option
-from regnety.cli.options.training import command_line, device_option, settings_option, skip_unreadable_option
+from regnety.cli.options.training import (
+    command_line,
+    device_option,
+    no_report_option,
+    settings_option,
+    skip_unreadable_option,
+    val_data_option,
+)
 from regnety.cli.output.notices import list_unreadable
 from regnety.extras import import_extra
 from regnety.notices import say
@@ -18,6 +25,7 @@ from regnety.notices import say
 
 @click.command()
 @data_option("Folder of class folders, or of train/, val/ and test/ with them; a table of path,label; shards; Parquet.")
+@val_data_option
 @folder_option("Folder for the run: metrics, checkpoints and bundle.")
 @model_option
 @click.option("--design", metavar="DESIGN", help="Train a design from scratch: its fields, as for `describe`.")
@@ -43,11 +51,13 @@ from regnety.notices import say
 @click.option("--unlabelled", metavar="FOLDER", help="More photographs to train on, which the teacher labels.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's files to tensorboard/ in the run's folder.")
 @click.option("--mlflow", metavar="ADDRESS", help="MLflow server, or its folder, that gets the values of each epoch.")
+@no_report_option
 @click.option("--keep", type=click.IntRange(1), default=2, metavar="NUMBER", help="Number of checkpoints to keep.")
 @skip_unreadable_option
 @quiet_option
 def train(
     data: str,
+    val_data: str | None,
     output: Path,
     model: str | None,
     design: str | None,
@@ -67,6 +77,7 @@ def train(
     unlabelled: str | None,
     tensorboard: bool,
     mlflow: str | None,
+    no_report: bool,
     keep: int,
     skip_unreadable: bool,
     quiet: bool,
@@ -114,6 +125,7 @@ def train(
                     data,
                     output,
                     chosen,
+                    val_data=val_data,
                     resume=resume,
                     keep=keep,
                     device=device,
@@ -124,6 +136,7 @@ def train(
                     unlabelled=unlabelled,
                     tensorboard=tensorboard,
                     mlflow=mlflow,
+                    report=not no_report,
                     skip_unreadable=skip_unreadable,
                     quiet=quiet,
                     command=command_line(),

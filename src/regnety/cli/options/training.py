@@ -11,6 +11,11 @@ from regnety.cli.output.formats import Command
 skip_unreadable_option = click.option(
     "--skip-unreadable", is_flag=True, help="Skip images that cannot be read, instead of stopping."
 )
+val_data_option = click.option(
+    "--val-data", type=click.Path(), metavar="DATA", help="Validation pictures, where the data has none; as the data."
+)
+
+no_report_option = click.option("--no-report", is_flag=True, help="Write no report.html.")
 
 
 def settings_option(example: str) -> Callable[[Command], Command]:
