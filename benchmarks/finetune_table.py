@@ -33,6 +33,7 @@ from processes import regnety_command, run
 from stored_parts import StoredParts
 
 HERE = Path(__file__).parent
+MODEL = "regnety_cifar10"
 SEEDS = (0, 1, 2)
 FASTAI_SIZES = (32, 64, 96)
 FASTAI = (("fastai 2m", 2), ("fastai 2m, 3 groups", 3))
@@ -57,7 +58,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("finetune_table.json"), help="default: %(default)s")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    parts = StoredParts(options.output, {"model": "regnety_cifar10", "fastai_sizes": list(FASTAI_SIZES)})
+    parts = StoredParts(options.output, {"model": MODEL, "fastai_sizes": list(FASTAI_SIZES)})
     for name in SETS:
         data = write_set(name, options.data, options.folder)
         for title, measure in runs(data, options.folder / "runs", options.fastai_python):
@@ -91,7 +92,8 @@ def finetuned(data: Path, folder: Path, *more: str) -> Callable[[], dict[str, An
 
     def measure() -> dict[str, Any]:
         place = empty(folder)
-        command = [*regnety_command(), "finetune", str(data), "-o", str(place / "run"), "--format=json", "--quiet"]
+        command = [*regnety_command(), "finetune", str(data), "-o", str(place / "run"), f"--model={MODEL}"]
+        command += ["--format=json", "--quiet"]
         taken = run([*command, *more], REGNETY_CACHE=str(place / "cache"))
         told = json.loads(taken.stdout)
         kept = ("test_top1", "val_top1", "image_size", "epochs")

@@ -63,8 +63,9 @@ def main() -> None:
 def embedded(data: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.intp]]:
     """Embeddings [N, num_features] of the training photographs, at the size that `finetune` takes, and labels [N]."""
     splits = read_data_set(data).training()
-    size = choose_input_size(regnety.Bundle.load("regnety_cifar10"), splits.train, RunOptions()).pixels
-    embeddings = regnety.Embedder(image_size=size).embed([sample.image for sample in splits.train])
+    bundle = regnety.Bundle.load("regnety_cifar10")
+    size = choose_input_size(bundle, splits.train, RunOptions()).pixels
+    embeddings = regnety.Embedder(bundle, image_size=size).embed([sample.image for sample in splits.train])
     places = {label: index for index, label in enumerate(splits.classes)}
     return embeddings, np.array([places[sample.label] for sample in splits.train])
 

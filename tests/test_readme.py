@@ -53,5 +53,5 @@ def test_the_result_shown_is_the_result(workplace: Path) -> None:
         check=True,
     )
     rows = [line.split() for line in result.stdout.splitlines()]
-    assert rows[1][:2] == ["examples/cat.png", "cat"]
+    assert rows[1][:3] == ["examples/cat.png", "Egyptian", "cat"]
     assert [row for row in (line.split() for line in shown.splitlines()) if row and row[-1] == "%"] == rows[1:]

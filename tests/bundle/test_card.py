@@ -15,7 +15,7 @@ from bundles import REGNETY_002, small_bundle
 from commands import python
 from regnety import Bundle, PublishedWeights, UnknownModelError, list_weights, model_card, model_info
 from regnety.catalog.model_page import CITATION
-from regnety.catalog.models import embedded_bundle
+from regnety.catalog.models import EMBEDDED_MODELS, embedded_bundle
 
 GOLDEN = json.loads((goldens.FOLDER / "model_page.json").read_text("utf-8"))
 PAGE = GOLDEN["models"]
@@ -144,8 +144,9 @@ def test_what_the_card_shows_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert names["transform"] is not None
 
 
-def test_the_embedded_models_card_is_the_one_beside_it() -> None:
-    assert model_card("regnety_cifar10") == (embedded_bundle() / "README.md").read_text("utf-8")
+@pytest.mark.parametrize("name", EMBEDDED_MODELS)
+def test_an_embedded_models_card_is_the_one_beside_it(name: str) -> None:
+    assert model_card(name) == (embedded_bundle(name) / "README.md").read_text("utf-8")
 
 
 def test_a_bundles_card_is_what_saving_writes(tmp_path: Path) -> None:

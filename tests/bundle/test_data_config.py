@@ -20,7 +20,7 @@ from regnety import (
     resolve_data_config,
     resolve_model_data_config,
 )
-from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.catalog.models import DEFAULT_MODEL
 from regnety.catalog.published import list_weights
 from regnety.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
@@ -80,7 +80,7 @@ def test_of_bundles_and_their_folders(tmp_path: Path) -> None:
     folder = bundle.save(tmp_path / "bundle")
     for model in (bundle, folder, str(folder), create_model(bundle), create_model(folder)):
         assert resolve_data_config({}, model=model) == wanted
-    assert resolve_data_config(model=EMBEDDED_MODEL)["input_size"] == (3, 32, 32)
+    assert resolve_data_config(model=DEFAULT_MODEL)["input_size"] == (3, 64, 64)
 
 
 def test_a_network_carries_what_it_was_made_from() -> None:
@@ -97,8 +97,8 @@ def test_a_network_carries_what_it_was_made_from() -> None:
     }
     design = Design(depth=2, w0=16, wa=16, wm=2, group_width=8)
     assert resolve_data_config({}, model=create_model(design)) == USUAL
-    embedded = create_model(Bundle.load(EMBEDDED_MODEL), num_classes=3)
-    assert (embedded.pretrained_cfg["num_classes"], embedded.pretrained_cfg["input_size"]) == (3, (3, 32, 32))
+    embedded = create_model(Bundle.load(DEFAULT_MODEL), num_classes=3)
+    assert (embedded.pretrained_cfg["num_classes"], embedded.pretrained_cfg["input_size"]) == (3, (3, 64, 64))
 
 
 def test_arguments_in_timms_order() -> None:

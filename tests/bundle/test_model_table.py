@@ -9,8 +9,8 @@ from regnety.errors import UnknownModelError
 
 def test_the_rows() -> None:
     names = [row.name for row in model_table()]
-    assert len(names) == len(set(names)) == 62
-    assert names[:2] == ["regnety_cifar10", "regnetx_002.pycls_in1k"]
+    assert len(names) == len(set(names)) == 63
+    assert names[:3] == ["regnety_tiny", "regnety_cifar10", "regnetx_002.pycls_in1k"]
     assert [row.name for row in model_table("RegNetY-3.2GF")] == ["regnety_032.pycls_in1k"]
 
 

@@ -33,13 +33,20 @@ def test_a_folder_is_named_as_it_was_given(kind: type, tmp_path: Path) -> None:
     assert Bundle.load(kind(folder)).name == str(folder)
 
 
-def test_the_embedded_model_is_there() -> None:
-    bundle = Bundle.load("regnety_cifar10")
-    assert bundle.name == "regnety_cifar10"
+@pytest.mark.parametrize(
+    ("name", "labels", "count"), [("regnety_tiny", {"tabby", "teapot"}, 200), ("regnety_cifar10", {"cat", "dog"}, 10)]
+)
+def test_the_embedded_models_are_there(name: str, labels: set[str], count: int) -> None:
+    bundle = Bundle.load(name)
+    assert bundle.name == name
     assert bundle.labels is not None
-    assert {"cat", "dog"} <= set(bundle.labels)
-    assert len(bundle.labels) == bundle.metadata.num_classes == 10
-    assert Predictor().bundle.metadata == bundle.metadata
+    assert labels <= set(bundle.labels)
+    assert len(bundle.labels) == bundle.metadata.num_classes == count
+    assert Predictor(name).bundle.metadata == bundle.metadata
+
+
+def test_the_first_embedded_model_answers_where_none_is_named() -> None:
+    assert Predictor().bundle.name == "regnety_tiny"
 
 
 def test_a_name_wins_over_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

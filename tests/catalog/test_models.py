@@ -8,7 +8,8 @@ import goldens
 from regnety.architecture.design import Design
 from regnety.catalog.model_page import page_models
 from regnety.catalog.models import (
-    EMBEDDED_MODEL,
+    DEFAULT_MODEL,
+    EMBEDDED_MODELS,
     embedded_bundle,
     is_model,
     is_model_pretrained,
@@ -22,10 +23,10 @@ from regnety.errors import UnknownModelError
 PUBLISHED = sorted(goldens.state_dict_shapes())
 
 
-def test_catalog_holds_the_published_models_and_the_embedded_one() -> None:
+def test_catalog_holds_the_published_models_and_the_embedded_ones() -> None:
     assert len(PUBLISHED) == 30
-    assert sorted(list_models()) == sorted([*PUBLISHED, "regnety_cifar10"])
-    assert list_models()[-3:] == ["regnety_1280", "regnety_2560", "regnety_cifar10"]
+    assert sorted(list_models()) == sorted([*PUBLISHED, *EMBEDDED_MODELS])
+    assert list_models()[-3:] == ["regnety_2560", "regnety_cifar10", "regnety_tiny"]
 
 
 @pytest.mark.parametrize(
@@ -67,9 +68,9 @@ FILTERS: list[tuple[Any, ...]] = [
 
 @pytest.mark.parametrize("arguments", FILTERS, ids=str)
 def test_names_are_listed_as_timm_lists_them(arguments: tuple[Any, ...], timm: Any) -> None:
-    """But for the models of other families, and the one that comes with the package."""
+    """But for the models of other families, and those that come with the package."""
     theirs = timm.list_models(*arguments)
-    ours = [name for name in list_models(*arguments) if name != EMBEDDED_MODEL]
+    ours = [name for name in list_models(*arguments) if name not in EMBEDDED_MODELS]
     assert ours == [name for name in theirs if name.startswith(("regnety", "regnetx")) and "sgn" not in name]
 
 
@@ -87,12 +88,13 @@ def test_what_is_a_model_is_told_as_timm_tells_it(name: str, timm: Any) -> None:
         assert (is_model(name), is_model_pretrained(name)) == (False, False)
 
 
-def test_the_embedded_model_is_one_without_published_weights() -> None:
-    assert (is_model(EMBEDDED_MODEL), is_model_pretrained(EMBEDDED_MODEL)) == (True, False)
+@pytest.mark.parametrize("name", EMBEDDED_MODELS)
+def test_an_embedded_model_is_one_without_published_weights(name: str) -> None:
+    assert (is_model(name), is_model_pretrained(name)) == (True, False)
     assert is_model("regnet_y_400mf")
-    assert EMBEDDED_MODEL in list_models("regnety*", exclude_filters="*_0*")
-    assert EMBEDDED_MODEL in list_models("*", include_tags=True)
-    assert EMBEDDED_MODEL not in list_models(name_matches_cfg=True)
+    assert name in list_models("regnety*", exclude_filters="*_0*")
+    assert name in list_models("*", include_tags=True)
+    assert name not in list_models(name_matches_cfg=True)
 
 
 @pytest.mark.parametrize("name", ["regnetz_040", "regnetv_064", "regnetz_040.ra3_in1k", "RegNetZ_005"])
@@ -117,7 +119,7 @@ def test_timms_plain_names_mean_what_they_mean_in_timm(timm: Any) -> None:
 
 
 def test_families_are_told_apart() -> None:
-    assert (len(list_models("regnetx_*")), len(list_models("regnety_*"))) == (13, 18)
+    assert (len(list_models("regnetx_*")), len(list_models("regnety_*"))) == (13, 19)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -130,10 +132,11 @@ def test_published_model_is_a_design_for_imagenet(name: str) -> None:
     assert len(info.design.grouped_widths()) == 4
 
 
-def test_embedded_model_has_ten_classes_and_its_weights() -> None:
-    assert EMBEDDED_MODEL == "regnety_cifar10"
-    assert model_info(EMBEDDED_MODEL).num_classes == 10
-    assert (embedded_bundle() / "model.safetensors").is_file()
+@pytest.mark.parametrize(("name", "num_classes"), [("regnety_tiny", 200), ("regnety_cifar10", 10)])
+def test_an_embedded_model_has_its_classes_and_its_weights(name: str, num_classes: int) -> None:
+    assert DEFAULT_MODEL == EMBEDDED_MODELS[0] == "regnety_tiny"
+    assert model_info(name).num_classes == num_classes
+    assert (embedded_bundle(name) / "model.safetensors").is_file()
 
 
 @pytest.mark.parametrize(
@@ -169,8 +172,9 @@ def test_a_tag_names_other_weights_of_the_same_design() -> None:
     assert tagged.published is plain.weights["sw_in12k"]
 
 
-def test_the_embedded_model_has_no_published_weights() -> None:
-    info = model_info(EMBEDDED_MODEL)
+@pytest.mark.parametrize("name", EMBEDDED_MODELS)
+def test_an_embedded_model_has_no_published_weights(name: str) -> None:
+    info = model_info(name)
     assert (info.default_tag, dict(info.weights), info.published) == (None, {}, None)
 
 

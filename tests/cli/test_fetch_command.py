@@ -48,7 +48,7 @@ def test_a_repository_of_the_hub_and_the_embedded_model(hub: WebServer, tmp_path
     assert (result.returncode, result.stderr) == (0, "")
     here, embedded = result.stdout.splitlines()
     assert here == f"{tmp_path}/hf/hub/models--me--birds/snapshots/{COMMIT}: 0.3 MB"
-    assert embedded.startswith(f"{embedded_bundle()}: ")
+    assert embedded.startswith(f"{embedded_bundle('regnety_cifar10')}: ")
 
 
 def test_what_cannot_be_had_is_a_line_and_the_others_come(hub: WebServer, tmp_path: Path) -> None:

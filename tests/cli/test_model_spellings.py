@@ -210,4 +210,4 @@ def test_what_is_not_there_is_the_same_line(
 def test_the_model_that_comes_with_the_package_is_inspected_by_its_name() -> None:
     result = regnety("inspect", "regnety_cifar10", "--format", "json")
     facts = json.loads(result.stdout)
-    assert (facts["path"], facts["num_classes"]) == (str(embedded_bundle()), 10)
+    assert (facts["path"], facts["num_classes"]) == (str(embedded_bundle("regnety_cifar10")), 10)

@@ -28,10 +28,10 @@ def rows(*arguments: str, **environment: str) -> list[dict[str, Any]]:
     return parsed
 
 
-def test_every_weight_and_the_embedded_model_are_listed() -> None:
+def test_every_weight_and_the_embedded_models_are_listed() -> None:
     names = [row["name"] for row in rows()]
-    assert len(names) == len(set(names)) == 62
-    assert names[:2] == ["regnety_cifar10", "regnetx_002.pycls_in1k"]
+    assert len(names) == len(set(names)) == 63
+    assert names[:3] == ["regnety_tiny", "regnety_cifar10", "regnetx_002.pycls_in1k"]
 
 
 def test_a_row_has_all_figures(tmp_path: Path) -> None:
@@ -91,10 +91,11 @@ def test_a_file_of_torch_is_seen_under_its_own_name(file: str, tmp_path: Path) -
     assert (row["cached"], row["path"], row["weights_bytes"]) == (True, str(path), 12_345)
 
 
-def test_the_embedded_model_is_here() -> None:
-    (row,) = rows("*cifar10")
-    size = (embedded_bundle() / "model.safetensors").stat().st_size
-    assert (row["cached"], row["weights_bytes"], row["top1"], row["image_size"]) == (True, size, None, 32)
+@pytest.mark.parametrize(("name", "image_size"), [("regnety_tiny", 64), ("regnety_cifar10", 32)])
+def test_an_embedded_model_is_here(name: str, image_size: int) -> None:
+    (row,) = rows(name)
+    size = (embedded_bundle(name) / "model.safetensors").stat().st_size
+    assert (row["cached"], row["weights_bytes"], row["top1"], row["image_size"]) == (True, size, None, image_size)
 
 
 def test_formats_have_the_same_fields() -> None:

@@ -90,11 +90,11 @@ def test_with_nothing_named_the_embedded_model_is_fine_tuned(
     result = regnety_here(capfd, "train", "--data", data, "--output", tmp_path / "run", "--set", "epochs=1")
     assert result.returncode == 0, result.stderr
     assert result.stderr.startswith(
-        "regnety: no --model given; fine-tuning regnety_cifar10; regnety finetune is faster, and writes a report\n"
+        "regnety: no --model given; fine-tuning regnety_tiny; regnety finetune is faster, and writes a report\n"
     )
     recipe = read_recipe(tmp_path / "run" / "recipe.yaml")
-    assert (recipe.name, recipe.model, recipe.pretrained) == ("finetune", "regnety_cifar10", True)
-    assert (recipe.image_size, recipe.crop_pct) == (32, 1.0)
+    assert (recipe.name, recipe.model, recipe.pretrained) == ("finetune", "regnety_tiny", True)
+    assert (recipe.image_size, recipe.crop_pct) == (64, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -253,14 +253,15 @@ def test_what_a_run_says_when_it_starts(data: Path, tmp_path: Path, capfd: pytes
     named = ("train", "--data", data, "-o", tmp_path / "run", "--epochs", "2", "--batch-size", "3", "--set", "seed=1")
     result = regnety_here(capfd, *named)
     lines = result.stderr.splitlines()
-    assert lines[:4] == [
-        "regnety: no --model given; fine-tuning regnety_cifar10; regnety finetune is faster, and writes a report",
+    assert lines[:5] == [
+        "regnety: no --model given; fine-tuning regnety_tiny; regnety finetune is faster, and writes a report",
         f"regnety: {data}: 9 photographs of 3 classes to train on, 3 of them held out to choose the best epoch",
-        "regnety: the model sees 32x32 pixels, the size of regnety_cifar10; --set image_size=PIXELS changes it",
-        "regnety: starts from the weights of regnety_cifar10 with a new classifier, as its classes differ",
+        "regnety: regnety_tiny was trained on pictures with terms of their own, ImageNet's: research, not commerce",
+        "regnety: the model sees 64x64 pixels, the size of regnety_tiny; --set image_size=PIXELS changes it",
+        "regnety: starts from the weights of regnety_tiny with a new classifier, as its classes differ",
     ]
-    assert re.fullmatch(r"regnety: 2 epochs of 3 steps, about (a second|\d+ seconds|\d+ minutes) to go", lines[4])
-    assert [line.partition(":")[0] for line in lines[5:]] == ["epoch 1/2", "epoch 2/2"]
+    assert re.fullmatch(r"regnety: 2 epochs of 3 steps, about (a second|\d+ seconds|\d+ minutes) to go", lines[5])
+    assert [line.partition(":")[0] for line in lines[6:]] == ["epoch 1/2", "epoch 2/2"]
     result = regnety_here(capfd, *named, "--resume")
     assert result.returncode == 0
     assert result.stderr == f"regnety: {tmp_path}/run: has already finished, after 2 epochs; nothing to do\n"

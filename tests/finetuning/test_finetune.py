@@ -67,12 +67,12 @@ def test_a_run_leaves_a_model_its_mistakes_and_a_report(data: Path, done: Finetu
 def test_the_bundle_is_as_good_as_the_run_says(data: Path, done: FinetuneResult) -> None:
     bundle = Bundle.load(done.bundle)
     assert bundle.labels == ("blue", "green", "red")
-    assert bundle.preprocessing.image_size == done.image_size == 32  # no larger than the pictures
+    assert bundle.preprocessing.image_size == done.image_size == 64
     assert evaluate(bundle, data).top1 == done.test_top1
     assert bundle.training_files is not None
     assert len(bundle.training_files) == 24
     facts = bundle.provenance
-    assert (facts["val_top1"], facts["test_top1"], facts["base"]) == (100.0, 90.0, "regnety_cifar10")
+    assert (facts["val_top1"], facts["test_top1"], facts["base"]) == (100.0, 90.0, "regnety_tiny")
     assert facts["temperature"] > 0
 
 
@@ -130,6 +130,7 @@ def test_a_run_starts_from_another_one(data: Path, done: FinetuneResult, tmp_pat
     # By the run's name: its model is always in a folder called bundle.
     assert bundle.provenance["base"] == done.bundle.parent.name
     assert bundle.provenance["license"] == "apache-2.0"
+    assert bundle.provenance["data_terms"].startswith("ImageNet's")
 
 
 def test_a_finished_run_is_not_made_again(

@@ -127,9 +127,10 @@ def test_classes_below_the_minimum_are_left_out(predictor: Predictor, kept: int)
     assert answer.predictions == whole.predictions[: min(kept, 2)]
 
 
-def test_the_embedded_model_sums_to_one_over_ten_classes() -> None:
-    (answer,) = Predictor().predict(smooth(40, 40), top_k=10)
-    assert len({entry.label for entry in answer.predictions}) == 10
+@pytest.mark.parametrize(("name", "num_classes"), [("regnety_tiny", 200), ("regnety_cifar10", 10)])
+def test_an_embedded_model_sums_to_one_over_its_classes(name: str, num_classes: int) -> None:
+    (answer,) = Predictor(name).predict(smooth(40, 40), top_k=num_classes)
+    assert len({entry.label for entry in answer.predictions}) == num_classes
     assert sum(entry.prob for entry in answer.predictions) == pytest.approx(1, abs=1e-9)
 
 

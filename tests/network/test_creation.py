@@ -15,7 +15,7 @@ from numerics import lively_network, random_images, relative_error
 from regnety.architecture.design import AnyNetDesign, Design
 from regnety.architecture.stages import StageDesign
 from regnety.bundle.bundle import Bundle
-from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle
+from regnety.catalog.models import DEFAULT_MODEL, EMBEDDED_MODELS, embedded_bundle
 from regnety.errors import InvalidDesignError, UnknownModelError, WeightsError
 from regnety.network.creation import create_model, load_weights, numpy_weights
 from regnety.network.modules import RegNet
@@ -26,9 +26,12 @@ DESIGN = Design(depth=2, w0=16, wa=16, wm=2, group_width=8)
 ANYNET = AnyNetDesign(stages=(StageDesign(width=16, depth=1, group_width=8),))
 
 
+TINY = embedded_bundle(DEFAULT_MODEL)
+
+
 @pytest.mark.parametrize(
     ("model", "num_classes"),
-    [("regnety_002", 1000), (EMBEDDED_MODEL, 10), (DESIGN, 1000), (ANYNET, 1000), (DESIGN.architecture(7), 7)],
+    [("regnety_002", 1000), (DEFAULT_MODEL, 200), (DESIGN, 1000), (ANYNET, 1000), (DESIGN.architecture(7), 7)],
     ids=["name", "embedded", "Design", "AnyNetDesign", "Architecture"],
 )
 def test_models_that_it_takes(model: Any, num_classes: int) -> None:
@@ -54,10 +57,11 @@ def test_one_input_channel() -> None:
     assert network(torch.zeros(1, 1, 32, 32)).shape == (1, 5)
 
 
-def test_embedded_model_brings_its_weights() -> None:
-    bundle = Bundle.load(EMBEDDED_MODEL)
-    for model in (EMBEDDED_MODEL, bundle, embedded_bundle(), str(embedded_bundle())):
-        weights = create_model(model, pretrained=True if model == EMBEDDED_MODEL else None).state_dict()
+@pytest.mark.parametrize("name", EMBEDDED_MODELS)
+def test_an_embedded_model_brings_its_weights(name: str) -> None:
+    bundle = Bundle.load(name)
+    for model in (name, bundle, embedded_bundle(name), str(embedded_bundle(name))):
+        weights = create_model(model, pretrained=True if model == name else None).state_dict()
         assert all((weights[key].numpy() == bundle.weights[key]).all() for key in bundle.weights)
 
 
@@ -199,12 +203,22 @@ def assert_loaded(network: RegNet, bundle: Bundle, *, except_for: str = "none") 
         ("regnety_003", {"pretrained": True}, UnknownModelError, "^no model named 'regnety_003'"),
         (Path("nowhere"), {}, UnknownModelError, "^nowhere: no such file or folder; a model is "),
         (13, {}, UnknownModelError, "^a model is a name, a design, a bundle or its folder, got int$"),
-        (embedded_bundle(), {"pretrained": False}, WeightsError, "pretrained=False contradicts it$"),
-        (embedded_bundle(), {"checkpoint_path": "x"}, WeightsError, "has its own weights; checkpoint_path='x' contra"),
+        (TINY, {"pretrained": False}, WeightsError, "pretrained=False contradicts it$"),
+        (
+            embedded_bundle(DEFAULT_MODEL),
+            {"checkpoint_path": "x"},
+            WeightsError,
+            "has its own weights; checkpoint_path='x' contra",
+        ),
         ("regnety_002", {"checkpoint_path": "x.safetensors"}, UnknownModelError, "^x.safetensors: no such file"),
         (DESIGN, {"checkpoint_path": "x", "pretrained": True}, WeightsError, "^pretrained=True and checkpoint_path="),
         (DESIGN, {"initialization": "zeros"}, ValueError, "^initialization must be one of timm, pycls, got 'zeros'$"),
-        (embedded_bundle(), {"initialization": "zeros"}, ValueError, "^initialization must be one of timm, pycls"),
+        (
+            embedded_bundle(DEFAULT_MODEL),
+            {"initialization": "zeros"},
+            ValueError,
+            "^initialization must be one of timm, pycls",
+        ),
         (DESIGN, {"num_classes": -1}, InvalidDesignError, "^num_classes must be a whole number from 0 .* got -1$"),
         ("regnety_002", {"in_chans": 0}, InvalidDesignError, "^in_chans must be a whole number from 1 .* got 0$"),
     ],

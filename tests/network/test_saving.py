@@ -16,7 +16,7 @@ from numerics import lively_network, random_images, relative_error
 from regnety.architecture.design import AnyNetDesign, Design
 from regnety.architecture.stages import StageDesign
 from regnety.bundle.bundle import Bundle
-from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.catalog.models import EMBEDDED_MODELS
 from regnety.errors import WeightsError
 from regnety.network.creation import create_model, numpy_weights
 from regnety.network.modules import RegNet
@@ -160,8 +160,9 @@ def test_names_stay_with_the_classifier_that_they_came_with(change: Callable[[Re
     assert (saved.labels, saved.provenance) == (LABELS, {"data": "four colours"})
 
 
-def test_the_embedded_model_comes_back_whole(tmp_path: Path) -> None:
-    original = Bundle.load(EMBEDDED_MODEL)
+@pytest.mark.parametrize("name", EMBEDDED_MODELS)
+def test_an_embedded_model_comes_back_whole(tmp_path: Path, name: str) -> None:
+    original = Bundle.load(name)
     saved = Bundle.load(create_model(original).save_pretrained(tmp_path / "saved"))
     assert saved.metadata == original.metadata
     assert all((saved.weights[key] == original.weights[key]).all() for key in original.weights)

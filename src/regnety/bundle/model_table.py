@@ -7,7 +7,7 @@ from regnety.architecture.counting import complexity, weights_bytes
 from regnety.architecture.description import Architecture
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.aliases import our_name
-from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle, how_to_find, list_models, model_info
+from regnety.catalog.models import EMBEDDED_MODELS, embedded_bundle, how_to_find, list_models, model_info
 from regnety.catalog.published import list_weights
 from regnety.errors import UnknownModelError
 from regnety.files.file_names import WEIGHTS_FILE
@@ -62,21 +62,21 @@ class ModelRow:
 
 
 def model_table(pattern: str = "*") -> list[ModelRow]:
-    """The model that comes with the package, and each set of published weights, in natural order.
+    """The models that come with the package, and each set of published weights, in natural order.
 
     Args:
         pattern: a shell pattern for names, with or without a tag (`regnety_*`, `*.pycls_in1k`), or the name that
             torchvision or pycls gives a model (`regnet_y_3_2gf`).
 
     Returns:
-        A row for each; the model that comes with the package is first.
+        A row for each; the models that come with the package are first.
 
     Raises:
         UnknownModelError: nothing matches.
     """
     pattern = our_name(pattern)
-    # First: it is the one that is here on every machine.
-    rows = [_embedded_row()] if EMBEDDED_MODEL in list_models([pattern]) else []
+    # First: they are here on every machine.
+    rows = [_embedded_row(name) for name in EMBEDDED_MODELS if name in list_models([pattern])]
     rows += map(_published_row, list_weights(pattern))
     if not rows:
         raise UnknownModelError(f"no model matches {pattern!r}; {how_to_find(pattern)}")
@@ -110,12 +110,12 @@ def _published_row(name: str) -> ModelRow:
     )
 
 
-def _embedded_row() -> ModelRow:
-    """Its accuracy is CIFAR-10's, not ImageNet's: it is on the model's card instead."""
-    bundle, weights = Bundle.load(EMBEDDED_MODEL), embedded_bundle() / WEIGHTS_FILE
+def _embedded_row(name: str) -> ModelRow:
+    """Its accuracy is that on its own data, not ImageNet's: it is on the model's card instead."""
+    bundle, weights = Bundle.load(name), embedded_bundle(name) / WEIGHTS_FILE
     return ModelRow(
-        name=EMBEDDED_MODEL,
-        model=EMBEDDED_MODEL,
+        name=name,
+        model=name,
         tag=None,
         default=True,
         path=str(weights),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from regnety.bundle.folders.ours import read_bundle
 from regnety.bundle.model import Model
 from regnety.catalog.addresses import HUB, LOCAL, split_address
-from regnety.catalog.models import EMBEDDED_MODEL, embedded_bundle, how_to_find, is_name, model_info
+from regnety.catalog.models import EMBEDDED_MODELS, embedded_bundle, how_to_find, is_name, model_info
 from regnety.errors import UnknownModelError, WeightsError
 from regnety.files.file_names import RUN_FILES
 from regnety.metadata.model_metadata import ModelMetadata
@@ -56,8 +56,8 @@ def resolve(
         return model
     if not isinstance(model, str | Path):
         raise UnknownModelError(f"{ACCEPTED}, got {type(model).__name__} {one_line(reprlib.repr(model))}")
-    if model == EMBEDDED_MODEL:  # the default of every command: before anything is imported or read for other models
-        return read_bundle(embedded_bundle(), name=EMBEDDED_MODEL)
+    if model in EMBEDDED_MODELS:  # the default of every command: before anything is imported or read for other models
+        return read_bundle(embedded_bundle(str(model)), name=str(model))
     if isinstance(model, str):
         published = published_weights(model)
         if published is not None:

@@ -16,8 +16,10 @@ from regnety.errors import UnknownModelError
 if TYPE_CHECKING:
     from regnety.catalog.published import PublishedWeights
 
-EMBEDDED_MODEL = "regnety_cifar10"
-"""The model whose weights come with the package: the default of every command."""
+DEFAULT_MODEL = "regnety_tiny"
+"""The model that answers, and that `finetune` starts from, where none is named."""
+EMBEDDED_MODELS = (DEFAULT_MODEL, "regnety_cifar10")
+"""The models whose weights come with the package."""
 MODULE = "regnet"
 """timm's file that has these models."""
 OTHER_FAMILIES = {"regnetv_": "RegNetV", "regnetz_": "RegNetZ"}
@@ -36,7 +38,7 @@ class ModelInfo:
     """Without a tag: `regnety_032`."""
     design: AnyDesign
     num_classes: int = 1000
-    """Outputs of the classifier of `published`, or of the model that comes with the package."""
+    """Outputs of the classifier of `published`, or of a model that comes with the package."""
     tag: str | None = None
     """The tag in the name; None is `default_tag`."""
 
@@ -201,18 +203,19 @@ def _alike(first: str, second: str) -> int:
     return next((count for count, (one, other) in enumerate(zip(first, second)) if one != other), len(first))  # noqa: B905
 
 
-def embedded_bundle() -> Path:
-    """The folder of the model that comes with the package."""
-    return _FOLDER / "embedded" / EMBEDDED_MODEL
+def embedded_bundle(name: str) -> Path:
+    """The folder of a model that comes with the package."""
+    return _FOLDER / "embedded" / name
 
 
 @cache
 def _models() -> dict[str, ModelInfo]:
     designs = json.loads((_FOLDER / "designs.json").read_text("utf-8"))
     models = {name: ModelInfo(name=name, design=design_from_dict(values)) for name, values in designs.items()}
-    # the embedded model has its own design, which is in its config and nowhere else
-    card = json.loads((embedded_bundle() / "config.json").read_text("utf-8"))
-    models[EMBEDDED_MODEL] = ModelInfo(
-        name=EMBEDDED_MODEL, design=design_from_dict(card["regnety"]["design"]), num_classes=card["num_classes"]
-    )
+    # an embedded model has its own design, which is in its config and nowhere else
+    for name in EMBEDDED_MODELS:
+        card = json.loads((embedded_bundle(name) / "config.json").read_text("utf-8"))
+        models[name] = ModelInfo(
+            name=name, design=design_from_dict(card["regnety"]["design"]), num_classes=card["num_classes"]
+        )
     return models

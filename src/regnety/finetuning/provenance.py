@@ -10,6 +10,7 @@ from regnety.bundle.bundle import Bundle
 from regnety.bundle.card_text import title_of
 from regnety.datasets.samples import DataSplits
 from regnety.finetuning.run_folder import FinetuneSettings
+from regnety.metadata.inheritance import inherited
 
 
 def provenance_of(
@@ -28,7 +29,7 @@ def provenance_of(
         "data": f"{os.path.basename(os.path.abspath(splits.root))}: {len(splits.train)} training pictures",
         "left_out": f"{num_unreadable} pictures that cannot be read" if num_unreadable else None,
         "base": title_of(base),
-        "license": base.provenance.get("license"),  # of the features, so of what is made from them too
+        **inherited(base.provenance),
         "command": settings.command,
         "seed": settings.seed,
         "class_weights": settings.class_weights,

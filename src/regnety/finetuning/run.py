@@ -9,7 +9,7 @@ from typing import Unpack
 
 from regnety.bundle.bundle import Bundle
 from regnety.bundle.card_text import title_of
-from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.catalog.models import DEFAULT_MODEL
 from regnety.datasets.checking.data_check import DataCheck, check_data
 from regnety.datasets.data_sets import DataSet, read_data_set
 from regnety.datasets.samples import DataSplits
@@ -31,6 +31,7 @@ from regnety.finetuning.timing import StageTimes
 from regnety.heads.softmax_regression import preload
 from regnety.inference.options import RunFields, RunOptions
 from regnety.inference.similarity.embedder import Embedder
+from regnety.metadata.inheritance import terms_in_words
 from regnety.notices import say
 from regnety.storage.locks import alone_in
 from regnety.text import counted
@@ -41,7 +42,7 @@ def finetune(
     output: str | Path,
     *,
     val_data: str | Path | None = None,
-    model: str | Path | Bundle = EMBEDDED_MODEL,
+    model: str | Path | Bundle = DEFAULT_MODEL,
     all_layers: bool = False,
     time_limit_s: float | None = None,
     epochs: int | None = None,
@@ -140,6 +141,8 @@ def finetune(
         stored = check_run(run, asked, resume=resume)  # another process may have begun it meanwhile
         settings = open_run(run, asked, stored)
         _say_what_was_found(data_set, splits, quiet)
+        if stored is None and (terms := terms_in_words(base.provenance, title_of(base))) is not None:
+            say(terms, quiet=quiet)
         with times.stage("check"):
             check = check_data(data_set, max_pixels=options.max_pixels, quiet=quiet)
         if not skip_unreadable:

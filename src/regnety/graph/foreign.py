@@ -13,7 +13,7 @@ import numpy as np
 
 from regnety.architecture.description import Architecture
 from regnety.architecture.layers import BATCH_NORM_EPS, Block, ConvNorm, SqueezeExcitation
-from regnety.catalog.models import EMBEDDED_MODEL, list_models, model_info
+from regnety.catalog.models import EMBEDDED_MODELS, list_models, model_info
 from regnety.errors import InvalidDesignError, WeightsError
 from regnety.files.arrays import Array
 from regnety.graph.onnx_nodes import Node, read_nodes
@@ -56,7 +56,7 @@ def read_foreign(graph: StoredGraph) -> ForeignModel:
     convolutions = nodes.convolutions()
     head = nodes.head()
     for name in list_models():
-        if name == EMBEDDED_MODEL:
+        if name in EMBEDDED_MODELS:
             continue
         try:
             in_chans, num_classes = convolutions[0].shape[1], head.shape[0]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
-from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.catalog.models import DEFAULT_MODEL
 from regnety.errors import ImageError, WeightsError
 from regnety.images.sources import ImageSource, is_single_image
 from regnety.inference.engines.registry import Engine
@@ -58,7 +58,7 @@ class Predictor:
     """A model with its engine, ready for images. May be used from several threads.
 
     Args:
-        model: whatever a model may be (`Bundle.load`); by default the one that comes with the package.
+        model: whatever a model may be (`Bundle.load`); by default `regnety_tiny`, which comes with the package.
         options: how the model is run and what it is shown.
         labels: class names in place of the model's own: one for each class, a file of them (`read_labels`), or the
             name of a set (`imagenet-1k`).
@@ -78,7 +78,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: str | Path | Bundle = EMBEDDED_MODEL,
+        model: str | Path | Bundle = DEFAULT_MODEL,
         *,
         options: RunOptions | None = None,
         labels: str | Path | Sequence[str] | None = None,

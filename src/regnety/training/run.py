@@ -64,7 +64,7 @@ def train(
         output: the run folder.
         val_data: another data set, with the pictures that choose the best epoch, where `data` has none of them.
         recipe: a recipe's name, its YAML file, or a `Recipe`, which is followed as it is; None trains `design` from
-            scratch, fine-tunes `model`, or else fine-tunes the model that comes with the package.
+            scratch, fine-tunes `model`, or else fine-tunes `regnety_tiny`, which comes with the package.
         model: the model to start from, in place of the recipe's.
         design: the design to train, as `depth=13,w0=24,...`, in place of the recipe's model.
         settings: values in place of the recipe's, each `key=value` (`optimizer.lr=0.02`), or a table of them
@@ -176,6 +176,7 @@ def train(
             ),
             num_unreadable=len(pictures.unreadable),
             num_labelled_by_teacher=begun.num_labelled,
+            base=start.bundle,
             command=command,
         )
         return lead(

@@ -11,12 +11,14 @@ import torch
 
 from regnety import version
 from regnety.bundle.bundle import Bundle
+from regnety.bundle.card_text import title_of
 from regnety.bundle.training_files import TrainingFiles, stored_training_files
 from regnety.datasets.samples import DataSplits, Sample
 from regnety.errors import WeightsError
 from regnety.files.number_types import stored_type
 from regnety.inference.evaluation import evaluate
 from regnety.inference.evaluation_result import EvaluationResult
+from regnety.metadata.inheritance import inherited
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.training.checkpoints import Progression
 from regnety.training.epoch_weights import AVERAGED
@@ -62,6 +64,7 @@ class RunBundle:
         training_files: fingerprints of the training pictures.
         num_unreadable: pictures that were left out.
         num_labelled_by_teacher: pictures that were trained on beside those of the data.
+        base: the model whose weights it started from.
         command: the command line; a resumed run keeps the one that began it.
     """
 
@@ -74,6 +77,7 @@ class RunBundle:
         training_files: TrainingFiles,
         num_unreadable: int,
         num_labelled_by_teacher: int,
+        base: Bundle | None,
         command: str | None,
     ) -> None:
         self.folder = run / BUNDLE_FOLDER
@@ -84,6 +88,7 @@ class RunBundle:
         self._training_files = training_files
         self._num_unreadable = num_unreadable
         self._num_labelled = num_labelled_by_teacher
+        self._base = base
         self._command = _facts_of(self.folder).get("command", command)
 
     def metadata(self, *, finished: bool = False, more: Mapping[str, Any] | None = None) -> ModelMetadata:
@@ -94,6 +99,7 @@ class RunBundle:
             # The folder's name alone: a card goes to other people, and a path tells of this machine.
             "data": f"{os.path.basename(os.path.abspath(splits.root))}: {len(splits.train)} training pictures",
             "left_out": f"{self._num_unreadable} pictures that cannot be read" if self._num_unreadable else None,
+            **({} if self._base is None else {"base": title_of(self._base), **inherited(self._base.provenance)}),
             # The name alone here, too.
             "teacher": None if recipe.teacher is None else Path(recipe.teacher).name,
             "labelled_by_teacher": f"{self._num_labelled} more pictures" if self._num_labelled else None,

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from regnety.bundle.card_text import title_of
 from regnety.datasets.samples import DataSplits
+from regnety.metadata.inheritance import terms_in_words
 from regnety.notices import say
 from regnety.training.checkpoints import Progression
 from regnety.training.starting_point import StartingPoint
@@ -22,7 +24,9 @@ def say_what_is_trained(
         parts.append(f"{len(splits.test)} to test")
     if num_unreadable:
         parts.append(f"{num_unreadable} left out as unreadable")
-    size = start.preprocessing.image_size
+    bundle, size = start.bundle, start.preprocessing.image_size
+    if bundle is not None and (terms := terms_in_words(bundle.provenance, title_of(bundle))) is not None:
+        say(terms, quiet=quiet)
     say(f"{splits.root}: {', '.join(parts)}", quiet=quiet)
     say(f"the model sees {size}x{size} pixels, {start.why_this_size}", quiet=quiet)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from regnety.bundle.design_files import find_design
-from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.catalog.models import DEFAULT_MODEL
 from regnety.errors import RecipeError
 from regnety.training.recipes.named_recipes import load_recipe
 from regnety.training.recipes.recipe import Recipe, read_recipe, with_settings
@@ -55,7 +55,7 @@ def select_recipe(
     elif model is not None:
         chosen = dataclasses.replace(chosen, model=model, design=None)
     elif chosen.model is None and chosen.design is None:
-        chosen = dataclasses.replace(chosen, model=EMBEDDED_MODEL)
+        chosen = dataclasses.replace(chosen, model=DEFAULT_MODEL)
     given = {key: value for key, value in options.items() if value is not None}
     fixed = {*given, *map(_key, settings)}
     chosen = with_settings(chosen, settings, source=source)

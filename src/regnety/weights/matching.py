@@ -8,7 +8,7 @@ from typing import TypeAlias
 from regnety.architecture.description import AnyDesign, Architecture
 from regnety.architecture.design import Design
 from regnety.architecture.tensor_shapes import check_shapes
-from regnety.catalog.models import EMBEDDED_MODEL, list_models, model_info
+from regnety.catalog.models import EMBEDDED_MODELS, list_models, model_info
 from regnety.errors import InvalidDesignError, WeightsError
 from regnety.text import counted
 from regnety.weights.design_from_shapes import TensorShapes, infer_architecture, stage_depths
@@ -108,7 +108,7 @@ def _models_by_signature() -> dict[Signature, str]:
 
 
 def _published() -> list[str]:
-    return [name for name in list_models() if name != EMBEDDED_MODEL]
+    return [name for name in list_models() if name not in EMBEDDED_MODELS]
 
 
 def _design_signature(design: AnyDesign) -> Signature:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import designs
 from regnety.architecture.design import Design
 from regnety.bundle.folders.timm import read_timm, timm_config
-from regnety.catalog.models import EMBEDDED_MODEL, list_models, model_info
+from regnety.catalog.models import EMBEDDED_MODELS, list_models, model_info
 from regnety.errors import InvalidDesignError, WeightsError
 from regnety.preprocessing import Preprocessing
 
@@ -147,7 +147,7 @@ def test_any_value_of_a_field_of_timms_is_understood_or_refused_in_one_line(fiel
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("name", [name for name in list_models() if name != EMBEDDED_MODEL])
+@pytest.mark.parametrize("name", [name for name in list_models() if name not in EMBEDDED_MODELS])
 def test_the_name_in_a_config_for_timm_is_the_models_own(name: str) -> None:
     config = timm_config(model_info(name).design.architecture(3), Preprocessing())
     assert config["architecture"] == name

@@ -63,9 +63,9 @@ def test_an_embedding_is_what_the_network_pools(way: PixelWay) -> None:
 
 def test_the_embedded_model_answers_where_none_is_named() -> None:
     embedder = Embedder()
-    assert (embedder.bundle.name, embedder.num_features) == ("regnety_cifar10", 256)
+    assert (embedder.bundle.name, embedder.num_features) == ("regnety_tiny", 448)
     assert embedder.engine is None
-    assert embedder.embed(PICTURES[0]).shape == (1, 256)
+    assert embedder.embed(PICTURES[0]).shape == (1, 448)
     assert embedder.engine is not None
     assert embedder.engine.precision == "f32"
 

@@ -10,11 +10,11 @@ from both_ways import check_both_ways, shapes_of_module, their_shapes
 from bundles import SMALL_DESIGN
 from regnety.architecture.design import AnyNetDesign, Design
 from regnety.architecture.stages import StageDesign
-from regnety.catalog.models import EMBEDDED_MODEL, list_models, model_info
+from regnety.catalog.models import EMBEDDED_MODELS, list_models, model_info
 from regnety.errors import InvalidDesignError
 from regnety.weights.dialects.timm import TIMM
 
-MODELS = [name for name in list_models() if name != EMBEDDED_MODEL]
+MODELS = [name for name in list_models() if name not in EMBEDDED_MODELS]
 SMALL = ("regnety_002", "regnety_004", "regnety_006", "regnety_008_tv", "regnetx_002", "regnetx_004_tv")
 FLOAT32 = Design(depth=10, w0=120, wa=81.49, wm=2.1, group_width=8)
 """One whose widths differ between single and double precision."""

@@ -12,11 +12,11 @@ from bundles import SMALL_DESIGN, random_weights
 from regnety.architecture.description import AnyDesign, Architecture
 from regnety.architecture.design import AnyNetDesign, Design
 from regnety.architecture.stages import StageDesign
-from regnety.catalog.models import EMBEDDED_MODEL, list_models, model_info
+from regnety.catalog.models import EMBEDDED_MODELS, list_models, model_info
 from regnety.weights.dialects.registry import in_dialect
 from regnety.weights.dialects.transformers import TRANSFORMERS, groups_width
 
-MODELS = [name for name in list_models() if name != EMBEDDED_MODEL]
+MODELS = [name for name in list_models() if name not in EMBEDDED_MODELS]
 SMALL = ("regnety_002", "regnety_004", "regnety_006", "regnety_008", "regnetx_002", "regnetx_008")
 LARGE = ("regnety_040", "regnety_032", "regnetx_080")
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.catalog.models import DEFAULT_MODEL
 from regnety.cli.options.images import from_option, named_images, refuse_as_output, silence_decoders
 from regnety.cli.options.run import run_options
 from regnety.cli.options.shared import model_option, quiet_option, recursive_option, resume_option, state_dict_option
@@ -53,7 +53,7 @@ def embed(
     IMAGE is a file, a folder or an address. `neighbours` and `duplicates` read what this writes.
 
     An embedding is the model's pooled features, before the classifier. For photographs use a model trained on
-    ImageNet, such as --model regnety_040; the default model was trained on pictures of 32x32 pixels.
+    ImageNet, such as --model regnety_040; the default model was trained on pictures of 64x64 pixels.
 
     Example:  regnety embed photos/ --recursive --output embeddings.parquet
     """
@@ -68,12 +68,13 @@ def embed(
     from regnety.inference.similarity.embedding_files import write_embeddings
 
     silence_decoders()
-    bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
+    bundle = Bundle.load(DEFAULT_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
     embedder = Embedder(bundle, **how)
     sources = named_images(images, lists, recursive=recursive)
     if not quiet:
         if model is None:
-            said = f"no --model given; using {EMBEDDED_MODEL}, which was trained on pictures of 32x32 pixels"
+            size = bundle.preprocessing.image_size
+            said = f"no --model given; using {DEFAULT_MODEL}, which was trained on pictures of {size}x{size} pixels"
             say(f"{said}; for photographs use --model regnety_040")
         say_notice(bundle)
     say_replaced(place, quiet=quiet)

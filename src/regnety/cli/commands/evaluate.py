@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.catalog.models import DEFAULT_MODEL
 from regnety.cli.options.run import run_options
 from regnety.cli.options.shared import data_option, labels_option, model_option, quiet_option, state_dict_option
 from regnety.cli.output.claiming import claim_page, say_replaced
@@ -86,7 +86,7 @@ def evaluate(
 
     written = RowOutput(output_format, output, quiet=quiet)
     report_place = None if report is None else claim_page(report)
-    bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
+    bundle = Bundle.load(DEFAULT_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
         bundle = with_found_labels(bundle, labels)
     say_notice(bundle, quiet=quiet)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.catalog.models import DEFAULT_MODEL
 from regnety.cli.options.images import named_images, refuse_as_output, silence_decoders
 from regnety.cli.options.run import run_options
 from regnety.cli.options.shared import labels_option, model_option, quiet_option, state_dict_option
@@ -71,7 +71,7 @@ def explain(
     from regnety.inference.explanation import explain as explain_image
 
     silence_decoders()
-    bundle = Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
+    bundle = Bundle.load(DEFAULT_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
         from regnety.bundle.label_files import with_found_labels
 

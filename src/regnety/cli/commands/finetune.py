@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.catalog.models import DEFAULT_MODEL
 from regnety.cli.main import Terminated, terminated_as
 from regnety.cli.options.durations import DurationType
 from regnety.cli.options.images import silence_decoders
@@ -114,12 +114,12 @@ def finetune(
             from regnety.finetuning.run import finetune as run_finetuning
 
             if model is None and not quiet:
-                say(f"no --model given; starting from {EMBEDDED_MODEL}")
+                say(f"no --model given; starting from {DEFAULT_MODEL}")
             result = run_finetuning(
                 data,
                 output,
                 val_data=val_data,
-                model=EMBEDDED_MODEL if model is None else model,
+                model=DEFAULT_MODEL if model is None else model,
                 all_layers=all_layers,
                 time_limit_s=time_limit_s,
                 epochs=epochs,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.catalog.models import DEFAULT_MODEL
 from regnety.cli.options.images import (
     STANDARD_INPUT,
     ImageList,
@@ -125,7 +125,7 @@ def predict(
 
     silence_decoders()
     predictor = _predictor(
-        Bundle.load(EMBEDDED_MODEL if model is None else model, quiet=quiet, state_dict=state_dict),
+        Bundle.load(DEFAULT_MODEL if model is None else model, quiet=quiet, state_dict=state_dict),
         ray,
         ray_workers,
         quiet,
@@ -240,7 +240,7 @@ def _write(
 def _print_notices(predictor: "AnyPredictor", model: str | None) -> None:
     bundle = predictor.bundle
     if model is None and bundle.labels is not None:
-        known = f"no --model given; using {EMBEDDED_MODEL}, which knows {', '.join(bundle.labels)}"
+        known = f"no --model given; using {DEFAULT_MODEL}, which knows {len(bundle.labels)} everyday classes"
         say(f"{known}. For ImageNet's 1,000 classes use --model regnety_040 (`regnety models` lists all).")
     say_notice(bundle)
     if bundle.labels is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.catalog.models import DEFAULT_MODEL
 from regnety.cli.main import Terminated, terminated_as
 from regnety.cli.options.images import silence_decoders
 from regnety.cli.options.shared import data_option, folder_option, model_option, quiet_option
@@ -118,8 +118,8 @@ def train(
                 },
                 resume=resume,
             )
-            if chosen.model == EMBEDDED_MODEL and model is None and not quiet and not has_begun(output):
-                say(f"no --model given; fine-tuning {EMBEDDED_MODEL}; regnety finetune is faster, and writes a report")
+            if chosen.model == DEFAULT_MODEL and model is None and not quiet and not has_begun(output):
+                say(f"no --model given; fine-tuning {DEFAULT_MODEL}; regnety finetune is faster, and writes a report")
             try:
                 result = run_training(
                     data,

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from regnety.catalog.models import DEFAULT_MODEL
 from regnety.cli.output.formats import Command
 from regnety.images.formats import MAX_PIXELS
 from regnety.inference.engines.registry import AUTO, ENGINES, PRECISION_SPELLINGS, PRECISIONS, no_precision
@@ -31,7 +32,7 @@ model_argument = click.argument("model", metavar="MODEL", shell_complete=complet
 model_option = click.option(
     "--model",
     metavar="MODEL",
-    help="A name, hf-hub:owner/name, a folder, a checkpoint, an .onnx or .xml file; by default regnety_cifar10.",
+    help=f"A name, hf-hub:owner/name, a folder, a checkpoint, an .onnx or .xml file; by default {DEFAULT_MODEL}.",
     shell_complete=complete_model,
 )
 labels_option = click.option(

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Literal, TypeAlias, Unpack
 
 from regnety.bundle.bundle import Bundle
-from regnety.catalog.models import EMBEDDED_MODEL
+from regnety.catalog.models import DEFAULT_MODEL
 from regnety.errors import ClusterError, ImageError, RegNetYError
 from regnety.images.sources import ImageSource, is_single_image, source_name
 from regnety.inference.cluster.connection import AUTO, connected
@@ -70,7 +70,7 @@ class RayPredictor:
 
     def __init__(
         self,
-        model: str | Path | Bundle = EMBEDDED_MODEL,
+        model: str | Path | Bundle = DEFAULT_MODEL,
         *,
         address: str = AUTO,
         ray_workers: int | None = None,

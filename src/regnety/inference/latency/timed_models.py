@@ -11,7 +11,7 @@ from pathlib import Path
 from regnety.architecture.counting import complexity
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.model_page import page_models
-from regnety.catalog.models import EMBEDDED_MODEL, how_to_find, is_name, list_models, model_info
+from regnety.catalog.models import EMBEDDED_MODELS, how_to_find, is_name, list_models, model_info
 from regnety.catalog.published import list_weights, published_models
 from regnety.errors import UnknownModelError
 from regnety.inference.engines.graph_cache import LARGEST_CACHED_FILE, graph_of
@@ -148,8 +148,8 @@ def models_to_time(patterns: Iterable[str]) -> list[str]:
         if not any(character in pattern for character in "*?[") or Path(pattern).exists():
             models.append(pattern)
             continue
-        # without the embedded model: it is the fastest because its images have 32 pixels, which says nothing
-        names = [name for name in list_models(pattern) if name != EMBEDDED_MODEL]
+        # without the embedded models: they are the fastest because their images are small, which says nothing
+        names = [name for name in list_models(pattern) if name not in EMBEDDED_MODELS]
         names = names or list_weights(pattern)  # a pattern with a tag: *.pycls_in1k
         if not names:
             raise UnknownModelError(f"no model matches {pattern!r}; {how_to_find(pattern)}")

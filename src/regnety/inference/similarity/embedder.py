@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from regnety.bundle.bundle import Bundle
 from regnety.catalog.addresses import HUB, split_address
-from regnety.catalog.models import EMBEDDED_MODEL, is_name
+from regnety.catalog.models import DEFAULT_MODEL, is_name
 from regnety.errors import DataError, ImageError, RegNetYError, UnknownModelError
 from regnety.images.formats import PixelWay
 from regnety.images.sources import ImageSource, is_single_image
@@ -107,7 +107,7 @@ class Embedder:
 
     def __init__(
         self,
-        model: str | Path | Bundle = EMBEDDED_MODEL,
+        model: str | Path | Bundle = DEFAULT_MODEL,
         *,
         options: RunOptions | None = None,
         **changes: Unpack[RunFields],
