@@ -72,7 +72,7 @@ def test_the_runtime_half_never_imports_torch(command: str, tmp_path: Path) -> N
     arguments = {
         "predict": [data / "cat" / "000.png"],
         "describe": ["regnety_002"],
-        "eval": ["--data", data],
+        "eval": ["--data", data, "--model", "regnety_cifar10"],
         "models": [],
         "export": [checkpoint, "-o", tmp_path / "model.onnx"],
         "convert": [checkpoint, tmp_path / "model.pyth", "--to", "pycls"],

@@ -101,6 +101,6 @@ def test_check_says_it(name: str, status: int, message: str, folder: Path, capfd
 def test_labels_that_are_not_the_models(
     name: str, message: str, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    result = regnety_here(capfd, "eval", "--data", folder / name)
+    result = regnety_here(capfd, "eval", "--data", folder / name, "--model", "regnety_cifar10")
     assert result.returncode == 2
     assert message.format(folder=folder) in result.stderr.splitlines()[-1]

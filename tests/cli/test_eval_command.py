@@ -81,7 +81,7 @@ def test_what_cannot_be_evaluated_is_one_line(data: str, message: str, folder: P
 
 
 def test_a_class_that_the_model_does_not_know_is_one_line(folder: Path) -> None:
-    result = regnety("eval", "--data", folder / "data")
+    result = regnety("eval", "--data", folder / "data", "--model", "regnety_cifar10")
     assert one_line(result) == f"{folder}/data/test/blue: regnety_cifar10 has no class named 'blue'"
 
 

@@ -201,7 +201,7 @@ def test_a_recipe_by_name_is_followed_with_values_in_its_place(colours: Path, tm
     result = regnety.train(colours, tmp_path / "run", settings=settings, quiet=True)
     assert isinstance(result, regnety.RunResult)
     stored = read_recipe(tmp_path / "run" / "recipe.yaml")
-    assert (stored.name, stored.model, stored.epochs) == ("finetune", "regnety_cifar10", 1)
+    assert (stored.name, stored.model, stored.epochs) == ("finetune", "regnety_tiny", 1)
     with pytest.raises(RecipeError, match=r"^recipe finetune: a Recipe is followed as it is; "):
         train(colours, tmp_path / "other", stored, model="regnety_002")
 

@@ -81,7 +81,7 @@ def test_inspect_finds_nothing_missing_in_a_checkpoint(ended: Path) -> None:
 
 def test_the_bundle_of_a_run_that_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = write_contrary(tmp_path / "data")
-    monkeypatch.setattr("regnety.training.run_epochs.epoch_line", stop_after(4))
+    monkeypatch.setattr("regnety.training.run_epochs.say_epoch", stop_after(4))
     with pytest.raises(KeyboardInterrupt):
         run(data, tmp_path / "run", *MEMORISED, "precision=f32")
     rows = metrics_of(tmp_path / "run")
@@ -96,19 +96,18 @@ def test_the_bundle_of_a_run_that_was_stopped(tmp_path: Path, monkeypatch: pytes
 
 
 def stop_after(epoch: int) -> Any:
-    def line(row: dict[str, Any], epochs: int) -> str:
+    def say_epoch(row: dict[str, Any], *_: Any, **__: Any) -> None:
         if row["epoch"] == epoch:
             raise KeyboardInterrupt
-        return ""
 
-    return line
+    return say_epoch
 
 
 def test_without_validation_the_bundle_is_the_last_epoch_that_was_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = write_colours(tmp_path / "data")
-    monkeypatch.setattr("regnety.training.run_epochs.epoch_line", stop_after(2))
+    monkeypatch.setattr("regnety.training.run_epochs.say_epoch", stop_after(2))
     with pytest.raises(KeyboardInterrupt):
         run(data, tmp_path / "run", "val_fraction=0")
     assert Bundle.load(tmp_path / "run").provenance["weights"] == "of epoch 2, averaged over the training"

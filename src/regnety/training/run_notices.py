@@ -25,9 +25,9 @@ def say_what_is_trained(
     if num_unreadable:
         parts.append(f"{num_unreadable} left out as unreadable")
     bundle, size = start.bundle, start.preprocessing.image_size
+    say(f"{splits.root}: {', '.join(parts)}", quiet=quiet)
     if bundle is not None and (terms := terms_in_words(bundle.provenance, title_of(bundle))) is not None:
         say(terms, quiet=quiet)
-    say(f"{splits.root}: {', '.join(parts)}", quiet=quiet)
     say(f"the model sees {size}x{size} pixels, {start.why_this_size}", quiet=quiet)
 
 
