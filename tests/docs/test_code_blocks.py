@@ -8,6 +8,8 @@ from code_blocks import DRAWING, ROOT, check_shown, code_blocks, make_workplace,
 
 DOCS = ROOT / "docs"
 PAGES = [page for page in sorted(DOCS.rglob("*.md")) if "_build" not in page.parts and code_blocks(page)]
+LONG = ("reference/recipes.md", "reference/latency.md")
+"""Pages that take more than a quarter of a minute."""
 TUTORIALS = [page for page in PAGES if page.parent.name == "tutorials"]
 
 
@@ -18,7 +20,13 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+def path_of(page: Path) -> str:
+    return page.relative_to(DOCS).as_posix()
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.slow] * (path_of(page) in LONG), id=path_of(page)) for page in PAGES]
+)
 def test_a_page_does_what_it_shows(page: Path, workplace: Path) -> None:
     run_page(page, workplace)
 

@@ -183,6 +183,7 @@ def test_a_kill_leaves_nothing_lying_about(splits: Path, tmp_path: Path, capfd: 
     assert [path.name for path in (tmp_path / "run").rglob(".*")] == [".run.lock"]
 
 
+@pytest.mark.slow
 def test_a_longer_run_that_is_killed_goes_on_to_the_same_weights(
     data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -119,7 +119,7 @@ def train(
                 resume=resume,
             )
             if chosen.model == DEFAULT_MODEL and model is None and not quiet and not has_begun(output):
-                say(f"no --model given; fine-tuning {DEFAULT_MODEL}; regnety finetune is faster, and writes a report")
+                say(f"no --model given; fine-tuning {DEFAULT_MODEL}; regnety finetune is faster")
             try:
                 result = run_training(
                     data,
