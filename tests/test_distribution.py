@@ -24,7 +24,8 @@ from regnety.version import __version__
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-LARGEST_WHEEL = 5_000_000
+LARGEST_WHEEL = 12_000_000
+"""In bytes; the two models in it take 9 million."""
 NO_TORCH = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is not None)"
 NEED_TORCH = "RunResult create_model create_transform load_checkpoint train"
 IMPORT_EVERYTHING = """
@@ -183,8 +184,8 @@ def test_commands_work_there(environment: Environment, arguments: Sequence[str])
 def test_the_answer_is_right_there(environment: Environment) -> None:
     result = environment.run("regnety", "predict", "photo.png", "--format", "json", "--quiet")
     (answer,) = json.loads(result.stdout)
-    assert answer["predictions"][0]["label"] == "cat"
-    assert 0.8 < answer["predictions"][0]["prob"] < 1
+    assert answer["predictions"][0]["label"] == "Egyptian cat"
+    assert 0.5 < answer["predictions"][0]["prob"] < 0.7
 
 
 def test_an_export_answers_there(environment: Environment) -> None:
