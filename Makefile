@@ -14,7 +14,7 @@ FILES_TO_LABELS := $(BIN)/python benchmarks/files_to_labels.py --folder build/be
 SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --builder html
 
 LOWEST := build/lowest
-LOWEST_TESTS := $(addprefix tests/,architecture bundle catalog graph images weights test_storage.py) \
+LOWEST_TESTS := $(addprefix tests/,architecture bundle catalog graph images storage weights) \
 	$(addprefix tests/cli/test_,describe_command.py models_command.py predict_command.py)
 
 .PHONY: demo test test-all lowest browser soak bench lint docs clean help
