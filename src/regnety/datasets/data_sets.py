@@ -149,11 +149,11 @@ def read_data_set(
     """
     if not str(data):  # a shell's variable that is not set; Path("") would be this folder
         raise DataError("the name of the data set is empty")
-    if labels_file is not None:
-        return _listed_folder(data, Path(labels_file))
     if val_data is not None:
         read = partial(read_data_set, keep_empty=keep_empty, quiet=quiet)
-        return _with_validation(read(data), read(val_data))
+        return _with_validation(read(data, labels_file=labels_file), read(val_data))
+    if labels_file is not None:
+        return _listed_folder(data, Path(labels_file))
     if isinstance(data, str) and is_address(data):
         return _at_address(data, quiet=quiet)
     path = Path(data)

@@ -142,12 +142,13 @@ class RunBundle:
             The result, and a line for each test picture that could not be read.
         """
         tested: EvaluationResult | None = None
-        # As it is on disk, as everybody will run it: with f16 weights, and the engine of `eval`.
-        bundle = Bundle.load(self.write())
-        if self._splits.test:
-            tested = evaluate(bundle, self._splits.test, probabilities=report is not None, quiet=quiet)
-        if report is not None:
-            report(bundle, tested)
+        if self._splits.test or report is not None:
+            # As it is on disk, as everybody will run it: with f16 weights, and the engine of `eval`.
+            bundle = Bundle.load(self.write())
+            if self._splits.test:
+                tested = evaluate(bundle, self._splits.test, probabilities=report is not None, quiet=quiet)
+            if report is not None:
+                report(bundle, tested)
         self.write(
             finished=True,
             more=None if tested is None else {"test_top1": round(tested.top1, 3), "test_pictures": tested.count},
