@@ -8,8 +8,11 @@ from code_blocks import DRAWING, ROOT, check_shown, code_blocks, make_workplace,
 
 DOCS = ROOT / "docs"
 PAGES = [page for page in sorted(DOCS.rglob("*.md")) if "_build" not in page.parts and code_blocks(page)]
-LONG = ("reference/recipes.md", "reference/latency.md")
-"""Pages that take more than a quarter of a minute."""
+LONG = (
+    *("reference/latency.md", "reference/populations.md", "reference/recipes.md"),
+    *("tutorials/clusters.md", "tutorials/deployment.md", "tutorials/design-search.md"),
+)
+"""Pages that take ten seconds and more, and are left to `make test-all`."""
 TUTORIALS = [page for page in PAGES if page.parent.name == "tutorials"]
 
 
