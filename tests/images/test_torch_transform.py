@@ -164,7 +164,6 @@ def test_it_says_what_it_does_and_goes_to_other_processes() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"is_training": True, "auto_augment": "rand-m9"}, "auto_augment must be None in training, got 'rand-m9'; use"),
         ({"is_training": True, "train_crop_mode": "rkrc"}, "train_crop_mode must be rrc in training, got 'rkrc'; use"),
         ({"is_training": True, "no_aug": True}, "no_aug must be False in training, got True; use timm.data."),
         ({"is_training": True, "hflip": 1.5}, "hflip must be from 0 to 1, got 1.5"),

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageEnhance
 
 from regnety.errors import WeightsError
+from regnety.images.auto_augment import StrongAugmentation
 from regnety.images.decoding import FILTERS
 
 Generator: TypeAlias = np.random.Generator
@@ -48,6 +49,8 @@ class RandomChanges:
     """Share of the pictures of which left and right are swapped."""
     vflip: float = 0.0
     """Share of the pictures of which top and bottom are swapped."""
+    auto_augment: StrongAugmentation | None = None
+    """Several stronger operations (`auto_augment.auto_augment`)."""
     color_jitter: tuple[float, ...] = (0.4, 0.4, 0.4)
     """Largest change of brightness, contrast and saturation, and of the hue where there is a fourth; empty for none."""
     color_jitter_prob: float | None = None
@@ -89,6 +92,8 @@ class RandomChanges:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         if generator.random() < self.vflip:
             image = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+        if self.auto_augment is not None:
+            image = self.auto_augment(image, generator)
         if self.color_jitter and (self.color_jitter_prob is None or generator.random() < self.color_jitter_prob):
             image = jittered(image, self.color_jitter, generator)
         if generator.random() < self.grayscale_prob:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from regnety.errors import WeightsError
+from regnety.images.auto_augment import auto_augment
 from regnety.images.decoding import load_image
 from regnety.images.pixels import load_pixels
 from regnety.images.random_changes import RandomChanges
@@ -28,7 +29,6 @@ CHANGES = tuple(field.name for field in fields(RandomChanges) if field.name != "
 FIXED_IN_TRAINING: dict[str, tuple[Any, ...]] = {
     "no_aug": (False,),
     "train_crop_mode": (None, "rrc"),
-    "auto_augment": (None, ""),
     "separate": (False,),
 }
 """timm's other arguments for training, with the values that are supported here."""
@@ -118,7 +118,8 @@ def create_transform(
     Args:
         input_size: of the square input in pixels; or (height, width), or (3, height, width).
         is_training: random changes with timm's distribution: a crop of random size and shape, a flip, brightness,
-            contrast and saturation; and by their arguments vertical flips, hue, grey pictures, blur and erasing.
+            contrast and saturation; and by their arguments vertical flips, hue, grey pictures, blur, erasing, and
+            AutoAugment, RandAugment and AugMix (`auto_augment="rand-m9-mstd0.5-inc1"`), which replace those of colours.
         interpolation: Pillow's filter, antialiased: bicubic, bilinear, lanczos or nearest; in training also `random`.
         mean: for each channel of values in [0, 1], or one for all.
         std: for each channel of values in [0, 1], or one for all.
@@ -152,10 +153,10 @@ def create_transform(
         raise WeightsError(f"mean must have a value for each of 3 channels, got {tuple(mean)!r}; pictures are RGB")
     if not is_training:
         return EvaluationTransform(preprocessing)
-    return TrainingTransform(preprocessing, _changes(interpolation, others))
+    return TrainingTransform(preprocessing, _changes(interpolation, preprocessing.mean, others))
 
 
-def _changes(interpolation: str, arguments: Mapping[str, Any]) -> RandomChanges:
+def _changes(interpolation: str, mean: Sequence[float], arguments: Mapping[str, Any]) -> RandomChanges:
     """timm's arguments in the form that `RandomChanges` has; None is timm's own value."""
     given = {name: value for name, value in arguments.items() if name in CHANGES and value is not None}
     if "color_jitter" in arguments:
@@ -164,6 +165,10 @@ def _changes(interpolation: str, arguments: Mapping[str, Any]) -> RandomChanges:
     for name in ("scale", "ratio"):
         if name in given:
             given[name] = tuple(given[name])
+    if text := given.pop("auto_augment", None):
+        given["auto_augment"] = auto_augment(text, interpolation=interpolation, mean=mean)
+        if "3a" not in text:
+            given["color_jitter"] = ()
     return RandomChanges(interpolation=interpolation, **given)
 
 
