@@ -143,6 +143,7 @@ def without_each(recipe: Recipe, kind: str) -> dict[str, list[str]]:
     plain = [f"optimizer.lr={SGD_RATE * recipe.batch_size:g}", "optimizer.momentum=0.9", "optimizer.weight_decay=5e-4"]
     shifted = augmentation.crop == "shift"
     means = (
+        ("whitened stem", recipe.whitened_stem, ["whitened_stem=false"]),
         ("averaged weights", recipe.averages_weights, ["ema_decay=0", "ema_alpha=null"]),
         ("smaller pictures first", recipe.small_epochs, ["small_epochs=0"]),
         ("warm-up", recipe.warmup_epochs, ["warmup_epochs=0"]),

@@ -17,6 +17,7 @@ from runs import metrics_of, run, small_recipe, weights_of
 ALL_AT_ONCE = (
     *("optimizer.name=muon", "optimizer.lr=0.01", "optimizer.clip_norm=1.0", "accumulate=2", "schedule=one-cycle"),
     *("ema_alpha=0.01", "ema_every=2", "ema_kept=better", "precise_bn_samples=16", "precision=f32"),
+    "whitened_stem=true",
 )
 
 

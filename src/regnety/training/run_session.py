@@ -9,8 +9,9 @@ from regnety.training.begun_run import BegunRun
 from regnety.training.devices import Device
 from regnety.training.distribution.workers import Workers
 from regnety.training.run_notices import say_what_is_trained, say_where_it_is
-from regnety.training.session import Session
+from regnety.training.session import FEATURE_EPOCH, Session
 from regnety.training.starting_point import StartingPoint
+from regnety.training.stem_whitening import whiten_stem
 from regnety.training.teacher import Teacher, checked_teacher
 
 
@@ -68,6 +69,8 @@ def session_of(
             "epoch; a smaller --batch-size (batch_size=) trains better",
             quiet=quiet,
         )
+    if recipe.whitened_stem:
+        whiten_stem(network, batches, preprocessing, epoch=FEATURE_EPOCH, workers=workers)
     validation = None
     if begun.val:
         validation = EvaluationBatches(begun.val, classes, preprocessing, batch_size=recipe.batch_size, workers=workers)

@@ -99,6 +99,9 @@ class Recipe:
     """Start from the model's weights."""
     initialization: Literal["timm", "pycls"] = "timm"
     """Distribution of the random weights."""
+    whitened_stem: bool = False
+    """Begin the stem with the principal components of small squares of the training pictures, each with its opposite,
+    in place of random weights (arXiv 2404.00498)."""
     image_size: int | None = None
     """Height and width of the input in pixels; None is the pretrained model's own, else 224."""
     crop_pct: float | None = None
@@ -200,6 +203,10 @@ class Recipe:
         require("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to below 1", self.label_smoothing)
         require("teacher_weight", 0 <= self.teacher_weight <= 1, "from 0 to 1", self.teacher_weight)
         require("temperature", 0.1 <= self.temperature <= 100, "from 0.1 to 100", self.temperature)
+        if self.whitened_stem and self.pretrained:
+            raise RecipeError(
+                "whitened_stem is for random weights, and pretrained starts from a model's; set one false"
+            )
         require("seed", 0 <= self.seed < 2**63, "from 0 to 2**63 - 1", self.seed)
         require("ema_decay", 0 <= self.ema_decay < 1, "from 0 to below 1", self.ema_decay)
         require("val_fraction", 0 <= self.val_fraction <= 0.5, "from 0 to 0.5", self.val_fraction)
