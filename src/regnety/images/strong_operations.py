@@ -116,8 +116,8 @@ def _blurred(image: Image.Image, strength: float, generator: Generator, surround
 def _blurred_at_random(
     image: Image.Image, strength: float, generator: Generator, surroundings: Surroundings
 ) -> Image.Image:
-    ends = sorted((0.1, 2 * _up_to_1(strength)))
-    return image.filter(ImageFilter.GaussianBlur(generator.uniform(*ends)))
+    low, high = sorted((0.1, 2 * _up_to_1(strength)))
+    return image.filter(ImageFilter.GaussianBlur(generator.uniform(low, high)))
 
 
 def _up_to_1(strength: float) -> float:

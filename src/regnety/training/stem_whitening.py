@@ -75,7 +75,8 @@ def _pictures(batches: TrainingBatches, epoch: int) -> Iterator[Tensor]:
     """This worker's part of the pictures that are looked at, uint8 [N, height, width, 3] on the processor."""
     seen = 0
     for pixels, _ in batches.epoch(epoch):
-        yield from torch.as_tensor(pixels).cpu().split(CHUNK)
+        for first in range(0, len(pixels), CHUNK):
+            yield torch.as_tensor(pixels[first : first + CHUNK]).cpu()
         seen += batches.part.whole
         if seen >= PICTURES:
             return
