@@ -163,6 +163,8 @@ def test_no_operation_comes_twice_where_they_are_weighted(monkeypatch: pytest.Mo
         ),
         ("original-m9", "auto_augment 'original-m9': 'm9' must be one of mstd with a number after it"),
         ("augmix-z1", "auto_augment 'augmix-z1': 'z1' must be one of m, w, d, a, b, mstd with a number after it"),
+        ("augmix-w0", "auto_augment 'augmix-w0': w must be above 0"),
+        ("augmix-a0.0", "auto_augment 'augmix-a0.0': a must be above 0"),
         (9, "auto_augment must be text, as rand-m9-mstd0.5-inc1, got 9"),
     ],
 )

@@ -115,6 +115,18 @@ def test_a_run_begins_with_it(tmp_path: Path) -> None:
     assert len(hashes) == 2
 
 
+def test_a_resumed_run_does_not_look_at_the_pictures_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_colours(tmp_path / "data" / "train", count=12)
+    settings = ("whitened_stem=true", "val_fraction=0")
+    run(tmp_path / "data", tmp_path / "run", *settings, "epochs=1")
+    calls: list[object] = []
+    monkeypatch.setattr("regnety.training.run_session.whiten_stem", lambda *_, **__: calls.append(1))
+    run(tmp_path / "data", tmp_path / "run", *settings, "epochs=2", resume=True)
+    assert not calls
+    run(tmp_path / "data", tmp_path / "other", *settings, "epochs=1")
+    assert calls
+
+
 def test_a_pretrained_start_and_a_whitened_stem_exclude_each_other() -> None:
     with pytest.raises(RecipeError, match=r"^whitened_stem is for random weights, and pretrained starts from"):
         Recipe(name="both", model="regnety_tiny", pretrained=True, whitened_stem=True)

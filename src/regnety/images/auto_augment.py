@@ -301,6 +301,9 @@ def _rand_augment(text: str, sections: Sequence[str], surroundings: Surroundings
 
 def _augmix(text: str, sections: Sequence[str], surroundings: Surroundings) -> AugMix:
     values = _values(text, sections, {"m": int, "w": int, "d": int, "a": float, "b": int, "mstd": float})
+    for name in ("w", "a"):
+        if values.get(name) == 0:
+            raise WeightsError(f"auto_augment {text!r}: {name} must be above 0")
     return AugMix(
         strength=_Strength(values.get("m", 3), values.get("mstd", math.inf)),
         width=int(values.get("w", 3)),

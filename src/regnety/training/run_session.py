@@ -6,6 +6,7 @@ from regnety.notices import say
 from regnety.text import counted
 from regnety.training.batches import EvaluationBatches, training_batches
 from regnety.training.begun_run import BegunRun
+from regnety.training.checkpoints import checkpoints
 from regnety.training.devices import Device
 from regnety.training.distribution.workers import Workers
 from regnety.training.run_notices import say_what_is_trained, say_where_it_is
@@ -69,7 +70,7 @@ def session_of(
             "epoch; a smaller --batch-size (batch_size=) trains better",
             quiet=quiet,
         )
-    if recipe.whitened_stem:
+    if recipe.whitened_stem and not checkpoints(run):  # a checkpoint has all weights
         whiten_stem(network, batches, preprocessing, epoch=FEATURE_EPOCH, workers=workers)
     validation = None
     if begun.val:
