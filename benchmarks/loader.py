@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=1000, help="photographs (default: %(default)s)")
     parser.add_argument("--timm-python", help="Python of an environment with timm; left out without")
-    parser.add_argument("--spdl-python", help="Python of an environment with spdl-io and NumPy; left out without")
+    parser.add_argument("--spdl-python", help="of an environment with spdl-core, spdl-io and NumPy; left out without")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--output", type=Path, help="a JSON file")
     parser.add_argument("--own", choices=OURS, help=argparse.SUPPRESS)

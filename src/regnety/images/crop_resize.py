@@ -8,7 +8,8 @@ Asked for one direction at a time it gives Pillow's pixels, within 0.01 grey lev
 import functools
 import math
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,10 @@ from regnety.preprocessing import Preprocessing
 if TYPE_CHECKING:
     from cykooz_resizer import ResizeAlg, Resizer
 
+Box: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right, bottom, in pixels and parts of them."""
+BoxOf: TypeAlias = Callable[[int, int], Box]
+"""From width and height of an upright picture to the part of it that is wanted."""
 SUPPORT = {"bicubic": 2, "bilinear": 1, "lanczos": 3}
 """Half of a filter's width, in pixels of the smaller of the two pictures. `nearest` is absent: it has no fast way."""
 STRIP_BYTES = 1 << 19
@@ -40,24 +45,58 @@ def crop_resize(
     orientation: int = 1,
     size: tuple[int, int] | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """uint8 [height, width, 3] as stored -> uint8 [image_size, image_size, 3], upright.
+    """uint8 [height, width, 3] as stored -> uint8 [image_size, image_size, 3], upright: the part that a model sees.
 
     Args:
         pixels: a picture of any size.
         preprocessing: size, crop and filter; not `nearest`.
-        orientation: EXIF's, 1 to 8; the turn is made on the small result.
-        size: width and height of the picture as it is stored, where it was decoded to some eighths of them.
+        orientation: as in `box_resize`.
+        size: as in `box_resize`.
     """
     height, width = pixels.shape[:2]
-    stored_width, stored_height = size or (width, height)
-    box = stored_box(stored_width, stored_height, preprocessing, orientation)
+    width, height = upright_size(*size, orientation) if size else upright_size(width, height, orientation)
+    return box_resize(
+        pixels,
+        preprocessing.source_box,
+        preprocessing.image_size,
+        preprocessing.interpolation,
+        orientation=orientation,
+        size=size,
+        resized_height=preprocessing.resized_size(width, height)[1],
+    )
+
+
+def box_resize(
+    pixels: npt.NDArray[np.uint8],
+    box_of: BoxOf,
+    side: int,
+    interpolation: str,
+    *,
+    orientation: int = 1,
+    size: tuple[int, int] | None = None,
+    resized_height: int | None = None,
+) -> npt.NDArray[np.uint8]:
+    """uint8 [height, width, 3] as stored -> uint8 [side, side, 3], upright: a part, stretched to a square.
+
+    Args:
+        pixels: a picture of any size.
+        box_of: the part.
+        side: of the result, in pixels.
+        interpolation: the filter; not `nearest`.
+        orientation: EXIF's, 1 to 8; the turn is made on the small result.
+        size: width and height of the picture as it is stored, where it was decoded to some eighths of them.
+        resized_height: that Pillow would give the upright picture, where more than the part is resized; it decides the
+            order in which Pillow filters.
+    """
+    height, width = pixels.shape[:2]
+    stored_size: tuple[int, int] = size or (width, height)
+    box = stored_box(*stored_size, box_of, orientation)
     if size is not None:
         # libjpeg scales by exact eighths and rounds the sides up: 4001 pixels at 1/2 are 2001. Dividing the sides
         # would stretch the picture by a part of a pixel, so the eighth is found again and the box scaled by it.
         scale = round(8 * max(width, height) / max(size)) / 8
         box = (box[0] * scale, box[1] * scale, min(box[2] * scale, width), min(box[3] * scale, height))
-    support = SUPPORT[preprocessing.interpolation]
-    side = preprocessing.image_size
+    support = SUPPORT[interpolation]
     columns = _needed(box[0], box[2], width, side, support)
     rows = _needed(box[1], box[3], height, side, support)
     across = (box[0] - columns[0], box[2] - columns[0])
@@ -66,19 +105,21 @@ def crop_resize(
     directions = [("across", across), ("down", down)]
     # Pillow turns the picture upright first and resizes then; here the small result is turned. So a transposed picture
     # is filtered in the other order, and Pillow's own exception (`_down_first`) turns it round once more.
-    if (orientation in _TRANSPOSED) != _down_first(stored_width, stored_height, preprocessing, orientation):
+    if (orientation in _TRANSPOSED) != _down_first(*upright_size(*stored_size, orientation), resized_height or side):
         directions.reverse()
-    return upright(_resized(part, directions, side, preprocessing.interpolation), orientation)
+    return upright(_resized(part, directions, side, interpolation), orientation)
 
 
-def stored_box(
-    width: int, height: int, preprocessing: Preprocessing, orientation: int
-) -> tuple[float, float, float, float]:
-    """(left, top, right, bottom) of the upright crop, in pixels of the picture as it is stored."""
+def upright_size(width: int, height: int, orientation: int) -> tuple[int, int]:
+    """Width and height of a picture after it was turned as EXIF's orientation says."""
+    return (height, width) if orientation in _TRANSPOSED else (width, height)
+
+
+def stored_box(width: int, height: int, box_of: BoxOf, orientation: int) -> Box:
+    """A part of the upright picture, in pixels of the picture as it is stored."""
+    left, top, right, bottom = box_of(*upright_size(width, height, orientation))
     if orientation in _TRANSPOSED:
-        top, left, bottom, right = preprocessing.source_box(height, width)
-    else:
-        left, top, right, bottom = preprocessing.source_box(width, height)
+        left, top, right, bottom = top, left, bottom, right
     if orientation in _MIRRORED_ACROSS:
         left, right = width - right, width - left
     if orientation in _MIRRORED_DOWN:
@@ -86,11 +127,9 @@ def stored_box(
     return left, top, right, bottom
 
 
-def _down_first(width: int, height: int, preprocessing: Preprocessing, orientation: int) -> bool:
+def _down_first(width: int, height: int, resized_height: int) -> bool:
     """Whether Pillow filters columns first: since 13.0 it does where a picture over twice as tall as wide shrinks."""
-    if orientation in _TRANSPOSED:
-        width, height = height, width
-    return height > 2 * width and preprocessing.resized_size(width, height)[1] < height and _pillow_major() >= 13
+    return height > 2 * width and resized_height < height and _pillow_major() >= 13
 
 
 @functools.cache

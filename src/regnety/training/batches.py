@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from regnety.datasets.samples import Sample
-from regnety.images.decoding import FILTERS
+from regnety.images.crop_resize import Box
 from regnety.images.pixels import load_pixels
 from regnety.preprocessing import Preprocessing
 from regnety.training.batch_plan import (
@@ -100,7 +100,9 @@ def training_batches(
     threads = device.is_processor or augmentation.operations != "none"
     if augmentation.crop != "shift":
         images = images or training_images(samples, preprocessing, kept_side=augmentation.kept_side, quiet=quiet)
-        pixels = None if threads else pixels_of_one_size(images, largest_side=int(REDUCED * side))
+        # Apple's GPU has no bicubic sampling in every release of torch that may be installed.
+        on_card = device.kind == "cuda" and not threads
+        pixels = pixels_of_one_size(images, largest_side=int(REDUCED * side)) if on_card else None
         if pixels is not None:
             return CroppedOnDevice(pixels, targets, augmentation, plan, device, image_size=side)
         pictures = _CroppedPictures(images, preprocessing, augmentation)
@@ -194,8 +196,7 @@ class _CroppedPictures:
 
     def __init__(self, images: TrainingImages, preprocessing: Preprocessing, augmentation: Augmentation) -> None:
         self._images = images
-        self._size = (preprocessing.image_size, preprocessing.image_size)
-        self._filter = FILTERS[preprocessing.interpolation]
+        self._side = preprocessing.image_size
         self._augmentation = augmentation
 
     def of_batch(self, whole: npt.NDArray[np.intp], generator: np.random.Generator, part: BatchPart) -> list[Picture]:
@@ -209,13 +210,14 @@ class _CroppedPictures:
         ]
 
     def _load(self, index: int, numbers: npt.NDArray[np.float64], operation: npt.NDArray[np.float64] | None) -> Pixels:
-        image = self._images(index)
-        left, top, right, bottom = crop_boxes(image.width, image.height, self._augmentation, numbers[:-1]).tolist()
-        # Crop and resize in one call: with `box` Pillow also takes fractions of pixels.
-        image = image.resize(self._size, self._filter, box=(left, top, right, bottom))
+        def box_of(width: int, height: int) -> Box:
+            left, top, right, bottom = crop_boxes(width, height, self._augmentation, numbers[:-1]).tolist()
+            return left, top, right, bottom
+
+        pixels = self._images.crop(index, box_of, self._side)
         if self._augmentation.flip and numbers[-1] < 0.5:
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return np.asarray(image if operation is None else trivial_augment(image, operation))
+            pixels = pixels[:, ::-1]
+        return _changed(pixels, operation)
 
 
 class _ShiftedPictures:
@@ -240,8 +242,7 @@ class _ShiftedPictures:
         columns: npt.NDArray[np.intp],
         operation: npt.NDArray[np.float64] | None,
     ) -> Pixels:
-        pixels = self._padded[index][rows[:, None], columns]
-        return pixels if operation is None else np.asarray(trivial_augment(Image.fromarray(pixels), operation))
+        return _changed(self._padded[index][rows[:, None], columns], operation)
 
 
 def _operations(
@@ -252,6 +253,11 @@ def _operations(
         return [None] * len(part.places)
     numbers: npt.NDArray[np.float64] = part.of(generator.random((count, 3)))
     return numbers
+
+
+def _changed(pixels: Pixels, operation: npt.NDArray[np.float64] | None) -> Pixels:
+    """The same after one of TrivialAugment's operations, if there are random numbers for it."""
+    return pixels if operation is None else np.asarray(trivial_augment(Image.fromarray(pixels), operation))
 
 
 class _StreamedBatches(PlannedBatches):

@@ -1,16 +1,17 @@
 """Training pictures in memory: as evaluation sees them, or reduced once, for crops in each epoch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from typing import TypeAlias
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
 from regnety.datasets.samples import Sample
 from regnety.errors import DataError
+from regnety.images.crop_resize import BoxOf
 from regnety.images.decoding import load_image
-from regnety.images.pixels import load_pixels
+from regnety.images.pixels import load_crop, load_pixels
 from regnety.inference.engines.processor import available_cores
 from regnety.preprocessing import Preprocessing
 from regnety.progress import Progress
@@ -56,8 +57,11 @@ def padded_pixels(pixels: Pixels, shift: int) -> Pixels:
     return np.pad(pixels, ((0, 0), (shift, shift), (shift, shift), (0, 0)), mode="reflect") if shift else pixels
 
 
-TrainingImages: TypeAlias = Callable[[int], Image.Image]
-"""The picture of a sample's number, in RGB."""
+class TrainingImages(Protocol):
+    """Pictures, of which parts are asked for."""
+
+    def crop(self, index: int, box_of: BoxOf, side: int) -> Pixels:
+        """A part of the picture of a sample's number, stretched to a square: uint8 [side, side, 3]."""
 
 
 def training_images(
@@ -67,20 +71,16 @@ def training_images(
 
     Args:
         samples: the training pictures.
-        preprocessing: says whether they are turned upright.
+        preprocessing: has the filter, and says whether they are turned upright.
         kept_side: shorter side in pixels that they are reduced to and kept; smaller ones stay as they are.
         quiet: show no progress.
 
     Raises:
         ImageError: a picture cannot be read.
     """
-
-    def decoded(index: int) -> Image.Image:
-        return load_image(samples[index].image, exif_orientation=preprocessing.exif_orientation)
-
     if kept_side is None:
-        return decoded
-    reduced = _ReducedImages(decoded, len(samples), kept_side)
+        return _DecodedImages(samples, preprocessing)
+    reduced = _ReducedImages(samples, preprocessing, kept_side)
     reduced.fill(quiet=quiet)
     return reduced
 
@@ -100,24 +100,45 @@ def pixels_of_one_size(images: TrainingImages, *, largest_side: int) -> Pixels |
     return None if max(kept[0].shape) > largest_side else np.stack(kept)
 
 
+class _DecodedImages:
+    """Pictures that are decoded whenever a part is asked for: a large JPEG no further than the part needs."""
+
+    def __init__(self, samples: Sequence[Sample], preprocessing: Preprocessing) -> None:
+        self._samples = samples
+        self._preprocessing = preprocessing
+
+    def crop(self, index: int, box_of: BoxOf, side: int) -> Pixels:
+        preprocessing = self._preprocessing
+        return load_crop(
+            self._samples[index].image,
+            box_of,
+            side,
+            interpolation=preprocessing.interpolation,
+            exif_orientation=preprocessing.exif_orientation,
+        )
+
+
 class _ReducedImages:
     """Pictures reduced to a shorter side and kept in memory.
 
     Args:
-        decoded: the whole pictures.
-        count: how many there are.
-        side: their shorter side in pixels.
+        samples: the pictures.
+        preprocessing: has the filter of the parts, and says whether pictures are turned upright.
+        kept_side: their shorter side in pixels.
     """
 
-    def __init__(self, decoded: TrainingImages, count: int, side: int) -> None:
-        self._decoded = decoded
-        self._side = side
+    def __init__(self, samples: Sequence[Sample], preprocessing: Preprocessing, kept_side: int) -> None:
+        self._samples = samples
+        self._preprocessing = preprocessing
+        self._side = kept_side
         # As arrays: Pillow's own pictures have four bytes for a pixel.
-        self.kept: list[Pixels | None] = [None] * count
+        self.kept: list[Pixels | None] = [None] * len(samples)
 
-    def __call__(self, index: int) -> Image.Image:
+    def crop(self, index: int, box_of: BoxOf, side: int) -> Pixels:
         kept = self.kept[index]
-        return Image.fromarray(self._reduced(index) if kept is None else kept)
+        pixels = self._reduced(index) if kept is None else kept
+        interpolation = self._preprocessing.interpolation
+        return load_crop(pixels, box_of, side, interpolation=interpolation, exif_orientation=False)
 
     def fill(self, *, quiet: bool) -> None:
         """Reduce all of them now, so that all epochs take the same time.
@@ -140,7 +161,7 @@ class _ReducedImages:
                 progress.advance()
 
     def _reduced(self, index: int) -> Pixels:
-        image = self._decoded(index)
+        image = load_image(self._samples[index].image, exif_orientation=self._preprocessing.exif_orientation)
         shrink = self._side / min(image.size)
         if shrink < 1:
             size = (max(1, round(image.width * shrink)), max(1, round(image.height * shrink)))
