@@ -9,6 +9,7 @@ RegNetYError                 what `except` at an edge catches; str() is one line
 ├── ImageError               a file that is not an image, is truncated or is over the pixel limit
 ├── DataError                a data folder, a file of class names or one of embeddings that cannot be used
 ├── RecipeError              a training recipe or run that contradicts itself
+│   └── LossError            the loss of a training is not finite any more
 ├── JobError                 a batch job that cannot be started, resumed or written
 ├── ClusterError             a Ray cluster that cannot be reached or started, or whose workers cannot run the model
 ├── EngineError              an engine or a precision that is unavailable here
@@ -51,6 +52,10 @@ class DataError(RegNetYError, ValueError):
 
 class RecipeError(RegNetYError, ValueError):
     """A training recipe, or the run it would continue, contradicts itself."""
+
+
+class LossError(RecipeError):
+    """The loss of a training is not finite any more: each run of the recipe comes to that."""
 
 
 class JobError(RegNetYError, RuntimeError):

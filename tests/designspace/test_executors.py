@@ -1,11 +1,13 @@
 """Where trials are trained, without a cluster."""
 
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from regnety.designspace.executors import RayTasks
-from regnety.designspace.trials import Conditions
+from regnety.designspace.trials import Conditions, TrialData
 from regnety.errors import ClusterError
 
 
@@ -27,3 +29,10 @@ def _tasks(resources: dict[str, float], most: int | None) -> RayTasks:
     tasks._ray = SimpleNamespace(cluster_resources=lambda: resources)
     tasks._conditions, tasks._most, tasks._gpus = Conditions(threads=2), most, 0
     return tasks
+
+
+def test_cards_that_the_cluster_lacks_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(cluster_resources=lambda: {"CPU": 2.0}))
+    data = TrialData((), (), (), "", "")
+    with pytest.raises(ClusterError, match=r"^the Ray cluster has 0 graphics cards, and a trial is to have 0\.5$"):
+        RayTasks((), data, Path("here"), Conditions(), most=None, gpus=0.5)

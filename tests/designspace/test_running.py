@@ -2,17 +2,23 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 pytest.importorskip("torch", reason="needs torch: make test installs it")
 
+from pictures import write_colours
 from populations import DESIGNS, SETTINGS, epochs_of_trials, population, records_of, write_data
+from regnety import train
+from regnety.datasets.data_sets import read_data_set
 from regnety.designspace import executors, running, trials
 from regnety.designspace.running import run_population
-from regnety.errors import DataError, InvalidDesignError, JobError, RecipeError
+from regnety.errors import DataError, InvalidDesignError, JobError, LossError, RecipeError
 from regnety.training import kept_pictures
+from regnety.training.pictures import look_at_pictures
+from runs import metrics_of
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +170,7 @@ def test_before_its_first_result_there_is_nothing_to_lose(
         patch.setattr(executors, "outcome_of", refusing)
         with pytest.raises(KeyboardInterrupt):
             population(data, output, count=1, threads=2)
-    (output / "trials" / "00000").mkdir(parents=True)
+    (output / "trials" / "00000").mkdir(parents=True, exist_ok=True)
     population(data, output, count=1, settings=["epochs=1"])
     assert json.loads((output / "population.json").read_text("utf-8"))["threads"] == 1
     assert epochs_of_trials(output) == {0: [1]}
@@ -181,3 +187,88 @@ def test_what_cannot_be_a_population(data: Path, tmp_path: Path) -> None:
     (tmp_path / "d" / "letter.txt").touch()
     with pytest.raises(JobError, match="is not empty and holds no population"):
         population(data, tmp_path / "d")
+
+
+SAME = ("val_top1", "val_loss", "train_loss", "train_top1", "lr")
+"""Columns that a trial and a run of the same recipe have alike."""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [(), ("whitened_stem=true",), ("accumulate=2", "augmentation.repeats=2"), ("drop_path=0.2", "drop_rate=0.1")],
+    ids=str,
+)
+def test_a_trial_is_a_run_of_its_recipe(settings: tuple[str, ...], data: Path, tmp_path: Path) -> None:
+    """Also with what only some recipes ask for."""
+    output = population(data, tmp_path / "population", count=1, settings=["epochs=2", "precision=f32", *settings])
+    (record,) = records_of(output)
+    text = "depth=2,w0=8,wa=16,wm=2,group_width=8,stem_stride=1"
+    own = [*SETTINGS, "epochs=2", "precision=f32", *settings]
+    train(data, tmp_path / "run", "population", design=text, settings=own, report=False, quiet=True)
+    for row, wanted in zip(record["rows"], metrics_of(tmp_path / "run"), strict=True):
+        # a run computes with as many threads as there are cores
+        assert [row[name] for name in SAME] == pytest.approx([wanted[name] for name in SAME], rel=1e-4)
+
+
+def test_a_trial_learns_from_a_teacher(data: Path, tmp_path: Path) -> None:
+    text = "depth=2,w0=8,wa=16,wm=2,group_width=8,stem_stride=1"
+    train(data, tmp_path / "teacher", "population", design=text, settings=[*SETTINGS, "epochs=1"], quiet=True)
+    alone = population(data, tmp_path / "alone", count=1, settings=["epochs=1"])
+    taught = population(data, tmp_path / "taught", count=1, settings=["epochs=1", f"teacher={tmp_path / 'teacher'}"])
+    (one,), (other,) = records_of(alone), records_of(taught)
+    assert one["rows"][0]["train_loss"] != other["rows"][0]["train_loss"]
+    others = write_colours(tmp_path / "others", "red", "blue", count=12)
+    with pytest.raises(RecipeError, match="its classes must be those of the data"):
+        population(others, tmp_path / "refused", settings=[f"teacher={tmp_path / 'teacher'}"])
+    assert not (tmp_path / "refused" / "journal.jsonl").exists()
+
+
+def test_photographs_of_the_same_names_are_others(data: Path, tmp_path: Path) -> None:
+    def of(place: Path) -> trials.TrialData:
+        splits = read_data_set(place, quiet=True).training()
+        seen = look_at_pictures(splits, tmp_path / "run", begun=False, skip_unreadable=False, quiet=True).seen
+        return trials.TrialData.of(splits, tuple(splits.train), (), seen=seen)
+
+    other = write_colours(tmp_path / "data", "red", "green", count=12, seed=1)
+    assert of(data) == of(data)
+    assert of(data).digest == of(other).digest
+    assert of(data) != of(other)
+    before = of(other)
+    write_colours(tmp_path / "data", "red", "green", count=12, seed=2, width=41)  # in place
+    assert of(other) != before
+
+
+@pytest.mark.parametrize(("error", "again"), [(RecipeError("no such card"), True), (LossError("not finite"), False)])
+def test_only_a_loss_that_is_not_finite_is_final(
+    error: Exception, again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(trials, "train_trial", failing)
+    trial, data = SimpleNamespace(number=3, recipe=None), SimpleNamespace()
+    outcome = trials.outcome_of(trial, data, until=1, folder=None, conditions=trials.Conditions())  # type: ignore[arg-type]
+    assert (outcome.message, outcome.again) == (str(error), again)
+
+
+def test_a_trial_that_gets_its_process_killed_comes_after_the_others(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "killed"
+    population(data, output, count=3, settings=["epochs=1"])
+    records = records_of(output)
+    (output / "journal.jsonl").write_text(json.dumps(records[0]) + "\n", "utf-8")
+    begun = output / "trials" / "00001" / "begun"
+    begun.parent.mkdir(parents=True)
+    begun.touch()  # as a process leaves it that was killed
+    population(data, output, count=3, settings=["epochs=1"], resume=True)
+    assert [record["trial"] for record in records_of(output)] == [0, 2, 1]
+    assert not begun.exists()
+
+
+def test_results_without_their_plan_are_not_taken_for_others(data: Path, tmp_path: Path) -> None:
+    output = population(data, tmp_path / "population", count=2, settings=["epochs=1"])
+    (output / "population.json").unlink()
+    before = (output / "journal.jsonl").read_bytes()
+    for resume in (False, True):
+        with pytest.raises(JobError, match=r"has results \(journal\.jsonl\) of a population"):
+            population(data, output, count=2, settings=["epochs=2"], resume=resume)
+    assert (output / "journal.jsonl").read_bytes() == before

@@ -56,6 +56,8 @@ def test_trials_by_design_draw_and_seed() -> None:
         ("optimizer.lr=uniform:-1:1", "optimizer.lr must be above 0"),
         ("lr=log:0.1:1", "did you mean optimizer.lr"),
         ("seed=choice:1:2", "seeds from --repeat"),
+        ("val_fraction=choice:0.1:0.2", "changes no trial"),
+        ("patience=choice:1:2", "changes no trial"),
         ("precision=uniform:f32:bf16", "uniform takes two numbers"),
     ],
 )

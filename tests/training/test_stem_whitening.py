@@ -120,7 +120,7 @@ def test_a_resumed_run_does_not_look_at_the_pictures_again(tmp_path: Path, monke
     settings = ("whitened_stem=true", "val_fraction=0")
     run(tmp_path / "data", tmp_path / "run", *settings, "epochs=1")
     calls: list[object] = []
-    monkeypatch.setattr("regnety.training.run_session.whiten_stem", lambda *_, **__: calls.append(1))
+    monkeypatch.setattr("regnety.training.recipe_session.whiten_stem", lambda *_, **__: calls.append(1))
     run(tmp_path / "data", tmp_path / "run", *settings, "epochs=2", resume=True)
     assert not calls
     run(tmp_path / "data", tmp_path / "other", *settings, "epochs=1")

@@ -14,6 +14,8 @@ from regnety.text import one_line
 LOOK_S = 0.5
 """Seconds between two looks at the cluster."""
 TRIAL_FOLDER = "trials"
+BEGUN_FILE = "begun"
+"""In the folder of a trial while this process trains it: what is found there later did not come to its end."""
 
 
 class Executor(Protocol):
@@ -67,17 +69,24 @@ class ThisProcess:
     def ended(self) -> list[Outcome]:
         """Train what was started."""
         works, self._waiting = self._waiting, []
-        return [
-            outcome_of(
+        return [self._trained(work) for work in works]
+
+    def _trained(self, work: Work) -> Outcome:
+        place = folder_of(self._folder, work.trial)
+        place.mkdir(parents=True, exist_ok=True)
+        begun = place / BEGUN_FILE
+        begun.touch()
+        try:
+            return outcome_of(
                 self._trials[work.trial],
                 self._data,
                 until=work.until,
-                folder=folder_of(self._folder, work.trial),
+                folder=place,
                 conditions=self._conditions,
-                after_epoch=lambda row, trial=work.trial: self._after_epoch(trial, row),  # type: ignore[misc]
+                after_epoch=lambda row: self._after_epoch(work.trial, row),
             )
-            for work in works
-        ]
+        finally:
+            begun.unlink(missing_ok=True)
 
 
 class RayTasks:
@@ -90,6 +99,9 @@ class RayTasks:
         conditions: how they are computed.
         most: trials at a time; None is as many as fit.
         gpus: graphics cards of a trial, also a share of one.
+
+    Raises:
+        ClusterError: the cluster has fewer cards than a trial is to have.
     """
 
     def __init__(
@@ -105,6 +117,8 @@ class RayTasks:
         import ray
 
         self._ray: Any = ray
+        if (cards := self._ray.cluster_resources().get("GPU", 0)) < gpus:
+            raise ClusterError(f"the Ray cluster has {cards:g} graphics cards, and a trial is to have {gpus:g}")
         self._trials, self._folder, self._conditions = trials, folder, conditions
         self._most, self._gpus = most, gpus
         self._data = self._ray.put(data)
@@ -151,6 +165,11 @@ class RayTasks:
             message = f"the worker died: {one_line(str(error).partition(chr(10))[0])}"
             seconds = time.monotonic() - started
             return Outcome(trial=work.trial, rows=[], seconds=seconds, message=message, again=True)
+
+
+def not_ended(population: Path) -> set[int]:
+    """The trials that a process was training when it was killed, possibly by their own need for memory."""
+    return {int(begun.parent.name) for begun in (population / TRIAL_FOLDER).glob(f"*/{BEGUN_FILE}")}
 
 
 def folder_of(population: Path, trial: int) -> Path:

@@ -24,6 +24,7 @@ def base_recipe(
     Raises:
         RecipeError: it cannot be that of a population.
     """
+    from regnety.training.run_folder import absolute_model
     from regnety.training.starting_point import resolve_recipe
 
     chosen = with_settings(load_recipe(recipe) if isinstance(recipe, str) else recipe, settings)
@@ -32,6 +33,7 @@ def base_recipe(
     if chosen.patience:
         raise RecipeError("patience: all trials of a population train all of their epochs; --set patience=0")
     chosen = dataclasses.replace(chosen, model=None, design=design)
+    chosen = dataclasses.replace(chosen, teacher=absolute_model(chosen.teacher))  # workers are in another folder
     precision = chosen.precision
     if precision == "auto" and stored is not None:
         precision = stored.recipe.precision  # a machine with other hardware may continue it
@@ -99,4 +101,4 @@ def photographs_of(
         )
     pictures.write(folder)
     name = Path(str(splits.root).rstrip("/")).name or str(splits.root)
-    return TrialData.of(pictures.splits, tuple(train), tuple(val)), name
+    return TrialData.of(pictures.splits, tuple(train), tuple(val), seen=pictures.seen), name

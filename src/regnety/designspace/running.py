@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 from regnety.architecture.description import AnyDesign
-from regnety.designspace.executors import TRIAL_FOLDER, Executor, RayTasks, ThisProcess, folder_of
+from regnety.designspace.executors import TRIAL_FOLDER, Executor, RayTasks, ThisProcess, folder_of, not_ended
 from regnety.designspace.halving import Progress, read_share, replayed
 from regnety.designspace.journal import Journal, read_journal
 from regnety.designspace.live_table import LiveTable
@@ -111,9 +111,16 @@ def run_population(
     for notice in data_set.notices:
         say(notice, quiet=quiet)
     with alone_in(folder, LOCK_NAME, doing="training a population"):
+        if stored is None and read_journal(folder / JOURNAL_FILE):
+            raise JobError(
+                f"{folder}: has results ({JOURNAL_FILE}) of a population that was not there a moment ago or whose "
+                f"{PLAN_FILE} is missing; name another output"
+            )
         photographs, name = photographs_of(
             data_set, folder, base, begun=stored is not None, skip_unreadable=skip_unreadable, quiet=quiet
         )
+        if base.teacher is not None:
+            _check_teacher(base, photographs)
         plan = Plan(
             recipe=base,
             vary=tuple(vary),
@@ -155,6 +162,13 @@ def run_population(
     return Path(output)
 
 
+def _check_teacher(recipe: Recipe, photographs: TrialData) -> None:
+    """Before the first trial, as each would fail by it."""
+    from regnety.training.teacher import checked_teacher
+
+    checked_teacher(recipe, photographs.classes)
+
+
 def _train(
     plan: Plan,
     progress: list[Progress],
@@ -167,8 +181,11 @@ def _train(
     """Train what is due; from the moment `ends` of `monotonic` on, only what runs already."""
     halving = plan.halving
     running: set[int] = set()
+    # Last, so that a trial which gets its process killed does not keep the others from being trained.
+    put_off = not_ended(folder)
     while True:
         due = [work for work in halving.due(progress) if work.trial not in running]
+        due.sort(key=lambda work: work.trial in put_off)
         slots = executor.slots()
         for work in due[: max(0, slots - len(running))] if monotonic() < ends else ():
             table.started(work.trial, work.until)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from regnety.architecture.description import AnyDesign
 from regnety.datasets.samples import DataSplits, Sample
-from regnety.errors import RecipeError
+from regnety.errors import LossError
 from regnety.extras import import_extra
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.preprocessing import Preprocessing
@@ -55,36 +55,45 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrialData:
-    """The photographs of all trials of a population; equal where they have the same names in the same order.
+    """The photographs of all trials of a population; equal where they are the same files, and have not changed.
 
     Args:
         classes: their names, sorted.
         train: what is trained on.
         val: what errors are measured on.
-        digest: of the names.
+        digest: of the names, in order: what a resumed population must have.
+        version: of what was found under these names, in a place, at a time.
     """
 
     classes: tuple[str, ...]
     train: tuple[Sample, ...]
     val: tuple[Sample, ...]
     digest: str
+    version: str
 
     @classmethod
-    def of(cls, splits: DataSplits, train: tuple[Sample, ...], val: tuple[Sample, ...]) -> "TrialData":
-        """The photographs of a data set, split."""
+    def of(cls, splits: DataSplits, train: tuple[Sample, ...], val: tuple[Sample, ...], *, seen: str) -> "TrialData":
+        """The photographs of a data set, split.
+
+        Args:
+            splits: the data set.
+            train: what is trained on.
+            val: what errors are measured on.
+            seen: of the names, sizes and times of its files (`RunPictures.seen`).
+        """
         digest = hashlib.sha256()
         for part in (train, val):
             for sample in part:
                 digest.update(f"{splits.name_of(sample)}\0{sample.label}\0".encode("utf-8", "surrogateescape"))
             digest.update(b"\0")
-        return cls(splits.classes, train, val, digest.hexdigest())
+        return cls(splits.classes, train, val, digest.hexdigest(), f"{splits.root}\0{seen}")
 
-    # by the digest, so that a worker that is sent the photographs again keeps what it has decoded
+    # by its texts, so that a worker that is sent the photographs again keeps what it has decoded
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, TrialData) and self.digest == other.digest
+        return isinstance(other, TrialData) and (self.digest, self.version) == (other.digest, other.version)
 
     def __hash__(self) -> int:
-        return hash(self.digest)
+        return hash((self.digest, self.version))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,11 +149,12 @@ def train_trial(
         ImageError: a photograph cannot be read.
     """
     import_extra("torch", feature="training", extra="torch")
+    from regnety.training.checkpoints import checkpoints
     from regnety.training.torch_threads import with_torch_threads
 
     conditions = conditions or Conditions()
     with with_torch_threads(conditions.threads):
-        session, start = _session(recipe, data, conditions)
+        session, start = _session(recipe, data, conditions, begun=folder is not None and bool(checkpoints(folder)))
         if folder is not None:
             session.restore(folder, begun_for=recipe.epochs)
         session.run_for(recipe.epochs)
@@ -185,46 +195,47 @@ def outcome_of(
         )
     except Exception as error:
         spent = time.monotonic() - started
-        # a recipe that cannot be followed, or whose loss grows beyond all numbers, does so each time
-        again = not isinstance(error, RecipeError)
+        # a loss that grows beyond all numbers does so each time; anything else may be this node's or this minute's
+        again = not isinstance(error, LossError)
         message = one_line(error)
         return Outcome(trial=trial.number, rows=[], seconds=spent, message=message, again=again)
     return Outcome(trial=trial.number, rows=rows, seconds=time.monotonic() - started)
 
 
-def _session(recipe: Recipe, data: TrialData, conditions: Conditions) -> tuple["Session", "StartingPoint"]:
+def _session(
+    recipe: Recipe, data: TrialData, conditions: Conditions, *, begun: bool
+) -> tuple["Session", "StartingPoint"]:
     from regnety.training.devices import find_device
-    from regnety.training.session import Session
+    from regnety.training.recipe_session import recipe_session
     from regnety.training.starting_point import resolve_recipe
+    from regnety.training.teacher import checked_teacher
 
     start = resolve_recipe(recipe)
     network, _ = start.network(data.classes)
-    session = Session(
+    session = recipe_session(
+        start,
         network,
-        start.recipe,
-        batches=_training_batches(start, data, conditions),
+        _training_batches(start, data, conditions),
+        data.classes,
         validation=_validation_batches(data, start.preprocessing),
-        preprocessing=start.preprocessing,
+        teacher=checked_teacher(start.recipe, data.classes),
         device=find_device(conditions.device),
+        begun=begun,
         quiet=True,
     )
     return session, start
 
 
 def _training_batches(start: "StartingPoint", data: TrialData, conditions: Conditions) -> "TrainingBatches":
-    from regnety.training.batches import training_batches
     from regnety.training.devices import find_device
+    from regnety.training.recipe_session import recipe_batches
 
-    recipe, augmentation = start.recipe, start.recipe.augmentation
+    augmentation = start.recipe.augmentation
     is_shifted = augmentation.crop == "shift"
-    return training_batches(
+    return recipe_batches(
+        start,
         data.train,
         data.classes,
-        start.preprocessing,
-        augmentation,
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-        steps_per_epoch=recipe.steps_per_epoch,
         images=None if is_shifted else _cropped_images(data, start.preprocessing, augmentation.kept_side),
         whole=_whole_pixels(data, start.preprocessing) if is_shifted else None,
         device=find_device(conditions.device),
@@ -244,7 +255,7 @@ def _cropped_images(data: TrialData, preprocessing: Preprocessing, kept_side: in
     from regnety.training.kept_pictures import training_images
 
     if kept_side is None and _whole_bytes(data, preprocessing) <= KEPT_BYTES:
-        kept_side = WHOLE_SIDE  # decoded once, and no pixel is another
+        kept_side = WHOLE_SIDE  # decoded once, and whole: a trial that decodes large JPEGs takes drafts of them
     return training_images(data.train, preprocessing, kept_side=kept_side, quiet=True)
 
 

@@ -13,6 +13,8 @@ from regnety.training.recipes.recipe import Recipe, with_settings
 Law: TypeAlias = Literal["log", "uniform", "choice"]
 KEPT = ("seed", "design", "model", "name", "pretrained")
 """Fields that the trials have from elsewhere: seeds from their repetition, networks from their design."""
+WITHOUT_EFFECT = ("val_fraction", "patience", "average_best", "bundle_dtype")
+"""Fields that change nothing in a trial: all share their photographs, train all epochs and leave no bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,10 @@ def read_variations(texts: Iterable[str], recipe: Recipe) -> tuple[Variation, ..
             raise RecipeError(f"--vary {field}: is given twice")
         if field.partition(".")[0] in KEPT:
             raise RecipeError(f"--vary {field}: trials have this from their design, and seeds from --repeat")
+        if field in WITHOUT_EFFECT:
+            raise RecipeError(
+                f"--vary {field}: changes no trial: all measure their errors on the same photographs, after all epochs"
+            )
         for value in values:  # the recipe itself says whether it takes them
             with_settings(recipe, [f"{field}={value}"], source="--vary")
         found[field] = _read(field, kind, values, recipe)

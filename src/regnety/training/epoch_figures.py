@@ -7,7 +7,7 @@ from itertools import islice
 
 import torch
 
-from regnety.errors import RecipeError
+from regnety.errors import LossError
 from regnety.progress import Progress
 from regnety.training.devices import Device
 from regnety.training.distribution.workers import Workers
@@ -60,7 +60,7 @@ class EpochFigures:
             `lr` of the last step, `train_loss`, and `train_top1` in percent.
 
         Raises:
-            RecipeError: the loss is not finite.
+            LossError: the loss is not finite.
         """
         loss, correct, seen, lr, speed = 0.0, 0, 0, 0.0, Speed()
         title = f"epoch {epoch + 1}/{epochs}"
@@ -73,7 +73,7 @@ class EpochFigures:
                 lr = records[-1].lr
                 # A sum keeps a NaN of any step.
                 if not math.isfinite(loss):
-                    raise RecipeError(f"the loss is not finite in epoch {epoch + 1}; lower optimizer.lr ({self._lr:g})")
+                    raise LossError(f"the loss is not finite in epoch {epoch + 1}; lower optimizer.lr ({self._lr:g})")
                 facts = {"loss": loss / seen, "top1": 100 * correct / seen}
                 progress.advance(len(records), **facts, **self._pace(speed, records[-1].step, seen))
                 if (words := self._duration.after_step(records[-1].step)) is not None and not self._quiet:

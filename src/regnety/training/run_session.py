@@ -1,19 +1,20 @@
 """The session of a run: its network, its batches and its teacher, as far as the run has come."""
 
+import math
 from pathlib import Path
 
 from regnety.notices import say
 from regnety.text import counted
-from regnety.training.batches import EvaluationBatches, training_batches
+from regnety.training.batches import EvaluationBatches
 from regnety.training.begun_run import BegunRun
 from regnety.training.checkpoints import checkpoints
 from regnety.training.devices import Device
 from regnety.training.distribution.workers import Workers
+from regnety.training.recipe_session import recipe_batches, recipe_session
 from regnety.training.run_notices import say_what_is_trained, say_where_it_is
-from regnety.training.session import FEATURE_EPOCH, Session
+from regnety.training.session import Session
 from regnety.training.starting_point import StartingPoint
-from regnety.training.stem_whitening import whiten_stem
-from regnety.training.teacher import Teacher, checked_teacher
+from regnety.training.teacher import checked_teacher
 
 
 def session_of(
@@ -51,40 +52,28 @@ def session_of(
         num_unreadable=len(begun.pictures.unreadable),
         quiet=quiet,
     )
-    batches = training_batches(
-        begun.train,
-        classes,
-        preprocessing,
-        recipe.augmentation,
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-        steps_per_epoch=recipe.steps_per_epoch,
-        device=device,
-        workers=workers,
-        pieces=recipe.accumulate,
-        quiet=quiet,
-    )
+    batches = recipe_batches(start, begun.train, classes, device=device, workers=workers, quiet=quiet)
     if batches.steps_per_epoch == 1:
         say(
             f"{counted(len(begun.train), 'photograph')} are one batch of {recipe.batch_size}: 1 step per "
             "epoch; a smaller --batch-size (batch_size=) trains better",
             quiet=quiet,
         )
-    if recipe.whitened_stem and not checkpoints(run):  # a checkpoint has all weights
-        whiten_stem(network, batches, preprocessing, epoch=FEATURE_EPOCH, workers=workers)
     validation = None
     if begun.val:
-        validation = EvaluationBatches(begun.val, classes, preprocessing, batch_size=recipe.batch_size, workers=workers)
-    session = Session(
+        at_once = math.ceil(recipe.batch_size / recipe.accumulate)
+        validation = EvaluationBatches(begun.val, classes, preprocessing, batch_size=at_once, workers=workers)
+    session = recipe_session(
+        start,
         network,
-        recipe,
-        batches=batches,
+        batches,
+        classes,
         validation=validation,
-        preprocessing=preprocessing,
+        teacher=teacher,
         device=device,
+        begun=bool(checkpoints(run)),
         compiled=compiled,
         workers=workers,
-        teacher=None if teacher is None else Teacher(teacher, classes, preprocessing, recipe, device, arithmetic),
         quiet=quiet,
     )
     session.restore(run, begun_for=(begun.stored or recipe).epochs)
