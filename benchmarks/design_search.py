@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import ttest_ind
 from stored_parts import StoredParts
 from three_spaces import SETTINGS
 from three_spaces_pictures import write_part
@@ -175,20 +176,38 @@ def trained(design: dict[str, Any], data: Path, place: Path, epochs: int, seed: 
 
 
 def markdown(measured: dict[str, Any], shares: list[float]) -> str:
-    """A row for each share and design."""
+    """A row for each share and design, and a sentence for each share on which is better."""
     lines = ["| budget | design | ms | million macs | million parameters | test error |", "| --- |" + " --- |" * 5]
     for share in shares:
         for name in DESIGNS:
             facts = measured[f"{share:g}/{name}"]
-            found = [
-                100 - part["test_top1"] for title, part in measured.items() if title.startswith(f"{share:g}/{name}/")
-            ]
+            found = errors_of(measured, share, name)
             spread = f" ± {statistics.stdev(found):.2f} ({len(found)})" if len(found) > 1 else ""
             lines.append(
                 f"| {share:g} | {DESIGNS[name]} | {facts['latency_ms']:.3f} | {facts['macs'] / 1e6:.1f} "
                 f"| {facts['num_params'] / 1e6:.2f} | {statistics.mean(found):.2f}{spread} |"
             )
-    return "\n".join(lines)
+    sentences = [sentence for share in shares if (sentence := verdict(measured, share))]
+    return "\n".join([*lines, "", *sentences])
+
+
+def errors_of(measured: dict[str, Any], share: float, name: str) -> list[float]:
+    """Test errors of a design with all seeds, in percent."""
+    return [100 - part["test_top1"] for title, part in measured.items() if title.startswith(f"{share:g}/{name}/")]
+
+
+def verdict(measured: dict[str, Any], share: float) -> str:
+    """Which of the two has the smaller error, by Welch's interval of 95 %; nothing where there is one seed."""
+    searched, scaled = (errors_of(measured, share, name) for name in DESIGNS)
+    if min(len(searched), len(scaled)) < 2:
+        return ""
+    difference = statistics.mean(searched) - statistics.mean(scaled)
+    interval = ttest_ind(searched, scaled, equal_var=False).confidence_interval(0.95)
+    sides = "better" if interval.high < 0 else "worse" if interval.low > 0 else "neither better nor worse for certain"
+    return (
+        f"At {share:g} of the latency the design that was searched for is {sides}: its error is {difference:+.2f} "
+        f"points from the other's, with 95 % between {interval.low:+.2f} and {interval.high:+.2f}."
+    )
 
 
 if __name__ == "__main__":

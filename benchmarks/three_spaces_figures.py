@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from regnety.designspace.comparisons import DRAWS, Estimate, Values, difference
+from regnety.designspace.comparisons import DRAWS, DesignErrors, Edf, Estimate, Values, difference, edf
 
 Row = dict[str, Any]
 ORDER = ("anynetx_a", "regnetx", "regnety")
@@ -24,6 +24,10 @@ class Sample:
 
     name: str
     errors: Values
+
+    def error_edf(self) -> Edf:
+        """Their distribution."""
+        return edf(self.errors)
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def samples_of(rows: Sequence[Row]) -> dict[str, Sample]:
 
 def compared(worse: Sample, better: Sample) -> Comparison:
     """Compare two spaces that the paper has an order for."""
-    found, p = difference(better.errors, worse.errors)
+    found, p = difference(DesignErrors.of(better.errors), DesignErrors.of(worse.errors))
     gaps = better.errors[:, None] - worse.errors[None, :]
     wins = float((gaps < 0).mean() + (gaps == 0).mean() / 2)
     return Comparison(worse.name, better.name, found, p, wins)

@@ -1,12 +1,21 @@
 """Figures of populations against scipy, and against cases that are counted by hand."""
 
-from itertools import combinations
+import sys
+from itertools import product
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from regnety.designspace.comparisons import best_of, bootstrap_range, difference, edf, rank_correlation
+from regnety.designspace.comparisons import (
+    DesignErrors,
+    best_of,
+    bootstrap_range,
+    difference,
+    edf,
+    rank_correlation,
+)
+from regnety.errors import MissingExtraError
 
 
 def test_the_distribution_counts_errors_strictly_below() -> None:
@@ -18,13 +27,15 @@ def test_the_distribution_counts_errors_strictly_below() -> None:
 
 
 def test_the_best_of_n_is_that_of_all_choices() -> None:
-    errors = np.random.default_rng(0).normal(30, 3, 9)
-    for count in (1, 3, 8, 9):
-        best = np.array([min(chosen) for chosen in combinations(errors.tolist(), count)])
+    errors = np.random.default_rng(0).normal(30, 3, 6)
+    for count in (1, 3, 6, 7):
+        best = np.array([min(chosen) for chosen in product(errors.tolist(), repeat=count)])
         found = best_of(errors, count, confidence=0.8)
         assert found.value == pytest.approx(best.mean())
         assert (found.low, found.high) == tuple(np.percentile(best, (10, 90), method="inverted_cdf"))
-    assert best_of(errors, 20).value == errors.min()
+    assert best_of(errors, 10_000).value == pytest.approx(errors.min())
+    of_all = best_of(errors, 6)
+    assert of_all.low == errors.min() < of_all.high  # another six would have another best
 
 
 def test_rank_correlation_is_spearmans() -> None:
@@ -48,9 +59,32 @@ def test_the_bootstrap_finds_where_the_best_values_are() -> None:
 def test_a_difference_has_an_interval_and_a_test() -> None:
     generator = np.random.default_rng(3)
     better, worse = generator.normal(30, 2, 80), generator.normal(33, 2, 80)
-    found, chance = difference(better, worse)
+    found, chance = difference(DesignErrors.of(better), DesignErrors.of(worse))
     assert found.low < found.value < found.high < 0
     assert chance < 1e-6
-    same, chance = difference(better, better)
+    same, chance = difference(DesignErrors.of(better), DesignErrors.of(better))
     assert same.low < 0 < same.high
     assert chance == 1
+
+
+def test_seeds_of_one_design_are_no_further_designs() -> None:
+    """Ten designs trained with eight seeds each are as uncertain as their ten means."""
+    generator = np.random.default_rng(4)
+    of_designs = generator.normal(30, 2, 10)
+    designs = np.repeat(np.arange(10), 8)
+    errors = of_designs[designs] + generator.normal(0, 0.1, 80)
+    others = DesignErrors.of(generator.normal(31, 2, 10))
+    together, alone = DesignErrors.of(errors, designs), DesignErrors.of(errors)
+    assert together.mean == pytest.approx(alone.mean)
+    (found, chance), (narrow, smaller) = difference(together, others), difference(alone, others)
+    means, _ = difference(DesignErrors.of(together.means), others)
+    assert found.high - found.low == pytest.approx(means.high - means.low, rel=0.05)
+    assert found.high - found.low > 1.2 * (narrow.high - narrow.low)
+    assert chance > smaller
+    assert edf(errors, designs=10).margin == edf(of_designs).margin
+
+
+def test_a_comparison_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(MissingExtraError, match="comparing populations needs"):
+        difference(DesignErrors.of(np.ones(3)), DesignErrors.of(np.ones(3)))

@@ -60,6 +60,7 @@ def test_the_cost_is_distributed_alike() -> None:
         ([[1.0, 2.0], []], None, "each needs at least one model"),
         ([[1.0, 2.0], [0.0, 2.0]], None, "finite numbers above 0"),
         ([[1.0, 4.0], [1.0, 2.0, 4.0]], 3, "one of 3 bins"),
+        ([[1.0, 1.0, 1.0, 10.0], [1.0, 10.0, 10.0, 10.0]], None, "too few models of the same cost"),
     ],
 )
 def test_what_cannot_be_compared(costs: list[list[float]], bins: int | None, message: str) -> None:

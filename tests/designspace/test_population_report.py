@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import regnety
 from commands import one_line, regnety_here
 from populations import write_results
 from regnety import DesignSpace, Population
+from regnety.designspace.design_numbers import design_numbers, shared_names
 from regnety.designspace.pages.report import write_population_report
 from regnety.errors import JobError
 
@@ -102,3 +104,65 @@ def test_a_damaged_plan_is_one_line(runs: Path, tmp_path: Path) -> None:
         (tmp_path / "population.json").write_text(broken, "utf-8")
         with pytest.raises(JobError, match=message):
             Population.load(tmp_path)
+
+
+def test_a_population_with_one_survivor_is_shown_as_it_was(runs: Path, tmp_path: Path) -> None:
+    population = Population.load(runs / "halved")
+    page = write_population_report(tmp_path / "halved.html", [population]).read_text("utf-8")
+    (survivor,) = population.finished
+    assert "This page is on 3 as they were after 3 of 9 epochs." in page
+    assert f"In full, trial {survivor.trial.number} is wrong on {survivor.error:.2f} %." in page
+    early = population.at_rung(0)
+    assert early.counts() == {"done": 9, "stopped": 0, "failed": 0, "open": 0}
+    assert [len(result.rows) for result in early] == [1] * 9
+    assert population.at_rung(2).counts() == population.counts()
+
+
+def test_populations_of_one_name_are_told_apart(runs: Path, tmp_path: Path) -> None:
+    for place in ("first", "second"):
+        shutil.copytree(runs / "spaces & <b>", tmp_path / place / "pop")
+    loaded = [Population.load(tmp_path / place / "pop") for place in ("first", "second")]
+    assert [population.name for population in loaded] == ["pop", "pop"]
+    page = write_population_report(tmp_path / "both.html", loaded).read_text("utf-8")
+    assert "first/pop" in page
+    assert "second/pop" in page
+
+
+def test_what_is_varied_has_a_column_whatever_its_values(runs: Path) -> None:
+    population = Population.load(runs / "halved")
+    for number, result in enumerate(population):
+        result.trial.varied.clear()
+        values = (None, 3, 0.5)
+        result.trial.varied.update({"ema_alpha": values[number % 3], "epochs": 9, "precision": "f32"})
+    assert population.columns()[-2:] == ("ema_alpha", "recipe.epochs")
+    rows = population.to_arrow()
+    assert rows["ema_alpha"].to_pylist() == [None, 3.0, 0.5] * 3
+    assert rows["recipe.epochs"].to_pylist() == [9] * 9
+    assert rows["epochs"].to_pylist() == [len(result.rows) for result in population]
+    assert rows["precision"].to_pylist() == ["f32"] * 9
+    numbers = [population.number(result, "ema_alpha") for result in population]
+    assert [np.isnan(number) for number in numbers] == [True, False, False] * 3
+
+
+def test_numbers_of_designs_that_are_no_linear_ones() -> None:
+    spaces = {
+        "a": DesignSpace.anynetx_a(num_stages=(3, 3), image_size=32),
+        "c": DesignSpace.anynetx_c(num_stages=(3, 3), image_size=32),
+        "any": DesignSpace.anynetx_a(num_stages=(2, 4), image_size=32),
+    }
+    designs = {name: list(space.sample(40, seed=0)) for name, space in spaces.items()}
+    whole = ("width", "depth", "group_width", "bottleneck_multiplier")
+    assert shared_names(designs["a"]) == (
+        "depth",
+        *(f"stage_{number}_{name}" for number in (1, 2, 3) for name in whole),
+    )
+    assert set(shared_names(designs["c"])) == {
+        "depth",
+        "group_width",
+        "bottleneck_multiplier",
+        *(f"stage_{number}_{name}" for number in (1, 2, 3) for name in whole[:2]),
+    }
+    assert shared_names(designs["any"]) == ("depth",)
+    first = designs["c"][0]
+    assert design_numbers(first)["stage_2_width"] == first.stages[1].width
+    assert shared_names([]) == ()

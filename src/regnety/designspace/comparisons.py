@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from regnety.extras import import_extra
+
 Values = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
 DRAWS = 10_000
 """Of the bootstrap, as in the paper."""
 SHARE = 0.25
@@ -32,7 +35,8 @@ class Edf:
     Args:
         errors: float64 [n], rising.
         margin: half the height of the band that has the whole of the true distribution in it with 95 %
-            (Dvoretzky, Kiefer and Wolfowitz; Massart's constant).
+            (Dvoretzky, Kiefer and Wolfowitz; Massart's constant). It is that of as many errors as there are designs:
+            trainings of one design with other seeds say nothing of others.
     """
 
     errors: Values
@@ -52,9 +56,14 @@ class Edf:
         ]
 
 
-def edf(errors: Values) -> Edf:
-    """The distribution of at least one error."""
-    return Edf(np.sort(errors), math.sqrt(math.log(2 / 0.05) / (2 * len(errors))))
+def edf(errors: Values, *, designs: int | None = None) -> Edf:
+    """The distribution of at least one error.
+
+    Args:
+        errors: float64 [n].
+        designs: how many designs they are of; None is one each.
+    """
+    return Edf(np.sort(errors), math.sqrt(math.log(2 / 0.05) / (2 * (designs or len(errors)))))
 
 
 def bootstrap_range(values: Values, errors: Values, *, seed: int = 0) -> Estimate:
@@ -71,17 +80,20 @@ def bootstrap_range(values: Values, errors: Values, *, seed: int = 0) -> Estimat
 
 
 def best_of(errors: Values, count: int, *, confidence: float = 0.95) -> Estimate:
-    """The least error among `count` trials drawn from these without replacement: its mean and its interval, exact."""
+    """The least error among `count` trials drawn from these, with replacement: its mean and its interval, exact.
+
+    These stand for the space that they were drawn from. Without replacement the best of all of them would have an
+    interval of no width, as if another population had the same one.
+    """
     ordered = np.sort(errors)
     total = len(ordered)
-    count = min(count, total)
     # the chance that all of `count` trials are among the total - k worst, from k = 0 on
-    worse = np.array([_ratio(total, count, k) for k in range(total - count + 1)])
-    chances = worse - np.append(worse[1:], 0.0)
+    worse = (np.arange(total, -1, -1) / total) ** count
+    chances = worse[:-1] - worse[1:]
     cumulated = np.cumsum(chances)
     tail = (1 - confidence) / 2
-    low, high = (ordered[min(int(np.searchsorted(cumulated, p - 1e-12)), len(chances) - 1)] for p in (tail, 1 - tail))
-    return Estimate(float(chances @ ordered[: len(chances)]), float(low), float(high))
+    low, high = (ordered[min(int(np.searchsorted(cumulated, p - 1e-12)), total - 1)] for p in (tail, 1 - tail))
+    return Estimate(float(chances @ ordered), float(low), float(high))
 
 
 def rank_correlation(one: Values, other: Values) -> float:
@@ -92,25 +104,58 @@ def rank_correlation(one: Values, other: Values) -> float:
     return float(np.corrcoef(ranks, others)[0, 1])
 
 
-def difference(errors: Values, others: Values, *, seed: int = 0) -> tuple[Estimate, float]:
-    """Mean error less that of others, with its 95 % bootstrap interval; and the p of the Kolmogorov-Smirnov test."""
-    from scipy.stats import ks_2samp
+@dataclass(frozen=True, slots=True)
+class DesignErrors:
+    """Errors that belong together by their designs.
 
+    Args:
+        sums: of the errors of each design, float64 [designs].
+        counts: how many each has.
+    """
+
+    sums: Values
+    counts: Numbers
+
+    @classmethod
+    def of(cls, errors: Values, designs: Numbers | None = None) -> "DesignErrors":
+        """Errors, float64 [n], and the numbers of their designs; None is one each."""
+        if designs is None:
+            return cls(errors, np.ones(len(errors), np.int64))
+        _, places = np.unique(designs, return_inverse=True)
+        sums = np.bincount(places, errors).astype(np.float64)
+        return cls(sums, np.bincount(places).astype(np.int64))
+
+    @property
+    def mean(self) -> float:
+        """Of all errors."""
+        return float(self.sums.sum() / self.counts.sum())
+
+    @property
+    def means(self) -> Values:
+        """Of each design's errors."""
+        return self.sums / self.counts
+
+    def bootstrap_means(self, generator: np.random.Generator) -> Values:
+        """The mean of all errors of as many designs, drawn with replacement, 10,000 times."""
+        drawn = generator.integers(len(self.sums), size=(DRAWS, len(self.sums)))
+        means: Values = self.sums[drawn].sum(axis=1) / self.counts[drawn].sum(axis=1)
+        return means
+
+
+def difference(errors: DesignErrors, others: DesignErrors, *, seed: int = 0) -> tuple[Estimate, float]:
+    """Mean error less that of others, with its 95 % bootstrap interval; and the p of the Kolmogorov-Smirnov test.
+
+    Both are of designs: the bootstrap draws whole ones, and the test has the mean error of each.
+
+    Raises:
+        MissingExtraError: scipy is not installed.
+    """
+    stats = import_extra("scipy.stats", feature="comparing populations", extra="finetune")
     generator = np.random.default_rng(seed)
-    means = [each[generator.integers(len(each), size=(DRAWS, len(each)))].mean(axis=1) for each in (errors, others)]
+    means = [each.bootstrap_means(generator) for each in (errors, others)]
     low, high = np.percentile(means[0] - means[1], (2.5, 97.5)).tolist()
-    found = Estimate(float(errors.mean() - others.mean()), low, high)
-    return found, float(ks_2samp(errors, others).pvalue)
-
-
-def _ratio(total: int, count: int, k: int) -> float:
-    """C(total - k, count) / C(total, count)."""
-    return math.exp(
-        math.lgamma(total - k + 1)
-        + math.lgamma(total - count + 1)
-        - math.lgamma(total - k - count + 1)
-        - math.lgamma(total + 1)
-    )
+    found = Estimate(errors.mean - others.mean, low, high)
+    return found, float(stats.ks_2samp(errors.means, others.means).pvalue)
 
 
 def _ranks(values: Values) -> Values:

@@ -18,6 +18,8 @@ Wholes = npt.NDArray[np.intp]
 MOST_BINS = 20
 LEAST_IN_BIN = 2
 """Models of each population in each bin, with the number of bins as large as that allows."""
+NARROW = 1.15
+"""Largest cost over the smallest up to which costs are alike without any bins, as those of the paper's bands are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +60,8 @@ def shared_weights(costs: Sequence[Reals], *, bins: int | None = None) -> tuple[
         Weights of each population, with a sum of 1.
 
     Raises:
-        DataError: the populations share no range of cost, or a bin has no model of one of them.
+        DataError: the populations share no range of cost, or a bin has no model of one of them, or they have too few
+            models to be divided into bins at all.
     """
     values = [np.log(_positive(cost)) for cost in costs]
     if not values or not all(map(len, values)):
@@ -72,6 +75,8 @@ def shared_weights(costs: Sequence[Reals], *, bins: int | None = None) -> tuple[
         places = [_places(value, edges) for value in values]
         members = [np.bincount(place[place >= 0], minlength=count) for place in places]
         least = min(int(member.min()) for member in members)
+        if bins is None and count == 1 and high - low > np.log(NARROW):
+            raise DataError("the populations have too few models of the same cost to be compared at equal cost")
         if least >= (LEAST_IN_BIN if count > 1 and bins is None else 1):
             return tuple(_weights(place, member) for place, member in zip(places, members, strict=True))
     raise DataError(f"one of {counts[-1]} bins of this cost has no model of a population; use fewer bins")

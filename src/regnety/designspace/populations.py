@@ -1,5 +1,6 @@
 """A population as a value: every trial with its design, what it cost and what came of it."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +11,8 @@ import numpy as np
 
 from regnety.architecture.counting import Complexity
 from regnety.architecture.description import AnyDesign
-from regnety.architecture.design import Design
-from regnety.designspace.comparisons import Edf, Estimate, Values, best_of, edf
+from regnety.designspace.comparisons import DesignErrors, Edf, Estimate, Numbers, Values, best_of, edf
+from regnety.designspace.design_numbers import design_numbers, shared_names
 from regnety.designspace.halving import Progress, replayed
 from regnety.designspace.journal import read_journal
 from regnety.designspace.plan import Plan, read_plan
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 Status: TypeAlias = Literal["done", "stopped", "failed", "open"]
 """`done`: all epochs. `stopped`: others of its rung were better. `failed`: it is not tried again. `open`: not yet."""
-LINEAR = ("depth", "w0", "wa", "wm", "group_width", "bottleneck_multiplier")
 COUNTS = ("num_params", "macs", "activations")
+OWN_FIELDS = ("epochs",)
+"""Fields of a recipe that have the name of a column of their own in `rows`: varied, they are `recipe.epochs`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +75,13 @@ class Population:
         name: what reports call it.
         plan: what was trained.
         results: of its trials, or of some of them.
+        folder: where it was read from.
     """
 
-    def __init__(self, name: str, plan: Plan, results: Sequence[TrialResult]) -> None:
+    def __init__(self, name: str, plan: Plan, results: Sequence[TrialResult], *, folder: Path | None = None) -> None:
         self.name = name
         self.plan = plan
+        self.folder = folder
         self._results = tuple(results)
 
     @classmethod
@@ -93,16 +97,22 @@ class Population:
             progress = replayed(read_journal(place / JOURNAL_FILE), len(plan.trials))
         except (LookupError, TypeError) as error:
             raise JobError(f"{place / JOURNAL_FILE}: has other trials than the population: {error!r}") from error
-        name = place.resolve().name
         survivors = set(plan.halving.survivors(progress)[-1])
-        return cls(
-            name,
-            plan,
-            [
-                _result(trial, counts, plan, progress[trial.number], goes_on=trial.number in survivors)
-                for trial, counts in zip(plan.trials, plan.complexities, strict=True)
-            ],
-        )
+        results = [
+            _result(trial, counts, plan, progress[trial.number], goes_on=trial.number in survivors)
+            for trial, counts in zip(plan.trials, plan.complexities, strict=True)
+        ]
+        return cls(place.resolve().name, plan, results, folder=place.resolve())
+
+    def at_rung(self, rung: int) -> "Population":
+        """The population as it was when its trials had ended a rung, from 0: those that reached it are `done`."""
+        results = []
+        for result in self:
+            epochs = self.plan.halving.rungs(result.trial.number)[rung]
+            if len(result.rows) >= epochs:
+                result = dataclasses.replace(result, rows=result.rows[:epochs], status="done")
+            results.append(result)
+        return Population(self.name, self.plan, results, folder=self.folder)
 
     def __len__(self) -> int:
         return len(self._results)
@@ -113,7 +123,7 @@ class Population:
     def __getitem__(self, which: Any) -> Any:
         """A result, or for a slice a population of some."""
         found = self._results[which]
-        return Population(self.name, self.plan, found) if isinstance(which, slice) else found
+        return Population(self.name, self.plan, found, folder=self.folder) if isinstance(which, slice) else found
 
     @cached_property
     def finished(self) -> tuple[TrialResult, ...]:
@@ -125,23 +135,34 @@ class Population:
         """Top-1 error in percent of the finished trials after their last epoch, float64 [finished]."""
         return np.array([result.error for result in self.finished], dtype=np.float64)
 
+    @property
+    def design_errors(self) -> DesignErrors:
+        """The same errors, together by their designs: those with other seeds or values say nothing of other designs."""
+        return DesignErrors.of(self.errors, self._designs)
+
+    @property
+    def _designs(self) -> Numbers:
+        return np.array([result.trial.design_number for result in self.finished], dtype=np.int64)
+
     def error_edf(self) -> Edf:
         """The distribution of the errors: the share of finished trials with an error below e.
 
         Raises:
             JobError: no trial is finished.
         """
-        return edf(self._known_errors())
+        return edf(self._known_errors(), designs=len(np.unique(self._designs)))
 
     def best(self, count: int, *, confidence: float = 0.95) -> Estimate:
-        """The least error, in percent, among `count` trials drawn at random from the finished ones.
+        """The least error, in percent, among `count` trials drawn at random, with replacement, from the finished ones.
 
         Returns:
             Its mean, and the interval that it is in with this confidence.
 
         Raises:
-            JobError: no trial is finished.
+            JobError: no trial is finished, or `count` is below 1.
         """
+        if count < 1:
+            raise JobError(f"the best of {count} trials is not known; count must be at least 1")
         return best_of(self._known_errors(), count, confidence=confidence)
 
     def _known_errors(self) -> Values:
@@ -155,14 +176,33 @@ class Population:
         return {name: sum(result.status == name for result in self) for name in names}
 
     def columns(self) -> tuple[str, ...]:
-        """Names of numbers that every trial has: the design's, what it costs, and what is varied."""
-        linear = LINEAR if all(isinstance(result.design, Design) for result in self) else ("depth",)
-        varied = self._results[0].trial.varied if self._results else {}
-        numbers = tuple(name for name, value in varied.items() if isinstance(value, int | float))
-        return (*linear, *COUNTS, *numbers)
+        """Names of numbers that every trial has: the design's, what it costs, and what is varied.
+
+        Of designs that are no linear ones the numbers of each stage, where all have as many, and of all stages where
+        they share one.
+        """
+        numbers = (column for column, field in self._varied.items() if self._is_number(field))
+        return (*self._of_designs, *COUNTS, *numbers)
+
+    @cached_property
+    def _of_designs(self) -> tuple[str, ...]:
+        return shared_names(list(dict.fromkeys(result.design for result in self)))
+
+    @cached_property
+    def _varied(self) -> dict[str, str]:
+        """The fields that are varied, by the names of their columns."""
+        fields = self._results[0].trial.varied if self._results else {}
+        return {f"recipe.{field}" if field in OWN_FIELDS else field: field for field in fields}
+
+    def _is_number(self, field: str) -> bool:
+        """Whether all trials have a number in a field that is varied, or nothing."""
+        values = [result.trial.varied[field] for result in self]
+        return all(value is None or isinstance(value, int | float) for value in values) and any(
+            value is not None for value in values
+        )
 
     def column(self, name: str) -> Values:
-        """A number of each finished trial, float64 [finished]; names as in `columns`.
+        """A number of each finished trial, float64 [finished], NaN where it has none; names as in `columns`.
 
         Raises:
             KeyError: there is no such column.
@@ -172,12 +212,17 @@ class Population:
         return np.array([self.number(result, name) for result in self.finished], dtype=np.float64)
 
     def number(self, result: TrialResult, name: str) -> float:
-        """A number of one trial; names as in `columns`."""
+        """A number of one trial, NaN where it has none; names as in `columns`."""
+        value = self._value(result, name)
+        return float("nan") if value is None else float(value)
+
+    def _value(self, result: TrialResult, name: str) -> float | int | None:
         if name in COUNTS:
-            return float(getattr(result.complexity, name))
-        if name in result.trial.varied:
-            return float(result.trial.varied[name])
-        return float(getattr(result.design, name))
+            return int(getattr(result.complexity, name))
+        if name in self._varied:
+            value: float | int | None = result.trial.varied[self._varied[name]]
+            return value
+        return design_numbers(result.design)[name]
 
     def by_design(self) -> dict[tuple[int, int], list[TrialResult]]:
         """Finished trials of the same design and values with other seeds: the noise of training."""
@@ -207,10 +252,10 @@ class Population:
                 "error": result.error if result.rows else None,
                 "epochs": len(result.rows),
                 "errors": result.errors.tolist(),
-                **{name: _plain(self.number(result, name)) for name in self.columns()},
+                **{name: self._value(result, name) for name in (*self._of_designs, *COUNTS)},
                 "stage_widths": [stage.width for stage in result.design.fitted_stages()],
                 "stage_depths": [stage.depth for stage in result.design.fitted_stages()],
-                **{key: value for key, value in result.trial.varied.items() if not isinstance(value, int | float)},
+                **{name: result.trial.varied[field] for name, field in self._varied.items()},
                 "seconds": result.seconds,
                 "attempts": result.attempts,
                 "message": result.message,
@@ -236,7 +281,3 @@ def _result(trial: Trial, counts: Complexity, plan: Plan, progress: Progress, *,
         message=progress.message,
         seconds=progress.seconds,
     )
-
-
-def _plain(value: float) -> float | int:
-    return int(value) if value == int(value) else value

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from regnety.designspace.comparisons import Edf, Values, best_of, bootstrap_range, edf, rank_correlation
+from regnety.designspace.comparisons import Edf, Values, best_of, bootstrap_range, rank_correlation
 from regnety.designspace.normalizing import largest_gap, normalized_edfs
 from regnety.designspace.pages.chart import Chart
 from regnety.designspace.populations import Population
@@ -42,10 +42,14 @@ class Measured(Protocol):
         """In percent, float64 [trials]."""
         ...
 
+    def error_edf(self) -> Edf:
+        """Their distribution."""
+        ...
+
 
 def edf_chart(populations: Sequence[Measured]) -> Chart:
     """F(e), the share of trials with an error below e, with the band that holds the true one with 95 %."""
-    found = [edf(population.errors) for population in populations]
+    found = [population.error_edf() for population in populations]
     low, high = min(each.errors[0] for each in found), max(each.errors[-1] for each in found)
     room = max(0.5, (high - low) * (ENDS - 1))
     x = axis_around(PERCENT, [low - room, high + room])
@@ -75,7 +79,7 @@ def edf_chart(populations: Sequence[Measured]) -> Chart:
 def normalized_chart(populations: Sequence[Population], name: str = "macs") -> Chart | None:
     """The same at equal cost: trials have weights by which it is distributed alike in all populations.
 
-    None where they share no range of it.
+    None where they share no range of it, or have too few trials of one cost.
     """
     errors = [population.errors for population in populations]
     try:
@@ -162,7 +166,8 @@ def best_of_chart(populations: Sequence[Population]) -> Chart:
             list(rows.values()),
             "Mean least error of so many trials, with its 95 % interval",
         ),
-        text="The mean of the least error among so many of these trials, and the range that it is in with 95 %.",
+        text="The mean of the least error among so many trials, drawn from these with replacement, and the range that "
+        "it is in with 95 %.",
     )
 
 

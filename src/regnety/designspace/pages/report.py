@@ -28,7 +28,7 @@ from regnety.storage.replacing import replacing
 from regnety.text import counted
 
 FEWEST = 2
-"""Finished trials without which a population has no distribution."""
+"""Trials without which a population has no distribution."""
 SEARCHED = 32
 """Random trials after which, by the paper, the best of a good space is found."""
 
@@ -45,19 +45,15 @@ def write_population_report(
 
     Raises:
         MissingExtraError: jinja2 is not installed, or Matplotlib for the pictures.
-        JobError: a population has fewer than two trials that were trained in full.
+        JobError: a population has fewer than two trials that were trained in full; of one alone, with halving, that
+            have ended its first rung.
         OSError: a file cannot be written.
     """
     if not 1 <= len(populations) <= len(STYLES):
         raise JobError(f"a report is on 1 to {len(STYLES)} populations, got {len(populations)}")
-    for population in populations:
-        if len(population.finished) < FEWEST:
-            raise JobError(
-                f"{population.name}: {counted(len(population.finished), 'trial')} of {len(population)} "
-                f"trained in full so far; a report needs {FEWEST}"
-            )
-    sections = _charts(populations)
-    text = rendered("population.html", _page(populations, sections))
+    described = _with_names([_with_enough(population, alone=len(populations) == 1) for population in populations])
+    sections = _charts(described)
+    text = rendered("population.html", _page(described, sections, in_full=populations[0].finished))
     with replacing(path) as beside:
         beside.write_text(text, "utf-8")
     if pictures is not None:
@@ -67,6 +63,34 @@ def write_population_report(
             for chart in charts:
                 chart.write(folder)
     return Path(path)
+
+
+def _with_enough(population: Population, *, alone: bool) -> Population:
+    """A population with enough finished trials; one with halving as it was at the last rung that enough had ended."""
+    if len(population.finished) >= FEWEST:
+        return population
+    rungs = len(population.plan.halving.rungs(0)) if alone else 0
+    for rung in reversed(range(rungs)):
+        if len((found := population.at_rung(rung)).finished) >= FEWEST:
+            return found
+    finished = counted(len(population.finished), "trial")
+    raise JobError(
+        f"{population.name}: {finished} of {len(population)} trained in full so far; a report needs {FEWEST}"
+    )
+
+
+def _with_names(populations: Sequence[Population]) -> list[Population]:
+    """The same; those whose folders have one name are called by more of their paths."""
+    paths = [list(population.folder.parts) if population.folder else [population.name] for population in populations]
+    named = []
+    for population, path in zip(populations, paths, strict=True):
+        others = [other for other in paths if other != path]
+        length = 1
+        while length < len(path) and any(other[-length:] == path[-length:] for other in others):
+            length += 1
+        name = population.name if length == 1 else "/".join(path[-length:])
+        named.append(Population(name, population.plan, list(population), folder=population.folder))
+    return named
 
 
 def _charts(populations: Sequence[Population]) -> dict[str, list[Chart]]:
@@ -93,13 +117,17 @@ def _known(charts: Sequence[Chart | None]) -> list[Chart]:
     return [chart for chart in charts if chart is not None]
 
 
-def _page(populations: Sequence[Population], sections: dict[str, list[Chart]]) -> dict[str, Any]:
+def _page(
+    populations: Sequence[Population], sections: dict[str, list[Chart]], *, in_full: Sequence[TrialResult]
+) -> dict[str, Any]:
+    """What the template shows; `in_full` are the finished trials of the first, also where it is shown as it was."""
     first = populations[0]
+    early = [] if len(in_full) >= FEWEST else [_as_it_was(first, in_full)]
     return {
         "title": ", ".join(population.name for population in populations),
         "kind": "Population",
         "verdict": _verdict(populations),
-        "notices": [notice for population in populations for notice in _notices(population)],
+        "notices": [*early, *(notice for population in populations for notice in _notices(population))],
         "figures": _figures(first),
         "diagrams": {name: [chart.diagram() for chart in charts] for name, charts in sections.items()},
         "beside": _beside(populations) if len(populations) > 1 else None,
@@ -129,6 +157,18 @@ def _verdict(populations: Sequence[Population]) -> str:
 
 def _best(population: Population) -> TrialResult:
     return min(population.finished, key=lambda result: (result.error, result.trial.number))
+
+
+def _as_it_was(population: Population, in_full: Sequence[TrialResult]) -> str:
+    epochs = sorted({len(result.rows) for result in population.finished})
+    after = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+    text = (
+        f"{population.name}: too few trials are trained in full. This page is on {len(population.finished)} as they "
+        f"were after {after} of {population.plan.recipe.epochs} epochs."
+    )
+    for result in in_full:
+        text += f" In full, trial {result.trial.number} is wrong on {result.error:.2f} %."
+    return text
 
 
 def _notices(population: Population) -> list[str]:
@@ -192,7 +232,7 @@ def _beside(populations: Sequence[Population]) -> Table:
         if population is first:
             row += [Cell(DASH, 0.0), Cell(DASH, -1.0)]
         else:
-            found, chance = difference(errors, first.errors)
+            found, chance = difference(population.design_errors, first.design_errors)
             row += [Cell(_with_interval(found), found.value), number_cell(chance)]
         rows.append(row)
     return Table(columns, rows, "Errors of the populations in percent")

@@ -3,6 +3,7 @@
 from regnety.architecture.description import AnyDesign
 from regnety.bundle.bundle import Bundle
 from regnety.designspace.search.budget import Measured
+from regnety.errors import EngineError
 from regnety.inference.latency.benchmark import engines_to_time, with_auto
 from regnety.inference.latency.timed_models import TimedModel
 from regnety.inference.latency.timing import Timing
@@ -63,7 +64,14 @@ class DesignTimer:
         )
         model = TimedModel(name, Bundle(metadata, RandomWeights(architecture), name=name), has_random_weights=True)
         with Timing(model, threads=self._threads, fresh=self._fresh) as timing:
-            rows = [timing.row(engine, precision, batch_size=1, limit_ms=limit_ms) for engine, precision in self._pairs]
+            rows, errors = [], []
+            for engine, precision in self._pairs:
+                try:
+                    rows.append(timing.row(engine, precision, batch_size=1, limit_ms=limit_ms))
+                except EngineError as error:
+                    errors.append(error)
+            if not rows:
+                raise errors[0]
             row = next(row for row in with_auto(timing.settled(rows)) if row.auto)
         return Measured(
             engine=row.engine,
