@@ -74,3 +74,25 @@ def test_every_class_has_the_same_sum_of_weights() -> None:
     assert weights.dtype == torch.float32
     np.testing.assert_allclose(np.bincount(targets) * weights.numpy(), [3, 3, 3])
     assert balanced_weights(targets, 4).isfinite().all()
+
+
+def test_weights_from_a_checkpoint_are_averaged_with_those_on_a_card() -> None:
+    best = BestEpochs(2)
+    best.add(ranked(1, 50.0))
+    on_card = RankedEpoch(epoch=2, top1=60.0, loss=1.0, weights={"weight": torch.ones(2, device="meta")})
+    best.add(on_card)
+    assert best.average()["weight"].device.type == "meta"
+
+
+def test_an_average_is_not_replaced_by_a_worse_one_after_the_run_was_made_longer() -> None:
+    progression = Progression(epochs_done=2, history=[], best_epoch=2, best_top1=-1.0, seconds=0.0)
+    scores = iter([80.0, 79.0])
+    score = lambda _: {"val_top1": next(scores), "val_loss": 0.5}  # noqa: E731
+    best = BestWeights({"weight": torch.zeros(1)}, average_best=2, score=score)
+    for epoch, top1 in enumerate((50.0, 70.0, 60.0), 1):
+        best.rank(progression, epoch, {"weight": torch.tensor([float(epoch)])}, top1=top1, loss=1.0)
+        if epoch == 2:
+            best.average(progression)
+    best.average(progression)
+    assert (progression.best_top1, progression.averaged) == (80.0, [1, 2])
+    assert best.weights["weight"].item() == 1.5

@@ -6,12 +6,14 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from regnety import Bundle, RecipeError
 from regnety.training.checkpoints import checkpoints
+from regnety.training.session import Session
 from runs import epochs_of, run, weights_of
 
 
@@ -98,3 +100,45 @@ def test_a_run_without_checkpoints_cannot_be_made_longer(three_epochs: Path, spl
         f"{three_epochs}: has no checkpoint to continue from; start another run from its weights: "
         f"--model {three_epochs} (model=)"
     )
+
+
+def test_an_unfinished_run_without_checkpoints_is_not_begun_anew(
+    splits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From its first epoch on it would overwrite the weights that it has."""
+    output = stopped_after_two(splits, tmp_path / "run", monkeypatch)
+    (newest,) = checkpoints(output)
+    newest.write_bytes(b"damaged")
+    with pytest.raises(RecipeError, match=f"start another run from the best weights: --model {output}$"):
+        run(splits, output, resume=True, keep=1)
+    newest.unlink()
+    before = weights_of(output)
+    with pytest.raises(RecipeError, match="has no checkpoint to continue from; start another run from its weights"):
+        run(splits, output, resume=True)
+    assert weights_of(output) == before
+    assert epochs_of(output) == [1, 2]
+
+
+def test_checkpoints_without_their_recipe_are_not_taken_for_a_new_run(three_epochs: Path, splits: Path) -> None:
+    for entry in three_epochs.iterdir():
+        if entry.name != "checkpoints":
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    for resume in (False, True):
+        with pytest.raises(RecipeError, match=r"has checkpoints of a run whose recipe\.yaml is missing"):
+            run(splits, three_epochs, resume=resume)
+
+
+def stopped_after_two(data: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that was stopped in its third and last epoch, with one checkpoint."""
+    real = Session.advance
+
+    def advance(session: Session) -> dict[str, Any]:
+        if session.progression.epochs_done == 2:
+            raise KeyboardInterrupt
+        return real(session)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "advance", advance)
+        with pytest.raises(KeyboardInterrupt):
+            run(data, output, keep=1)
+    return output

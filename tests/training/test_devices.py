@@ -1,14 +1,16 @@
 """Where a network is trained: what `auto` takes, and what is refused."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from pictures import write_colours
-from regnety import RecipeError, train
-from regnety.training import devices
-from regnety.training.devices import PROCESSOR, Device, find_device
+from regnety import ClusterError, RecipeError, train
+from regnety.training import devices, run
+from regnety.training.devices import PROCESSOR, Device, find_device, memory_for
+from regnety.training.distribution.workers import joined
 
 
 @pytest.mark.parametrize("available", [True, False, None])
@@ -59,3 +61,31 @@ def test_a_sum_has_the_digits_that_a_device_has() -> None:
 def test_a_name_that_is_none() -> None:
     with pytest.raises(RecipeError, match=r"must be one of auto, cpu, cuda, mps, got 'gpu'"):
         find_device("gpu")
+
+
+def test_too_little_memory_of_a_card_is_one_line() -> None:
+    wanted = r"memory is too small for a batch of 512; --set accumulate=4 .* --batch-size"
+    with pytest.raises(RecipeError, match=wanted), memory_for(512):
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20.00 GiB")
+
+
+def test_more_processes_than_cards_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    for name, value in (("LOCAL_RANK", "1"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    wanted = r"more processes than this machine has graphics cards \(1\)"
+    with pytest.raises(ClusterError, match=wanted), joined(Device("cuda")):
+        pass
+
+
+@pytest.mark.parametrize(("device", "gpus", "taken"), [("auto", 0, "cpu"), ("auto", 1, "auto"), ("cpu", 0, "cpu")])
+def test_workers_without_a_card_train_on_the_processor(
+    device: str, gpus: float, taken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works: list[Any] = []
+    monkeypatch.setattr(run, "train_on_cluster", lambda work, *_, **__: works.append(work))
+    train("data", tmp_path / "run", "cifar10", ray="local", gpus_per_worker=gpus, device=device, mlflow="runs")
+    assert works[0].keywords["device"] == taken
+    assert works[0].keywords["mlflow"] == str(Path("runs").absolute())
+    with pytest.raises(RecipeError, match=r"device cuda \(--device\) on a cluster needs gpus_per_worker"):
+        train("data", tmp_path / "run", "cifar10", ray="local", device="cuda")

@@ -176,7 +176,7 @@ def test_every_value_of_the_recipe_that_should_changes_the_weights(colours: Path
         "ema_decay=0",
         "augmentation.shift=1",
         "augmentation.flip=false",
-        "small_epochs=1",
+        "epochs=2 small_epochs=1",
         "val_fraction=0.2",
         "warmup_epochs=0",
         "batch_size=9",
@@ -191,7 +191,7 @@ def test_every_value_of_the_recipe_that_should_changes_the_weights(colours: Path
     )
     found = {}
     for number, change in enumerate(("epochs=1", *changes)):
-        run(colours, tmp_path / str(number), "epochs=1", "augmentation.crop=shift", change)
+        run(colours, tmp_path / str(number), "epochs=1", "augmentation.crop=shift", *change.split())
         found[change] = weights_of(tmp_path / str(number))
     assert len(set(found.values())) == len(found)
 

@@ -97,7 +97,12 @@ class Server:
         self.runs[number]["metrics"] += [(metric.key, metric.step, metric.value) for metric in metrics]
         self.runs[number]["params"] |= {param.key: param.value for param in params}
 
+    def get_run(self, number: str) -> Any:
+        self._answer()
+        return SimpleNamespace(data=SimpleNamespace(params=dict(self.runs[number]["params"])))
+
     def get_metric_history(self, number: str, key: str) -> Any:
+        self._answer()
         return [SimpleNamespace(step=step) for name, step, _ in self.runs[number]["metrics"] if name == key]
 
     def update_run(self, number: str, status: str) -> None:
@@ -159,3 +164,23 @@ def test_a_missing_package_is_named_before_anything_is_written(
 
 def test_flat_names_are_those_of_set() -> None:
     assert flat({"a": 1, "b": {"c": None, "d": {"e": 2}}}) == [("a", 1), ("b.c", None), ("b.d.e", 2)]
+
+
+@pytest.mark.parametrize("failing", ["get_run", "get_metric_history", "update_run", "log_batch"])
+def test_mlflow_has_all_of_a_run_whenever_the_server_fails(
+    failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, recipe = Server(), Recipe(name="x", seed=3)
+
+    def down(*_: Any, **__: Any) -> Any:
+        raise ConnectionError("no answer")
+
+    for history in (HISTORY[:1], HISTORY):  # begun, and resumed
+        watcher = MlflowRun(tmp_path, recipe, "http://here", server.package)
+        with monkeypatch.context() as patch:
+            patch.setattr(server, failing, down)
+            watcher.update(history[:-1])
+        watcher.update(history)
+    (found,) = server.runs.values()
+    assert [step for key, step, _ in found["metrics"] if key == "val_top1"] == [1, 2, 3]
+    assert (found["params"]["seed"], found["params"]["epochs"]) == ("3", "100")

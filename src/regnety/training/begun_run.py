@@ -15,7 +15,15 @@ from regnety.training.distribution.workers import Workers
 from regnety.training.pictures import RunPictures, look_at_pictures
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_bundle import RunResult, finished_result
-from regnety.training.run_folder import LOCK_NAME, RECIPE_FILE, check_run, has_begun, open_run, validation_split
+from regnety.training.run_folder import (
+    LOCK_NAME,
+    RECIPE_FILE,
+    check_checkpoint,
+    check_run,
+    has_begun,
+    open_run,
+    validation_split,
+)
 from regnety.training.teacher import checked_teacher
 from regnety.training.unlabelled import check_none_were_there, labelled_by
 
@@ -62,6 +70,8 @@ def begin_run(
     stored = check_run(run, recipe, resume=resume)
     if stored is not None and (ended := ended_run(run, recipe, quiet=quiet)) is not None:
         return ended
+    if stored is not None:
+        check_checkpoint(run)
     if resume and stored is None:  # a mistyped folder must not train for a night unnoticed
         lack = "no finished epoch" if (run / RECIPE_FILE).exists() else "no run"
         say(f"{run}: holds {lack} to resume; starting one", quiet=quiet)
@@ -98,5 +108,5 @@ def ended_run(run: Path, recipe: Recipe, *, quiet: bool) -> RunResult | None:
     """The result of a run that has finished, which is said; None if something is left to do."""
     result = finished_result(run, recipe)
     if result is not None:
-        say(f"{run}: has already finished, after {counted(recipe.epochs, 'epoch')}; nothing to do", quiet=quiet)
+        say(f"{run}: has already finished, after {counted(result.epochs, 'epoch')}; nothing to do", quiet=quiet)
     return result

@@ -57,7 +57,8 @@ class BestEpochs:
         """The mean of their weights; counters are those of the best."""
         first = self._ranked[0].weights
         return {
-            key: torch.stack([epoch.weights[key] for epoch in self._ranked]).mean(0)
+            # Those from a checkpoint are on the processor, others on the card.
+            key: torch.stack([epoch.weights[key].to(value.device) for epoch in self._ranked]).mean(0)
             if value.is_floating_point()
             else value.clone()
             for key, value in first.items()

@@ -40,7 +40,9 @@ class BestWeights:
             return
         average = self.epochs.average()
         found = self._score(average)
-        if (found["val_top1"], -found["val_loss"]) > (ranked[0].top1, -ranked[0].loss):
+        # The best so far may be the average of an earlier end, before the run was made longer.
+        is_better = (found["val_top1"], -found["val_loss"]) > (ranked[0].top1, -ranked[0].loss)
+        if is_better and found["val_top1"] >= progression.best_top1:
             self.weights = average
             progression.best_top1 = found["val_top1"]
             progression.averaged = sorted(epoch.epoch for epoch in ranked)

@@ -132,9 +132,10 @@ def load_checkpoint(
         pickle.UnpicklingError,
     ) as error:
         first_line = str(error).strip().partition("\n")[0]
-        raise RecipeError(
-            f"{path}: cannot be resumed from: {first_line}; remove it to continue from the one before"
-        ) from error
+        run = path.parent.parent
+        others = "remove it to continue from the one before"
+        advice = others if len(checkpoints(run)) > 1 else f"start another run from the best weights: --model {run}"
+        raise RecipeError(f"{path}: cannot be resumed from: {first_line}; {advice}") from error
 
 
 def _check_whole(path: Path) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from regnety.errors import ClusterError
 from regnety.notices import say
 from regnety.training.begun_run import ended_run
+from regnety.training.distribution.batch_parts import most_workers
 from regnety.training.distribution.cluster import run_on_cluster
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_bundle import RunResult, finished_result
-from regnety.training.run_folder import check_run
+from regnety.training.run_folder import absolute_model, check_checkpoint, check_run
 from regnety.training.run_notices import say_epoch
 
 
@@ -54,17 +55,17 @@ def train_on_cluster(
     stored = check_run(run, recipe, resume=resume)
     if stored is not None and (ended := ended_run(run, recipe, quiet=quiet)) is not None:
         return ended
+    if stored is not None:
+        check_checkpoint(run)
     run = run.resolve()
     data = absolute(data)
-    if recipe.model is not None and Path(recipe.model).exists():
-        recipe = replace(recipe, model=os.path.abspath(recipe.model))
-    if recipe.teacher is not None and Path(recipe.teacher).exists():
-        recipe = replace(recipe, teacher=os.path.abspath(recipe.teacher))
+    recipe = replace(recipe, model=absolute_model(recipe.model), teacher=absolute_model(recipe.teacher))
     run_on_cluster(
         partial(work, data, run, recipe, resume=True, quiet=True),
         run,
         address=address,
         workers=workers,
+        most=most_workers(recipe.batch_size, pieces=recipe.accumulate),
         gpus_per_worker=gpus_per_worker,
         on_news=lambda line: say(line, quiet=quiet),
         on_epoch=lambda row: say_epoch(row, recipe.epochs, quiet=quiet),

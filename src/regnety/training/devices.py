@@ -1,5 +1,7 @@
 """Where the network is trained: on the processor, or on a graphics card."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
@@ -10,6 +12,22 @@ from regnety.inference.engines.processor import BF16_FLAGS, has_bf16, processor
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 Arithmetic: TypeAlias = Literal["f32", "bf16", "f16", "f64"]
+
+
+@contextmanager
+def memory_for(batch_size: int) -> Iterator[None]:
+    """Where the card's memory is too small, an error that says what to do.
+
+    Raises:
+        RecipeError: it is.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise RecipeError(
+            f"the graphics card's memory is too small for a batch of {batch_size}; --set accumulate=4 computes it in 4 "
+            "parts, and a smaller --batch-size takes less too"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,13 @@ class EpochWeights:
         self._network.load_state_dict(weights)
         batches = islice(self._batches.epoch(epoch), max(1, samples // self._recipe.batch_size))
         with self._device.autocast(self._arithmetic):
+            # In the pieces that batch norm saw in training, which are also what fits into memory.
             set_precise_statistics(
-                self._network, (self._normalize(on_device(pixels, self._device)) for pixels, _ in batches)
+                self._network,
+                (
+                    self._normalize(on_device(pixels, self._device))[piece]
+                    for pixels, _ in batches
+                    for piece in self._batches.part.pieces
+                ),
             )
         return {key: value.clone() for key, value in self._network.state_dict().items()}

@@ -23,6 +23,9 @@ from regnety.training.selection import select_recipe
 from regnety.training.starting_point import resolve_recipe
 from regnety.training.watching import Watcher, watchers_of
 
+MLFLOW_NAMES = ("databricks", "databricks-uc", "uc")
+"""Addresses of MLflow that are neither a URL nor a folder."""
+
 
 def train(
     data: str | Path,
@@ -114,6 +117,10 @@ def train(
     elif model is not None or design is not None or settings:
         raise RecipeError(f"recipe {recipe.name}: a Recipe is followed as it is; give model, design or settings in it")
     if ray is not None:
+        if device == "auto" and not gpus_per_worker:
+            device = "cpu"  # Ray does not hide a card from workers that have none: all would take the first
+        elif device in ("cuda", "mps") and not gpus_per_worker:
+            raise RecipeError(f"device {device} (--device) on a cluster needs gpus_per_worker (--gpus-per-worker 1)")
         return train_on_cluster(
             partial(
                 train,
@@ -124,7 +131,7 @@ def train(
                 val_data=None if val_data is None else absolute(val_data),
                 unlabelled=None if unlabelled is None else os.path.abspath(unlabelled),
                 tensorboard=tensorboard,
-                mlflow=mlflow,
+                mlflow=mlflow if mlflow in (None, *MLFLOW_NAMES) else absolute(mlflow),
                 report=report,
                 command=command,
             ),

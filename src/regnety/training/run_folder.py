@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from regnety.catalog.models import is_name
 from regnety.datasets.recorded_split import recorded_hold_out
 from regnety.datasets.samples import DataSplits, Sample
 from regnety.errors import RecipeError
@@ -40,6 +42,8 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
         raise RecipeError(f"{run}: is a file; the output is a folder")
     # A folder that another program made, as a mounted volume, may be there already as long as it is empty.
     if not has_begun(run):
+        if checkpoints(run):  # a new run would go on from them
+            raise RecipeError(f"{run}: has checkpoints of a run whose {RECIPE_FILE} is missing; name another output")
         own = {
             CHECKPOINT_FOLDER,
             f".{LOCK_NAME}.lock",
@@ -55,7 +59,7 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
     # The recipe on disk is the one that the checkpoints were trained with.
     stored = read_recipe(run / RECIPE_FILE)
     # All fields but the number of epochs, which may grow.
-    before, after = stored.as_dict(), {**recipe.as_dict(), "epochs": stored.epochs}
+    before, after = _in_any_folder(stored), {**_in_any_folder(recipe), "epochs": stored.epochs}
     if before != after:
         field, was, wanted = _first_difference("", before, after)
         raise RecipeError(f"{run}: the run has {field}={was}, resuming cannot change it to {wanted}")
@@ -63,12 +67,25 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Recipe | None:
         raise RecipeError(
             f"{run}: the run has epochs={stored.epochs}, resuming can make it longer, not shorter ({recipe.epochs})"
         )
+    return stored
+
+
+def check_checkpoint(run: Path) -> None:
+    """Check that a run which has not finished can go on: from its beginning it would overwrite what it has done.
+
+    Raises:
+        RecipeError: it has no checkpoint.
+    """
     # The bundle has the best weights, but neither the optimiser's state nor the last weights.
-    if recipe.epochs > stored.epochs and not checkpoints(run):
+    if not checkpoints(run):
         raise RecipeError(
             f"{run}: has no checkpoint to continue from; start another run from its weights: --model {run} (model=)"
         )
-    return stored
+
+
+def absolute_model(model: str | None) -> str | None:
+    """A MODEL that is a place on this disk, as a process in any other folder finds it; a name stays one."""
+    return os.path.abspath(model) if model is not None and not is_name(model) and Path(model).exists() else model
 
 
 def has_begun(run: Path) -> bool:
@@ -118,6 +135,11 @@ def write_history(run: Path, history: list[dict[str, Any]]) -> None:
     writer.writerows(history)
     with replacing(run / "summary.csv") as beside:
         beside.write_text(table.getvalue(), "utf-8")
+
+
+def _in_any_folder(recipe: Recipe) -> dict[str, Any]:
+    """A recipe's values; on a cluster it has absolute places, and is the same run."""
+    return {**recipe.as_dict(), "model": absolute_model(recipe.model), "teacher": absolute_model(recipe.teacher)}
 
 
 def _first_difference(name: str, before: Any, after: Any) -> tuple[str, Any, Any]:

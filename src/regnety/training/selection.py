@@ -45,19 +45,22 @@ def select_recipe(
     """
     if model is not None and design is not None:
         raise RecipeError("model and design (--model, --design) exclude each other; name one of them")
+    fixed = {*map(_key, settings), *(key for key, value in options.items() if value is not None)}
+    if model is not None and "design" in fixed:
+        raise RecipeError(f"model and design (--model, {source} design) exclude each other; name one of them")
     stored = output / RECIPE_FILE
     if resume and stored.exists() and recipe is None and model is None and design is None:
         chosen = read_recipe(stored)
     else:
-        chosen = load_recipe(recipe or ("scratch" if design is not None else "finetune"), model)
+        from_scratch = design is not None or "design" in fixed
+        chosen = load_recipe(recipe or ("scratch" if from_scratch else "finetune"), model or _set_model(settings))
     if design is not None:
         chosen = dataclasses.replace(chosen, model=None, pretrained=False, design=find_design(design))
     elif model is not None:
         chosen = dataclasses.replace(chosen, model=model, design=None)
-    elif chosen.model is None and chosen.design is None:
-        chosen = dataclasses.replace(chosen, model=DEFAULT_MODEL)
+    elif "design" in fixed:
+        chosen = dataclasses.replace(chosen, model=None, pretrained=False)
     given = {key: value for key, value in options.items() if value is not None}
-    fixed = {*given, *map(_key, settings)}
     chosen = with_settings(chosen, settings, source=source)
     for key, value in given.items():  # one by one, so that an error names the option
         option = "--" + key.rpartition(".")[2].replace("_", "-")
@@ -65,6 +68,8 @@ def select_recipe(
             raise RecipeError(f"{option} and --set {key} are the same setting; give one of them")
         # As JSON, which is YAML: a name that looks like a number stays a text.
         chosen = with_settings(chosen, [f"{key}={json.dumps(value)}"], source=option)
+    if chosen.pretrained and chosen.model is None and chosen.design is None:
+        chosen = dataclasses.replace(chosen, model=DEFAULT_MODEL)
     if resume and has_begun(output) and "epochs" not in fixed:
         epochs = read_recipe(stored).epochs
         if chosen.epochs != epochs:
@@ -73,6 +78,11 @@ def select_recipe(
                 f"--epochs {epochs} (epochs=) continues it, a larger number extends it"
             )
     return chosen
+
+
+def _set_model(settings: Sequence[str]) -> str | None:
+    """The model that a setting names: a recipe may have values of its own for it."""
+    return next((setting.partition("=")[2].strip() for setting in settings if _key(setting) == "model"), None)
 
 
 def _key(setting: str) -> str:

@@ -22,7 +22,7 @@ from regnety.training.batches import EvaluationBatches, TrainingBatches
 from regnety.training.best_epochs import Weights
 from regnety.training.best_weights import BestWeights
 from regnety.training.checkpoints import Progression, checkpoints, load_checkpoint, save_checkpoint
-from regnety.training.devices import PROCESSOR, Device
+from regnety.training.devices import PROCESSOR, Device, memory_for
 from regnety.training.distribution.parallel import in_parallel
 from regnety.training.distribution.workers import ALONE, Workers
 from regnety.training.dropping import Dropping
@@ -229,8 +229,13 @@ class Session:
         """Train and validate the next epoch; the answer is its row of metrics.jsonl.
 
         Raises:
-            RecipeError: the loss is not finite.
+            LossError: the loss is not finite.
+            RecipeError: the card's memory is too small.
         """
+        with memory_for(self.recipe.batch_size):
+            return self._advance()
+
+    def _advance(self) -> dict[str, Any]:
         started = time.monotonic()
         epoch = self.progression.epochs_done
         figures = self._figures.read(epoch, self._steps(epoch), epochs=self.recipe.epochs)

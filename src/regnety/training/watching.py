@@ -146,18 +146,19 @@ class MlflowRun:
         """The run that an earlier part of this one has opened on the same server, or a new one."""
         stored = json.loads(self._file.read_text("utf-8")) if self._file.exists() else {}
         if stored.get("address") == self._address:
-            self._number = str(stored["run_id"])
-            sent = self._client.get_metric_history(self._number, "train_loss")
+            number = str(stored["run_id"])
+            sent = self._client.get_metric_history(number, "train_loss")
             self._done = max((metric.step for metric in sent), default=0)
-            self._client.update_run(self._number, status="RUNNING")
-            return
-        opened = self._client.create_run(self._experiment, run_name=self._name)
-        self._number = str(opened.info.run_id)
-        parameter = self._package.entities.Param
-        values = [parameter(name, str(value)) for name, value in flat(self._recipe.as_dict())]
-        self._client.log_batch(self._number, params=values)
-        with replacing(self._file) as beside:
-            beside.write_text(json.dumps({"address": self._address, "run_id": self._number}) + "\n", "utf-8")
+            self._client.update_run(number, status="RUNNING")
+        else:
+            number = str(self._client.create_run(self._experiment, run_name=self._name).info.run_id)
+            with replacing(self._file) as beside:
+                beside.write_text(json.dumps({"address": self._address, "run_id": number}) + "\n", "utf-8")
+        if not self._client.get_run(number).data.params:  # new, or the server failed between the two
+            parameter = self._package.entities.Param
+            values = [parameter(name, str(value)) for name, value in flat(self._recipe.as_dict())]
+            self._client.log_batch(number, params=values)
+        self._number = number  # last: a server that fails before is asked all of it again
 
     @contextmanager
     def _reported(self) -> Iterator[None]:

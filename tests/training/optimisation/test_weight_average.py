@@ -1,6 +1,7 @@
 """Averaged weights."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -63,3 +64,8 @@ def test_every_few_steps_of_an_epoch() -> None:
 
 def test_no_average() -> None:
     assert new_share(Recipe(name="test", ema_decay=0.0), 10) is None
+
+
+def test_a_short_run_averages_after_as_much_warm_up_as_its_schedule_has() -> None:
+    share = share_of(steps_per_epoch=10, ema_alpha=1e-3, epochs=10, warmup_epochs=5.0, batch_size=100)
+    assert [share(step, 1) for step in (0, 19, 20)] == [1.0, 1.0, pytest.approx(0.01)]

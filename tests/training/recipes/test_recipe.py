@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_later_settings_win() -> None:
         ("epochs=many", "--set: epochs must be a whole number, got 'many'"),
         ("epochs=1.5", "--set: epochs must be a whole number, got 1.5"),
         ("epochs=true", "--set: epochs must be a whole number, got True"),
-        ("epochs=0", "--set: epochs must be at least 1, got 0"),
+        ("epochs=0", "--set: epochs must be from 1 to 9999, got 0"),
         ("epochs=[", "--set epochs: cannot read the value '['"),
         ("lr=0.1", "--set lr: a recipe has no such field; did you mean optimizer.lr (--lr)? it has name, model, "),
         ("optimizer.rate=0.1", "--set optimizer.rate: a recipe has no such field"),
@@ -162,3 +163,21 @@ def test_recipes_are_values() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         PLAIN.epochs = 3  # type: ignore[misc]
     assert recipe_from_dict(PLAIN.as_dict(), source="test") == PLAIN
+
+
+def test_a_run_that_was_made_shorter_sees_its_own_size_too() -> None:
+    whole = Recipe(name="x", image_size=64, epochs=100, small_epochs=40, small_image_size=48)
+    assert [whole.small_size(epoch) for epoch in (0, 39, 40, 99)] == [48, 48, None, None]
+    short = replace(whole, epochs=30)
+    assert [short.small_size(epoch) for epoch in (0, 23, 24, 29)] == [48, 48, None, None]
+    assert replace(whole, epochs=1).small_size(0) is None
+    growing = replace(short, small_sizes=2, epochs=5)
+    assert [growing.small_size(epoch) for epoch in range(5)] == [48, 48, 56, 56, None]
+
+
+def test_sizes_and_lengths_that_make_no_sense() -> None:
+    with pytest.raises(RecipeError, match="small_image_size 160 is larger than image_size 128; set small_epochs=0"):
+        Recipe(name="x", image_size=128, small_epochs=2, small_image_size=160)
+    Recipe(name="x", image_size=128, small_image_size=160)
+    with pytest.raises(RecipeError, match="epochs must be from 1 to 9999"):
+        Recipe(name="x", epochs=10_000)

@@ -120,6 +120,9 @@ def train(
             )
             if chosen.model == DEFAULT_MODEL and model is None and not quiet and not has_begun(output):
                 say(f"no --model given; fine-tuning {DEFAULT_MODEL}; regnety finetune is faster")
+            has_own_rate = lr is not None or any(setting.startswith("optimizer.lr=") for setting in settings)
+            if chosen.name == "paper" and batch_size is not None and not has_own_rate and not quiet:
+                say(f"the recipe paper has a rate of 0.1 for each 128 pictures of a batch: --lr {batch_size / 1280:g}")
             try:
                 result = run_training(
                     data,

@@ -37,6 +37,11 @@ def whole_batch(count: int) -> BatchPart:
     return part_of_batch(count, rank=0, workers=1)
 
 
+def most_workers(batch_size: int, *, pieces: int = 1) -> int:
+    """How many workers a batch can be divided among, in so many pieces."""
+    return max(1, (batch_size + 1) // 2 // max(1, min(pieces, batch_size // 2)))
+
+
 def part_of_batch(batch_size: int, *, rank: int, workers: int, pieces: int = 1) -> BatchPart:
     """The part of worker `rank` of so many workers.
 

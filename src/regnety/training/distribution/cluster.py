@@ -18,7 +18,7 @@ from typing import Any, cast
 from regnety.errors import ClusterError, RegNetYError
 from regnety.extras import import_extra
 from regnety.inference.cluster.connection import Cluster, connected
-from regnety.text import counted, one_line
+from regnety.text import counted, one_line, reason_of
 from regnety.training.checkpoints import checkpoints
 from regnety.training.distribution.workers import BACKENDS, PATIENCE, AnotherWorkerEndedError, joined
 
@@ -36,6 +36,7 @@ def run_on_cluster(
     *,
     address: str,
     workers: tuple[int, int] | None,
+    most: int,
     gpus_per_worker: float,
     on_news: Callable[[str], None],
     on_epoch: Callable[[dict[str, Any]], None],
@@ -63,7 +64,7 @@ def run_on_cluster(
 
         library: Any = ray
         cards = library.cluster_resources().get("GPU", 0)
-        room = Room.on(cluster, workers, cards=cards, cards_each=gpus_per_worker)
+        room = Room.on(cluster, workers, most=most, cards=cards, cards_each=gpus_per_worker)
         if room.fewest > room.now:
             on_news(f"the Ray cluster has room for {room.now} of {counted(room.fewest, 'worker')}; waiting for more")
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
@@ -99,14 +100,28 @@ class Room:
     now: int
 
     @classmethod
-    def on(cls, cluster: Cluster, workers: tuple[int, int] | None, *, cards: float, cards_each: float) -> "Room":
+    def on(
+        cls, cluster: Cluster, workers: tuple[int, int] | None, *, most: int, cards: float, cards_each: float
+    ) -> "Room":
         """Divide a cluster with so many graphics cards.
 
+        Args:
+            cluster: whose machines are divided.
+            workers: the fewest and the most that are wanted.
+            most: that a batch can be divided among.
+            cards: graphics cards of the cluster.
+            cards_each: of each worker.
+
         Raises:
-            ClusterError: there is no room, and there will be none.
+            ClusterError: there is no room, and there will be none; or a batch is too small for so many.
         """
-        most, threads = cluster.workers(None if workers is None else workers[1], None)
-        now = sum(processors // threads for processors in cluster.processors)
+        if workers is not None and workers[0] > most:
+            raise ClusterError(
+                f"a batch can be divided among {counted(most, 'worker')} at most, not {workers[0]} (--ray-workers)"
+            )
+        wanted, threads = cluster.workers(None if workers is None else workers[1], None)
+        now = min(most, sum(processors // threads for processors in cluster.processors))
+        most = min(most, wanted)
         if cards_each:
             now = min(now, int(cards / cards_each))
         if not now:
@@ -166,6 +181,9 @@ def _work_of_one(config: dict[str, Any]) -> None:
         except RegNetYError as error:
             ray.get(record.failed.remote(_portable(error)))
             raise  # so that Ray ends the workers that wait for this one
+        except OSError as error:  # the disk is full, as a rule
+            ray.get(record.failed.remote(ClusterError(f"a worker has failed: {error.filename}: {reason_of(error)}")))
+            raise
         except Exception:
             ray.get(record.failed.remote(ClusterError(f"a worker has failed:\n{traceback.format_exc()}")))
             raise
@@ -187,13 +205,16 @@ class _Record:
         self._news: list[str] = []
         self._epochs = -1
         self._starts = 0
+        self._workers = 0
 
     def started(self, workers: int, epochs: int) -> bool:
         """Note a start with so many epochs done; whether the work goes on."""
         if self._failure is not None:
             return False
-        self._starts = self._starts + 1 if epochs == self._epochs else 1
-        self._epochs = epochs
+        # Those that Ray has started again because there is room for more were not killed.
+        again = epochs == self._epochs and workers <= self._workers
+        self._starts = self._starts + 1 if again else 1
+        self._epochs, self._workers = epochs, workers
         if self._starts > MOST_STARTS:
             self._failure = ClusterError(
                 f"the workers ended {MOST_STARTS} times without finishing an epoch, killed by the system or a machine "

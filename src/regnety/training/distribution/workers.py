@@ -111,6 +111,7 @@ def joined(device: Device | None = None) -> Iterator[Workers]:
 
     Raises:
         AnotherWorkerEndedError: within, where another worker has ended.
+        ClusterError: there are more workers on this machine than cards.
     """
     if dist.is_initialized():  # by Ray Train
         with _others_watched():
@@ -120,7 +121,13 @@ def joined(device: Device | None = None) -> Iterator[Workers]:
         yield ALONE
         return
     if device is not None and device.kind == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        number, cards = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if number >= cards:
+            raise ClusterError(
+                f"torchrun has started more processes than this machine has graphics cards ({cards}): "
+                f"--nproc-per-node {cards}, or --device cpu for the processor"
+            )
+        torch.cuda.set_device(number)
     on_card = device is not None and device.kind == "cuda"
     dist.init_process_group(BACKENDS if on_card else "gloo", timeout=PATIENCE)
     try:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
+from regnety.training.optimisation.schedules import LONGEST_WARMUP
 from regnety.training.recipes.recipe import Recipe
 
 NewShare: TypeAlias = Callable[[int, int], float]
@@ -25,12 +26,13 @@ def new_share(recipe: Recipe, steps_per_epoch: int) -> NewShare | None:
     decay, alpha = recipe.ema_decay, recipe.ema_alpha
     if alpha is not None:
         share = min(1.0, alpha * recipe.batch_size / recipe.epochs * recipe.ema_every)
+        warmup_epochs = min(recipe.warmup_epochs, recipe.epochs * LONGEST_WARMUP)
 
         def as_pycls(step: int, updates: int) -> float:
             epoch, step_of_epoch = divmod(step, steps_per_epoch)
             if step_of_epoch % recipe.ema_every:
                 return 0.0
-            return 1.0 if epoch < recipe.warmup_epochs else share
+            return 1.0 if epoch < warmup_epochs else share
 
         return as_pycls
     if not decay:

@@ -47,7 +47,7 @@ def paper(model: str | None = None) -> Recipe:
     Result:   no run was made; schedule, averaged weights, statistics of batch norm and decay are tested against pycls's
 
     The 24 models of the paper have their own learning rate and batch; any other has a batch of 1024. All have a rate of
-    0.1 for each 128 pictures of the batch: with another batch the rate changes in proportion.
+    0.1 for each 128 pictures of the batch: with another batch, set optimizer.lr in proportion.
 
     Args:
         model: that is trained.

@@ -17,6 +17,8 @@ from regnety.text import one_line
 from regnety.training.recipes.limits import require
 from regnety.training.recipes.optimizer import Optimizer
 
+MOST_EPOCHS = 9999
+"""Checkpoints have their number in four digits; where an epoch is that short, steps_per_epoch makes it longer."""
 OWN_OPTIONS = {
     "seed": "--seed",
     "epochs": "--epochs",
@@ -126,7 +128,7 @@ class Recipe:
     warmup_epochs: float = 5.0
     """Epochs over which the learning rate grows linearly from a tenth of `lr`; at most a fifth of the run."""
     small_epochs: int = 0
-    """Number of first epochs with smaller pictures, which take less time."""
+    """Number of first epochs with smaller pictures, which take less time; at most four fifths of the run."""
     small_image_size: int = 24
     """Size of the smaller pictures in pixels; with several sizes, of the smallest."""
     small_sizes: int = 1
@@ -188,7 +190,7 @@ class Recipe:
     def __post_init__(self) -> None:
         # One name for each, so that a run with an old recipe.yaml can be resumed: recipes are compared as they stand.
         object.__setattr__(self, "bundle_dtype", self.bundle_dtype.replace("float", "f"))
-        require("epochs", self.epochs >= 1, "at least 1", self.epochs)
+        require("epochs", 1 <= self.epochs <= MOST_EPOCHS, f"from 1 to {MOST_EPOCHS}", self.epochs)
         require("batch_size", self.batch_size >= 2, "at least 2", self.batch_size)
         if self.steps_per_epoch is not None:
             require("steps_per_epoch", self.steps_per_epoch >= 1, "at least 1", self.steps_per_epoch)
@@ -217,6 +219,11 @@ class Recipe:
         require("precise_bn_samples", self.precise_bn_samples >= 0, "at least 0", self.precise_bn_samples)
         if self.image_size is not None:
             require("image_size", 8 <= self.image_size <= 8192, "from 8 to 8192 pixels", self.image_size)
+            if self.small_epochs and self.small_image_size > self.image_size:
+                raise RecipeError(
+                    f"small_image_size {self.small_image_size} is larger than image_size {self.image_size}; set "
+                    "small_epochs=0, or a smaller one"
+                )
         if self.crop_pct is not None:
             require("crop_pct", 0.01 <= self.crop_pct <= 1, "from 0.01 to 1", self.crop_pct)
 
@@ -230,9 +237,11 @@ class Recipe:
 
         The recipe must be resolved: `image_size` is known.
         """
-        if epoch >= self.small_epochs or self.image_size is None:
+        # A run that was made shorter must see pictures of its own size too.
+        small_epochs = min(self.small_epochs, self.epochs * 4 // 5)
+        if epoch >= small_epochs or self.image_size is None:
             return None
-        step = epoch * self.small_sizes // self.small_epochs
+        step = epoch * self.small_sizes // small_epochs
         return self.small_image_size + (self.image_size - self.small_image_size) * step // self.small_sizes
 
     def as_dict(self) -> dict[str, Any]:
