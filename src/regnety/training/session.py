@@ -28,6 +28,7 @@ from regnety.training.distribution.workers import ALONE, Workers
 from regnety.training.dropping import Dropping
 from regnety.training.epoch_figures import EpochFigures
 from regnety.training.epoch_weights import EpochWeights
+from regnety.training.freed_memory import freed_memory_kept
 from regnety.training.input_normalization import InputNormalization
 from regnety.training.loop import StepRecord, train_epoch
 from regnety.training.objective import Objective, balanced_weights
@@ -267,25 +268,26 @@ class Session:
 
     def _steps(self, epoch: int) -> Iterator[StepRecord]:
         size = self.recipe.small_size(epoch)
-        return train_epoch(
-            self.model,
-            self._batches.epoch(epoch),
-            normalize=lambda pixels: self._normalize(pixels, size),
-            std=self._normalize.std / 255,
-            dropping=self._dropping,
-            optimizer=self._optimizer,
-            schedule=self._schedule,
-            objective=self._objective,
-            average=self._average,
-            device=self.device,
-            arithmetic=self.arithmetic,
-            scaler=self._scaler,
-            augmentation=self.recipe.augmentation,
-            seed=self.recipe.seed,
-            first_step=epoch * self._batches.steps_per_epoch,
-            part=self._batches.part,
-            teacher=self._teacher,
-            keep_statistics=self.recipe.batch_norm == "kept",
-            clip_norm=self.recipe.optimizer.clip_norm,
-            forward=self._forward,
-        )
+        with freed_memory_kept():
+            yield from train_epoch(
+                self.model,
+                self._batches.epoch(epoch),
+                normalize=lambda pixels: self._normalize(pixels, size),
+                std=self._normalize.std / 255,
+                dropping=self._dropping,
+                optimizer=self._optimizer,
+                schedule=self._schedule,
+                objective=self._objective,
+                average=self._average,
+                device=self.device,
+                arithmetic=self.arithmetic,
+                scaler=self._scaler,
+                augmentation=self.recipe.augmentation,
+                seed=self.recipe.seed,
+                first_step=epoch * self._batches.steps_per_epoch,
+                part=self._batches.part,
+                teacher=self._teacher,
+                keep_statistics=self.recipe.batch_norm == "kept",
+                clip_norm=self.recipe.optimizer.clip_norm,
+                forward=self._forward,
+            )

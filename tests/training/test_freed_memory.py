@@ -1,0 +1,54 @@
+"""Memory between steps: no page is asked of the system twice."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from regnety.training import freed_memory
+from regnety.training.freed_memory import freed_memory_kept
+
+PROGRAM = """
+import resource, sys
+import torch
+from regnety.training.freed_memory import freed_memory_kept
+
+def pages():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(4):
+        torch.ones(1 << 24)  # 64 MiB: 16,384 pages
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+torch.set_num_threads(1)
+pages()
+usual = pages()
+with freed_memory_kept():
+    pages()
+    kept = pages()
+print(usual, kept, pages())
+"""
+
+
+@pytest.mark.skipif(freed_memory._glibc() is None, reason="needs glibc")
+def test_freed_memory_is_used_again_and_given_back_afterwards() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env=environment, timeout=120
+    )
+    usual, kept, afterwards = map(int, done.stdout.split())
+    assert kept < 1000
+    # huge pages make fewer faults of as much memory
+    assert usual > 10 * kept
+    assert afterwards > 10 * kept
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    freed_memory._glibc.cache_clear()
+    try:
+        assert freed_memory._glibc() is None
+        with freed_memory_kept():
+            pass
+    finally:
+        freed_memory._glibc.cache_clear()
