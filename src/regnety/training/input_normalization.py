@@ -25,7 +25,7 @@ class InputNormalization(nn.Module):
         """The normalised pictures, resized to `image_size` with antialiasing if it is given."""
         # uint8 up to here: a batch in float32 takes four times the memory, in the queue of decoded batches too.
         count, height, width, channels = images.shape
-        # As rows, in place: a loop over the three channels of a pixel, and memory for each step of the computation, took
+        # As rows, in place: loops over the three channels of a pixel, and memory for each part of the computation, took
         # three times as long.
         rows = images.reshape(count * height, width * channels).to(self.mean.dtype)
         rows.sub_(self.mean.flatten().repeat(width)).div_(self.std.flatten().repeat(width))
