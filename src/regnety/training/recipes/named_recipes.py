@@ -77,7 +77,9 @@ def population() -> Recipe:
     """Train one of many designs for a comparison of design spaces, as in section 3.1 of the paper: ten epochs.
 
     Command:  regnety train --recipe population --design depth=13,w0=24,... --data DIR --output OUT
-    Result:   no run was made
+    Result:   top1 10.3, 31.0 and 16.2 with three seeds of regnety_002 at 64 pixels on twenty classes of Tiny ImageNet
+              (500 pictures each); a plain loop around timm's network with the same values has 12.5, 19.4 and 28.1. So
+              few steps do not always leave the plateau that pycls's random weights begin on
     """
     return replace(
         paper(),
