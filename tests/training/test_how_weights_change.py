@@ -114,7 +114,7 @@ def test_every_recipe_is_listed_and_its_fields_are_a_recipe(tmp_path: Path, capf
     ]
     (tmp_path / "mine.yaml").write_text(regnety_here(capfd, "recipes", "population").stdout, "utf-8")
     again = regnety_here(capfd, "recipes", str(tmp_path / "mine.yaml"))
-    assert "no run was made" in (tmp_path / "mine.yaml").read_text("utf-8")
+    assert "Result:   top1 10.3" in (tmp_path / "mine.yaml").read_text("utf-8")
     assert again.stdout.startswith("name: population\n")
     unknown = regnety_here(capfd, "recipes", "populaton")
     assert unknown.returncode != 0
