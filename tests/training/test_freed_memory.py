@@ -38,9 +38,9 @@ def test_freed_memory_is_used_again_and_given_back_afterwards() -> None:
     )
     usual, kept, afterwards = map(int, done.stdout.split())
     assert kept < 1000
-    # huge pages make fewer faults of as much memory
-    assert usual > 10 * kept
-    assert afterwards > 10 * kept
+    if usual < 10_000:
+        pytest.skip("huge pages everywhere: there is little to be spared")
+    assert afterwards > 10_000
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
