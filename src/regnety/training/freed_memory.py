@@ -19,7 +19,7 @@ _USUAL_TRIM_THRESHOLD, _USUAL_MMAP_MAX = 64 << 20, 65536
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Keep it meanwhile; afterwards the system gets it back as usual. It changes nothing but time."""
+    """Keep it meanwhile. It changes nothing but time; what is kept at the end is used by later blocks of any size."""
     library = _glibc()
     if library is None:
         yield
