@@ -13,6 +13,7 @@ from commands import one_line, regnety_here
 from populations import write_results
 from regnety import DesignSpace, Population
 from regnety.designspace.design_numbers import design_numbers, shared_names
+from regnety.designspace.pages.error_charts import known_numbers
 from regnety.designspace.pages.report import write_population_report
 from regnety.errors import JobError
 
@@ -142,6 +143,20 @@ def test_what_is_varied_has_a_column_whatever_its_values(runs: Path) -> None:
     assert rows["precision"].to_pylist() == ["f32"] * 9
     numbers = [population.number(result, "ema_alpha") for result in population]
     assert [np.isnan(number) for number in numbers] == [True, False, False] * 3
+
+
+def test_a_varied_field_without_a_number_in_some_trials_is_shown_by_the_others(runs: Path, tmp_path: Path) -> None:
+    population = Population.load(runs / "spaces & <b>")
+    for number, result in enumerate(population):
+        result.trial.varied.clear()
+        result.trial.varied["ema_alpha"] = None if number % 2 else 1e-5 * (1 + number)
+    page = write_population_report(tmp_path / "report.html", [population]).read_text("utf-8")
+    assert "ema_alpha" in page
+    assert not re.search(r"\bnan\b", re.sub(r"<script.*?</script>", "", page, flags=re.S))
+    trials, values, errors = known_numbers(population, "ema_alpha")
+    assert trials == list(range(0, 24, 2))
+    assert len(values) == len(errors) == 12
+    assert np.isfinite(values).all()
 
 
 def test_numbers_of_designs_that_are_no_linear_ones() -> None:

@@ -171,12 +171,19 @@ def best_of_chart(populations: Sequence[Population]) -> Chart:
     )
 
 
+def known_numbers(population: Population, name: str) -> tuple[list[int], Values, Values]:
+    """Trials, numbers and errors of the finished trials that have a number in a column: null may be varied too."""
+    values = population.column(name)
+    known = np.isfinite(values)
+    trials = [result.trial.number for result, has_one in zip(population.finished, known, strict=True) if has_one]
+    return trials, values[known], population.errors[known]
+
+
 def parameter_charts(population: Population) -> list[Chart]:
     """Each number of a design, of what it costs and of what is varied, against the error."""
-    errors = population.errors
     charts = []
     for name in population.columns():
-        values = population.column(name)
+        trials, values, errors = known_numbers(population, name)
         if len(np.unique(values)) < 2:
             continue
         label, unit = UNITS.get(name, (name, 1.0))
@@ -206,7 +213,7 @@ def parameter_charts(population: Population) -> list[Chart]:
                         [
                             Cell(shown_number(float(values[at])), float(values[at])),
                             number_cell(float(errors[at]), 2),
-                            Cell(str(population.finished[at].trial.number), population.finished[at].trial.number),
+                            Cell(str(trials[at]), trials[at]),
                         ]
                         for at in order
                     ],

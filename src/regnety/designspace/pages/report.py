@@ -13,6 +13,7 @@ from regnety.designspace.pages.error_charts import (
     best_of_chart,
     curve_chart,
     edf_chart,
+    known_numbers,
     normalized_chart,
     parameter_charts,
 )
@@ -254,8 +255,11 @@ def _ranges(population: Population) -> Table:
     rows = []
     for name in population.columns():
         label, unit = UNITS.get(name, (name, 1.0))
-        values = population.column(name) / unit
-        found, correlation = bootstrap_range(values, population.errors), rank_correlation(values, population.errors)
+        _, values, errors = known_numbers(population, name)
+        if not len(values):
+            continue
+        values = values / unit
+        found, correlation = bootstrap_range(values, errors), rank_correlation(values, errors)
         rows.append(
             [
                 Cell(label),
@@ -318,7 +322,7 @@ def _trials(population: Population) -> Table:
         row = [Cell(str(number), number), number_cell(result.error, 2), Cell(str(len(result.rows)), len(result.rows))]
         for name in names:
             value = population.number(result, name) / UNITS.get(name, ("", 1.0))[1]
-            row.append(Cell(shown_number(value), value))
+            row.append(Cell(DASH, -1.0) if np.isnan(value) else Cell(shown_number(value), value))
         state = (
             result.status if result.message is None or result.status == "done" else f"{result.status}: {result.message}"
         )
