@@ -16,8 +16,10 @@ from regnety.metadata.model_metadata import ModelMetadata
 from regnety.notices import say
 from regnety.preprocessing import Preprocessing
 from regnety.text import counted
-from regnety.training.batches import EvaluationBatches, training_batches
+from regnety.training.batches import EvaluationBatches
+from regnety.training.devices import PROCESSOR
 from regnety.training.kept_pictures import TrainingImages, training_images
+from regnety.training.recipe_session import recipe_batches
 from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_bundle import facts_of_training
 from regnety.training.run_folder import write_history
@@ -161,16 +163,7 @@ class _Sessions:
         return Session(
             network,
             recipe,
-            batches=training_batches(
-                splits.train,
-                splits.classes,
-                start.preprocessing,
-                recipe.augmentation,
-                batch_size=recipe.batch_size,
-                seed=recipe.seed,
-                steps_per_epoch=recipe.steps_per_epoch,
-                images=self._images,
-            ),
+            batches=recipe_batches(start, splits.train, splits.classes, device=PROCESSOR, images=self._images),
             validation=self._validation.get(start.preprocessing),
             preprocessing=start.preprocessing,
             quiet=self._quiet,
