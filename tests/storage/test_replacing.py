@@ -4,14 +4,19 @@ import os
 import shutil
 import signal
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
+from functools import partial
+from itertools import count
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
 from commands import python
+from regnety.storage import replacing as replacing_module
 from regnety.storage.replacing import remove_leftovers, replacing, replacing_folder, replacing_together
 
 KILLED_WHILE_WRITING = """
@@ -173,6 +178,65 @@ def test_an_exception_at_any_step_leaves_the_old_folder_or_the_new_one(
     assert (folder / "file").read_text() in ("old", "new")
     remove_leftovers(tmp_path)
     assert names(tmp_path) == ["folder"]
+
+
+# between a file's opening and the `with` that closes it
+OPEN_FILES = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+def interrupted_at(number: int, work: Callable[[], None]) -> bool:
+    """Do some work with Ctrl-C at one of the lines that it runs through; False if it has fewer lines."""
+    lines = 0
+
+    def at_each_line(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal lines
+        if frame.f_code.co_filename not in (replacing_module.__file__, shutil.__file__):
+            return None
+        lines += event == "line"
+        if event == "line" and lines == number:
+            raise KeyboardInterrupt
+        return at_each_line
+
+    with suppress(KeyboardInterrupt, OSError):  # shutil may close a folder twice by it
+        sys.settrace(at_each_line)
+        try:
+            work()
+        finally:
+            sys.settrace(None)
+    return lines >= number
+
+
+@OPEN_FILES
+def test_an_interrupt_at_any_line_leaves_nothing_beside_the_folder(tmp_path: Path) -> None:
+    def write(content: str) -> None:
+        with replacing_folder(tmp_path / "folder") as beside:
+            (beside / "file").write_text(content)
+
+    write("0")
+    for number in count(1):
+        if not interrupted_at(number, partial(write, str(number))):
+            break
+        assert names(tmp_path) == ["folder"], number
+        assert names(tmp_path / "folder") == ["file"], number
+    assert number > 30
+    assert (tmp_path / "folder" / "file").read_text() == str(number)
+
+
+@OPEN_FILES
+def test_an_interrupt_at_any_line_leaves_nothing_beside_the_files(tmp_path: Path) -> None:
+    def write(content: str) -> None:
+        with replacing_together(tmp_path / "a.xml") as beside:
+            beside.write_text(content)
+            beside.with_suffix(".bin").write_text(content)
+
+    write("0")
+    for number in count(1):
+        if not interrupted_at(number, partial(write, str(number))):
+            break
+        assert names(tmp_path) == ["a.bin", "a.xml"], number
+        assert (tmp_path / "a.xml").read_text() == (tmp_path / "a.bin").read_text(), number
+    assert number > 30
+    assert (tmp_path / "a.xml").read_text() == str(number)
 
 
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])

@@ -65,11 +65,12 @@ def replacing_together(path: str | Path, *, companions: Iterable[str] = ()) -> I
             _give_ordinary_mode(file)
             _flush(file)
         _bring(beside, others, {*companions} if path.exists() else set(), path.parent)
+        shutil.rmtree(folder, ignore_errors=True)
     except BaseException as error:
+        # not `finally`: Ctrl-C within it would leave the rest of the folder
+        shutil.rmtree(folder, ignore_errors=True)
         _name_the_place(error, folder, path)
         raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _bring(main: Path, others: list[Path], companions: set[str], place: Path) -> None:
@@ -120,12 +121,13 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(old, ignore_errors=True)
             path.rename(old)  # a folder that is not empty cannot be renamed over, as a file can
         beside.rename(path)
+        shutil.rmtree(old, ignore_errors=True)  # what this cannot remove, the next write does
     except BaseException as error:
         _put_back(old, path)
-        shutil.rmtree(beside, ignore_errors=True)
+        for folder in (beside, old) if path.exists() else (beside,):
+            shutil.rmtree(folder, ignore_errors=True)
         _name_the_place(error, beside, path)
         raise
-    shutil.rmtree(old, ignore_errors=True)  # what this cannot remove, the next write does
 
 
 def remove_leftovers(folder: Path) -> None:
