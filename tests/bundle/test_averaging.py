@@ -46,3 +46,17 @@ def test_what_cannot_be_averaged() -> None:
     ):
         with pytest.raises(WeightsError, match=f"^two: differs from one in its {field}; "):
             average_models([one, other])
+
+
+def test_models_that_are_no_neighbours_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    bundles = [small_bundle(seed=seed, name=f"run{seed}", provenance={"seed": seed}) for seed in range(2)]
+    average_models(bundles)
+    assert "run1: began with other random weights than run0 (seeds 1 and 0)" in capsys.readouterr().err
+    fitted = [
+        small_bundle(seed=seed, name=f"run{seed}", provenance={"seed": seed, "base": "regnety_016"})
+        for seed in range(2)
+    ]
+    average_models(fitted)
+    average_models([bundles[0], bundles[0]])
+    average_models(bundles, quiet=True)
+    assert capsys.readouterr().err == ""

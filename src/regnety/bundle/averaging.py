@@ -11,6 +11,7 @@ from regnety.bundle.bundle import Bundle
 from regnety.bundle.run_folders import CHECKPOINT_FOLDER
 from regnety.errors import WeightsError
 from regnety.files.arrays import Array
+from regnety.notices import say
 from regnety.weights.checkpoint import open_checkpoint
 
 OF_AN_EPOCH = ("average.state", "model")
@@ -72,6 +73,7 @@ def average_models(models: Sequence[str | Path | Bundle], *, quiet: bool = False
                     f"{other.name}: differs from {first.name} in its {FIELDS[field]}; only models of the same network "
                     "and task can be averaged"
                 )
+    _say_if_strangers(found, quiet=quiet)
     training_files = first.training_files
     for other in others if training_files is not None else ():
         training_files = (
@@ -89,6 +91,19 @@ def average_models(models: Sequence[str | Path | Bundle], *, quiet: bool = False
         name="average",
         training_files=training_files,
     )
+
+
+def _say_if_strangers(found: Sequence[Bundle], *, quiet: bool) -> None:
+    """Models from different random weights are no neighbours, and a mean of them is seldom better than chance."""
+    first, *others = (bundle.provenance for bundle in found)
+    for bundle, facts in zip(found[1:], others, strict=True):
+        if "base" not in first and "seed" in first and facts.get("seed", first["seed"]) != first["seed"]:
+            say(
+                f"{bundle.name}: began with other random weights than {found[0].name} (seeds {facts['seed']} and "
+                f"{first['seed']}); an average of the two is seldom any good",
+                quiet=quiet,
+            )
+            return
 
 
 def _loaded(models: Sequence[str | Path | Bundle], *, quiet: bool) -> Iterator[Bundle]:
