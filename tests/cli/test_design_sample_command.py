@@ -4,14 +4,16 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from commands import regnety, regnety_here
+from commands import one_line, regnety, regnety_here
 from regnety.architecture.notation import design_from_dict
 from regnety.cli.commands import design_sample
 from regnety.designspace.design_lists import read_designs
 from regnety.designspace.spaces import SPACES, DesignSpace
+from regnety.errors import InvalidDesignError
 
 
 def test_formats_have_the_same_designs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -48,6 +50,41 @@ def test_fields_by_set_and_an_any_net(capfd: pytest.CaptureFixture[str]) -> None
     )
     assert [design_from_dict(row["design"]) for row in rows] == list(space.sample(3))
     assert rows[0]["image_size"] == [32, 48]
+
+
+def test_a_colon_is_limits_and_a_comma_a_list(capfd: pytest.CaptureFixture[str]) -> None:
+    def sampled(*settings: str) -> list[dict[str, Any]]:
+        line = [part for setting in settings for part in ("--set", setting)]
+        result = regnety_here(capfd, "design", "sample", "--count", 60, *line, "--format", "json")
+        rows: list[dict[str, Any]] = json.loads(result.stdout)
+        return rows
+
+    rows = sampled("group_width=4:16", "depth=12,28", "wm=2,3")
+    assert {row["group_width"] for row in rows} == {4, 8, 16}
+    assert {row["depth"] for row in rows} == {12, 28}
+    assert {row["wm"] for row in rows} == {2, 3}
+    assert {row["depth"] for row in sampled("depth=12:14")} == {12, 13, 14}
+    for setting, message in (
+        ("group_width=5:7", "group_width: none of 1, 2, 4, 8, 16, 32 is from 5, 7"),
+        ("group_width=1:2:3", "group_width must be LOW:HIGH, got 1:2:3"),
+        ("num_stages=3,5", "num_stages takes limits, num_stages=LOW:HIGH, and no list"),
+    ):
+        result = regnety_here(capfd, "design", "sample", "--set", setting)
+        assert message in one_line(result)
+
+
+def test_a_row_that_says_two_things_is_refused(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
+    file = tmp_path / "designs.parquet"
+    assert regnety_here(capfd, "design", "sample", "--count", 2, "-o", file, "--quiet").returncode == 0
+    table = parquet.read_table(file)
+    edited = [99, 99]
+    at = table.schema.get_field_index("group_width")
+    parquet.write_table(table.set_column(at, "group_width", [edited]), file)
+    with pytest.raises(InvalidDesignError, match="design 1: the column group_width has 99 and the column design "):
+        read_designs(str(file))
+    parquet.write_table(parquet.read_table(file).drop_columns(["group_width"]), file)
+    assert len(read_designs(str(file))) == 2
 
 
 def test_the_names_are_those_of_the_library() -> None:

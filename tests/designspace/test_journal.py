@@ -43,6 +43,15 @@ def test_a_last_line_of_zeros_was_never_kept(tmp_path: Path) -> None:
     assert read_journal(path) == [*RECORDS, {"trial": 9}]
 
 
+def test_a_copy_with_other_line_ends_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(written(path).replace(b"\n", b"\r\n"))
+    with Journal(path) as journal:
+        assert journal.records == RECORDS
+        journal.append({"trial": 9})
+    assert read_journal(path) == [*RECORDS, {"trial": 9}]
+
+
 def test_a_damaged_line_within_is_named(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     first, _, *others = written(path).splitlines(keepends=True)

@@ -12,8 +12,9 @@ import regnety
 from commands import one_line, regnety_here
 from populations import write_results
 from regnety import DesignSpace, Population
+from regnety.designspace.comparisons import bootstrap_range
 from regnety.designspace.design_numbers import design_numbers, shared_names
-from regnety.designspace.pages.error_charts import known_numbers
+from regnety.designspace.pages.error_charts import best_near, known_numbers
 from regnety.designspace.pages.report import write_population_report
 from regnety.errors import JobError
 
@@ -181,3 +182,68 @@ def test_numbers_of_designs_that_are_no_linear_ones() -> None:
     first = designs["c"][0]
     assert design_numbers(first)["stage_2_width"] == first.stages[1].width
     assert shared_names([]) == ()
+
+
+def test_the_best_of_few_trials_is_that_of_as_many(runs: Path, tmp_path: Path) -> None:
+    population = Population.load(runs / "spaces & <b>")
+    page = write_population_report(tmp_path / "one.html", [population]).read_text("utf-8")
+    shown = re.search(r"<dt>best of 24</dt><dd><strong>([\d.]+) %", page)
+    assert shown is not None
+    assert float(shown[1]) == pytest.approx(population.best(24).value, abs=0.005)
+
+
+def test_seeds_of_a_design_are_no_further_trials(runs: Path) -> None:
+    population = Population.load(runs / "spaces & <b>")
+    groups = list(population.by_design().values())
+    values = np.array([population.number(group[0], "macs") for group in groups])
+    errors = np.array([np.mean([result.error for result in group]) for group in groups])
+    assert len(groups) == 12
+    assert best_near(population, "macs") == bootstrap_range(values, errors)
+    assert best_near(population[:10], "macs") is None  # five designs
+
+
+def test_populations_of_one_design_have_no_interval(tmp_path: Path) -> None:
+    folders = [
+        write_results(tmp_path / name, count=1, repeat=3, seed=seed) for seed, name in enumerate(("one", "other"))
+    ]
+    page = write_population_report(tmp_path / "page.html", [Population.load(each) for each in folders])
+    text = page.read_text("utf-8")
+    assert "one has 1 design: the interval and p of its difference are not known." in text
+    first, second = (Population.load(each).errors.mean() for each in folders)
+    assert f"{second - first:+.2f}" in text
+    assert f"{second - first:+.2f} (" not in text
+    few = Population.load(write_results(tmp_path / "few", count=5))
+    assert "Too few designs to say where the best value lies" in write_population_report(
+        tmp_path / "few.html", [few]
+    ).read_text("utf-8")
+
+
+def test_what_else_is_different_is_said(runs: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(runs / "spaces & <b>", tmp_path / "other")
+    plan = json.loads((folder / "population.json").read_text("utf-8"))
+    plan["data"]["digest"], plan["recipe"]["label_smoothing"] = "1", 0.3
+    (folder / "population.json").write_text(json.dumps(plan), "utf-8")
+    populations = [Population.load(runs / "spaces & <b>"), Population.load(folder)]
+    page = write_population_report(tmp_path / "page.html", populations).read_text("utf-8")
+    assert "other was trained on other photographs than spaces &amp; &lt;b&gt;: their errors do not compare." in page
+    assert "(label_smoothing): their errors differ by that too." in page
+    assert "has the least mean error" not in page
+
+
+def test_equal_errors_are_no_traceback_and_no_nan(runs: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(runs / "spaces & <b>", tmp_path / "equal")
+    records = [json.loads(line) for line in (folder / "journal.jsonl").read_text("utf-8").splitlines()]
+    for record in records:
+        for row in record["rows"]:
+            row["val_top1"] = 50.0
+    (folder / "journal.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    page = write_population_report(tmp_path / "page.html", [Population.load(folder)]).read_text("utf-8")
+    assert "no rank correlation is known" in page
+    assert "nan" not in re.sub(r"<style>.*?</style>|<script>.*?</script>", "", page, flags=re.DOTALL).lower()
+
+
+def test_figures_of_an_early_page_say_how_early(runs: Path, tmp_path: Path) -> None:
+    population = Population.load(runs / "halved")
+    page = write_population_report(tmp_path / "page.html", [population]).read_text("utf-8")
+    assert "of 9, after 3 epochs" in page
+    assert "of 9, in full" not in page

@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="needs torch: make test installs it")
 
 from pictures import write_colours
 from populations import DESIGNS, SETTINGS, epochs_of_trials, population, records_of, write_data
-from regnety import train
+from regnety import Population, train
 from regnety.datasets.data_sets import read_data_set
 from regnety.designspace import executors, running, trials
 from regnety.designspace.running import run_population
@@ -110,10 +110,27 @@ def test_a_failing_trial_is_a_row_with_its_error(data: Path, tmp_path: Path, mon
     output = population(data, tmp_path / "failing", count=2, settings=["epochs=1"])
     assert [(record["trial"], record["message"]) for record in records_of(output)] == [
         (0, "no room for tensors"),
-        (0, "no room for tensors"),
-        (0, "no room for tensors"),
         (1, None),
+        (0, "no room for tensors"),
+        (0, "no room for tensors"),
     ]
+
+
+def test_a_fault_of_the_machine_does_not_use_up_the_attempts(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any, **__: Any) -> list[dict[str, Any]]:
+        raise OSError("the card is busy")
+
+    options: dict[str, Any] = {"count": 3, "repeat": 3, "settings": ["epochs=1"]}
+    with monkeypatch.context() as patched:
+        patched.setattr(trials, "train_trial", failing)
+        with pytest.raises(JobError, match="5 trials in a row failed, the last one by: the card is busy; once that is"):
+            population(data, tmp_path / "population", **options)
+    output = population(data, tmp_path / "population", resume=True, **options)
+    found = Population.load(output)
+    assert found.counts()["done"] == 9
+    assert [result.attempts for result in found] == [1] * 5 + [0] * 4
 
 
 @pytest.mark.parametrize("crop", ["shift", "resized"])
@@ -155,7 +172,7 @@ def _with_more(whole: Path, folder: Path) -> Path:
     for name in ("population.json", "journal.jsonl", "split.json", "pictures.json"):
         (copy / name).write_bytes((whole / name).read_bytes())
     values = json.loads((copy / "pictures.json").read_text("utf-8"))
-    (copy / "pictures.json").write_text(json.dumps({**values, "sha256": "0", "train": 25}), "utf-8")
+    (copy / "pictures.json").write_text(json.dumps({**values, "labelled_sha256": "0", "train": 25}), "utf-8")
     return copy
 
 

@@ -90,9 +90,22 @@ def test_a_budget_that_nothing_meets_says_what_was_measured() -> None:
 
 def test_a_budget_far_below_the_smallest_design_is_refused_at_once() -> None:
     timer = KnownTimes()
-    with pytest.raises(JobError, match=r"none of 1 design of .* macs is within 0.0001 to 0.0002 ms; the fastest takes"):
+    with pytest.raises(JobError, match=r"none of 8 designs of .* is within 0.0001 to 0.0002 ms; the fastest takes"):
         find_candidates(SPACE, 25, timer, Budget.of(0.0002, None), quiet=True)
-    assert len(timer.asked) == 1
+    assert len(timer.asked) == 8
+
+
+def test_one_slow_design_does_not_end_a_search() -> None:
+    class FirstIsSlow(KnownTimes):
+        def measure(self, design: AnyDesign, *, name: str, limit_ms: float | None = None) -> Measured:
+            found = super().measure(design, name=name, limit_ms=limit_ms)
+            return measured(100.0) if len(self.asked) == 1 else found
+
+    slow = find_candidates(SPACE, 3, FirstIsSlow(), Budget.of((0.0, 4.0), None), quiet=True)
+    usual = find_candidates(SPACE, 3, KnownTimes(), Budget.of((0.0, 4.0), None), quiet=True)
+    assert slow.found == usual.found
+    broken = find_candidates(SPACE, 3, KnownTimes(failing=(2,)), Budget.of((0.0, 4.0), None), quiet=True)
+    assert broken.macs == usual.macs  # nor one that could not be run
 
 
 def test_a_space_with_few_designs_ends() -> None:

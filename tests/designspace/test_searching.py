@@ -1,5 +1,6 @@
 """A search from photographs to bundles: real engines, real training, small networks."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -11,10 +12,12 @@ pytest.importorskip("torch", reason="needs torch: make test installs it")
 
 from populations import SETTINGS, write_data
 from regnety import Bundle
+from regnety.designspace import trials
+from regnety.designspace.pages.search_report import _best, _candidates
 from regnety.designspace.search import searching
 from regnety.designspace.search.record import read_record
 from regnety.designspace.search.result import SearchResult
-from regnety.errors import JobError, RecipeError
+from regnety.errors import JobError, LossError, RecipeError
 from searches import PIXELS, search
 
 
@@ -98,7 +101,59 @@ def test_a_search_whose_trials_all_fail_says_why(data: Path, tmp_path: Path) -> 
     with pytest.raises(
         JobError, match=r"every trial failed: the loss is not finite in epoch \d; lower optimizer\.lr \(1e\+30\)$"
     ):
-        search(data, tmp_path / "diverged", trials=2, settings=(*SETTINGS, PIXELS, "optimizer.lr=1e30"))
+        search(data, tmp_path / "diverged", trials=2, keep_best=None, settings=(*SETTINGS, PIXELS, "optimizer.lr=1e30"))
+
+
+def test_one_of_the_best_that_diverges_does_not_end_the_search(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = searching.train_in_full
+
+    def failing(data: Path, place: Path, *arguments: Any, **options: Any) -> Any:
+        if place.name == "best-1":
+            raise LossError("the loss is not finite in epoch 3")
+        return real(data, place, *arguments, **options)
+
+    monkeypatch.setattr(searching, "train_in_full", failing)
+    monkeypatch.setattr(searching, "pareto_front", lambda costs: list(range(len(costs))))
+    result = search(data, tmp_path / "search", trials=3, keep_best=None, winners=2)
+    (winner,) = result.winners
+    assert winner.place == "best-2"
+    page = (result.folder / "report.html").read_text("utf-8")
+    assert f"trial {result.front[0].trial.number} could not be trained in full: the loss is not finite" in page
+    assert "best-2/bundle" in page
+    assert "best-1" not in page
+
+
+def test_candidates_that_diverge_leave_those_that_were_stopped(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = trials.train_trial
+
+    def failing(recipe: Any, *arguments: Any, epochs: int, **options: Any) -> Any:
+        if epochs > 1:
+            raise LossError("the loss is not finite in epoch 3")
+        return real(recipe, *arguments, epochs=epochs, **options)
+
+    monkeypatch.setattr(trials, "train_trial", failing)
+    result = search(data, tmp_path / "search", trials=3, winners=0)
+    assert result.population.counts() == {"done": 2, "stopped": 0, "failed": 1, "open": 0}
+    assert result.front
+    page = (result.folder / "report.html").read_text("utf-8")
+    assert "No candidate was trained to the end: they are compared as they were after 1 epoch." in page
+
+
+@pytest.mark.slow
+def test_the_page_has_the_front_first_and_its_figure_is_not_chosen_by_the_test(found: SearchResult) -> None:
+    front = {result.trial.number for result in found.front}
+    states = [row[-1].text for row in _candidates(found).rows]
+    assert states[: len(front)] == ["front"] * len(front)
+    (winner,) = found.winners
+    one, other = (
+        dataclasses.replace(winner, run=dataclasses.replace(winner.run, val_top1=val_top1, test_top1=test_top1))
+        for val_top1, test_top1 in ((80.0, 75.0), (90.0, 70.0))
+    )
+    assert _best(dataclasses.replace(found, winners=(one, other))) is other
 
 
 def test_what_cannot_be_is_refused_in_one_line(data: Path, tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ SUFFIXES = (".parquet", ".csv", ".jsonl")
 def read_designs(text: str) -> list[AnyDesign]:
     """The designs of a .parquet, .csv, .json or .jsonl file, or one as the command line takes it (`find_design`).
 
-    A row is a design's fields, or has them as a table or as JSON in the column `design`; other columns are ignored
-    there.
+    A row is a design's fields, or has them as a table or as JSON in the column `design`; the other columns are ignored
+    then, but must not say something else of the design.
 
     Raises:
         MissingExtraError: pyarrow is not installed, for Parquet.
@@ -75,9 +75,16 @@ def _rows(path: Path) -> list[Any]:
 
 
 def _design(row: Any) -> AnyDesign:
-    if isinstance(row, Mapping) and "design" in row:
-        row = json.loads(row["design"]) if isinstance(row["design"], str) else row["design"]
-    return design_from_dict(row)
+    if not isinstance(row, Mapping) or "design" not in row:
+        return design_from_dict(row)
+    fields = json.loads(row["design"]) if isinstance(row["design"], str) else row["design"]
+    design = design_from_dict(fields)
+    for name, value in fields.items():
+        if isinstance(value, int | float) and isinstance(row.get(name), int | float) and row[name] != value:
+            raise InvalidDesignError(
+                f"the column {name} has {row[name]:g} and the column design {value:g}; change both, or leave one out"
+            )
+    return design
 
 
 def _number(text: str) -> Any:

@@ -80,7 +80,7 @@ def _whole_records(path: Path) -> tuple[list[Record], int]:
         raise JobError(f"{path}: cannot be read: {reason_of(error)}") from error
     end = data.rfind(b"\n") + 1
     records: list[Record] = []
-    lines = data[:end].splitlines()
+    lines = data[:end].split(b"\n")[:-1]  # not splitlines: a file copied with CRLF has its bytes counted too
     size = 0
     for number, line in enumerate(lines, start=1):
         try:

@@ -21,7 +21,21 @@ from regnety.designspace.distributions import (
 from regnety.errors import InvalidDesignError
 
 Range: TypeAlias = Distribution | Sequence[float]
-"""A law; or (low, high) for the same law between other limits; or, where values are listed, the list."""
+"""A law; or (low, high) for the same law between other limits; or, where values are listed, the list. `Limits` and
+`Values` are the one or the other whatever the law."""
+
+
+class Limits(tuple[float, ...]):
+    """(low, high) of any law; of a list, those of its values that lie between them."""
+
+    __slots__ = ()
+
+
+class Values(tuple[float, ...]):
+    """All values of a range, each as likely as another, whatever its law was."""
+
+    __slots__ = ()
+
 
 MULTIPLIERS = OneOf((1.0, 0.5, 0.25))  # the paper's b, which divides, is 1, 2 or 4
 GROUP_WIDTHS = OneOf((1, 2, 4, 8, 16, 32))
@@ -117,7 +131,14 @@ def _range(name: str, law: Distribution, change: Range) -> Distribution:
     values = tuple(change) if isinstance(change, Sequence) and not isinstance(change, str) else (change,)
     if any(isinstance(value, bool | str) or not isinstance(value, int | float) for value in values) or not values:
         raise InvalidDesignError(f"{name} must be numbers, got {change!r}")
-    if isinstance(law, OneOf) or len(values) == 1:
+    if isinstance(change, Limits) and len(values) != 2:
+        raise InvalidDesignError(f"{name} must be LOW:HIGH, got {':'.join(f'{value:g}' for value in values)}")
+    if isinstance(change, Limits) and isinstance(law, OneOf):
+        within = tuple(value for value in law.choices if change[0] <= value <= change[-1])
+        if not within:
+            raise InvalidDesignError(f"{name}: none of {_listed(law.choices)} is from {_listed(change)}")
+        return OneOf(within)
+    if isinstance(law, OneOf) or isinstance(change, Values) or len(values) == 1:
         return OneOf(values)
     if len(values) != 2:
         raise InvalidDesignError(f"{name} must be (low, high), or a distribution, got {change!r}")
@@ -125,6 +146,10 @@ def _range(name: str, law: Distribution, change: Range) -> Distribution:
         return law.with_limits(*values)
     except InvalidDesignError as error:
         raise InvalidDesignError(f"{name}: {str(error).partition(': ')[2] or error}") from None
+
+
+def _listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def _check(ranges: StageRanges | LinearRanges, most: Mapping[str, int]) -> None:

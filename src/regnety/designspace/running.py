@@ -27,6 +27,8 @@ from regnety.training.recipes.recipe import Recipe
 
 JOURNAL_FILE = "journal.jsonl"
 LOCK_NAME = "population"
+FAILURES = 5
+"""Trials in a row that fail at their first attempt, after which the machine is at fault."""
 
 
 def run_population(
@@ -86,7 +88,8 @@ def run_population(
         RecipeError: the recipe cannot be that of a population, or what is varied is not in it.
         InvalidDesignError: there is no design.
         DataError: the data cannot be trained on, or has nothing to measure errors on.
-        JobError: the folder holds something else, or another population than the one that is resumed.
+        JobError: the folder holds something else, or another population than the one that is resumed; or five trials
+            in a row failed, each at its first attempt.
         ClusterError: there is no such cluster, or it was lost.
     """
     began = monotonic()
@@ -181,8 +184,9 @@ def _train(
     """Train what is due; from the moment `ends` of `monotonic` on, only what runs already."""
     halving = plan.halving
     running: set[int] = set()
-    # Last, so that a trial which gets its process killed does not keep the others from being trained.
-    put_off = not_ended(folder)
+    # Last, so that a trial which fails, or gets its process killed, does not keep the others from being trained.
+    put_off = not_ended(folder) | {number for number, each in enumerate(progress) if each.attempts}
+    failures: list[str | None] = []
     while True:
         due = [work for work in halving.due(progress) if work.trial not in running]
         due.sort(key=lambda work: work.trial in put_off)
@@ -199,6 +203,16 @@ def _train(
             running.discard(outcome.trial)
             table.ended(outcome.trial)
             _remove_checkpoints(plan, progress, folder)
+            if outcome.message is None:
+                failures.clear()
+            elif outcome.again and outcome.trial not in put_off:
+                put_off.add(outcome.trial)
+                failures.append(outcome.message)
+                if len(failures) == FAILURES:
+                    raise JobError(
+                        f"{counted(FAILURES, 'trial')} in a row failed, the last one by: {outcome.message}; once that "
+                        "is mended, --resume (resume=True) goes on and tries them again"
+                    )
 
 
 def _keep(outcome: Outcome, journal: Journal, progress: Progress) -> None:
@@ -274,8 +288,10 @@ def _begin(plan: Plan, folder: Path) -> None:
 
 def _what_is_trained(plan: Plan) -> str:
     data, recipe = plan.data, plan.recipe
+    macs = [counts.macs / 1e6 for counts in plan.complexities]
     return (
         f"{data.name}: {data.train} photographs of {data.classes} classes to train on, {data.val} to measure errors "
         f"on; {counted(len(plan.trials), 'trial')} of {counted(recipe.epochs, 'epoch')} at {recipe.image_size} pixels, "
+        f"{min(macs):.3g} to {max(macs):.3g} million macs, "
         f"recipe {recipe.name}, {recipe.precision}, {counted(plan.conditions.threads, 'thread')} each"
     )

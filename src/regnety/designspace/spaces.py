@@ -7,7 +7,7 @@ from typing import Any
 from regnety.designspace.definition import SpaceDefinition
 from regnety.designspace.designs import Designs
 from regnety.designspace.distributions import distribution_from_dict
-from regnety.designspace.ranges import LINEAR_RANGES, LinearRanges, Range, StageRanges, with_ranges
+from regnety.designspace.ranges import LINEAR_RANGES, LinearRanges, Range, StageRanges, Values, with_ranges
 from regnety.designspace.sampling import sample
 from regnety.errors import InvalidDesignError
 
@@ -16,6 +16,8 @@ PARAMS_BOUND = (3.27e6, 5.1e-3)
 numbers scaled alike until no model lies above it; rounded up. A test fits it again."""
 ACTIVATIONS_BOUND = 206.0
 """Activations at most c * sqrt(macs): the largest c of the 24 models, rounded up."""
+LIMITED = ("num_stages", "macs", "params", "activations")
+"""Fields that are a low and a high limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,9 @@ class DesignSpace(SpaceDefinition):
             raise InvalidDesignError(f"{changes.get('name', name)} has no {unknown[0]!r}; known: {all_known}")
         changed: dict[str, Range] = {name: value for name, value in changes.items() if name in ranges_}
         others = {name: value for name, value in changes.items() if name not in ranges_}
+        for field in LIMITED:
+            if isinstance(others.get(field), Values):
+                raise InvalidDesignError(f"{field} takes limits, {field}=LOW:HIGH, and no list")
         return cls(**{"name": name, "ranges": with_ranges(ranges, changed), **others})
 
     def sample(self, count: int, *, seed: int = 0, max_draws: int | None = None) -> Designs:

@@ -35,7 +35,8 @@ from regnety.notices import say
 @click.option(
     "--keep-best",
     metavar="SHARE",
-    help="Train all to a ninth of the epochs, the best 1/3 to a third, and the best 1/3 of those to the end.",
+    help="Share of each rung that trains on: with 1/3, all to 1/9 of the epochs, the best third to 1/3, the best third "
+    "of those to the end.",
 )
 @trial_cluster_options
 @click.option(
@@ -78,9 +79,9 @@ def design_run(
 ) -> None:
     """Train every design of a file as a population.
 
-    DESIGNS is a .parquet, .csv or .jsonl file of `regnety design sample`, or one design as for `describe`. Each result
-    is kept as it comes: a population that was killed is continued with --resume, no trial is lost, and none is trained
-    twice.
+    DESIGNS is a .parquet, .csv, .json or .jsonl file of `regnety design sample`, or one design as for `describe`. Each
+    result is kept as it comes: a population that was killed is continued with --resume, no trial is lost, and none is
+    trained twice.
 
     Example:  regnety design run designs.parquet --data DIR --output runs/population --ray local
     """

@@ -87,7 +87,7 @@ class LimitType(click.ParamType):  # type: ignore[type-arg]
     "--keep-best",
     default="1/3",
     metavar="SHARE|all",
-    help="Share of the candidates that trains on after a ninth and after a third of the epochs.",
+    help="Share that trains on after each of two rungs: with 1/3 after 1/9 and 1/3 of the epochs.",
 )
 @click.option(
     "--winners", type=click.IntRange(0), default=2, metavar="NUMBER", help="How many of the front are trained in full."

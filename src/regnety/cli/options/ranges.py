@@ -59,10 +59,12 @@ def field_settings(settings: tuple[str, ...], *, option: str = "--set") -> dict[
 
 
 def _value(text: str) -> Any:
+    from regnety.designspace.ranges import Limits, Values
+
     words = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]
-    for separator in (":", ","):
+    for separator, kind in ((":", Limits), (",", Values)):
         if separator in text:
-            return tuple(number(part) for part in text.split(separator))
+            return kind(number(part) for part in text.split(separator))
     return number(text)

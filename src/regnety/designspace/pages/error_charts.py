@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from regnety.designspace.comparisons import Edf, Values, best_of, bootstrap_range, rank_correlation
+from regnety.designspace.comparisons import Edf, Estimate, Values, best_of, bootstrap_range, rank_correlation
 from regnety.designspace.normalizing import largest_gap, normalized_edfs
 from regnety.designspace.pages.chart import Chart
 from regnety.designspace.populations import Population
@@ -20,6 +20,8 @@ ENDS = 1.04
 MOST_CURVES = 60
 """Trials whose curves are drawn beside those of best and worst."""
 SHARES = (0, 5, 10, 25, 50, 75, 90, 100)
+FEWEST_FOR_RANGES = 6
+"""Designs of which a quarter are two: with fewer, the best of a draw would be whatever was drawn."""
 SPREAD = 10
 """From this ratio of largest to smallest on, an axis is logarithmic."""
 UNITS = {
@@ -179,6 +181,24 @@ def known_numbers(population: Population, name: str) -> tuple[list[int], Values,
     return trials, values[known], population.errors[known]
 
 
+def best_near(population: Population, name: str) -> Estimate | None:
+    """Where the best value of a column lies, by designs and draws: seeds of one are no further trials.
+
+    None where there are too few for a quarter of them to have a best one.
+    """
+    groups = [
+        (population.number(each[0], name), float(np.mean([result.error for result in each])))
+        for each in population.by_design().values()
+    ]
+    values, errors = np.array([group for group in groups if np.isfinite(group[0])]).reshape(-1, 2).T
+    return bootstrap_range(values, errors) if len(values) >= FEWEST_FOR_RANGES else None
+
+
+def in_words(correlation: float) -> str:
+    """A rank correlation with the error in a sentence."""
+    return "no rank correlation is known" if np.isnan(correlation) else f"rank correlation {correlation:.2f}"
+
+
 def parameter_charts(population: Population) -> list[Chart]:
     """Each number of a design, of what it costs and of what is varied, against the error."""
     charts = []
@@ -188,7 +208,13 @@ def parameter_charts(population: Population) -> list[Chart]:
             continue
         label, unit = UNITS.get(name, (name, 1.0))
         values = values / unit
-        best = bootstrap_range(values, errors)
+        best = best_near(population, name)
+        middle, where = None, "Too few designs to say where the best value lies"
+        ends: tuple[float, ...] = ()
+        if best is not None:
+            middle, ends = best.value / unit, (best.low / unit, best.high / unit)
+            low, high = map(shown_number, ends)
+            where = f"Best near {shown_number(middle)}, with 95 % from {low} to {high}"
         y = axis_around(PERCENT, errors)
         log = bool(values.min() > 0 and values.max() / values.min() > SPREAD)
         x = axis_around(label, values, log=log)
@@ -203,10 +229,9 @@ def parameter_charts(population: Population) -> list[Chart]:
                 lines=[
                     Line(list(zip(values.tolist(), errors.tolist(), strict=True)), "a small", dots=True, joined=False)
                 ],
-                bands=[Band([(best.low, y.low, y.high), (best.high, y.low, y.high)], "b")],
-                marked_x=best.value,
-                text=f"Best near {shown_number(best.value)}, with 95 % from {shown_number(best.low)} to "
-                f"{shown_number(best.high)}; rank correlation with the error {correlation:.2f}.",
+                bands=[Band([(end, y.low, y.high) for end in ends], "b")] if ends else [],
+                marked_x=middle,
+                text=where + f"; {in_words(correlation)}.",
                 table=Table(
                     [Column(label, True), Column(PERCENT, True), Column("trial", True)],
                     [

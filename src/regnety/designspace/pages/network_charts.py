@@ -8,7 +8,7 @@ import numpy.typing as npt
 from regnety.architecture.design import Design
 from regnety.designspace.comparisons import Values, rank_correlation
 from regnety.designspace.pages.chart import Chart
-from regnety.designspace.pages.error_charts import PERCENT
+from regnety.designspace.pages.error_charts import PERCENT, in_words
 from regnety.designspace.populations import Population, TrialResult
 from regnety.designspace.trends import fit_trend
 from regnety.designspace.width_fits import fit_design
@@ -75,8 +75,8 @@ def fit_chart(population: Population) -> Chart | None:
         x=axis_around("e_fit", [0.0, *fits]),
         y=axis_around(PERCENT, errors),
         lines=[Line(list(zip(fits.tolist(), errors.tolist(), strict=True)), "a small", dots=True, joined=False)],
-        text=f"The mean of |ln(width of the nearest linear design / width)| over the blocks. Rank correlation with the "
-        f"error {rank_correlation(fits, errors):.2f}.",
+        text="The mean of |ln(width of the nearest linear design / width)| over the blocks, beside the error: "
+        f"{in_words(rank_correlation(fits, errors))}.",
         table=Table(
             [Column("e_fit", True), Column(PERCENT, True), Column("trial", True)],
             [

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from regnety.designspace.comparisons import Estimate, best_of, bootstrap_range, difference, rank_correlation
+from regnety.designspace.comparisons import Estimate, best_of, difference, rank_correlation
 from regnety.designspace.pages.chart import Chart
 from regnety.designspace.pages.error_charts import (
     UNITS,
+    best_near,
     best_of_chart,
     curve_chart,
     edf_chart,
@@ -32,6 +33,10 @@ FEWEST = 2
 """Trials without which a population has no distribution."""
 SEARCHED = 32
 """Random trials after which, by the paper, the best of a good space is found."""
+FEW_DESIGNS = 5
+"""Below so many a bootstrap of them is rough."""
+OF_A_TRIAL = ("name", "design", "seed")
+"""Fields of a recipe that say nothing of how a population was trained."""
 
 
 def write_population_report(
@@ -123,13 +128,18 @@ def _page(
 ) -> dict[str, Any]:
     """What the template shows; `in_full` are the finished trials of the first, also where it is shown as it was."""
     first = populations[0]
-    early = [] if len(in_full) >= FEWEST else [_as_it_was(first, in_full)]
+    is_early = len(in_full) < FEWEST
     return {
         "title": ", ".join(population.name for population in populations),
         "kind": "Population",
         "verdict": _verdict(populations),
-        "notices": [*early, *(notice for population in populations for notice in _notices(population))],
-        "figures": _figures(first),
+        "notices": [
+            *([_as_it_was(first, in_full)] if is_early else []),
+            *(notice for population in populations for notice in _notices(population)),
+            *(notice for other in populations[1:] for notice in _differences(first, other)),
+            *(_few_designs(populations) if len(populations) > 1 else []),
+        ],
+        "figures": _figures(first, is_early=is_early),
         "diagrams": {name: [chart.diagram() for chart in charts] for name, charts in sections.items()},
         "beside": _beside(populations) if len(populations) > 1 else None,
         "ranges": _ranges(first),
@@ -145,7 +155,8 @@ def _page(
 def _verdict(populations: Sequence[Population]) -> str:
     first = populations[0]
     whole = [population for population in populations if not population.counts()["stopped"]]
-    if len(whole) < 2:  # the survivors of halving say nothing of their space
+    same_data = len({population.plan.data.digest for population in populations}) == 1
+    if len(whole) < 2 or not same_data:  # the survivors of halving say nothing of their space
         best = _best(first)
         return (
             f"The best of {counted(len(first.finished), 'trial')} of {first.name} is wrong on {best.error:.1f} %, "
@@ -161,15 +172,44 @@ def _best(population: Population) -> TrialResult:
 
 
 def _as_it_was(population: Population, in_full: Sequence[TrialResult]) -> str:
-    epochs = sorted({len(result.rows) for result in population.finished})
-    after = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
     text = (
         f"{population.name}: too few trials are trained in full. This page is on {len(population.finished)} as they "
-        f"were after {after} of {population.plan.recipe.epochs} epochs."
+        f"were {_after(population)} of {population.plan.recipe.epochs} epochs."
     )
     for result in in_full:
         text += f" In full, trial {result.trial.number} is wrong on {result.error:.2f} %."
     return text
+
+
+def _after(population: Population) -> str:
+    epochs = sorted({len(result.rows) for result in population.finished})
+    return f"after {epochs[0]}" if len(epochs) == 1 else f"after {epochs[0]} to {epochs[-1]}"
+
+
+def _differences(first: Population, other: Population) -> list[str]:
+    """What else than the designs is different in a population that is set beside the first."""
+    notices = []
+    if first.plan.data.digest != other.plan.data.digest:
+        notices.append(f"{other.name} was trained on other photographs than {first.name}: their errors do not compare.")
+    one, two = (population.plan.recipe.as_dict() for population in (first, other))
+    names = [name for name in one if one[name] != two[name] and name not in OF_A_TRIAL]
+    names += ["what is varied"] if first.plan.vary != other.plan.vary else []
+    if names:
+        notices.append(
+            f"{other.name} was trained in another way than {first.name} ({', '.join(names)}): their errors differ by "
+            "that too."
+        )
+    return notices
+
+
+def _few_designs(populations: Sequence[Population]) -> list[str]:
+    """Where an interval of a difference says too little, as it is by the designs alone."""
+    return [
+        f"{population.name} has {counted(designs, 'design')}: the interval and p of its difference "
+        + ("are not known." if designs < FEWEST else "are rough.")
+        for population in populations
+        if (designs := len(population.design_errors.sums)) < FEW_DESIGNS
+    ]
 
 
 def _notices(population: Population) -> list[str]:
@@ -189,10 +229,12 @@ def _notices(population: Population) -> list[str]:
     return notices
 
 
-def _figures(population: Population) -> list[KeyFigure]:
+def _figures(population: Population, *, is_early: bool) -> list[KeyFigure]:
     errors, best = population.errors, _best(population)
-    found = best_of(errors, SEARCHED)
-    seconds = sum(result.seconds for result in population)
+    count = min(SEARCHED, len(errors))
+    found = best_of(errors, count)
+    spent = [result.seconds for result in population if result.seconds > 0]
+    how_far = f"{_after(population)} epochs" if is_early else "in full"
     return [
         KeyFigure(
             "least error",
@@ -201,12 +243,12 @@ def _figures(population: Population) -> list[KeyFigure]:
         ),
         KeyFigure("median error", f"{np.median(errors):.2f} %", f"mean {errors.mean():.2f} %"),
         KeyFigure(
-            f"best of {min(SEARCHED, len(errors))}",
+            f"best of {count}",
             f"{found.value:.2f} %",
             f"{found.low:.2f}{TO}{found.high:.2f} % with 95 %",
         ),
-        KeyFigure("trials", f"{len(errors):,}", f"of {len(population):,}, in full"),
-        KeyFigure("cost", _hours(seconds), f"{seconds / max(1, len(population)):.0f} s a trial"),
+        KeyFigure("trials", f"{len(errors):,}", f"of {len(population):,}, {how_far}"),
+        KeyFigure("cost", _hours(sum(spent)), f"{sum(spent) / max(1, len(spent)):.0f} s a trial"),
     ]
 
 
@@ -232,6 +274,9 @@ def _beside(populations: Sequence[Population]) -> Table:
         row += [number_cell(float(errors.min()), 2), number_cell(float(errors.mean()), 2)]
         if population is first:
             row += [Cell(DASH, 0.0), Cell(DASH, -1.0)]
+        elif min(len(each.design_errors.sums) for each in (population, first)) < FEWEST:
+            less = float(errors.mean() - first.errors.mean())
+            row += [Cell(f"{less:+.2f}", less), number_cell(None)]
         else:
             found, chance = difference(population.design_errors, first.design_errors)
             row += [Cell(_with_interval(found), found.value), number_cell(chance)]
@@ -259,12 +304,13 @@ def _ranges(population: Population) -> Table:
         if not len(values):
             continue
         values = values / unit
-        found, correlation = bootstrap_range(values, errors), rank_correlation(values, errors)
+        found, correlation = best_near(population, name), rank_correlation(values, errors)
+        near = (found.value, found.low, found.high) if found else (None,) * 3
         rows.append(
             [
                 Cell(label),
-                *(Cell(shown_number(value), value) for value in (found.value, found.low, found.high)),
-                number_cell(correlation, 2),
+                *(number_cell(None) if value is None else Cell(shown_number(value / unit), value) for value in near),
+                number_cell(None if np.isnan(correlation) else correlation, 2),
             ]
         )
     return Table(columns, rows, "Ranges of the best trials")
@@ -289,13 +335,15 @@ def _noise(population: Population) -> Table:
 
 
 def _noise_in_words(population: Population) -> str:
-    groups = [np.array([result.error for result in each]) for each in population.by_design().values() if len(each) > 1]
+    several = {key: each for key, each in population.by_design().items() if len(each) > 1}
+    groups = [np.array([result.error for result in each]) for each in several.values()]
     if not groups:
         return "No design has been trained with two seeds so far."
+    designs = len({design for design, _ in several})
     degrees = sum(len(each) - 1 for each in groups)
     deviation = float(np.sqrt(sum(((each - each.mean()) ** 2).sum() for each in groups) / degrees))
     return (
-        f"The error of a design deviates by {deviation:.2f} from seed to seed, by {counted(len(groups), 'design')} "
+        f"The error of a design deviates by {deviation:.2f} from seed to seed, by {counted(designs, 'design')} "
         f"trained several times. Two designs that differ by less than {2 * np.sqrt(2) * deviation:.1f} may be equal."
     )
 

@@ -67,8 +67,8 @@ def _verdict(result: SearchResult) -> str:
 
 
 def _best(result: SearchResult) -> Winner:
-    """The most accurate of the winners, of which there is one at least."""
-    return max(result.winners, key=lambda winner: _top1(winner) or 0.0)
+    """The best of the winners, of which there is one at least, by the photographs that choose: never by test."""
+    return max(result.winners, key=lambda winner: winner.run.val_top1 or 0.0)
 
 
 def _top1(winner: Winner) -> float | None:
@@ -81,7 +81,12 @@ def _takes(measured: Measured) -> str:
 
 def _notices(result: SearchResult) -> list[str]:
     counts, found = result.population.counts(), result.record.candidates
-    notices = []
+    notices = list(result.failures)
+    epochs = max(len(each.rows) for each in result.population.finished)
+    if epochs < result.population.plan.recipe.epochs:
+        notices.append(
+            f"No candidate was trained to the end: they are compared as they were after {counted(epochs, 'epoch')}."
+        )
     if len(found.found) < result.record.asked["trials"]:
         notices.append(
             f"{len(found.found)} of {result.record.asked['trials']} candidates were found among "
@@ -130,11 +135,11 @@ def _winners(result: SearchResult) -> Table:
         Column("its ms", True, "with the same pictures and classes"),
     ]
     rows = []
-    for rank, winner in enumerate(result.winners, start=1):
+    for winner in result.winners:
         measured, counts, other = winner.candidate.measured, winner.candidate.complexity, winner.neighbour_measured
         rows.append(
             [
-                Cell(f"best-{rank}/bundle"),
+                Cell(f"{winner.place}/bundle"),
                 Cell(str(winner.result.trial.number), winner.result.trial.number),
                 percent_cell(winner.run.test_top1),
                 percent_cell(winner.run.val_top1),
@@ -238,7 +243,9 @@ def _candidates(result: SearchResult) -> Table:
     ]
     front = {each.trial.number for each in result.front}
     rows = []
-    for each in sorted(result.population, key=lambda each: (-len(each.rows), each.trial.number in front, each.error)):
+    for each in sorted(
+        result.population, key=lambda each: (-len(each.rows), each.trial.number not in front, each.error)
+    ):
         candidate, stages = result.candidate(each), each.design.fitted_stages()
         measured, counts = candidate.measured, candidate.complexity
         state = each.status if each.message is None or each.status == "done" else f"{each.status}: {each.message}"

@@ -20,6 +20,8 @@ from regnety.text import counted
 
 RUNGS = tuple(float(4**power) for power in range(9, 20))
 """Multiply-adds of the ladder: a quarter of a million to 275 billion."""
+RUNG_DESIGNS = 8
+"""Designs of a rung that are measured where the first one cannot be run, or is too slow on the lowest rung."""
 RUNG_WIDTH = 1.4
 """A design of a rung has its multiply-adds up to this factor."""
 MARGIN = 2.0
@@ -157,24 +159,40 @@ def _band(
     low = high = None
     for rung in RUNGS:
         designs = space.replace(macs=(rung / RUNG_WIDTH, rung * RUNG_WIDTH)).sample(
-            1, seed=seed, max_draws=MOST_RUNG_DRAWS
+            RUNG_DESIGNS, seed=seed, max_draws=MOST_RUNG_DRAWS
         )
         if not len(designs):
             continue
         low = rung if low is None else low
         high = rung
-        measured = _measure(timer, designs[0], budget, counts)
+        at, measured = _first_that_runs(designs, timer, budget, counts, fast=rung == low)
         if measured is None or budget.exceeded_by(measured, MARGIN):
             if measured is not None and rung == low:  # the smallest: no need to measure hundreds
                 raise JobError(_none_found(budget, measured, counts, (rung / RUNG_WIDTH, rung * RUNG_WIDTH)))
-            break  # a network that no engine can run is too large, too
-        say(f"{_millions(designs.columns['macs'][0])} macs take {measured.latency_ms:.3g} ms with {measured.engine}")
+            break  # networks that no engine can run are too large, too
+        say(f"{_millions(designs.columns['macs'][at])} macs take {measured.latency_ms:.3g} ms with {measured.engine}")
         if budget.falls_short(measured, 1 / MARGIN):
             low = rung
     if low is None or high is None:
         raise JobError(f"the space {space.name} has no design from {_millions(RUNGS[0])} macs on; change its ranges")
     # the space may end before the budget does: then the last rung has no end above it
     return low / RUNG_WIDTH, high * RUNG_WIDTH
+
+
+def _first_that_runs(
+    designs: Designs, timer: Timer, budget: Budget, counts: _Counts, *, fast: bool
+) -> tuple[int, Measured | None]:
+    """The first design that an engine runs; with `fast`, the first not far over the budget, or else the fastest."""
+    fastest: tuple[int, Measured | None] = 0, None
+    for at in range(len(designs)):
+        measured = _measure(timer, designs[at], budget, counts)
+        if measured is None:
+            continue
+        if not fast or not budget.exceeded_by(measured, MARGIN):
+            return at, measured
+        if fastest[1] is None or _cost(measured) < _cost(fastest[1]):
+            fastest = at, measured
+    return fastest
 
 
 def _drawn(space: DesignSpace, seed: int) -> Iterator[tuple[Designs, int]]:

@@ -23,6 +23,8 @@ class Winner:
     candidate: Candidate
     run: "RunResult"
     """Its bundle, and its accuracies in percent."""
+    place: str
+    """The name of its folder."""
     neighbour: PublishedNeighbour
     """The published model nearest to it."""
     neighbour_measured: Measured | None
@@ -42,6 +44,8 @@ class SearchResult:
     """Those trained to the end of it that no other beats in error, latency and memory, the best first."""
     winners: tuple[Winner, ...]
     """The best of the front, trained in full."""
+    failures: tuple[str, ...] = ()
+    """Why others of them could not be."""
 
     def candidate(self, result: TrialResult) -> Candidate:
         """What was trained, and what it takes."""

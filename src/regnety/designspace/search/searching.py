@@ -22,13 +22,13 @@ from regnety.designspace.search.result import SearchResult
 from regnety.designspace.search.winners import final_recipe_of, train_in_full, winner_of
 from regnety.designspace.spaces import DesignSpace
 from regnety.designspace.trials import Conditions
-from regnety.errors import JobError, RecipeError
+from regnety.errors import JobError, LossError, RecipeError
 from regnety.extras import import_extra
 from regnety.inference.engines.processor import available_cores, processor
 from regnety.notices import say
 from regnety.storage.locks import alone_in
 from regnety.storage.replacing import remove_leftovers
-from regnety.text import counted
+from regnety.text import counted, one_line
 from regnety.training.recipes.recipe import Recipe
 
 POPULATION_FOLDER = "population"
@@ -187,15 +187,20 @@ def search_designs(
             skip_unreadable=skip_unreadable,
             quiet=quiet,
         )
-        population = Population.load(folder / POPULATION_FOLDER)
+        population = _with_finishers(Population.load(folder / POPULATION_FOLDER))
         front = _front(population, stored)
-        trained = []
+        trained, failures = [], []
         for rank, result in enumerate(front[:winners], start=1):
             candidate = stored.candidates.found[result.trial.design_number]
             place = folder / WINNER_FOLDER.format(rank=rank)
             say(f"{place}: training trial {result.trial.number} in full, {rank} of {len(front[:winners])}", quiet=quiet)
-            run = train_in_full(data, place, final, candidate, device, skip_unreadable=skip_unreadable, quiet=quiet)
-            trained.append(winner_of(result, candidate, run, timer))
+            try:
+                run = train_in_full(data, place, final, candidate, device, skip_unreadable=skip_unreadable, quiet=quiet)
+            except LossError as error:  # it would be no different the next time; the others and the page are not lost
+                failures.append(f"trial {result.trial.number} could not be trained in full: {one_line(error)}")
+                say(failures[-1], quiet=quiet)
+                continue
+            trained.append(winner_of(result, candidate, run, timer, place=place.name))
         found_all = SearchResult(
             folder=folder,
             budget=budget,
@@ -203,6 +208,7 @@ def search_designs(
             population=population,
             front=front,
             winners=tuple(trained),
+            failures=tuple(failures),
         )
         from regnety.designspace.pages.search_report import write_search_report
 
@@ -224,6 +230,19 @@ def _stored(folder: Path, *, resume: bool) -> SearchRecord | None:
     if any(name != own and not (name.startswith(".") and name.endswith(".part")) for name in names):
         raise JobError(f"{folder}: is not empty and holds no search; name another output")
     return None
+
+
+def _with_finishers(population: Population) -> Population:
+    """The population; where no trial was trained to its end, as it was at the last rung that sound ones reached."""
+    for rung in reversed(range(len(population.plan.halving.rungs(0)))):
+        results = [
+            result if result.status == "failed" else early
+            for result, early in zip(population, population.at_rung(rung), strict=True)
+        ]
+        found = Population(population.name, population.plan, results, folder=population.folder)
+        if found.finished:
+            return found
+    return population
 
 
 def _front(population: Population, record: SearchRecord) -> tuple[TrialResult, ...]:

@@ -70,7 +70,7 @@ def train_in_full(
     )
 
 
-def winner_of(result: TrialResult, candidate: Candidate, run: "RunResult", timer: DesignTimer) -> Winner:
+def winner_of(result: TrialResult, candidate: Candidate, run: "RunResult", timer: DesignTimer, *, place: str) -> Winner:
     """One of the best with its run, and the published model nearest to it, measured in the same way."""
     from regnety.catalog.models import model_info
 
@@ -79,4 +79,11 @@ def winner_of(result: TrialResult, candidate: Candidate, run: "RunResult", timer
         measured = timer.measure(model_info(neighbour.model).design, name=neighbour.model)
     except EngineError:
         measured = None
-    return Winner(result=result, candidate=candidate, run=run, neighbour=neighbour, neighbour_measured=measured)
+    return Winner(
+        result=result,
+        candidate=candidate,
+        run=run,
+        place=place,
+        neighbour=neighbour,
+        neighbour_measured=measured,
+    )
