@@ -89,3 +89,10 @@ def test_workers_without_a_card_train_on_the_processor(
     assert works[0].keywords["mlflow"] == str(Path("runs").absolute())
     with pytest.raises(RecipeError, match=r"device cuda \(--device\) on a cluster needs gpus_per_worker"):
         train("data", tmp_path / "run", "cifar10", ray="local", device="cuda")
+
+
+def test_apples_gpu_is_not_shared_by_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ClusterError, match=r"^Apple's GPU cannot share a run"), joined(Device("mps")):
+        pass

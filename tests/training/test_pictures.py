@@ -63,6 +63,31 @@ def test_all_that_cannot_be_read_is_named_before_the_first_step(crop: str, data:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_resumed_run_has_the_same_classes_and_splits(data: Path, tmp_path: Path) -> None:
+    """Under the same names: a table in which labels or splits were changed meanwhile."""
+    rows = [
+        (path.relative_to(data).as_posix(), path.parent.name, path.parent.parent.name) for path in data.rglob("*.jpg")
+    ]
+    table = data / "table.csv"
+
+    def write(change: dict[str, str], *, moved: bool = False) -> None:
+        lines = [
+            f"{path},{change.get(label, label)},{'val' if moved and path.endswith('train/red/000.jpg') else split}"
+            for path, label, split in rows
+        ]
+        table.write_text("\n".join(["path,label,split", *lines]) + "\n", "utf-8")
+
+    write({})
+    run(table, tmp_path / "run", "epochs=1")
+    for change, moved in (({"red": "green", "green": "red"}, False), ({"red": "z"}, False), ({}, True)):
+        write(change, moved=moved)
+        with pytest.raises(DataError, match=r"has other pictures than when the run in .* began \("):
+            run(table, tmp_path / "run", "epochs=2", resume=True)
+    write({})
+    run(table, tmp_path / "run", "epochs=2", resume=True)
+    assert epochs_of(tmp_path / "run") == [1, 2]
+
+
 @pytest.mark.parametrize("crop", CROPS)
 def test_what_is_left_out_stays_out(crop: str, data: Path, tmp_path: Path) -> None:
     """The weights are those of a folder without these pictures, also where they are mended before the run goes on."""

@@ -1,7 +1,7 @@
 """The edge: where an error becomes one line and an exit status. It imports nothing that takes time.
 
 Exit status: 0; 1 if an image was unreadable or a requested check failed; 2 if no work began; 130 after Ctrl-C; 141 if
-the reader of the output has gone; 143 if `train` was ended by SIGTERM.
+the reader of the output has gone; 143 if a training was ended by SIGTERM.
 """
 
 import io

@@ -16,7 +16,7 @@ from regnety.datasets.split_names import UNSPLIT, split_named
 from regnety.datasets.table_rows import samples_of_rows
 from regnety.datasets.tables import TEXT_TABLES, decoded, read_text_table, text_rows
 from regnety.datasets.web_files import fetched
-from regnety.errors import DataError
+from regnety.errors import DataError, RecipeError
 from regnety.images.formats import SUFFIXES
 from regnety.images.listing import images_in
 from regnety.remote import WEB
@@ -49,6 +49,21 @@ class DataSet:
     def has_class_folders(self) -> bool:
         """Whether its classes are folders on this disk, so that what is written there may become one."""
         return isinstance(self.splits, FolderSplits)
+
+    def check_output(self, folder: Path) -> None:
+        """Refuse an output that would be read as a class the next time.
+
+        Raises:
+            RecipeError: it is within class folders, or is one.
+        """
+        root = Path(self.root)
+        if not self.has_class_folders or "train" in self.splits:
+            return
+        inner, outer = folder.resolve(), root.resolve()
+        if outer in (inner, *inner.parents):
+            raise RecipeError(
+                f"{folder}: is within the data, {root}, where it would be read as a class; name another output"
+            )
 
     @property
     def empty_classes(self) -> tuple[Path, ...]:

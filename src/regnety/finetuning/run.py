@@ -136,7 +136,7 @@ def finetune(
     data_set = read_data_set(data, val_data=val_data)
     splits = data_set.training()
     check_memory(splits)
-    _check_place(run, data_set)
+    data_set.check_output(run)
     with alone_in(run, LOCK_NAME, doing="working"):
         stored = check_run(run, asked, resume=resume)  # another process may have begun it meanwhile
         settings = open_run(run, asked, stored)
@@ -249,20 +249,6 @@ def _groups(photographs: Photographs, check: DataCheck) -> list[int]:
 def _embedder(base: Bundle, options: RunOptions) -> Embedder:
     """In bf16 where that is faster here: a classifier is as good on such embeddings, and only the cache keeps them."""
     return Embedder(base, options=options, precision=options.precision)  # as a keyword `auto` stays what it is
-
-
-def _check_place(run: Path, data: DataSet) -> None:
-    """Refuse an output that would be read as a class the next time.
-
-    Raises:
-        RecipeError: it is within class folders, or is one.
-    """
-    root = Path(data.root)
-    if not data.has_class_folders or "train" in data.splits:
-        return
-    inner, outer = run.resolve(), root.resolve()
-    if outer in (inner, *inner.parents):
-        raise RecipeError(f"{run}: is within the data, {root}, where it would be read as a class; name another output")
 
 
 def _say_what_was_found(data: DataSet, splits: DataSplits, quiet: bool) -> None:

@@ -76,6 +76,7 @@ def begin_run(
         lack = "no finished epoch" if (run / RECIPE_FILE).exists() else "no run"
         say(f"{run}: holds {lack} to resume; starting one", quiet=quiet)
     data_set = read_data_set(data, val_data=val_data, quiet=quiet)
+    data_set.check_output(run)
     splits = data_set.training()
     for notice in data_set.notices:
         say(notice, quiet=quiet)

@@ -1,11 +1,13 @@
 """Which weights an epoch is kept with, and how good they are."""
 
 import copy
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from regnety.network.modules import RegNet
 from regnety.training.batches import EvaluationBatches, TrainingBatches
@@ -14,6 +16,7 @@ from regnety.training.devices import Device
 from regnety.training.distribution.synchronized_norm import synchronize_batch_norm
 from regnety.training.distribution.workers import Workers
 from regnety.training.input_normalization import InputNormalization
+from regnety.training.lighting import lit
 from regnety.training.loop import on_device, probabilities_of, top1_of
 from regnety.training.optimisation.precise_statistics import set_precise_statistics
 from regnety.training.optimisation.weight_average import WeightAverage
@@ -111,14 +114,21 @@ class EpochWeights:
             return weights
         self._network.load_state_dict(weights)
         batches = islice(self._batches.epoch(epoch), max(1, samples // self._recipe.batch_size))
+        lighting, std = self._recipe.augmentation.lighting, self._normalize.std / 255
+        first_step, part = epoch * self._batches.steps_per_epoch, self._batches.part
+
+        def images() -> Iterator[Tensor]:
+            """In the light in which the network was trained, as pycls's loader has them."""
+            for step, (pixels, _) in enumerate(batches, start=first_step):
+                normalized = self._normalize(on_device(pixels, self._device))
+                if lighting:
+                    normalized = lit(normalized, lighting, std, seed=self._recipe.seed, step=step, part=part)
+                yield normalized
+
         with self._device.autocast(self._arithmetic):
             # In the pieces that batch norm saw in training, which are also what fits into memory.
             set_precise_statistics(
                 self._network,
-                (
-                    self._normalize(on_device(pixels, self._device))[piece]
-                    for pixels, _ in batches
-                    for piece in self._batches.part.pieces
-                ),
+                (some[piece] for some in images() for piece in part.pieces),
             )
         return {key: value.clone() for key, value in self._network.state_dict().items()}

@@ -29,7 +29,7 @@ class RunPictures:
     unreadable: tuple[str, ...]
     """Paths below the data folder that were left out; a resumed run leaves them out too."""
     digest: str
-    """Of the paths of the others: their order decides what each step sees."""
+    """Of split, class and path of the others: their order decides what each step sees."""
     seen: str
     """Of their paths, sizes and times when all of them could be read."""
     looked_at: bool
@@ -41,7 +41,7 @@ class RunPictures:
             "train": len(self.splits.train),
             "val": len(self.splits.val),
             "unreadable": list(self.unreadable),
-            "sha256": self.digest,
+            "labelled_sha256": self.digest,
             "seen_sha256": self.seen,
         }
         with replacing(run / PICTURES_FILE) as beside:
@@ -71,12 +71,13 @@ def look_at_pictures(
     splits = _without(splits, left_out)
     samples = (*splits.train, *splits.val)
     names = [splits.name_of(sample) for sample in samples]
-    digest, seen = _digest(names), _digest([*names, *map(_stamp, samples)])
+    digest, seen = _labelled_digest(splits), _digest([*names, *map(_stamp, samples)])
     # Names decide the order, and so what each step sees; times may change by a copy without harm.
-    if stored.get("sha256", digest) != digest:
+    if stored.get("labelled_sha256", digest) != digest:
         before = stored.get("train", 0) + stored.get("val", 0)
+        found = f"{len(samples)} now, {before} then" if len(samples) != before else "or others of their classes"
         raise DataError(
-            f"{splits.root}: has other pictures than when the run in {run} began ({len(samples)} now, {before} then); "
+            f"{splits.root}: has other pictures than when the run in {run} began ({found}); "
             f"put them back, or start another run from its weights: --model {run} (model=)"
         )
     looked_at = stored.get("seen_sha256") != seen
@@ -107,7 +108,7 @@ def _skipping(splits: DataSplits, errors: dict[str, str]) -> RunPictures:
     names = [kept.name_of(sample) for sample in samples]
     seen = _digest([*names, *map(_stamp, samples)])
     return RunPictures(
-        splits=kept, unreadable=tuple(sorted(left_out)), digest=_digest(names), seen=seen, looked_at=True
+        splits=kept, unreadable=tuple(sorted(left_out)), digest=_labelled_digest(kept), seen=seen, looked_at=True
     )
 
 
@@ -156,6 +157,14 @@ def _stamp(sample: Sample) -> str:
     except OSError:
         return ""
     return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _labelled_digest(splits: DataSplits) -> str:
+    return _digest(
+        f"{split}\0{sample.label}\0{splits.name_of(sample)}"
+        for split, samples in (("train", splits.train), ("val", splits.val))
+        for sample in samples
+    )
 
 
 def _digest(lines: Iterable[str]) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from regnety import version
@@ -20,6 +22,7 @@ from regnety.inference.evaluation import evaluate
 from regnety.inference.evaluation_result import EvaluationResult
 from regnety.metadata.inheritance import inherited
 from regnety.metadata.model_metadata import ModelMetadata
+from regnety.notices import say
 from regnety.training.checkpoints import Progression
 from regnety.training.epoch_weights import AVERAGED
 from regnety.training.recipes.recipe import Recipe
@@ -128,7 +131,11 @@ class RunBundle:
         bundle = Bundle(
             self.metadata(finished=finished, more=more), weights, name=self._name, training_files=self._training_files
         )
-        return bundle.save(self.folder, dtype=stored_type(self._session.recipe.bundle_dtype))
+        dtype = stored_type(self._session.recipe.bundle_dtype)
+        if dtype == "float16" and not _fit_into_f16(weights):  # no reason for a training to end
+            say(f"{self.folder}: a value is too large for f16; the bundle has f32")
+            dtype = "float32"
+        return bundle.save(self.folder, dtype=dtype)
 
     def finish(self, report: WritesReport | None, *, quiet: bool) -> tuple[RunResult, tuple[str, ...]]:
         """Score the bundle once on the test split, if there is one, and write it for the last time.
@@ -162,6 +169,11 @@ class RunBundle:
             test_top1=None if tested is None else tested.top1,
         )
         return result, () if tested is None else tested.errors
+
+
+def _fit_into_f16(weights: Mapping[str, npt.NDArray[Any]]) -> bool:
+    most = float(np.finfo(np.float16).max)
+    return all(float(np.abs(value).max(initial=0)) <= most for value in weights.values() if value.dtype.kind == "f")
 
 
 def facts_of_training(session: Session) -> dict[str, Any]:

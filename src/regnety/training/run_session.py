@@ -1,8 +1,13 @@
 """The session of a run: its network, its batches and its teacher, as far as the run has come."""
 
+import dataclasses
+import hashlib
 import math
 from pathlib import Path
 
+import torch
+
+from regnety.errors import ClusterError
 from regnety.notices import say
 from regnety.text import counted
 from regnety.training.batches import EvaluationBatches
@@ -11,6 +16,7 @@ from regnety.training.checkpoints import checkpoints
 from regnety.training.devices import Device
 from regnety.training.distribution.workers import Workers
 from regnety.training.recipe_session import recipe_batches, recipe_session
+from regnety.training.recipes.recipe import Recipe
 from regnety.training.run_notices import say_what_is_trained, say_where_it_is
 from regnety.training.session import Session
 from regnety.training.starting_point import StartingPoint
@@ -35,7 +41,9 @@ def session_of(
         DataError: the pictures do not fit into memory.
         ImageError: a picture cannot be read.
         RecipeError: the checkpoint is damaged.
+        ClusterError: the workers see different checkpoints.
     """
+    start = dataclasses.replace(start, recipe=_in_one_arithmetic(start.recipe, device, workers))
     recipe, preprocessing, classes = start.recipe, start.preprocessing, begun.pictures.splits.classes
     arithmetic = device.arithmetic(recipe.precision)
     teacher = checked_teacher(recipe, classes)
@@ -71,12 +79,37 @@ def session_of(
         validation=validation,
         teacher=teacher,
         device=device,
-        begun=bool(checkpoints(run)),
+        begun=workers.from_leader(bool(checkpoints(run))),
         compiled=compiled,
         workers=workers,
         quiet=quiet,
     )
     session.restore(run, begun_for=(begun.stored or recipe).epochs)
+    _check_same(run, session, workers)
     session.run_for(recipe.epochs)
     say_where_it_is(run, session.progression, epochs=recipe.epochs, begins_with=begins_with, quiet=quiet)
     return session
+
+
+def _in_one_arithmetic(recipe: Recipe, device: Device, workers: Workers) -> Recipe:
+    """The recipe with what `auto` means for all workers: one of them may run on hardware without bf16."""
+    own = device.arithmetic(recipe.precision)
+    if workers.count == 1 or recipe.precision != "auto":
+        return recipe
+    have_bf16 = int(workers.sum(torch.tensor(int(own == "bf16"))))
+    return dataclasses.replace(recipe, precision="bf16" if have_bf16 == workers.count else "f32")
+
+
+def _check_same(run: Path, session: Session, workers: Workers) -> None:
+    """Refuse to go on where the workers' networks differ: nothing later would make them equal."""
+    if workers.count == 1:
+        return
+    digest = hashlib.sha256(str(session.progression.epochs_done).encode())
+    for weights in session.model.state_dict().values():
+        digest.update(weights.cpu().contiguous().numpy().tobytes())
+    differs = digest.hexdigest() != workers.from_leader(digest.hexdigest())
+    if number := int(workers.sum(torch.tensor(int(differs)))):
+        raise ClusterError(
+            f"{run}: {number} of {workers.count} workers find other checkpoints there than the first; the folder has "
+            "to be on a disk that all machines share"
+        )

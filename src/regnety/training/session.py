@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from regnety.datasets.samples import Sample
+from regnety.errors import LossError
 from regnety.metadata.model_metadata import ModelMetadata
 from regnety.network.modules import RegNet
 from regnety.preprocessing import Preprocessing
@@ -241,6 +242,9 @@ class Session:
         epoch = self.progression.epochs_done
         figures = self._figures.read(epoch, self._steps(epoch), epochs=self.recipe.epochs)
         row: dict[str, Any] = {"epoch": epoch + 1, **figures}
+        # The loss of the last step is that before it: the step itself may have gone beyond all numbers.
+        if not all(bool(weights.isfinite().all()) for weights in self.model.parameters()):
+            raise LossError(f"the weights are not finite after epoch {epoch + 1}; lower optimizer.lr")
         kept, scores = self._epoch_weights.kept(epoch, self._average, self.model.state_dict())
         row |= scores
         top1, loss = row.get("val_top1", -1.0), row.get("val_loss", 0.0)

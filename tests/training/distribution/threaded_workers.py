@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from regnety.training.distribution.workers import Workers
+from regnety.training.distribution.workers import Value, Workers
 
 Result = TypeVar("Result")
 
@@ -27,6 +27,14 @@ class ThreadedWorkers(Workers):
         meeting.barrier.wait()  # nobody brings the next before all have read this one
         values.copy_(total)
         return values
+
+    def from_leader(self, value: Value) -> Value:
+        meeting: _Meeting = self.meeting  # type: ignore[attr-defined]
+        meeting.brought[self.rank] = value
+        meeting.barrier.wait()
+        found: Value = meeting.brought[0]
+        meeting.barrier.wait()
+        return found
 
 
 class _Meeting:

@@ -144,8 +144,11 @@ def train(
                     quiet=quiet,
                     command=command_line(),
                 )
-            except AnotherWorkerEndedError:
-                sys.exit(1)  # the other one has said why, or was killed
+            except AnotherWorkerEndedError as error:
+                # one that fails says why itself; one that is killed, or a network that fails, leaves it to the first
+                if _speaks():
+                    say(str(error))
+                sys.exit(1)
             except UnreadablePicturesError as error:
                 # before the error's own line, which is the last that is read
                 list_unreadable(error.errors)

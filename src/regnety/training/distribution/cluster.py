@@ -57,6 +57,11 @@ def run_on_cluster(
         RegNetYError: the work raised it.
         MissingExtraError: Ray Train is not installed.
     """
+    if 0 < gpus_per_worker < 1:
+        raise ClusterError(
+            f"a worker has whole graphics cards, as two on one card cannot share a run: {gpus_per_worker:g} "
+            "(--gpus-per-worker)"
+        )
     with connected(address) as cluster:
         import_extra("ray.train", feature="train --ray", extra="ray", parts=("pydantic",))
         import ray
@@ -126,7 +131,8 @@ class Room:
             now = min(now, int(cards / cards_each))
         if not now:
             raise ClusterError(f"the Ray cluster has {cards:g} graphics cards, and a worker is to have {cards_each:g}")
-        fewest, most = (now, now) if workers is None else (workers[0], most)
+        # without a number any is right, also that of the machines which are left when one goes away
+        fewest, most = (1, now) if workers is None else (workers[0], most)
         if cluster.started and fewest > now:
             raise ClusterError(f"this machine has room for {counted(now, 'worker')}, not {fewest} (--ray-workers)")
         resources = {"CPU": float(threads), **({"GPU": cards_each} if cards_each else {})}
@@ -176,7 +182,8 @@ def _work_of_one(config: dict[str, Any]) -> None:
             return
         try:
             config["work"]()
-        except AnotherWorkerEndedError:
+        except AnotherWorkerEndedError as error:
+            ray.get(record.lost.remote(str(error)))
             raise
         except RegNetYError as error:
             ray.get(record.failed.remote(_portable(error)))
@@ -206,6 +213,7 @@ class _Record:
         self._epochs = -1
         self._starts = 0
         self._workers = 0
+        self._reason = ""
 
     def started(self, workers: int, epochs: int) -> bool:
         """Note a start with so many epochs done; whether the work goes on."""
@@ -216,14 +224,20 @@ class _Record:
         self._starts = self._starts + 1 if again else 1
         self._epochs, self._workers = epochs, workers
         if self._starts > MOST_STARTS:
+            last = f"; the last time: {self._reason}" if self._reason else ""
             self._failure = ClusterError(
                 f"the workers ended {MOST_STARTS} times without finishing an epoch, killed by the system or a machine "
-                "that went away; with less memory for each: --ray-workers with fewer of them, or a smaller batch"
+                "that went away; with less memory for each: --ray-workers with fewer of them, or a smaller "
+                f"batch{last}"
             )
             return False
         begun = f"from epoch {epochs + 1} on" if epochs or self._starts > 1 else "from the beginning"
         self._news.append(f"{counted(workers, 'worker')} on the Ray cluster, {begun}")
         return True
+
+    def lost(self, reason: str) -> None:
+        """Note why a worker could not go on without another."""
+        self._reason = reason
 
     def failed(self, error: RegNetYError) -> None:
         """Note the first error."""

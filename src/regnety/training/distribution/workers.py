@@ -13,6 +13,7 @@ from torch import Tensor
 
 from regnety.errors import ClusterError
 from regnety.inference.engines.processor import available_cores
+from regnety.text import one_line
 from regnety.training.devices import Device
 from regnety.training.distribution.batch_parts import BatchPart, part_of_batch
 
@@ -111,7 +112,7 @@ def joined(device: Device | None = None) -> Iterator[Workers]:
 
     Raises:
         AnotherWorkerEndedError: within, where another worker has ended.
-        ClusterError: there are more workers on this machine than cards.
+        ClusterError: there are more workers on this machine than cards, or they are to share Apple's GPU.
     """
     if dist.is_initialized():  # by Ray Train
         with _others_watched():
@@ -120,6 +121,8 @@ def joined(device: Device | None = None) -> Iterator[Workers]:
     if "LOCAL_RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ALONE
         return
+    if device is not None and device.kind == "mps":
+        raise ClusterError("Apple's GPU cannot share a run with another process; use --device cpu (device=)")
     if device is not None and device.kind == "cuda":
         number, cards = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if number >= cards:
@@ -144,7 +147,9 @@ def _others_watched() -> Iterator[None]:
     except RuntimeError as error:
         # gloo's are plain RuntimeErrors, which name its files or its peer
         if isinstance(error, dist.DistError) or "gloo" in str(error) or "peer" in str(error):
-            raise AnotherWorkerEndedError("another worker of this run has ended; its own line says why") from error
+            raise AnotherWorkerEndedError(
+                f"another worker of this run has ended, or cannot be reached ({one_line(error)})"
+            ) from error
         raise
 
 
