@@ -11,7 +11,7 @@ import pytest
 from code_blocks import ROOT, make_workplace
 
 README = (ROOT / "README.md").read_text("utf-8")
-COMMANDS = re.findall(r"^\$ regnety (.+?)(?:  +#.*)?$", README, re.MULTILINE)
+COMMANDS = re.findall(r"^\$ regnety (.+?)(?:  +#.*)?$", re.sub(r"\\\n +", "", README), re.MULTILINE)
 PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
