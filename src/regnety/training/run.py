@@ -171,25 +171,31 @@ def train(
         if isinstance(begun, RunResult):
             return begun
         session = session_of(run, start, begun, device=place, compiled=compiled, workers=workers, quiet=quiet)
+        pictures = begun.pictures
+        bundles: list[RunBundle] = []  # of the leader
+
+        def begin_bundle() -> None:
+            bundle = RunBundle(
+                run,
+                session,
+                pictures.splits,
+                training_files=training_files_of(
+                    run, begun.train, base=start.bundle, looked_at=pictures.looked_at, quiet=quiet
+                ),
+                num_unreadable=len(pictures.unreadable),
+                num_labelled_by_teacher=begun.num_labelled,
+                base=start.bundle,
+                command=command,
+            )
+            bundles.append(bundle)
+
+        workers.led(begin_bundle)  # it reads every picture
         if not workers.is_leader:
             return follow(session, workers)
-        pictures = begun.pictures
-        bundle = RunBundle(
-            run,
-            session,
-            pictures.splits,
-            training_files=training_files_of(
-                run, begun.train, base=start.bundle, looked_at=pictures.looked_at, quiet=quiet
-            ),
-            num_unreadable=len(pictures.unreadable),
-            num_labelled_by_teacher=begun.num_labelled,
-            base=start.bundle,
-            command=command,
-        )
         return lead(
             run,
             session,
-            bundle,
+            bundles[0],
             workers=workers,
             watchers=watchers,
             report=partial(write_run_report, run, session, pictures.splits, begun.val, quiet=quiet) if report else None,

@@ -20,7 +20,7 @@ from regnety.extras import import_extra
 from regnety.inference.cluster.connection import Cluster, connected
 from regnety.text import counted, one_line, reason_of
 from regnety.training.checkpoints import checkpoints
-from regnety.training.distribution.workers import BACKENDS, PATIENCE, AnotherWorkerEndedError, joined
+from regnety.training.distribution.workers import BACKENDS, STEP_PATIENCE, AnotherWorkerEndedError, joined
 
 MOST_STARTS = 5
 """Starts in a row after which no epoch was finished; then something kills the workers each time."""
@@ -153,7 +153,7 @@ def _trainer(
         _work_of_one,
         train_loop_config={"work": work, "run": run, "record": record},
         torch_config=TorchConfig(
-            backend=BACKENDS if "GPU" in room.resources else "gloo", timeout_s=round(PATIENCE.total_seconds())
+            backend=BACKENDS if "GPU" in room.resources else "gloo", timeout_s=round(STEP_PATIENCE.total_seconds())
         ),
         scaling_config=library.ScalingConfig(
             num_workers=room.most if room.fewest == room.most else (room.fewest, room.most),

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
@@ -20,7 +20,9 @@ from regnety.training.distribution.batch_parts import BatchPart, part_of_batch
 BACKENDS = "cpu:gloo,cuda:nccl"
 """What carries tensors between processes: those of the processor, and those of graphics cards."""
 PATIENCE = timedelta(hours=12)
-"""How long a worker waits for the others: as long as the first one looks at all pictures, or evaluates."""
+"""How long a worker waits while the first one works alone: looks at all pictures, or evaluates."""
+STEP_PATIENCE = timedelta(minutes=30)
+"""How long it waits in a step, where all work. After that another one is gone: of a lost machine nothing is heard."""
 
 Value = TypeVar("Value")
 
@@ -37,11 +39,13 @@ class Workers:
         rank: of this one, from 0.
         count: of processes.
         on_this_machine: how many of them share this machine's processor.
+        patient: the group in which they wait for the first one; None is the usual one.
     """
 
     rank: int = 0
     count: int = 1
     on_this_machine: int = 1
+    patient: "dist.ProcessGroup | None" = field(default=None, compare=False, repr=False)
 
     @property
     def threads(self) -> int:
@@ -72,7 +76,7 @@ class Workers:
         if self.count == 1:
             return value
         values = [value]
-        dist.broadcast_object_list(values, src=0, device=torch.device("cpu"))
+        dist.broadcast_object_list(values, src=0, group=self.patient, device=torch.device("cpu"))
         return values[0]
 
     def same(self, values: Tensor) -> None:
@@ -132,7 +136,7 @@ def joined(device: Device | None = None) -> Iterator[Workers]:
             )
         torch.cuda.set_device(number)
     on_card = device is not None and device.kind == "cuda"
-    dist.init_process_group(BACKENDS if on_card else "gloo", timeout=PATIENCE)
+    dist.init_process_group(BACKENDS if on_card else "gloo", timeout=STEP_PATIENCE)
     try:
         with _others_watched():
             yield _workers()
@@ -154,4 +158,6 @@ def _others_watched() -> Iterator[None]:
 
 
 def _workers() -> Workers:
-    return Workers(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    patient = dist.new_group(backend="gloo", timeout=PATIENCE)
+    return Workers(dist.get_rank(), dist.get_world_size(), here, patient)
