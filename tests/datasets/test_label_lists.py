@@ -114,3 +114,8 @@ def test_a_flat_folder_says_what_it_lacks(val: Path) -> None:
         read_data_set(val, labels_file=val / "list.txt")
     with pytest.raises(DataError, match="is no folder of images on this disk"):
         read_data_set(val / f"{NAMES[0]}.JPEG", labels_file=val / "list.txt")
+
+
+def test_a_flat_folder_with_kaggles_list_may_be_trained_on(val: Path) -> None:
+    (val / "LOC_val_solution.csv").write_text(KAGGLE)
+    assert read_data_set(val).training().classes == tuple(sorted(WNIDS))

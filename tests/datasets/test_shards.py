@@ -276,3 +276,12 @@ def test_class_folders_and_tables_in_a_store(tmp_path: Path) -> None:
     assert content(read_data_set(f"file://{tmp_path}/val/l.csv").evaluation()) == [("cat", png(1))]
     assert "no such file or folder, or nothing in it" in refusal(f"file://{tmp_path}/nowhere")
     assert "an address begins with one of http" in refusal("ftp://host/x")
+
+
+@pytest.mark.parametrize("pattern", ["*.tar", "./*.tar", "{train-001,val-000}.tar"])
+def test_a_pattern_in_the_current_folder(pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, labels in (("train-001", "ba"), ("val-000", "a")):
+        shard(tmp_path / f"{name}.tar", labels)
+    monkeypatch.chdir(tmp_path)
+    data = read_data_set(pattern)
+    assert {split: len(samples) for split, samples in data.splits.items()} == {"train": 2, "val": 1}

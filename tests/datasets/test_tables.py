@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from regnety import check_data
 from regnety.datasets.data_sets import DataSet, read_data_set
 from regnety.errors import DataError
 
@@ -97,6 +98,10 @@ def test_the_label_of_a_table_of_answers_is_the_true_one(photos: Path) -> None:
         ("path,label\n ,cat\n", "line 2 has no path"),
         ("path,label,split\ncat/1.jpg,cat, \n", "line 2 has no split"),
         ("path,label\n\ncat/1.jpg\n", "line 3 has 1 of 2 columns: cat/1.jpg"),
+        (
+            "path,label\n1.jpg,red, ripe\n",
+            "line 2 has 3 of 2 columns: 1.jpg,red, ripe; put a value with a ',' in it into quotes",
+        ),
         ('path,label\n"cat/1.jpg,cat\n', "line 2 is no row of a table: unexpected end of data"),
         (
             "path,label\ncat/1.jpg,cat\n./cat/1.jpg,dog\n",
@@ -117,3 +122,12 @@ def test_a_bad_table_is_one_line(text: str | bytes, message: str, photos: Path) 
     said = str(error.value).replace(": ./cat", ": cat")
     assert said.startswith(f"{photos}/labels.csv: {message}")
     assert "\n" not in said
+
+
+def test_groups_in_two_splits_are_found(photos: Path) -> None:
+    (photos / "labels.csv").write_text(
+        "path,label,split,group\ncat/1.jpg,cat,train,anna\ndog/Ä 1.jpg,dog,test,anna\nout.jpg,dog,train,bo\n", "utf-8"
+    )
+    found = {finding.title: finding for finding in check_data(photos / "labels.csv", quiet=True).findings}
+    assert found["groups in two splits"].examples == (("anna",),)
+    assert found["groups in two splits"].text.startswith("1 group in more than one split, so that accuracy is")

@@ -88,6 +88,43 @@ def test_without_val_folds_say_how_good_it_is(data: Path, tmp_path: Path) -> Non
     assert len({name for fold in folds for name in fold}) == 24
 
 
+def test_photographs_of_one_group_are_refused_before_the_fit(data: Path, tmp_path: Path) -> None:
+    rows = [(path, path.parent.name) for path in sorted((data / "train").rglob("*.png"))]
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label,group\n" + "".join(f"{path},{label},one\n" for path, label in rows), "utf-8")
+    with pytest.raises(DataError, match="of one group, so none can be held out to say how good a classifier is"):
+        finetune(table, tmp_path / "run", report=False, quiet=True)
+
+
+def test_photographs_that_no_fold_can_judge_are_not_counted_as_wrong(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """All blue ones are of one group: the others say nothing of blue."""
+    rows = [(path, path.parent.name) for path in sorted((data / "train").rglob("*.png"))]
+    table = tmp_path / "labels.csv"
+    lines = [f"{path},{label},{'session' if label == 'blue' else path.stem + label}" for path, label in rows]
+    table.write_text("path,label,group\n" + "\n".join(lines) + "\n", "utf-8")
+    result = finetune(table, tmp_path / "run")
+    assert (result.val_top1, result.num_mistakes) == (100, 0)
+    said = "nothing says how good it is on 8 photographs of 1 class, as there are no others of the class than copies"
+    assert said in capfd.readouterr().err
+    assert result.report is not None
+    assert said[1:] in result.report.read_text("utf-8")
+
+
+def test_a_finished_run_stays_finished_where_all_layers_are_refused(
+    data: Path, done: FinetuneResult, tmp_path: Path
+) -> None:
+    run = run_of(done, tmp_path)
+    changed = shutil.copytree(data, tmp_path / "data")
+    (changed / "train" / "red" / "000.png").unlink()
+    before = (run / RESULT_FILE).read_bytes()
+    with pytest.raises(DataError, match="has other pictures than when the run"):
+        finetune(changed, run, all_layers=True, epochs=1, resume=True, quiet=True)
+    assert (run / RESULT_FILE).read_bytes() == before
+    assert finetune(data, run, resume=True, quiet=True).val_top1 == done.val_top1
+
+
 def test_validation_photographs_in_a_place_of_their_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     photographs, held = (write_colours(tmp_path / name, count=4) for name in ("photographs", "held"))
     finetune(photographs, tmp_path / "run", val_data=held)

@@ -4,7 +4,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from regnety.heads.calibration import GREATEST_TEMPERATURE, LEAST_TEMPERATURE, cross_entropy, fit_temperature
+from regnety.heads.calibration import (
+    GREATEST_TEMPERATURE,
+    LEAST_TEMPERATURE,
+    cross_entropy,
+    fit_temperature,
+    prudent_smoothing,
+)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -43,6 +49,20 @@ def test_answers_that_are_all_right_or_all_wrong() -> None:
     assert fit_temperature(logits, [1, 2, 0]) == pytest.approx(GREATEST_TEMPERATURE, rel=0.2)
     assert fit_temperature(np.zeros((4, 3)), [0, 1, 2, 0]) > 0
     assert fit_temperature(np.zeros((0, 3)), []) == 1
+
+
+@pytest.mark.parametrize("count", [3, 24, 1000])
+def test_few_answers_that_are_all_right_are_no_proof_of_certainty(count: int) -> None:
+    labels = np.arange(count) % 3
+    logits = np.eye(3)[labels] * 5
+    temperature = fit_temperature(logits, labels, smoothing=prudent_smoothing(count, 3))
+    own = 1 / (1 + 2 * np.exp(-5 / temperature))
+    assert own == pytest.approx((count + 1) / (count + 2), abs=1e-4)
+    drawn_logits, drawn_labels = drawn(2.0)
+    smoothing = prudent_smoothing(len(drawn_labels), 4)
+    assert fit_temperature(drawn_logits, drawn_labels, smoothing=smoothing) == pytest.approx(
+        fit_temperature(drawn_logits, drawn_labels), rel=0.01
+    )
 
 
 def test_large_logits() -> None:

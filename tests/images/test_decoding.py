@@ -1,6 +1,7 @@
 """Bytes to an RGB picture, or one clear error that names the file."""
 
 import contextlib
+import errno
 import io
 import os
 import tracemalloc
@@ -14,6 +15,7 @@ from PIL import Image
 
 from pictures import FORMATS, encoded, noise, png_that_claims, smooth
 from regnety.errors import ImageError
+from regnety.images import sources
 from regnety.images.decoding import load_image
 
 ORIENTATION = 0x0112
@@ -230,3 +232,27 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(ImageError) as error:
         load_image(path)
     assert str(error.value) == f"{path}: is a device or a pipe, not an image file"
+
+
+@pytest.mark.parametrize(("failures", "reads"), [(2, 3), (3, 3)])
+def test_an_error_of_a_network_disk_that_passes_is_waited_for(
+    failures: int, reads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(encoded(smooth(20, 10), "PNG"))
+    asked: list[Path] = []
+
+    def shaky(place: Path) -> Any:
+        asked.append(place)
+        if len(asked) <= failures:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(place))
+        return place.open("rb")
+
+    monkeypatch.setattr(sources, "open_file", shaky)
+    monkeypatch.setattr(sources, "PAUSES_S", (0.0, 0.0))
+    if failures < 3:
+        assert load_image(path).size == (20, 10)
+    else:
+        with pytest.raises(ImageError, match=r"picture\.png: cannot be read: Stale file handle"):
+            load_image(path)
+    assert len(asked) == reads

@@ -9,7 +9,7 @@ import PIL
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pictures import encoded, smooth
 from regnety.images.decoding import load_image
@@ -21,6 +21,9 @@ from regnety.preprocessing import Preprocessing
 
 ORIENTATION = 0x0112
 HEADER = b"Exif\0\0"
+NO_RESOLUTION = (
+    HEADER + b"II*\0\x08\0\0\0\x02\0\x1a\x01\x01\0\x01\0\0\0\xff\xff\0\0(\x01\x03\0\x01\0\0\0\xff\xff\0\0" + bytes(44)
+)
 XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 STORED = smooth(6, 4)
 as_pillow_13 = pytest.mark.skipif(
@@ -202,9 +205,16 @@ def test_what_stands_behind_the_pixels_of_a_jpeg_does_not_count(before: bytes) -
 @given(st.lists(payloads, max_size=3), st.sampled_from([b"", b"\xff\xc0", b"\xff\xc4", b"\xff\xda", b"\xff\xd9"]))
 @example([HEADER + tiff([short(6)])], b"\xff\xda")
 @example([HEADER * 2 + tiff([short(6)])], b"")
+@example([NO_RESOLUTION], b"")
 def test_every_way_turns_a_jpeg_as_pillow_does(payloads: list[bytes], before: bytes) -> None:
     data = jpeg_with(*payloads, before=before)
-    wanted = pillows(data)
+    try:
+        wanted = pillows(data)
+    except UnidentifiedImageError:  # it stumbles over a resolution that its EXIF announces and lacks
+        header = read_jpeg_header(data)
+        assert header is not None
+        np.testing.assert_array_equal(load_image(data), turned(load_image(jpeg_with()), header.orientation))
+        return
     np.testing.assert_array_equal(load_image(data), wanted)
     np.testing.assert_array_equal(by_header(data), wanted)
 

@@ -67,6 +67,18 @@ def test_photographs_that_were_moved_are_the_same(here: list[str], there: list[s
     assert [numbers.tolist() for numbers in comparison.common] == [[0, 1], [0, 1]]
 
 
+@pytest.mark.parametrize(
+    ("split", "there"), [("val", ["b/cat/1.jpg", "b/dog/1.jpg"]), ("test", ["b/cat/1.jpg", "b/dog/2"])]
+)
+def test_photographs_of_the_same_numbers_are_others(split: str, there: list[str]) -> None:
+    def of(split: str, names: list[str]) -> ReportContent:
+        both = np.array([0, 1])
+        return content(ScoredPhotographs(split=split, names=tuple(names), targets=both, predictions=both))
+
+    one, other = of("test", ["a/cat/1.jpg", "a/dog/1.jpg"]), of(split, there)
+    assert [len(numbers) for numbers in Comparison(("one", "other"), (one, other)).common] == [0, 0]
+
+
 def test_runs_on_different_photographs_are_told_apart() -> None:
     comparison = Comparison(("one", "other"), (answers([0, 1], [0, 1], "ab"), answers([0, 1], [0, 0], "cd")))
     assert verdict(comparison).startswith(

@@ -34,8 +34,9 @@ def read_shards(
     kinds = {_is_tar(name) for _, name in files}
     if len(kinds) > 1:
         raise DataError(f"{root}: has tar shards and Parquet files; name those of one kind: '{root}/*{TAR}'")
-    start = len(str(root).rstrip("/")) + 1
-    named = {name: split_in_path(name[start:]) for _, name in files}
+    # not by length: of a pattern in the current folder, `.`, the names have no such beginning
+    prefix = f"{str(root).rstrip('/')}/"
+    named = {name: split_in_path(name.removeprefix(prefix)) for _, name in files}
     if not is_folder and len({*named.values()}) == 1:
         named = dict.fromkeys(named)
     splits: dict[str, list[Sample]] = defaultdict(list)

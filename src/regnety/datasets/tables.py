@@ -32,7 +32,7 @@ def text_rows(text: str, table: str) -> Iterator[Row]:
     """The rows of a table with a first line that names its columns.
 
     Raises:
-        DataError: there is no column for path or label, or a line is cut off or not a row.
+        DataError: there is no column for path or label, or a line is cut off, too long, or not a row.
     """
     header, delimiter, skipped = _header(text, table)
     columns = find_columns(header, table)
@@ -48,6 +48,11 @@ def text_rows(text: str, table: str) -> Iterator[Row]:
             if len(values) < needed:
                 raise DataError(
                     f"{table}: {place} has {len(values)} of {len(header)} columns: {excerpt(delimiter.join(values))}"
+                )
+            if any(value.strip() for value in values[len(header) :]):  # a label with a comma would lose its end
+                raise DataError(
+                    f"{table}: {place} has {len(values)} of {len(header)} columns: "
+                    f"{excerpt(delimiter.join(values))}; put a value with a {delimiter!r} in it into quotes"
                 )
             yield _row(values, columns, place)
     except csv.Error as error:

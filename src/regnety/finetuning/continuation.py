@@ -107,6 +107,7 @@ def fit_all_layers_within(
             augmented=_augmented(run, result.bundle, splits),
         ),
         epochs=result.epochs,
+        has_all_layers=True,
         seconds_before=max(0.0, result.seconds - times.seconds["all layers"]),
     )
 

@@ -32,6 +32,8 @@ class FittedModel:
     """What the report says of it."""
     epochs: int | None = None
     """Over all layers; None where the classifier alone was fitted."""
+    has_all_layers: bool = False
+    """Whether all layers are those of the training, not the classifier alone."""
     seconds_before: float = 0.0
     """Of other processes that worked on it."""
 
@@ -92,7 +94,7 @@ def finish(
         num_mistakes=num_mistakes,
         report=written,
         image_size=bundle.preprocessing.image_size,
-        all_layers=settings.all_layers,
+        all_layers=fitted.has_all_layers,
         epochs=fitted.epochs,
         seconds=times.total + fitted.seconds_before,
     )

@@ -103,7 +103,10 @@ def write_run_report(
             "processor": f"{processor().name or 'unknown'}, {counted(available_cores(), 'core')}",
             "versions": f"regnety {version.__version__}, Python {platform.python_version()}",
         },
-        notices=(NOTICES[scored.split],) if scored.split in NOTICES else (),
+        notices=(
+            *((NOTICES[scored.split],) if scored.split in NOTICES else ()),
+            *(() if scored.notice is None else (f"{scored.notice}.",)),
+        ),
         errors=tuple(image.error for image in scored.unread if image.error is not None),
     )
     images: dict[str, Any] = {sample.name: sample.image for sample in (*splits.train, *splits.val, *splits.test)}

@@ -14,7 +14,7 @@ from regnety.datasets.checking.data_check import DataCheck, check_data
 from regnety.datasets.data_sets import DataSet, read_data_set
 from regnety.datasets.samples import DataSplits
 from regnety.datasets.splitting import groups_of
-from regnety.errors import RecipeError
+from regnety.errors import DataError, RecipeError
 from regnety.extras import import_extra
 from regnety.finetuning.classifier import as_shown, fit_classifier
 from regnety.finetuning.findings import for_report, lines_of, refuse_unreadable, unreadable_in
@@ -25,7 +25,15 @@ from regnety.finetuning.photographs import Photographs, held_out, read_photograp
 from regnety.finetuning.provenance import provenance_of
 from regnety.finetuning.report import RunReport, suspect_labels
 from regnety.finetuning.result import FinetuneResult, stored_result
-from regnety.finetuning.run_folder import LOCK_NAME, ClassWeights, FinetuneSettings, check_pictures, check_run, open_run
+from regnety.finetuning.run_folder import (
+    LOCK_NAME,
+    ClassWeights,
+    FinetuneSettings,
+    begin_all_layers,
+    check_pictures,
+    check_run,
+    open_run,
+)
 from regnety.finetuning.scoring import Scored, scored_by_folds, timed_score
 from regnety.finetuning.timing import StageTimes
 from regnety.heads.softmax_regression import preload
@@ -181,6 +189,12 @@ def _fitted(
     if settings.all_layers and not has_val:  # something has to choose the best epoch
         photographs = held_out(run, photographs, groups, seed=settings.seed)
         groups = _groups(photographs, check)
+    elif not has_val and len(set(groups)) < 2:
+        raise DataError(
+            f"{photographs.splits.root}: all photographs are copies of one, or of one group, so none can be held out "
+            "to say how good a classifier is; add others, or a val/"
+        )
+    begin_all_layers(run, settings)
     splits = photographs.splits
     with times.stage("classifier"):
         classifier = fit_classifier(
@@ -202,7 +216,10 @@ def _fitted(
                 bundle, "val" if has_val else "held out", splits.val, options, timed=settings.all_layers, quiet=quiet
             )
         else:
-            val = scored_by_folds(splits.train, classifier.labels, classifier.out_of_sample, splits.classes)
+            judged = classifier.head.judged
+            val = scored_by_folds(splits.train, classifier.labels, classifier.out_of_sample, splits.classes, judged)
+            if val.notice is not None:
+                say(f"{val.notice[0].lower()}{val.notice[1:]}", quiet=quiet)
     head = FittedModel(
         bundle=bundle,
         splits=splits,

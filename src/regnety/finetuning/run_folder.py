@@ -130,13 +130,22 @@ def open_run(run: Path, settings: FinetuneSettings, stored: FinetuneSettings | N
         for name in BEFORE_ANYTHING_IS_LOST:
             (run / name).unlink(missing_ok=True)
     elif settings.all_layers and not stored.all_layers:
-        # A classifier alone that is continued with all layers has not finished any more.
-        (run / RESULT_FILE).unlink(missing_ok=True)
+        return settings  # until `begin_all_layers` the finished run is left as it is
     else:
         settings = replace(settings, command=stored.command)
     if settings != stored:
         settings.write(run)
     return settings
+
+
+def begin_all_layers(run: Path, settings: FinetuneSettings) -> None:
+    """Note that a classifier alone is continued with all layers: it has not finished any more.
+
+    Only once the photographs have been looked at, so that what is refused by them leaves the run finished.
+    """
+    if settings.all_layers and not read_settings(run).all_layers:
+        (run / RESULT_FILE).unlink(missing_ok=True)
+        settings.write(run)
 
 
 def check_pictures(run: Path, splits: DataSplits, *, left_out: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from regnety.inference.evaluation import evaluate
 from regnety.inference.evaluation_result import EvaluatedImage
 from regnety.inference.options import RunOptions
 from regnety.reports.probabilities import at_temperature
+from regnety.text import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,6 +33,8 @@ class Scored:
     """Names of the C classes."""
     unread: tuple[EvaluatedImage, ...] = ()
     """Photographs that could not be read."""
+    notice: str | None = None
+    """What a reader of these figures should know."""
 
     @property
     def predictions(self) -> npt.NDArray[np.int64]:
@@ -89,6 +92,7 @@ def scored_by_model(
         probabilities=result.probabilities,
         classes=result.classes,
         unread=tuple(image for image in result.images() if image.error is not None),
+        notice=result.notice,
     )
 
 
@@ -111,12 +115,23 @@ def scored_by_folds(
     labels: npt.NDArray[np.int64],
     out_of_sample: npt.NDArray[np.float32],
     classes: Sequence[str],
+    judged: npt.NDArray[np.bool_],
 ) -> Scored:
-    """Training photographs, each answered by a classifier that was fitted without it and its fold."""
+    """Training photographs, each answered by a classifier that was fitted without it and its fold.
+
+    Those that are the only ones of their class outside of their fold are left out: the others cannot answer with it.
+    """
+    left_out = int((~judged).sum()) if judged.any() else 0
+    kept = judged if left_out else np.ones(len(labels), bool)
     return Scored(
         split="train",
-        names=tuple(sample.name for sample in samples),
-        targets=labels,
-        probabilities=out_of_sample,
+        names=tuple(sample.name for sample, is_kept in zip(samples, kept, strict=True) if is_kept),
+        targets=labels[kept],
+        probabilities=out_of_sample[kept],
         classes=tuple(classes),
+        notice=None
+        if not left_out
+        else f"Nothing says how good it is on {counted(left_out, 'photograph')} of "
+        f"{counted(len(np.unique(labels[~judged])), 'class', 'classes')}, as there are no others of the class than "
+        "copies or those of one group",
     )

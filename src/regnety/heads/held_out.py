@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from regnety.heads.calibration import cross_entropy, fit_temperature
+from regnety.heads.calibration import cross_entropy, fit_temperature, prudent_smoothing
 from regnety.heads.softmax_regression import FloatArray, Indices, Regression
 
 REGULARIZATIONS = tuple(10 ** (-exponent / 2) for exponent in range(-1, 11))
@@ -135,6 +135,8 @@ class Judge:
     def choose(self, logits_at: Callable[[float], FloatArray]) -> Choice:
         """The regularisation of least cross-entropy at its best temperature, which takes confidence out of the choice.
 
+        The temperature that comes with it is more prudent: few rows that are all right are no proof of certainty.
+
         Args:
             logits_at: from a regularisation, each weaker than the last, to logits [M, num_classes].
         """
@@ -151,4 +153,6 @@ class Judge:
             elif (worse := worse + 1) == PATIENCE:
                 break
         assert best is not None
-        return best
+        smoothing = prudent_smoothing(len(self._labels), best.logits.shape[1])
+        temperature = fit_temperature(best.logits[self._judged], self._labels, smoothing=smoothing)
+        return replace(best, temperature=temperature)

@@ -1,6 +1,8 @@
 """Where an image comes from, and its bytes: a path, a web address, an address in a store, or the bytes themselves."""
 
+import errno
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1 << 30
 """Size above which a file is refused before it is read."""
+PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT}
+"""Errors of a network disk that are often gone a moment later; one in a million reads must not end a long run."""
+PAUSES_S = (0.1, 1.0)
+"""Before a file is read again after one of them."""
 TIMEOUT_S = 30.0
 """How long a server may send nothing."""
 DEADLINE_S = 120.0
@@ -164,11 +170,14 @@ def _check_size(size: int, name: str, limit: int) -> None:
 
 def _read(path: Path, name: str) -> bytes:
     try:
-        with open_file(path) as file:
-            head = file.read(HEAD_SIZE)
-            _check_head(head, name)
-            _check_size(os.fstat(file.fileno()).st_size, name, MAX_BYTES)
-            return head + file.read()
+        for pause_s in PAUSES_S:
+            try:
+                return _read_once(path, name)
+            except OSError as error:
+                if error.errno not in PASSING:
+                    raise
+            time.sleep(pause_s)
+        return _read_once(path, name)
     except ImageError:
         raise
     except SpecialFileError:
@@ -184,11 +193,18 @@ def _read(path: Path, name: str) -> bytes:
         raise ImageError(f"{name}: cannot be read: {reason_of(error)}") from error
 
 
+def _read_once(path: Path, name: str) -> bytes:
+    with open_file(path) as file:
+        head = file.read(HEAD_SIZE)
+        _check_head(head, name)
+        _check_size(os.fstat(file.fileno()).st_size, name, MAX_BYTES)
+        return head + file.read()
+
+
 def _fetched(url: str) -> bytes:
     """The bytes at a web address; the environment's proxies are used."""
     # Imported here: together they take longer than to predict a photograph on the disk.
     import http.client
-    import time
     import urllib.error
     import urllib.request
 

@@ -15,6 +15,8 @@ from regnety.reports.tables import percent
 from regnety.text import counted
 
 ONE_IN_TWENTY = 0.05
+NEARLY_ALL = 0.9
+"""Share of the photographs by which two data sets in different places are taken for one."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,11 @@ class Comparison:
         """int64 [M], [M]: the numbers of the same photographs, of one name and one class, in both."""
         one, other = self.contents
         names = one.scored.names, other.scored.names
-        if not set(names[0]) & set(names[1]):  # the data was moved, or named in another way
-            names = _within(names[0]), _within(names[1])
+        if not set(names[0]) & set(names[1]) and one.scored.split == other.scored.split:
+            # the data was moved, or named in another way; few equal names below the folder are others of these names
+            within = _within(names[0]), _within(names[1])
+            if len(set(within[0]) & set(within[1])) >= NEARLY_ALL * min(map(len, within)):
+                names = within
         known = {name: number for number, name in enumerate(names[1])}
         found = [
             (number, known[name])

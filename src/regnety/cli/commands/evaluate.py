@@ -11,15 +11,17 @@ import click
 from regnety.catalog.models import DEFAULT_MODEL
 from regnety.cli.options.run import run_options
 from regnety.cli.options.shared import data_option, labels_option, model_option, quiet_option, state_dict_option
-from regnety.cli.output.claiming import claim_page, say_replaced
+from regnety.cli.output.claiming import claim, claim_page, say_replaced
 from regnety.cli.output.formats import RowFormat, row_output_options
 from regnety.cli.output.notices import say_notice
 from regnety.cli.output.rows import Listing, RowOutput, listing_of, print_table
+from regnety.files.file_names import FINETUNE_FILE, RECIPE_FILE
 from regnety.notices import say
 from regnety.text import counted, printable
 
 if TYPE_CHECKING:
     from regnety.inference.evaluation_result import EvaluationResult, PublishedAccuracy
+    from regnety.inference.jobs.places import Place
     from regnety.inference.options import RunFields
 
 CLASS_KINDS = {"class": "text", "count": "integer", "top1": "real"}
@@ -31,6 +33,7 @@ IMAGE_KINDS = {
     "correct": "flag",
     "error": "text",
 }
+RUN_FILES = (RECIPE_FILE, FINETUNE_FILE)
 ROWS = (RowFormat.csv, RowFormat.jsonl, RowFormat.parquet)
 
 
@@ -86,6 +89,7 @@ def evaluate(
 
     written = RowOutput(output_format, output, quiet=quiet)
     report_place = None if report is None else claim_page(report)
+    kept_place = None if report is None else _claim_kept(report)
     bundle = Bundle.load(DEFAULT_MODEL if model is None else model, quiet=quiet, state_dict=state_dict)
     if labels is not None:
         bundle = with_found_labels(bundle, labels)
@@ -119,6 +123,7 @@ def evaluate(
         from regnety.reports.stored_content import save_content
 
         say_replaced(report_place, quiet=quiet)
+        say_replaced(kept_place, quiet=quiet)
         command = shlex.join(["regnety", *sys.argv[1:]])
         shown = evaluation_content(
             result, bundle, samples, split=data_set.evaluated(split), seconds=seconds, command=command, **how
@@ -132,6 +137,19 @@ def evaluate(
     for error in result.errors:
         say(error)
     return int(bool(result.errors))
+
+
+def _claim_kept(report: Path) -> "Place":
+    """The place of what a report is made from, beside it.
+
+    Raises:
+        UsageError: it is that of a run's own report.
+    """
+    if report.name == "report.html" and any((report.parent / name).exists() for name in RUN_FILES):
+        raise click.UsageError(
+            f"{report}: is the report of a run, made from more than an evaluation; name another page"
+        )
+    return claim(report.with_suffix(".npz"))
 
 
 def _listing(result: "EvaluationResult", *, of_images: bool) -> Listing:

@@ -72,6 +72,22 @@ def copy_findings(groups: Sequence[Group], split_of: Mapping[int, str]) -> Itera
         yield _finding("near copies", text, near)
 
 
+def group_findings(looks: Sequence[Look], split_of: Mapping[int, str]) -> Iterator[Finding]:
+    """What is wrong with groups, where a table has some: one person in two splits, say."""
+    splits: dict[str, set[str]] = defaultdict(set)
+    for look in looks:
+        if look.sample.group is not None:
+            splits[look.sample.group].add(split_of[id(look)])
+    if parted := sorted(group for group, of in splits.items() if len(of) > 1):
+        yield Finding(
+            title="groups in two splits",
+            text=f"{counted(len(parted), 'group')} in more than one split, so that accuracy is overstated; keep each "
+            "in one",
+            count=len(parted),
+            examples=tuple((group,) for group in parted),
+        )
+
+
 def _spare(groups: Sequence[Group]) -> int:
     return sum(len(group) - 1 for group in groups)
 

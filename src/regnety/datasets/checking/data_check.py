@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from regnety.datasets.checking.class_balance import balance_findings
-from regnety.datasets.checking.copies import copy_findings, copy_groups
+from regnety.datasets.checking.copies import copy_findings, copy_groups, group_findings
 from regnety.datasets.checking.findings import Finding
 from regnety.datasets.checking.pictures import look_at, picture_findings
 from regnety.datasets.data_sets import DataSet, read_data_set
@@ -75,10 +75,12 @@ def check_data(data: str | Path | DataSet, *, max_pixels: int = MAX_PIXELS, quie
     counts = {split: dict(sorted(Counter(s.label for s in samples).items())) for split, samples in splits.items()}
     looks = {split: look_at(samples, max_pixels=max_pixels, quiet=quiet) for split, samples in splits.items()}
     everything = [look for of_split in looks.values() for look in of_split]
+    split_of = {id(look): split for split, of_split in looks.items() for look in of_split}
     groups = copy_groups(everything, quiet=quiet)
     findings = (
         *picture_findings(everything),
-        *copy_findings(groups, {id(look): split for split, of_split in looks.items() for look in of_split}),
+        *copy_findings(groups, split_of),
+        *group_findings(everything, split_of),
         *balance_findings(counts, data.empty_classes),
     )
     return DataCheck(
