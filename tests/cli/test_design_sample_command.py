@@ -74,7 +74,7 @@ def test_a_colon_is_limits_and_a_comma_a_list(capfd: pytest.CaptureFixture[str])
 
 
 def test_a_row_that_says_two_things_is_refused(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow: make test installs it")
     file = tmp_path / "designs.parquet"
     assert regnety_here(capfd, "design", "sample", "--count", 2, "-o", file, "--quiet").returncode == 0
     table = parquet.read_table(file)

@@ -6,37 +6,35 @@ from typing import Any
 
 import numpy as np
 
-from regnety.designspace.comparisons import Estimate, best_of, difference, rank_correlation
+from regnety.designspace.comparisons import best_of
 from regnety.designspace.pages.chart import Chart
 from regnety.designspace.pages.error_charts import (
-    UNITS,
-    best_near,
     best_of_chart,
     curve_chart,
     edf_chart,
-    known_numbers,
     normalized_chart,
     parameter_charts,
 )
 from regnety.designspace.pages.network_charts import cost_charts, fit_chart, width_charts
+from regnety.designspace.pages.report_notices import FEWEST, after, as_it_was, differences, few_designs, notices_of
+from regnety.designspace.pages.report_tables import (
+    beside_table,
+    noise_in_words,
+    noise_table,
+    ranges_table,
+    trials_table,
+)
 from regnety.designspace.populations import Population, TrialResult
 from regnety.errors import JobError
-from regnety.reports.charts import shown_number
 from regnety.reports.diagrams import STYLES
 from regnety.reports.rendering import rendered
-from regnety.reports.tables import DASH, TO, Cell, Column, Table, count_cell, number_cell
+from regnety.reports.tables import TO
 from regnety.reports.verdict import KeyFigure
 from regnety.storage.replacing import replacing
 from regnety.text import counted
 
-FEWEST = 2
-"""Trials without which a population has no distribution."""
 SEARCHED = 32
 """Random trials after which, by the paper, the best of a good space is found."""
-FEW_DESIGNS = 5
-"""Below so many a bootstrap of them is rough."""
-OF_A_TRIAL = ("name", "design", "seed")
-"""Fields of a recipe that say nothing of how a population was trained."""
 
 
 def write_population_report(
@@ -134,18 +132,18 @@ def _page(
         "kind": "Population",
         "verdict": _verdict(populations),
         "notices": [
-            *([_as_it_was(first, in_full)] if is_early else []),
-            *(notice for population in populations for notice in _notices(population)),
-            *(notice for other in populations[1:] for notice in _differences(first, other)),
-            *(_few_designs(populations) if len(populations) > 1 else []),
+            *([as_it_was(first, in_full)] if is_early else []),
+            *(notice for population in populations for notice in notices_of(population)),
+            *(notice for other in populations[1:] for notice in differences(first, other)),
+            *(few_designs(populations) if len(populations) > 1 else []),
         ],
         "figures": _figures(first, is_early=is_early),
         "diagrams": {name: [chart.diagram() for chart in charts] for name, charts in sections.items()},
-        "beside": _beside(populations) if len(populations) > 1 else None,
-        "ranges": _ranges(first),
-        "noise": _noise(first) if first.plan.repeat > 1 else None,
-        "noise_in_words": _noise_in_words(first) if first.plan.repeat > 1 else "",
-        "trials": _trials(first),
+        "beside": beside_table(populations) if len(populations) > 1 else None,
+        "ranges": ranges_table(first),
+        "noise": noise_table(first) if first.plan.repeat > 1 else None,
+        "noise_in_words": noise_in_words(first) if first.plan.repeat > 1 else "",
+        "trials": trials_table(first),
         "num_trials": len(first),
         "name": first.name,
         "facts": [fact for population in populations for fact in _facts(population, several=len(populations) > 1)],
@@ -171,70 +169,12 @@ def _best(population: Population) -> TrialResult:
     return min(population.finished, key=lambda result: (result.error, result.trial.number))
 
 
-def _as_it_was(population: Population, in_full: Sequence[TrialResult]) -> str:
-    text = (
-        f"{population.name}: too few trials are trained in full. This page is on {len(population.finished)} as they "
-        f"were {_after(population)} of {population.plan.recipe.epochs} epochs."
-    )
-    for result in in_full:
-        text += f" In full, trial {result.trial.number} is wrong on {result.error:.2f} %."
-    return text
-
-
-def _after(population: Population) -> str:
-    epochs = sorted({len(result.rows) for result in population.finished})
-    return f"after {epochs[0]}" if len(epochs) == 1 else f"after {epochs[0]} to {epochs[-1]}"
-
-
-def _differences(first: Population, other: Population) -> list[str]:
-    """What else than the designs is different in a population that is set beside the first."""
-    notices = []
-    if first.plan.data.digest != other.plan.data.digest:
-        notices.append(f"{other.name} was trained on other photographs than {first.name}: their errors do not compare.")
-    one, two = (population.plan.recipe.as_dict() for population in (first, other))
-    names = [name for name in one if one[name] != two[name] and name not in OF_A_TRIAL]
-    names += ["what is varied"] if first.plan.vary != other.plan.vary else []
-    if names:
-        notices.append(
-            f"{other.name} was trained in another way than {first.name} ({', '.join(names)}): their errors differ by "
-            "that too."
-        )
-    return notices
-
-
-def _few_designs(populations: Sequence[Population]) -> list[str]:
-    """Where an interval of a difference says too little, as it is by the designs alone."""
-    return [
-        f"{population.name} has {counted(designs, 'design')}: the interval and p of its difference "
-        + ("are not known." if designs < FEWEST else "are rough.")
-        for population in populations
-        if (designs := len(population.design_errors.sums)) < FEW_DESIGNS
-    ]
-
-
-def _notices(population: Population) -> list[str]:
-    counts = population.counts()
-    notices = []
-    if counts["open"]:
-        notices.append(f"{population.name} is not finished: {counted(counts['open'], 'trial')} to go.")
-    if counts["failed"]:
-        notices.append(
-            f"{population.name}: {counted(counts['failed'], 'trial')} failed and are in no figure; the table says why."
-        )
-    if counts["stopped"]:
-        notices.append(
-            f"{population.name}: {counted(counts['stopped'], 'trial')} were stopped early as others were better. The "
-            "figures are of the others alone, which are better than the space as a whole."
-        )
-    return notices
-
-
 def _figures(population: Population, *, is_early: bool) -> list[KeyFigure]:
     errors, best = population.errors, _best(population)
     count = min(SEARCHED, len(errors))
     found = best_of(errors, count)
     spent = [result.seconds for result in population if result.seconds > 0]
-    how_far = f"{_after(population)} epochs" if is_early else "in full"
+    how_far = f"{after(population)} epochs" if is_early else "in full"
     return [
         KeyFigure(
             "least error",
@@ -254,139 +194,6 @@ def _figures(population: Population, *, is_early: bool) -> list[KeyFigure]:
 
 def _hours(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
-
-
-def _beside(populations: Sequence[Population]) -> Table:
-    """Each later population beside the first."""
-    first = populations[0]
-    columns = [
-        Column("population", is_name=True),
-        Column("trials", True),
-        Column("least", True),
-        Column("mean", True),
-        Column(f"mean less {first.name}'s", True, "with its 95 % interval, by the bootstrap"),
-        Column("p", True, "of the Kolmogorov-Smirnov test that both have one distribution"),
-    ]
-    rows = []
-    for population in populations:
-        errors = population.errors
-        row = [Cell(population.name), count_cell(len(errors))]
-        row += [number_cell(float(errors.min()), 2), number_cell(float(errors.mean()), 2)]
-        if population is first:
-            row += [Cell(DASH, 0.0), Cell(DASH, -1.0)]
-        elif min(len(each.design_errors.sums) for each in (population, first)) < FEWEST:
-            less = float(errors.mean() - first.errors.mean())
-            row += [Cell(f"{less:+.2f}", less), number_cell(None)]
-        else:
-            found, chance = difference(population.design_errors, first.design_errors)
-            row += [Cell(_with_interval(found), found.value), number_cell(chance)]
-        rows.append(row)
-    return Table(columns, rows, "Errors of the populations in percent")
-
-
-def _with_interval(found: Estimate) -> str:
-    return f"{found.value:+.2f} ({found.low:+.2f}{TO}{found.high:+.2f})"
-
-
-def _ranges(population: Population) -> Table:
-    """Of every number the range that the best trials have, and its rank correlation with the error."""
-    columns = [
-        Column("number"),
-        Column("best near", True),
-        Column("95 % from", True),
-        Column("to", True),
-        Column("rank correlation with the error", True),
-    ]
-    rows = []
-    for name in population.columns():
-        label, unit = UNITS.get(name, (name, 1.0))
-        _, values, errors = known_numbers(population, name)
-        if not len(values):
-            continue
-        values = values / unit
-        found, correlation = best_near(population, name), rank_correlation(values, errors)
-        near = (found.value, found.low, found.high) if found else (None,) * 3
-        rows.append(
-            [
-                Cell(label),
-                *(number_cell(None) if value is None else Cell(shown_number(value / unit), value) for value in near),
-                number_cell(None if np.isnan(correlation) else correlation, 2),
-            ]
-        )
-    return Table(columns, rows, "Ranges of the best trials")
-
-
-def _noise(population: Population) -> Table:
-    """Trials of one design and of one draw with several seeds."""
-    columns = [Column("design", True), Column("seeds", True), Column("mean", True), Column("deviation", True)]
-    rows = []
-    for (design, _), results in population.by_design().items():
-        if len(results) > 1:
-            errors = np.array([result.error for result in results])
-            rows.append(
-                [
-                    Cell(str(design), design),
-                    count_cell(len(results)),
-                    number_cell(float(errors.mean()), 2),
-                    number_cell(float(errors.std(ddof=1)), 2),
-                ]
-            )
-    return Table(columns, rows, "Errors of the same design with other seeds, in percent")
-
-
-def _noise_in_words(population: Population) -> str:
-    several = {key: each for key, each in population.by_design().items() if len(each) > 1}
-    groups = [np.array([result.error for result in each]) for each in several.values()]
-    if not groups:
-        return "No design has been trained with two seeds so far."
-    designs = len({design for design, _ in several})
-    degrees = sum(len(each) - 1 for each in groups)
-    deviation = float(np.sqrt(sum(((each - each.mean()) ** 2).sum() for each in groups) / degrees))
-    return (
-        f"The error of a design deviates by {deviation:.2f} from seed to seed, by {counted(designs, 'design')} "
-        f"trained several times. Two designs that differ by less than {2 * np.sqrt(2) * deviation:.1f} may be equal."
-    )
-
-
-def _trials(population: Population) -> Table:
-    names = population.columns()
-    columns = [
-        Column("trial", True),
-        Column("error", True),
-        Column("epochs", True),
-        *(Column(UNITS.get(name, (name, 1.0))[0], True) for name in names),
-        Column("widths"),
-        Column("blocks"),
-        Column("seed", True),
-        Column("seconds", True),
-        Column("state", is_name=True),
-    ]
-    ordered = sorted(
-        population, key=lambda result: (-len(result.rows), _missing_last(result.error), result.trial.number)
-    )
-    rows = []
-    for result in ordered:
-        stages, number = result.design.fitted_stages(), result.trial.number
-        row = [Cell(str(number), number), number_cell(result.error, 2), Cell(str(len(result.rows)), len(result.rows))]
-        for name in names:
-            value = population.number(result, name) / UNITS.get(name, ("", 1.0))[1]
-            row.append(Cell(DASH, -1.0) if np.isnan(value) else Cell(shown_number(value), value))
-        state = (
-            result.status if result.message is None or result.status == "done" else f"{result.status}: {result.message}"
-        )
-        row += [
-            Cell("-".join(str(stage.width) for stage in stages)),
-            Cell("-".join(str(stage.depth) for stage in stages)),
-            Cell(str(result.trial.recipe.seed), result.trial.recipe.seed),
-            number_cell(result.seconds, 0),
-            Cell(state),
-        ]
-        rows.append(row)
-    return Table(columns, rows, f"Trials of {population.name}")
-
-
-def _missing_last(error: float) -> float:
-    return error if error == error else float("inf")
 
 
 def _facts(population: Population, *, several: bool) -> list[tuple[str, str]]:
